@@ -1,0 +1,41 @@
+package bus
+
+import (
+	"crypto/tls"
+	"log/slog"
+	"net/url"
+)
+
+// Options say how to reach a message queue.
+type Options struct {
+	// URL is nats://host:port, tls://host:port, amqp://host:port/vhost or
+	// amqps://host:port/vhost. Several, parted by commas, are servers of one
+	// cluster. User and password may stand in it.
+	URL string
+	// User and Password take precedence over those of the URL.
+	User, Password string
+	// TLS is used for tls:// and amqps://, and for nats:// where it is set.
+	// Nil means the system's authorities and no client certificate.
+	TLS *tls.Config
+	// Name is shown to the broker's operator; it may be empty.
+	Name string
+	// Logger hears of connections lost and made again. Nil means none.
+	Logger *slog.Logger
+}
+
+// Log returns the Logger, or one that discards.
+func (o Options) Log() *slog.Logger {
+	if o.Logger == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return o.Logger
+}
+
+// Redacted returns the URL with the password left out, for logs.
+func Redacted(rawURL string) string {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		return "(unreadable URL)"
+	}
+	return u.Redacted()
+}

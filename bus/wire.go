@@ -1,0 +1,216 @@
+package bus
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/tidwall/gjson"
+)
+
+// Call is a request as it travels: OWT's JSON object with the members method,
+// args and, where an answer is wanted, corrID and replyTo.
+type Call struct {
+	Method string
+	Args   Args
+	// CorrID is the caller's number for the call, as JSON; OWT's programs count
+	// from 0. Nil in a cast.
+	CorrID json.RawMessage
+	// ReplyTo is where the answer goes, on a queue that needs to be told.
+	ReplyTo string
+}
+
+// Reply is an answer as it travels.
+type Reply struct {
+	// Data is the answer as JSON; "error" where Err is set.
+	Data json.RawMessage
+	// Status tells that more answers follow (type "onStatus").
+	Status bool
+	// Err is the refusal. Failed tells an empty refusal from none.
+	Err    string
+	Failed bool
+	// Detail goes with a refusal; OWT's programs ignore it.
+	Detail json.RawMessage
+	// CorrID is the number of the call.
+	CorrID json.RawMessage
+}
+
+const (
+	typeCallback = "callback"
+	typeStatus   = "onStatus"
+)
+
+// ParseCall reads a request. Where it fails, the Call still has whatever could
+// be read of CorrID and ReplyTo, so that the caller can be told. It keeps parts
+// of body, which must not be changed afterwards.
+func ParseCall(body []byte) (Call, error) {
+	var c Call
+	if !gjson.ValidBytes(body) {
+		return c, errors.New("request is not well-formed JSON")
+	}
+	root := gjson.ParseBytes(body)
+	if !root.IsObject() {
+		return c, errors.New("request must be a JSON object with the members method and args")
+	}
+	var method, args gjson.Result
+	root.ForEach(func(key, value gjson.Result) bool {
+		switch key.Str {
+		case "method":
+			method = value
+		case "args":
+			args = value
+		case "corrID":
+			c.CorrID = json.RawMessage(value.Raw)
+		case "replyTo":
+			c.ReplyTo = value.Str
+		}
+		return true
+	})
+	if method.Type != gjson.String {
+		return c, errors.New("request: method must be a string")
+	}
+	c.Method = method.Str
+	switch {
+	case !args.Exists() || args.Type == gjson.Null:
+	case args.IsArray():
+		args.ForEach(func(_, value gjson.Result) bool {
+			c.Args = append(c.Args, json.RawMessage(value.Raw))
+			return true
+		})
+	default:
+		return c, errors.New("request: args must be an array")
+	}
+	return c, nil
+}
+
+// AppendCall appends the request's JSON to dst.
+func AppendCall(dst []byte, c Call) []byte {
+	dst = append(dst, `{"method":`...)
+	dst = appendString(dst, c.Method)
+	dst = append(dst, `,"args":[`...)
+	for i, a := range c.Args {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, a...)
+	}
+	dst = append(dst, ']')
+	if c.CorrID != nil {
+		dst = append(dst, `,"corrID":`...)
+		dst = append(dst, c.CorrID...)
+	}
+	if c.ReplyTo != "" {
+		dst = append(dst, `,"replyTo":`...)
+		dst = appendString(dst, c.ReplyTo)
+	}
+	return append(dst, '}')
+}
+
+// ParseReply reads an answer. It keeps parts of body.
+func ParseReply(body []byte) (Reply, error) {
+	var r Reply
+	if !gjson.ValidBytes(body) {
+		return r, errors.New("answer is not well-formed JSON")
+	}
+	root := gjson.ParseBytes(body)
+	if !root.IsObject() {
+		return r, errors.New("answer must be a JSON object")
+	}
+	root.ForEach(func(key, value gjson.Result) bool {
+		switch key.Str {
+		case "data":
+			r.Data = json.RawMessage(value.Raw)
+		case "corrID":
+			r.CorrID = json.RawMessage(value.Raw)
+		case "type":
+			r.Status = value.Str == typeStatus
+		case "err":
+			r.Failed = value.Type != gjson.Null
+			r.Err = value.String()
+		case "detail":
+			r.Detail = json.RawMessage(value.Raw)
+		}
+		return true
+	})
+	return r, nil
+}
+
+// AppendReply appends the answer's JSON to dst, its members in the order in
+// which OWT's programs write them.
+func AppendReply(dst []byte, r Reply) []byte {
+	dst = append(dst, `{"data":`...)
+	switch {
+	case r.Failed:
+		dst = append(dst, `"error"`...)
+	case len(r.Data) == 0:
+		dst = append(dst, "null"...)
+	default:
+		dst = append(dst, r.Data...)
+	}
+	if r.CorrID != nil {
+		dst = append(dst, `,"corrID":`...)
+		dst = append(dst, r.CorrID...)
+	}
+	dst = append(dst, `,"type":"`...)
+	if r.Status {
+		dst = append(dst, typeStatus...)
+	} else {
+		dst = append(dst, typeCallback...)
+	}
+	dst = append(dst, '"')
+	if r.Failed {
+		dst = append(dst, `,"err":`...)
+		dst = appendString(dst, r.Err)
+		if len(r.Detail) > 0 {
+			dst = append(dst, `,"detail":`...)
+			dst = append(dst, r.Detail...)
+		}
+	}
+	return append(dst, '}')
+}
+
+// Refusal returns the refusal as a *RemoteError, nil where there is none.
+func (r Reply) Refusal() error {
+	if !r.Failed {
+		return nil
+	}
+	return &RemoteError{Reason: r.Err, Detail: r.Detail}
+}
+
+// Args are the arguments of a request, each one JSON.
+type Args []json.RawMessage
+
+// EncodeArgs encodes each argument; a json.RawMessage is taken as it is, and
+// must be valid JSON.
+func EncodeArgs(args ...any) (Args, error) {
+	out := make(Args, len(args))
+	for i, a := range args {
+		raw, err := encode(a)
+		if err != nil {
+			return nil, fmt.Errorf("argument %d: %w", i, err)
+		}
+		out[i] = raw
+	}
+	return out, nil
+}
+
+func encode(v any) (json.RawMessage, error) {
+	switch v := v.(type) {
+	case json.RawMessage:
+		if v == nil {
+			return json.RawMessage("null"), nil
+		}
+		return v, nil
+	case string:
+		return appendString(nil, v), nil
+	case int:
+		return strconv.AppendInt(nil, int64(v), 10), nil
+	case int64:
+		return strconv.AppendInt(nil, v, 10), nil
+	}
+	return json.Marshal(v)
+}
+
+// appendString appends s as a JSON string.
+func appendString(dst []byte, s string) []byte { return gjson.AppendJSONString(dst, s) }

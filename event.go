@@ -1,0 +1,94 @@
+package muster
+
+// Event is something that happened to the cluster: what the command that
+// caused it changed, with everything that is needed to change another copy of
+// the state alike. The concrete types follow, one an event.
+type Event interface{ event() }
+
+// LeaveReason is why a worker is no longer in the cluster.
+type LeaveReason string
+
+const (
+	// LeftQuit is a worker that said that it goes.
+	LeftQuit LeaveReason = "quit"
+	// LeftLost is a worker that was silent for too long.
+	LeftLost LeaveReason = "lost"
+	// LeftMoved is a worker that joined again with another purpose.
+	LeftMoved LeaveReason = "moved"
+)
+
+// ReleaseReason is why a task is no longer on a worker.
+type ReleaseReason string
+
+const (
+	// ReleasedExpired is a reservation whose time was over.
+	ReleasedExpired ReleaseReason = "expired"
+	// ReleasedUnscheduled is a reservation that its caller gave up.
+	ReleasedUnscheduled ReleaseReason = "unscheduled"
+	// ReleasedWorkerLeft is a task whose worker left the cluster.
+	ReleasedWorkerLeft ReleaseReason = "worker-left"
+	// ReleasedDropped is a task that its worker dropped by joining afresh.
+	ReleasedDropped ReleaseReason = "dropped"
+)
+
+// The events.
+type (
+	// WorkerJoined is a worker that joined, or that joined again.
+	WorkerJoined struct {
+		Purpose, Worker string
+		Info            Info
+	}
+	// WorkerLeft is a worker that is gone. A TaskReleased for each of its
+	// tasks comes before it.
+	WorkerLeft struct {
+		Purpose, Worker string
+		Reason          LeaveReason
+	}
+	// WorkerStateChanged is a worker that reported its readiness.
+	WorkerStateChanged struct {
+		Worker string
+		State  State
+	}
+	// WorkerLoadChanged is a worker that reported its load.
+	WorkerLoadChanged struct {
+		Worker string
+		Load   float64
+	}
+	// TaskReserved is a task that was placed, or whose reservation was
+	// prolonged.
+	TaskReserved struct {
+		Purpose, Task, Worker string
+		// ReserveMillis is the length of the reservation, Until its end. Until
+		// is 0 where the task runs already and only the length changed.
+		ReserveMillis int64
+		Until         Instant
+		// Debit is what the placement added to its worker's load.
+		Debit float64
+	}
+	// TaskPickedUp is a task that its worker runs from now on.
+	TaskPickedUp struct{ Purpose, Task, Worker string }
+	// TaskLaidDown is a task that its worker no longer runs. It stays reserved
+	// for the worker until Until.
+	TaskLaidDown struct {
+		Purpose, Task, Worker string
+		Until                 Instant
+	}
+	// TaskReleased is a task that is on no worker any more.
+	TaskReleased struct {
+		Purpose, Task, Worker string
+		Reason                ReleaseReason
+	}
+	// TaskRefused is a pick-up that did not happen, because the task is on
+	// another worker.
+	TaskRefused struct{ Purpose, Task, Worker, Holder string }
+)
+
+func (WorkerJoined) event()       {}
+func (WorkerLeft) event()         {}
+func (WorkerStateChanged) event() {}
+func (WorkerLoadChanged) event()  {}
+func (TaskReserved) event()       {}
+func (TaskPickedUp) event()       {}
+func (TaskLaidDown) event()       {}
+func (TaskReleased) event()       {}
+func (TaskRefused) event()        {}

@@ -1,0 +1,162 @@
+package state
+
+import (
+	"encoding/json"
+
+	"github.com/muster-fleet/muster"
+)
+
+// Command is one change to the cluster, with all that the change depends on:
+// two states that are given the same commands in the same order are equal.
+type Command struct {
+	// At is the time as the proposer saw it. The state's own time never goes
+	// back: an earlier At counts as the latest one seen.
+	At muster.Instant
+	// Seed is the randomness that the command may use.
+	Seed uint64
+	Op   Op
+}
+
+// Op is what a Command does. The concrete types follow.
+type Op interface{ op() }
+
+// The operations. Those of workers and callers carry the names of the methods
+// of the wire.
+type (
+	// Join adds a worker, or takes it in again. A worker that joins again
+	// keeps its place in the order, and what is reserved for it. It keeps the
+	// tasks that it runs only with KeepTasks: told "initializing" it picks
+	// them up again, told anything else it drops them.
+	Join struct {
+		Purpose, Worker string
+		Info            muster.Info
+		KeepTasks       bool
+	}
+	// Quit takes a worker out, as it asked for.
+	Quit struct{ Worker string }
+	// WorkerLost takes a worker out that was silent for too long.
+	WorkerLost struct{ Worker string }
+	// ReportState is what a worker says of its readiness.
+	ReportState struct {
+		Worker string
+		State  muster.State
+	}
+	// ReportLoad is what workers say of their load, many in one command.
+	ReportLoad struct{ Loads []WorkerLoad }
+	// PickUpTasks tells that a worker runs these tasks now. A task that
+	// another worker holds stays there, and is refused.
+	PickUpTasks struct {
+		Worker string
+		Tasks  []string
+	}
+	// LayDownTask tells that a worker no longer runs the task, which stays
+	// reserved for the worker as long as it was reserved before.
+	LayDownTask struct{ Worker, Task string }
+	// Schedule asks for a worker. A task that is placed already gets the
+	// worker that it has, and a reservation at least as long as before.
+	Schedule struct {
+		Purpose, Task string
+		// Preference is any JSON value, or absent.
+		Preference json.RawMessage
+		// ReserveMillis is how long the worker is held for the task. 0 and
+		// less mean the configured default; more than MaxReserveMillis
+		// counts as that.
+		ReserveMillis int64
+	}
+	// Unschedule ends a reservation. A task that runs is left to its worker,
+	// and is forgotten as soon as it is laid down.
+	Unschedule struct{ Worker, Task string }
+	// Expire ends the reservations whose time is over at the command's At.
+	Expire struct{}
+	// Configure changes how tasks are placed from now on.
+	Configure struct{ Config Config }
+)
+
+func (Join) op()        {}
+func (Quit) op()        {}
+func (WorkerLost) op()  {}
+func (ReportState) op() {}
+func (ReportLoad) op()  {}
+func (PickUpTasks) op() {}
+func (LayDownTask) op() {}
+func (Schedule) op()    {}
+func (Unschedule) op()  {}
+func (Expire) op()      {}
+func (Configure) op()   {}
+
+// WorkerLoad is the load of a worker, from 0 to 1.
+type WorkerLoad struct {
+	Worker string
+	Load   float64
+}
+
+// MaxReserveMillis is the longest reservation: a day.
+const MaxReserveMillis = 24 * 60 * 60 * 1000
+
+// Config is what decides how tasks are placed, and can change at run time.
+type Config struct {
+	// Strategies are by purpose; General is for a purpose that has none.
+	Strategies map[string]muster.Strategy
+	General    muster.Strategy
+	// ReserveMillis is the length of a reservation that names none.
+	ReserveMillis int64
+	Debit         Debit
+}
+
+// Debit says how a placement counts before its worker reports it.
+type Debit struct {
+	// Mode is DebitLearned, DebitOff or DebitFixed.
+	Mode DebitMode
+	// Fixed is the load that each placement adds in DebitFixed.
+	Fixed float64
+	// Floor is the least that a placement adds in DebitLearned.
+	Floor float64
+}
+
+// DebitMode says where a debit's size comes from.
+type DebitMode string
+
+const (
+	// DebitLearned is what placements of the purpose really added, learned
+	// from the reports, and never less than the floor.
+	DebitLearned DebitMode = "learned"
+	// DebitOff adds nothing until the worker reports: OWT's behaviour.
+	DebitOff DebitMode = "off"
+	// DebitFixed adds the same for every placement.
+	DebitFixed DebitMode = "fixed"
+)
+
+// DefaultConfig returns OWT's strategies and reserve time, with learned debit.
+func DefaultConfig() Config {
+	return Config{
+		Strategies: map[string]muster.Strategy{
+			"portal":     muster.LastUsed,
+			"conference": muster.LastUsed,
+			"webrtc":     muster.LastUsed,
+			"sip":        muster.RoundRobin,
+			"streaming":  muster.RoundRobin,
+			"recording":  muster.RandomlyPick,
+			"audio":      muster.MostUsed,
+			"video":      muster.LeastUsed,
+			"analytics":  muster.LeastUsed,
+		},
+		General:       muster.RoundRobin,
+		ReserveMillis: 60_000,
+		Debit:         Debit{Mode: DebitLearned, Floor: 0.001},
+	}
+}
+
+// Result is what a command came to.
+type Result struct {
+	// Err is why the command was refused: a muster.Reason in OWT's words
+	// where OWT has them. Nil when it was done.
+	Err error
+	// Worker and Info are set by a Schedule that was done.
+	Worker string
+	Info   json.RawMessage
+	// Already tells that the task was placed before, on the same worker.
+	Already bool
+	// Explanation is set by every Schedule, done or not, save one that was
+	// Already placed.
+	Explanation *muster.Explanation
+}

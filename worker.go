@@ -1,0 +1,119 @@
+package muster
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// State is what a worker says of its own readiness.
+type State int
+
+// The states of OWT's wire. Only a worker that is Ready, or that never
+// reported a state, may be given tasks.
+const (
+	StateUnreported   State = -1
+	StateInitializing State = 0
+	StateNotReady     State = 1
+	StateReady        State = 2
+)
+
+// MayTake reports whether a worker in this state may be given tasks.
+func (s State) MayTake() bool { return s == StateReady || s == StateUnreported }
+
+func (s State) String() string {
+	switch s {
+	case StateUnreported:
+		return "unreported"
+	case StateInitializing:
+		return "initializing"
+	case StateNotReady:
+		return "not-ready"
+	case StateReady:
+		return "ready"
+	}
+	return fmt.Sprintf("state %d", int(s))
+}
+
+// Formats are the codecs that a video worker offers, or that a task wants.
+type Formats struct {
+	Encode []string `json:"encode"`
+	Decode []string `json:"decode"`
+}
+
+// Capacity is what a worker says that it can serve.
+type Capacity struct {
+	ISPs       []string `json:"isps"`
+	Regions    []string `json:"regions"`
+	Video      *Formats `json:"video,omitempty"`
+	Algorithms []string `json:"algorithms,omitempty"`
+}
+
+// Info is what a worker tells of itself when it joins: OWT's members, and
+// Labels and MaxTasks beside them.
+type Info struct {
+	IP       string   `json:"ip,omitempty"`
+	Hostname string   `json:"hostname,omitempty"`
+	Port     int      `json:"port,omitempty"`
+	Purpose  string   `json:"purpose,omitempty"`
+	State    State    `json:"state"`
+	MaxLoad  float64  `json:"maxLoad"`
+	Capacity Capacity `json:"capacity"`
+
+	// Labels are names and values of the operator's own choice, which a
+	// preference can ask for.
+	Labels map[string]string `json:"labels,omitempty"`
+	// MaxTasks is the most tasks that the worker may hold at once, reserved
+	// and running together. 0 means no limit.
+	MaxTasks int `json:"max_tasks,omitempty"`
+
+	// Raw is the JSON object exactly as the worker sent it, with the members
+	// that are unknown here. It is what callers are given. It must not be
+	// changed.
+	Raw json.RawMessage `json:"-"`
+}
+
+// ParseInfo reads what a worker sent on joining. Members that are absent get
+// OWT's meaning (MaxLoad 1 where it is absent or not positive); a member of the
+// wrong type is an error that names it.
+func ParseInfo(raw json.RawMessage) (Info, error) {
+	info := Info{State: StateUnreported}
+	if t := bytes.TrimLeft(raw, " \t\r\n"); len(t) == 0 || t[0] != '{' {
+		return Info{}, errors.New("info must be a JSON object")
+	}
+	if err := json.Unmarshal(raw, &info); err != nil {
+		var wrong *json.UnmarshalTypeError
+		if errors.As(err, &wrong) {
+			return Info{}, fmt.Errorf("info.%s must be a %s, not a %s", wrong.Field, wrong.Type, wrong.Value)
+		}
+		return Info{}, fmt.Errorf("info: %w", err)
+	}
+	if info.MaxTasks < 0 {
+		return Info{}, errors.New("info.max_tasks must not be negative (0 means no limit)")
+	}
+	if info.MaxLoad <= 0 {
+		info.MaxLoad = 1
+	}
+	info.Raw = raw
+	return info, nil
+}
+
+// Worker is a worker as the manager knows it.
+type Worker struct {
+	ID      string `json:"id"`
+	Purpose string `json:"purpose"`
+	// State is what it reported last, StateUnreported before that.
+	State State `json:"state"`
+	// Load is what it reported last, from 0 to 1, or its limit before that: a
+	// worker that has not said how loaded it is counts as full.
+	Load float64 `json:"load"`
+	// Debit is the load that recent placements are expected to add to Load.
+	Debit float64 `json:"debit"`
+	// Tasks are the tasks it runs, in the order in which it picked them up.
+	Tasks []string `json:"tasks"`
+	// Reserved are the tasks that are placed on it and not picked up yet.
+	Reserved []string `json:"reserved"`
+	// Info is what it said when it joined.
+	Info Info `json:"info"`
+}
