@@ -17,6 +17,8 @@
 //     that went away.
 //   - A call whose outcome is unknown (time-out, connection lost) may have been
 //     carried out. Nothing is sent twice by a Conn itself.
+//   - The notices of one Conn on one topic reach a Listener in the order in
+//     which they were published.
 //   - When the broker comes back, a Conn connects again by itself and declares
 //     again what was served and subscribed. What was published meanwhile is
 //     lost, and the publisher had an error, or had it in flight.
@@ -102,8 +104,11 @@ type Conn interface {
 	// any number of them, none included. It returns once the broker knows.
 	Subscribe(ctx context.Context, topic, pattern string, l Listener) (Subscription, error)
 
-	// Watch calls f with each change of the connection, and at once with how
-	// it stands. f must not block. The returned function ends that.
+	// Watch calls f with each change of the connection, and with how it stands
+	// before it returns. After a loss, Connected is told when the broker knows
+	// again what is served and subscribed; after Close, Err is ErrClosed. f
+	// must not block. The returned function, which may be called twice, ends
+	// that.
 	Watch(f func(Status)) (stop func())
 
 	// Close lets what was sent leave, ends every Service, Subscription and
