@@ -1,0 +1,86 @@
+package sched
+
+import (
+	"encoding/json"
+
+	"github.com/muster-fleet/muster"
+)
+
+// Place chooses a worker for a task of that preference, and writes to why how.
+// The caller fills in the members of why that it knows, gives Chosen a place to
+// write to and Others room, and hands the worker its task with Worker.Hold.
+// seed is the randomness of the choice.
+//
+// The error, a muster.Reason or one that names the requirement that cannot be
+// understood, is in why too.
+func (p *Pool) Place(preference json.RawMessage, seed uint64, why *muster.Explanation) (*Worker, error) {
+	why.Strategy, why.Workers = p.strategy, p.live
+	v, err := p.view(preference)
+	if err != nil {
+		return nil, refuse(why, err)
+	}
+	t, n := v.candidates(&why.Excluded)
+	why.Candidates = n
+	if n == 0 {
+		if p.statuses[available] == 0 {
+			return nil, refuse(why, p.allFull)
+		}
+		return nil, refuse(why, p.noMatch)
+	}
+	p.picks.n = 0
+	p.index.choose(t, seed, &p.picks)
+	p.picks.explain(why)
+	w := p.picks.workers[0]
+	p.Placed(w)
+	return w, nil
+}
+
+// Placed notes that the worker got a task, as Place does. Whoever repeats
+// another pool's placements tells it with this.
+func (p *Pool) Placed(w *Worker) { p.cursor, p.last = w.ord, w }
+
+func refuse(why *muster.Explanation, err error) error {
+	why.Reason, why.Chosen, why.Others = err.Error(), nil, nil
+	return err
+}
+
+// candidates returns the tier that the task may be placed on and how many
+// workers of it are available, and counts whom each rule kept out.
+func (v *view) candidates(excluded *muster.Excluded) (*tier, int) {
+	*excluded = v.excluded
+	var n [2]int
+	for i := range v.tiers {
+		for _, c := range v.tiers[i].classes {
+			n[i] += c.statuses[available]
+			excluded[muster.RuleNotReady] += c.statuses[notReady]
+			excluded[muster.RuleFull] += c.statuses[full]
+			excluded[muster.RuleSlots] += c.statuses[noSlots]
+		}
+	}
+	if n[0] == 0 {
+		return &v.tiers[1], n[1]
+	}
+	excluded[muster.RuleRegion] = n[1]
+	return &v.tiers[0], n[0]
+}
+
+// picks are the workers that a strategy would take, the chosen one first.
+type picks struct {
+	workers [1 + muster.MaxOthers]*Worker
+	scores  [1 + muster.MaxOthers]float64
+	n       int
+}
+
+// add appends a worker and reports whether there is room for another.
+func (k *picks) add(w *Worker, score float64) bool {
+	k.workers[k.n], k.scores[k.n] = w, score
+	k.n++
+	return k.n < len(k.workers)
+}
+
+func (k *picks) explain(why *muster.Explanation) {
+	*why.Chosen = k.workers[0].candidate(k.scores[0])
+	for i := 1; i < k.n; i++ {
+		why.Others = append(why.Others, k.workers[i].candidate(k.scores[i]))
+	}
+}

@@ -1,0 +1,87 @@
+package sched
+
+import "math/bits"
+
+// dice is the randomness of one decision: the generator SplitMix64.
+type dice uint64
+
+func (d *dice) next() uint64 {
+	*d += 0x9e3779b97f4a7c15
+	z := uint64(*d)
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}
+
+// below returns a number from 0 to n-1. That some of them are likelier than
+// others by n in 2^64 is nothing that anyone could see.
+func (d *dice) below(n int) int {
+	high, _ := bits.Mul64(d.next(), uint64(n))
+	return int(high)
+}
+
+// random is the strategy randomly-pick. All that are left have the same chance
+// of being next; the others that it names are those that joined after the
+// chosen one. A score is the load with the debit, which it did not look at.
+type random struct{ byPlace }
+
+func (x random) choose(t *tier, seed uint64, out *picks) {
+	d := dice(seed)
+	set := x.bits(t)
+	x.inTurn(set, set.at(d.below(set.count)), out)
+	for i, w := range out.workers[:out.n] {
+		out.scores[i] = w.score().Float()
+	}
+}
+
+// twoChoices is the strategy two-choices. The others that it names are those
+// that it drew or remembered and did not take.
+type twoChoices struct{ byPlace }
+
+func (x twoChoices) choose(t *tier, seed uint64, out *picks) {
+	set := x.bits(t)
+	remembered := x.spare
+	for _, k := range draw(seed, set.count) {
+		out.rank(x.workers[set.at(k)])
+	}
+	if remembered != nil && set.has(remembered.ord) {
+		out.rank(remembered)
+	}
+	x.spare = nil
+	if out.n > 1 {
+		x.spare = out.workers[1]
+	}
+}
+
+// draw returns two different numbers below n, or twice the same if n is 1.
+func draw(seed uint64, n int) [2]int {
+	d := dice(seed)
+	first := d.below(n)
+	if n == 1 {
+		return [2]int{first, first}
+	}
+	second := d.below(n - 1)
+	if second >= first {
+		second++
+	}
+	return [2]int{first, second}
+}
+
+// rank adds a worker that is not among the picks yet, keeping them in the order
+// of load and debit, and of joining.
+func (k *picks) rank(w *Worker) {
+	e := entry{int64(w.score()), w.ord}
+	at := 0
+	for i, other := range k.workers[:k.n] {
+		if other == w {
+			return
+		}
+		if (entry{int64(other.score()), other.ord}).before(e) {
+			at = i + 1
+		}
+	}
+	copy(k.workers[at+1:], k.workers[at:k.n])
+	copy(k.scores[at+1:], k.scores[at:k.n])
+	k.workers[at], k.scores[at] = w, w.score().Float()
+	k.n++
+}

@@ -1,0 +1,117 @@
+package sched
+
+import "github.com/muster-fleet/muster"
+
+// Worker is what a Pool knows of a worker. Its owner embeds it, fills ID and
+// Owner, and hands it to Pool.Add; from then on each change below keeps the
+// pool's indexes right.
+type Worker struct {
+	ID string
+	// Owner is the record that holds this one.
+	Owner any
+
+	pool   *Pool
+	class  *class
+	group  *group // weight-robin's, while the worker is available
+	ord    int32  // place in the join order, index into Pool.workers
+	status status
+	tasks  int
+	credit int64
+
+	state    muster.State
+	reported bool
+	report   float64
+	load     Units
+	debit    Units
+	limit    Units
+
+	info muster.Info
+}
+
+// status is whether a worker may be given a task, and if not, the first of the
+// rules that keep it out.
+type status uint8
+
+const (
+	available status = iota
+	notReady
+	full
+	noSlots
+	numStatus
+)
+
+// assess returns the worker's status as its figures have it.
+func (w *Worker) assess() status {
+	switch {
+	case !w.state.MayTake():
+		return notReady
+	case !w.reported || w.score() >= w.limit:
+		return full
+	case w.info.MaxTasks > 0 && w.tasks >= w.info.MaxTasks:
+		return noSlots
+	}
+	return available
+}
+
+// score is the load that a strategy compares: the reported one and the debit.
+func (w *Worker) score() Units { return w.load + w.debit }
+
+// join sets what the worker says of itself when it joins. It has reported
+// nothing yet.
+func (w *Worker) join(info muster.Info) {
+	w.info = info
+	w.limit = UnitsOf(info.MaxLoad)
+	w.state = muster.StateUnreported
+	w.reported = false
+	w.load, w.report = w.limit, info.MaxLoad
+}
+
+// Info is what the worker said when it joined. It must not be changed.
+func (w *Worker) Info() *muster.Info { return &w.info }
+
+// State is the readiness that the worker reported last.
+func (w *Worker) State() muster.State { return w.state }
+
+// Load is the load that the worker reported last, or its limit before that.
+func (w *Worker) Load() float64 { return w.report }
+
+// Reported tells whether the worker reported a load since it joined.
+func (w *Worker) Reported() bool { return w.reported }
+
+// Measured is Load in Units.
+func (w *Worker) Measured() Units { return w.load }
+
+// Debit is the load that its tasks are expected to add.
+func (w *Worker) Debit() Units { return w.debit }
+
+// SetState sets the readiness.
+func (w *Worker) SetState(s muster.State) {
+	w.state = s
+	w.pool.refresh(w)
+}
+
+// Report sets the load, and gives back the debit that it replaces.
+func (w *Worker) Report(load float64, settled Units) {
+	w.reported, w.report, w.load = true, load, UnitsOf(load)
+	w.debit -= settled
+	w.pool.refresh(w)
+}
+
+// Hold gives the worker one more task.
+func (w *Worker) Hold(debit Units) {
+	w.tasks++
+	w.debit += debit
+	w.pool.refresh(w)
+}
+
+// Drop takes a task from the worker, and gives its debit back.
+func (w *Worker) Drop(debit Units) {
+	w.tasks--
+	w.debit -= debit
+	w.pool.refresh(w)
+}
+
+// candidate is how the worker looks in an explanation.
+func (w *Worker) candidate(score float64) muster.Candidate {
+	return muster.Candidate{Worker: w.ID, Load: w.report, Debit: w.debit.Float(), Score: score}
+}

@@ -1,0 +1,160 @@
+package state
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/muster-fleet/muster"
+)
+
+// Task is a task that is on a worker.
+type Task struct {
+	Purpose string `json:"purpose"`
+	Task    string `json:"task"`
+	Worker  string `json:"worker"`
+	// Running tells that the worker picked the task up. Until is the end of
+	// its reservation otherwise.
+	Running bool           `json:"running"`
+	Until   muster.Instant `json:"until,omitempty"`
+}
+
+// Count is a purpose in figures.
+type Count struct {
+	Purpose  string          `json:"purpose"`
+	Strategy muster.Strategy `json:"strategy"`
+	// Workers is how many workers there are, Ready how many of them may take
+	// tasks as far as they say, Full how many of the ready ones are at the
+	// limit of their load or of their tasks, or did not report a load yet.
+	Workers int `json:"workers"`
+	Ready   int `json:"ready"`
+	Full    int `json:"full"`
+	// Reserved and Running are how many tasks are.
+	Reserved int `json:"reserved"`
+	Running  int `json:"running"`
+	// Debit is the load that the next placement adds to its worker.
+	Debit float64 `json:"debit"`
+}
+
+// AllPurposes is the purpose that Workers takes for every one.
+const AllPurposes = "all"
+
+// Config returns what is in force. It must not be changed.
+func (s *State) Config() Config { return s.cfg }
+
+// Now is the latest time that the state was told.
+func (s *State) Now() muster.Instant { return s.now }
+
+// Has reports whether the worker is in the cluster.
+func (s *State) Has(id string) bool { return s.workers[id] != nil }
+
+// PurposeOf returns the purpose that the worker joined with.
+func (s *State) PurposeOf(id string) (string, bool) {
+	if w := s.workers[id]; w != nil {
+		return w.purpose.name, true
+	}
+	return "", false
+}
+
+// Worker returns all that is known of the worker.
+func (s *State) Worker(id string) (muster.Worker, bool) {
+	w := s.workers[id]
+	if w == nil {
+		return muster.Worker{}, false
+	}
+	return muster.Worker{
+		ID: id, Purpose: w.purpose.name, State: w.State(), Load: w.Load(), Debit: w.Debit().Float(),
+		Tasks: w.running.names(), Reserved: w.reserved.names(), Info: *w.Info(),
+	}, true
+}
+
+// Workers returns the workers of the purpose in the order in which they joined,
+// or with AllPurposes every worker in that order; none for a purpose that is
+// unknown.
+func (s *State) Workers(purpose string) []string {
+	ids := []string{}
+	if purpose == AllPurposes {
+		for _, w := range s.joinOrder() {
+			ids = append(ids, w.ID)
+		}
+		return ids
+	}
+	if p := s.purposes[purpose]; p != nil {
+		for w := range p.pool.All() {
+			ids = append(ids, w.ID)
+		}
+	}
+	return ids
+}
+
+// joinOrder returns every worker in the order in which they joined.
+func (s *State) joinOrder() []*worker {
+	return slices.SortedFunc(maps.Values(s.workers), func(a, b *worker) int {
+		return cmp.Compare(a.joined, b.joined)
+	})
+}
+
+// Tasks returns the tasks that the worker runs, in the order in which it picked
+// them up.
+func (s *State) Tasks(id string) ([]string, bool) {
+	w := s.workers[id]
+	if w == nil {
+		return nil, false
+	}
+	return w.running.names(), true
+}
+
+// Scheduled returns the worker on which the task is, reserved or running. The
+// error is muster.ReasonInvalidPurpose or muster.ReasonNoTask.
+func (s *State) Scheduled(purpose, task string) (string, error) {
+	p := s.purposes[purpose]
+	if p == nil {
+		return "", muster.ReasonInvalidPurpose
+	}
+	t := p.tasks[task]
+	if t == nil {
+		return "", muster.ReasonNoTask
+	}
+	return t.worker.ID, nil
+}
+
+// purposeNames returns the purposes in alphabetical order.
+func (s *State) purposeNames() []string { return slices.Sorted(maps.Keys(s.purposes)) }
+
+// AllTasks returns the tasks of the purpose, or with "" of all: by purpose, then
+// by worker in join order, those that run first.
+func (s *State) AllTasks(purpose string) []Task {
+	all := []Task{}
+	for _, name := range s.purposeNames() {
+		if purpose == "" || purpose == name {
+			for w := range s.purposes[name].pool.All() {
+				all = w.Owner.(*worker).appendTasks(all)
+			}
+		}
+	}
+	return all
+}
+
+func (w *worker) appendTasks(all []Task) []Task {
+	for _, tasks := range []*list{&w.running, &w.reserved} {
+		for t := tasks.first; t != nil; t = t.next {
+			all = append(all, Task{w.purpose.name, t.name, w.ID, t.running, t.until})
+		}
+	}
+	return all
+}
+
+// Counts returns each purpose in figures, by name.
+func (s *State) Counts() []Count {
+	counts := []Count{}
+	for _, name := range s.purposeNames() {
+		p := s.purposes[name]
+		n := p.pool.Tally()
+		counts = append(counts, Count{
+			Purpose: name, Strategy: p.pool.Strategy(),
+			Workers: n.Workers, Ready: n.Workers - n.NotReady, Full: n.Full + n.NoSlots,
+			Reserved: p.reserved, Running: p.running, Debit: s.debit(p).Float(),
+		})
+	}
+	return counts
+}

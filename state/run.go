@@ -1,0 +1,73 @@
+package state
+
+import (
+	"fmt"
+
+	"github.com/muster-fleet/muster"
+)
+
+// pickUp is the operation PickUpTasks. It tells what happened, so that it may
+// bring a worker above its max_tasks with tasks that nobody placed there; the
+// worker is then out of slots until it is under its limit again.
+func (s *State) pickUp(op PickUpTasks) error {
+	w, err := s.worker(op.Worker)
+	if err != nil {
+		return err
+	}
+	for _, name := range op.Tasks {
+		t := w.purpose.tasks[name]
+		switch {
+		case t != nil && t.worker != w:
+			s.do(muster.TaskRefused{Purpose: w.purpose.name, Task: name, Worker: w.ID, Holder: t.worker.ID})
+		case t == nil || !t.running:
+			s.do(muster.TaskPickedUp{Purpose: w.purpose.name, Task: name, Worker: w.ID})
+		}
+	}
+	return nil
+}
+
+func (s *State) foldPickedUp(e muster.TaskPickedUp) {
+	w := s.workers[e.Worker]
+	if w == nil {
+		return
+	}
+	t := w.purpose.tasks[e.Task]
+	switch {
+	case t == nil:
+		t = s.take(w, e.Task, s.cfg.ReserveMillis, 0)
+	case t.worker != w || t.running:
+		return
+	default:
+		s.unreserve(t)
+	}
+	s.run(t, true)
+}
+
+// layDown is the operation LayDownTask.
+func (s *State) layDown(op LayDownTask) error {
+	w, err := s.worker(op.Worker)
+	if err != nil {
+		return err
+	}
+	t := w.on(op.Task)
+	if t == nil || !t.running {
+		return fmt.Errorf("task %q is not run by worker %s", op.Task, op.Worker)
+	}
+	s.do(muster.TaskLaidDown{Purpose: w.purpose.name, Task: op.Task, Worker: w.ID, Until: s.deadline(t.reserve)})
+	if t.reserve == 0 {
+		s.release(t, muster.ReleasedUnscheduled)
+	}
+	return nil
+}
+
+func (s *State) foldLaidDown(e muster.TaskLaidDown) {
+	w := s.workers[e.Worker]
+	if w == nil {
+		return
+	}
+	if t := w.on(e.Task); t != nil && t.running {
+		w.ended = true
+		s.stop(t)
+		s.reserve(t, e.Until)
+	}
+}
