@@ -1,0 +1,152 @@
+package manager
+
+import (
+	"log/slog"
+	"math/rand/v2"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/member"
+	"github.com/muster-fleet/muster/replica"
+	"github.com/muster-fleet/muster/state"
+)
+
+// core is what the manager's one goroutine owns: the state, who is alive, and
+// the commands that wait to be proposed together.
+type core struct {
+	opts    Options
+	log     *slog.Logger
+	now     func() muster.Instant
+	replica replica.Replica
+	alive   *member.Liveness
+	// inService is false for the first InitialTime of a manager: workers that
+	// another manager knew come back before tasks are placed.
+	inService bool
+	// left tells the world that a worker is gone.
+	left func(muster.WorkerLeft)
+
+	pending []replica.Proposal
+}
+
+// propose queues a change; done, which may be nil, is called with its outcome.
+// Changes and look-ups take effect in the order in which they came.
+func (c *core) propose(op state.Op, done func(state.Result)) {
+	c.pending = append(c.pending, replica.Proposal{
+		Command: state.Command{At: c.now(), Seed: rand.Uint64(), Op: op},
+		Done: func(result state.Result, events []muster.Event, err error) {
+			if err != nil {
+				result.Err = err
+			}
+			c.observe(events)
+			if done != nil {
+				done(result)
+			}
+		},
+	})
+}
+
+// flush proposes what is queued, as one batch.
+func (c *core) flush() {
+	batch := c.pending
+	c.pending = nil
+	if len(batch) > 0 {
+		c.replica.Propose(batch...)
+	}
+}
+
+// state returns the state with everything in it that was asked for before.
+func (c *core) state() *state.State {
+	c.flush()
+	return c.replica.State()
+}
+
+// observe follows what happened to the cluster.
+func (c *core) observe(events []muster.Event) {
+	for _, e := range events {
+		switch e := e.(type) {
+		case muster.WorkerJoined:
+			c.alive.Heard(e.Worker)
+			c.log.Info("worker joined", "worker", e.Worker, "purpose", e.Purpose)
+		case muster.WorkerLeft:
+			c.alive.Forget(e.Worker)
+			c.log.Info("worker left", "worker", e.Worker, "purpose", e.Purpose, "reason", string(e.Reason))
+			c.left(e)
+		case muster.WorkerStateChanged:
+			c.log.Info("worker state", "worker", e.Worker, "state", e.State.String())
+		case muster.TaskRefused:
+			c.log.Warn("task not picked up: it is on another worker",
+				"purpose", e.Purpose, "task", e.Task, "worker", e.Worker, "holder", e.Holder)
+		}
+	}
+}
+
+// tick lets one liveness interval pass, and removes the workers lost by it.
+func (c *core) tick() {
+	for _, worker := range c.alive.Tick() {
+		c.log.Warn("worker lost: no sign of life", "worker", worker,
+			"intervals", c.opts.CheckAliveCount, "interval", c.opts.CheckAliveInterval)
+		c.propose(state.WorkerLost{Worker: worker}, nil)
+	}
+	c.flush()
+}
+
+// enterService ends the initial time.
+func (c *core) enterService() {
+	if !c.inService {
+		c.inService = true
+		c.log.Info("in service", "workers", len(c.state().Workers("all")))
+	}
+}
+
+// expire ends the reservations that are over.
+func (c *core) expire() {
+	c.propose(state.Expire{}, nil)
+	c.flush()
+}
+
+func (c *core) join(req *bus.Request, purpose, worker string, info muster.Info) {
+	op := state.Join{Purpose: purpose, Worker: worker, Info: info, KeepTasks: !c.inService}
+	phase := c.phase()
+	c.propose(op, func(result state.Result) { answer(req, phase, result.Err) })
+}
+
+// phase is what a worker is told on joining, in OWT's words.
+func (c *core) phase() string {
+	if c.inService {
+		return "in-service"
+	}
+	return "initializing"
+}
+
+func (c *core) keepAlive(req *bus.Request, worker string) {
+	if !c.state().Has(worker) {
+		req.Reply("whoareyou")
+		return
+	}
+	c.alive.Heard(worker)
+	req.Reply("ok")
+}
+
+// reportLoad lets reports that come one after another travel as one command.
+func (c *core) reportLoad(req *bus.Request, worker string, load float64) {
+	if req.Wanted() {
+		change(state.ReportLoad{Loads: []state.WorkerLoad{{Worker: worker, Load: load}}})(c, req)
+		return
+	}
+	report := state.WorkerLoad{Worker: worker, Load: load}
+	if n := len(c.pending); n > 0 {
+		if last, ok := c.pending[n-1].Command.Op.(state.ReportLoad); ok {
+			c.pending[n-1].Command.Op = state.ReportLoad{Loads: append(last.Loads, report)}
+			return
+		}
+	}
+	c.propose(state.ReportLoad{Loads: []state.WorkerLoad{report}}, nil)
+}
+
+func (c *core) schedule(req *bus.Request, op state.Schedule, explain bool) {
+	if !c.inService {
+		req.Fail(string(muster.ReasonNotReady))
+		return
+	}
+	c.propose(op, func(result state.Result) { answerSchedule(req, result, explain) })
+}

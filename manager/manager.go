@@ -1,0 +1,248 @@
+// Package manager is a running cluster manager: the methods of OWT's wire on a
+// bus, on top of a replica of the state. It is the only place where clock, bus
+// and state meet.
+//
+// Requests are read where they arrive, then wait in one inbox. One goroutine
+// owns the state: it takes whatever has arrived as one batch, turns changes
+// into commands with the time and a seed in them, and answers each request
+// when its command has been applied. A request that cannot be read is answered
+// with what is wrong with it; it never comes near the state.
+//
+//	bus ── decode ──▶ inbox ── batch ──▶ replica ──▶ state ──▶ answers, notices
+//	                            ▲
+//	        clock: liveness, reservations, initial time
+package manager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/member"
+	"github.com/muster-fleet/muster/replica"
+	"github.com/muster-fleet/muster/state"
+)
+
+// ErrServed is what Start wraps when another manager answers for the cluster.
+var ErrServed = errors.New("another manager serves this cluster")
+
+const (
+	// expireEvery is how often reservations are looked at. It bounds how long
+	// one outlives its time.
+	expireEvery = 100 * time.Millisecond
+	// probeTime is how long Start waits for a sign of another manager.
+	probeTime = 300 * time.Millisecond
+	// noticeTime bounds the sending of a notice.
+	noticeTime = time.Second
+)
+
+// Manager is a manager that runs. Close ends it.
+type Manager struct {
+	conn    bus.Conn
+	log     *slog.Logger
+	core    *core
+	inbox   *inbox
+	orders  chan func()
+	service bus.Service
+	unwatch func()
+	link    link
+	stop    context.CancelFunc
+	done    sync.WaitGroup
+}
+
+// Start runs a manager on the connection, which stays the caller's to close.
+// It returns when the manager takes requests, or an error that wraps ErrServed
+// when the cluster has a manager already.
+func Start(ctx context.Context, conn bus.Conn, opts Options) (*Manager, error) {
+	if err := opts.Validate(); err != nil {
+		return nil, err
+	}
+	if opts.ClusterID == "" {
+		opts.ClusterID = opts.Cluster
+	}
+	if err := probe(ctx, conn, opts.Cluster); err != nil {
+		return nil, err
+	}
+	m := newManager(conn, opts)
+	if err := m.begin(ctx); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// begin serves the cluster's name and starts the goroutine that owns the state.
+func (m *Manager) begin(ctx context.Context) error {
+	cluster := m.core.opts.Cluster
+	service, err := m.conn.Serve(ctx, cluster, m.handle)
+	if err != nil {
+		return fmt.Errorf("manager: serve %s: %w", cluster, err)
+	}
+	m.service = service
+	running, stop := context.WithCancel(context.Background())
+	m.stop = stop
+	m.unwatch = m.conn.Watch(m.connection)
+	m.done.Go(func() { m.run(running) })
+	return nil
+}
+
+func newManager(conn bus.Conn, opts Options) *Manager {
+	log := opts.Logger
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	log = log.With("component", "manager", "cluster", opts.Cluster)
+	m := &Manager{conn: conn, log: log, inbox: newInbox(), orders: make(chan func())}
+	m.core = &core{
+		opts:      opts,
+		log:       log,
+		now:       func() muster.Instant { return muster.InstantOf(time.Now()) },
+		replica:   replica.NewLocal(opts.Placement),
+		alive:     member.NewLiveness(opts.CheckAliveCount),
+		inService: opts.InitialTime == 0,
+		left:      m.announce,
+	}
+	return m
+}
+
+// probe looks for another manager of the cluster. Two of them on one queue
+// would each get half of the calls.
+func probe(ctx context.Context, conn bus.Conn, cluster string) error {
+	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	_, err := conn.Call(ctx, cluster, "getClusterID")
+	if refusal := (*bus.RemoteError)(nil); err == nil || errors.As(err, &refusal) {
+		return fmt.Errorf("manager: %w: %s (end it first, or choose another cluster name)", ErrServed, cluster)
+	}
+	if errors.Is(err, bus.ErrNoServer) || errors.Is(err, context.DeadlineExceeded) {
+		return nil
+	}
+	return fmt.Errorf("manager: look for another manager of %s: %w", cluster, err)
+}
+
+// Reconfigure changes the settings of a running manager. InitialTime counts at
+// the next start only.
+func (m *Manager) Reconfigure(ctx context.Context, s Settings) error {
+	if err := s.validate(); err != nil {
+		return err
+	}
+	return m.order(ctx, func() {
+		s.InitialTime = m.core.opts.InitialTime
+		m.core.opts.Settings = s
+		m.core.alive.SetLimit(s.CheckAliveCount)
+		m.core.propose(state.Configure{Config: s.Placement}, nil)
+		m.core.flush()
+		m.log.Info("settings changed")
+	})
+}
+
+// order runs f where the state is owned, and waits for its end.
+func (m *Manager) order(ctx context.Context, f func()) error {
+	finished := make(chan struct{})
+	select {
+	case m.orders <- func() { f(); close(finished) }:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	<-finished
+	return nil
+}
+
+// Close ends the manager, and returns when its goroutine is gone. Requests
+// that wait are not answered.
+func (m *Manager) Close() error {
+	m.unwatch()
+	err := m.service.Close()
+	m.stop()
+	m.done.Wait()
+	return err
+}
+
+// handle takes a request from the bus.
+func (m *Manager) handle(req *bus.Request) {
+	act, err := decode(req.Method, req.Args)
+	if err != nil {
+		m.log.Debug("request refused", "method", req.Method, "reason", err)
+		req.Fail(err.Error())
+		return
+	}
+	if !m.inbox.put(item{act, req}) {
+		req.Fail("cluster manager is overloaded: try again later")
+	}
+}
+
+// run owns the state until ctx is over.
+func (m *Manager) run(ctx context.Context) {
+	c := m.core
+	expire := time.NewTicker(expireEvery)
+	defer expire.Stop()
+	interval := c.opts.CheckAliveInterval
+	check := time.NewTicker(interval)
+	defer check.Stop()
+	initial := time.NewTimer(c.opts.InitialTime)
+	defer initial.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-m.inbox.ready:
+			m.work()
+		case <-expire.C:
+			c.expire()
+		case <-check.C:
+			m.work() // signs of life that wait come before the silence is counted
+			m.check()
+		case <-initial.C:
+			c.enterService()
+		case f := <-m.orders:
+			f()
+			if c.opts.CheckAliveInterval != interval {
+				interval = c.opts.CheckAliveInterval
+				check.Reset(interval)
+			}
+		}
+	}
+}
+
+// work does what waits in the inbox, as one batch.
+func (m *Manager) work() {
+	for _, it := range m.inbox.take() {
+		it.act(m.core, it.req)
+	}
+	m.core.flush()
+}
+
+// check counts the silence of the workers, unless nobody could be heard.
+func (m *Manager) check() {
+	switch m.link.look() {
+	case linkDown:
+	case linkBack:
+		m.core.alive.Reset()
+	case linkUp:
+		m.core.tick()
+	}
+}
+
+// connection hears how the bus stands.
+func (m *Manager) connection(s bus.Status) {
+	m.link.set(s.Connected)
+	if s.Connected {
+		m.log.Info("connected to the message queue")
+	} else {
+		m.log.Warn("message queue away: no worker is given up meanwhile", "err", s.Err)
+	}
+}
+
+// announce tells that a worker is gone, as OWT's programs expect it.
+func (m *Manager) announce(e muster.WorkerLeft) {
+	ctx, cancel := context.WithTimeout(context.Background(), noticeTime)
+	defer cancel()
+	exit := bus.Exit{Reason: "quit", Message: bus.ExitMessage{Purpose: e.Purpose, ID: e.Worker, Type: "worker"}}
+	if err := bus.PublishExit(ctx, m.conn, exit); err != nil {
+		m.log.Error("nobody was told that the worker left", "worker", e.Worker, "err", err)
+	}
+}

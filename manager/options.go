@@ -1,0 +1,70 @@
+package manager
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/muster-fleet/muster/state"
+)
+
+// Options are what a manager is started with.
+type Options struct {
+	// Cluster is the name of the cluster, and of the server that the manager
+	// is on the bus.
+	Cluster string
+	// ClusterID is what getClusterID answers; the name where it is empty.
+	ClusterID string
+	// Version is shown in the answer to status.
+	Version string
+	// Settings can change while the manager runs.
+	Settings
+	// Logger hears of changes to the cluster. Nil means none.
+	Logger *slog.Logger
+}
+
+// Settings are the options that can change while a manager runs.
+type Settings struct {
+	// InitialTime is how long a manager that has just started waits for
+	// workers before it places tasks. 0 means that it does not wait.
+	InitialTime time.Duration
+	// CheckAliveInterval is how often the signs of life are counted. A worker
+	// that gave none in CheckAliveCount intervals, and the one after, is lost.
+	CheckAliveInterval time.Duration
+	CheckAliveCount    int
+	// Placement says how tasks are placed.
+	Placement state.Config
+}
+
+// DefaultOptions returns the options that OWT's manager has.
+func DefaultOptions() Options {
+	return Options{
+		Cluster: "owt-cluster",
+		Settings: Settings{
+			InitialTime:        10 * time.Second,
+			CheckAliveInterval: time.Second,
+			CheckAliveCount:    10,
+			Placement:          state.DefaultConfig(),
+		},
+	}
+}
+
+// Validate returns what is wrong, by the name of the option.
+func (o Options) Validate() error {
+	if o.Cluster == "" {
+		return errors.New("manager: Cluster must have a name, such as owt-cluster")
+	}
+	return o.Settings.validate()
+}
+
+func (s Settings) validate() error {
+	switch {
+	case s.InitialTime < 0:
+		return errors.New("manager: InitialTime must not be negative")
+	case s.CheckAliveInterval <= 0:
+		return errors.New("manager: CheckAliveInterval must be positive")
+	case s.CheckAliveCount < 0:
+		return errors.New("manager: CheckAliveCount must not be negative")
+	}
+	return nil
+}
