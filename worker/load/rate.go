@@ -1,0 +1,82 @@
+package load
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// firstWindow is how long the first measurement of something that only counts
+// up takes: two readings are needed, and later calls have the one before.
+const firstWindow = 200 * time.Millisecond
+
+// shortestWindow is the least time between two readings that says anything:
+// the kernel counts processor time in steps of 10 ms.
+const shortestWindow = 50 * time.Millisecond
+
+// reading is what counters stood at, and when.
+type reading[T any] struct {
+	at    time.Time
+	value T
+}
+
+// growth turns counters into a load: how much they grew since the last call.
+type growth[T any] struct {
+	read func(context.Context) (T, error)
+	load func(before, after T, passed time.Duration) (float64, error)
+	now  func() time.Time
+
+	mu      sync.Mutex
+	last    reading[T]
+	started bool
+	loadWas float64
+}
+
+// Load reads the counters and compares. The first call waits firstWindow
+// between two readings; a call too soon after another returns the same load.
+func (g *growth[T]) Load(ctx context.Context) (float64, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.started {
+		if err := g.start(ctx); err != nil {
+			return 0, err
+		}
+	}
+	passed := g.now().Sub(g.last.at)
+	if passed < shortestWindow {
+		return g.loadWas, nil
+	}
+	return g.compare(ctx)
+}
+
+func (g *growth[T]) compare(ctx context.Context) (float64, error) {
+	value, err := g.read(ctx)
+	if err != nil {
+		return 0, err
+	}
+	before, after := g.last, reading[T]{g.now(), value}
+	load, err := g.load(before.value, after.value, after.at.Sub(before.at))
+	if err != nil {
+		return 0, err
+	}
+	g.last = after
+	g.loadWas, err = clamp(load)
+	return g.loadWas, err
+}
+
+func (g *growth[T]) start(ctx context.Context) error {
+	value, err := g.read(ctx)
+	if err != nil {
+		return err
+	}
+	wait := time.NewTimer(firstWindow)
+	defer wait.Stop()
+	g.last = reading[T]{g.now(), value}
+	select {
+	case <-wait.C:
+		g.started = true
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
