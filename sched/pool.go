@@ -24,6 +24,7 @@ type Pool struct {
 	splits    map[string]bool // label keys that divide classes
 	labelled  map[string]int  // how many workers have a label of that key
 	views     views
+	limits    Limits
 	version   uint64 // changes with the membership
 
 	cursor int32   // place in the join order of the last placement, -1 before
@@ -39,7 +40,8 @@ func NewPool(purpose string, strategy muster.Strategy) *Pool {
 	p := &Pool{
 		purpose: purpose, rules: rulesOf(purpose), strategy: strategy,
 		classes: map[string]*class{}, splits: map[string]bool{}, labelled: map[string]int{},
-		views:   views{byKey: map[string]*view{}, byRaw: map[string]*view{}, limit: defaultViews},
+		views:   views{byKey: map[string]*view{}, byRaw: map[string]*view{}},
+		limits:  DefaultLimits(),
 		cursor:  -1,
 		allFull: muster.ReasonNotScheduled(purpose, muster.ReasonAllFull),
 		noMatch: muster.ReasonNotScheduled(purpose, muster.ReasonNoMatch),
@@ -48,13 +50,20 @@ func NewPool(purpose string, strategy muster.Strategy) *Pool {
 	return p
 }
 
-// LimitViews bounds how many different requirements are remembered, instead of
-// 1,024. 0 and less change nothing.
-func (p *Pool) LimitViews(n int) {
-	if n > 0 {
-		p.views.limit = n
-	}
+// Limits bound what a pool keeps beside its workers. No answer depends on them.
+type Limits struct {
+	// Views is how many different requirements are remembered.
+	Views int
+	// Slack is how many empty places in the join order, and classes without
+	// workers, are left alone in any case.
+	Slack int
 }
+
+// DefaultLimits are those of NewPool.
+func DefaultLimits() Limits { return Limits{Views: 1024, Slack: 64} }
+
+// Limit changes the limits of an empty pool.
+func (p *Pool) Limit(l Limits) { p.limits = l }
 
 // Strategy is the one in force.
 func (p *Pool) Strategy() muster.Strategy { return p.strategy }

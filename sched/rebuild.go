@@ -2,13 +2,10 @@ package sched
 
 import "github.com/muster-fleet/muster"
 
-// slack is how many empty places and classes are left alone in any case.
-const slack = 64
-
 // tidy rebuilds a pool of which the greater part is empty. It costs as much as
 // there are workers, which as many changes have paid for.
 func (p *Pool) tidy() {
-	if len(p.workers) > 2*p.live+slack || len(p.list) > 2*p.inhabited+slack {
+	if len(p.workers) > 2*p.live+p.limits.Slack || len(p.list) > 2*p.inhabited+p.limits.Slack {
 		p.rebuild(func() { clear(p.splits) })
 	}
 }

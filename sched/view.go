@@ -38,14 +38,12 @@ func (t *tier) available() int {
 type views struct {
 	byKey map[string]*view
 	byRaw map[string]*view
-	limit int
 	clock uint64
 }
 
 const (
-	defaultViews = 1024
-	rawPerView   = 4    // preferences that are remembered for each view, in the mean
-	maxRaw       = 1024 // bytes of a preference that is remembered
+	rawPerView = 4    // preferences that are remembered for each view, in the mean
+	maxRaw     = 1024 // bytes of a preference that is remembered
 )
 
 // dropViews forgets every view.
@@ -70,7 +68,7 @@ func (p *Pool) view(raw json.RawMessage) (*view, error) {
 			return nil, err
 		}
 		v = p.viewOf(p.requirement(pref))
-		p.views.alias(raw, v)
+		p.alias(raw, v)
 	}
 	v.used = p.views.clock
 	if v.version != p.version {
@@ -79,14 +77,14 @@ func (p *Pool) view(raw json.RawMessage) (*view, error) {
 	return v, nil
 }
 
-func (v *views) alias(raw json.RawMessage, to *view) {
+func (p *Pool) alias(raw json.RawMessage, to *view) {
 	if len(raw) > maxRaw {
 		return
 	}
-	if len(v.byRaw) >= rawPerView*v.limit {
-		clear(v.byRaw)
+	if len(p.views.byRaw) >= rawPerView*p.limits.Views {
+		clear(p.views.byRaw)
 	}
-	v.byRaw[string(raw)] = to
+	p.views.byRaw[string(raw)] = to
 }
 
 func (p *Pool) viewOf(r requirement) *view {
@@ -95,7 +93,7 @@ func (p *Pool) viewOf(r requirement) *view {
 		return v
 	}
 	p.split(r.Labels)
-	if len(p.views.byKey) >= p.views.limit {
+	if len(p.views.byKey) >= p.limits.Views {
 		p.views.forget()
 	}
 	v := &view{requirement: r}

@@ -36,6 +36,7 @@ func (s *State) noScheduler(op Schedule) Result {
 	why := s.last.next()
 	why.Purpose, why.Task, why.At = op.Purpose, op.Task, s.now
 	why.Strategy, why.Reason = s.cfg.strategy(op.Purpose), string(reason)
+	why.Chosen, why.Others = nil, nil
 	return Result{Err: reason, Explanation: why}
 }
 

@@ -22,13 +22,13 @@ type State struct {
 	last     decisions
 	events   []muster.Event
 	free     *task
-	views    int // bound on each pool's views, 0 for the default
+	limits   sched.Limits
 }
 
 // New returns an empty cluster. A member of cfg that Validate would refuse
 // counts as its default.
 func New(cfg Config) *State {
-	s := &State{purposes: map[string]*purpose{}, workers: map[string]*worker{}}
+	s := &State{purposes: map[string]*purpose{}, workers: map[string]*worker{}, limits: sched.DefaultLimits()}
 	s.last.limit = maxDecisions
 	s.configure(cfg.repaired())
 	return s

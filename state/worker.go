@@ -34,7 +34,7 @@ func (s *State) purpose(name string) *purpose {
 	p := s.purposes[name]
 	if p == nil {
 		pool := sched.NewPool(name, s.cfg.strategy(name))
-		pool.LimitViews(s.views)
+		pool.Limit(s.limits)
 		p = &purpose{name: name, pool: pool, cost: sched.NewCost(), tasks: map[string]*task{}}
 		s.purposes[name] = p
 	}
