@@ -1,0 +1,105 @@
+package config
+
+import (
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/muster-fleet/muster/bus"
+)
+
+// BusKind is the kind of message queue that a configuration asks for.
+type BusKind string
+
+// The kinds.
+const (
+	// Embedded is a NATS server inside the manager, at Bus.Listen.
+	Embedded BusKind = "embedded NATS"
+	// NATS is a server or a cluster elsewhere.
+	NATS     BusKind = "NATS"
+	RabbitMQ BusKind = "RabbitMQ"
+)
+
+func kindOf(scheme string) BusKind {
+	if strings.HasPrefix(scheme, "amqp") {
+		return RabbitMQ
+	}
+	return NATS
+}
+
+// BusKind returns RabbitMQ if there is a section [rabbit], else what bus.url
+// says, else Embedded. A flag or a variable for bus.url goes before [rabbit].
+func (c *Config) BusKind() BusKind {
+	switch {
+	case c.byRabbit():
+		return RabbitMQ
+	case c.Bus.URL != "":
+		scheme, _, _ := strings.Cut(strings.TrimSpace(c.Bus.URL.Reveal()), ":")
+		return kindOf(strings.ToLower(scheme))
+	}
+	return Embedded
+}
+
+func (c *Config) byRabbit() bool {
+	return c.rabbit.Source != "" && (c.Bus.URL == "" || !c.Origin("bus.url").overrides())
+}
+
+// BusURL returns the address to dial. For Embedded that is the server's own,
+// as a program on the same machine reaches it.
+func (c *Config) BusURL() URL {
+	switch {
+	case c.byRabbit():
+		return c.rabbitURL()
+	case c.Bus.URL != "":
+		return c.Bus.URL
+	}
+	host, port, _ := net.SplitHostPort(c.Bus.Listen)
+	if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
+		host = "127.0.0.1"
+	}
+	return URL("nats://" + net.JoinHostPort(host, port))
+}
+
+func (c *Config) rabbitURL() URL {
+	u := url.URL{Scheme: c.Rabbit.Protocol, Host: net.JoinHostPort(c.Rabbit.Host, strconv.Itoa(c.Rabbit.Port))}
+	if c.Bus.TLS != (TLS{}) {
+		u.Scheme = "amqps"
+	}
+	if c.Rabbit.VHost != "/" {
+		u.Path = "/" + c.Rabbit.VHost
+		u.RawPath = "/" + url.PathEscape(c.Rabbit.VHost)
+	}
+	return URL(u.String())
+}
+
+// BusOptions returns how to reach the message queue. It reads the files of
+// [bus.tls]; its error names the key and the file.
+func (c *Config) BusOptions() (bus.Options, error) {
+	if err := c.Check(); err != nil {
+		return bus.Options{}, err
+	}
+	tls, err := c.ClientTLS()
+	if err != nil {
+		return bus.Options{}, err
+	}
+	user, password := c.credentials()
+	return bus.Options{URL: c.BusURL().Reveal(), User: user, Password: password.Reveal(), TLS: tls}, nil
+}
+
+// credentials are those of [bus]; for [rabbit], its own where [bus] has none.
+func (c *Config) credentials() (user string, password Secret) {
+	user, password = c.Bus.User, c.Bus.Password
+	if !c.byRabbit() {
+		return user, password
+	}
+	for _, own := range []string{c.Rabbit.Username, c.Rabbit.Login} {
+		if user == "" {
+			user = own
+		}
+	}
+	if password == "" {
+		password = c.Rabbit.Password
+	}
+	return user, password
+}

@@ -1,0 +1,90 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+)
+
+// check looks at what several keys say together.
+func (c *Config) check() Problems {
+	var problems Problems
+	problems = append(problems, c.checkPair("bus.tls.cert", c.Bus.TLS.Cert, "bus.tls.key", c.Bus.TLS.Key)...)
+	problems = append(problems, c.checkPair("bus.tls.key", c.Bus.TLS.Key, "bus.tls.cert", c.Bus.TLS.Cert)...)
+	return append(problems, c.checkPlain()...)
+}
+
+func (c *Config) checkPair(key, text, other, otherText string) Problems {
+	if text == "" || otherText != "" {
+		return nil
+	}
+	return Problems{{Origin: c.Origin(key), Key: key, Message: "needs " + other + " too"}}
+}
+
+// checkPlain refuses to send in the clear what was meant to go by TLS.
+func (c *Config) checkPlain() Problems {
+	if c.Bus.TLS == (TLS{}) || c.Bus.URL == "" || c.byRabbit() || !strings.Contains(strings.ToLower(c.Bus.URL.Reveal()), "amqp://") {
+		return nil
+	}
+	return Problems{{Origin: c.Origin("bus.url"), Key: "bus.url",
+		Message: "amqp:// is without TLS, and [bus.tls] asks for it: write amqps://"}}
+}
+
+// Warnings returns what is allowed and yet is probably not meant.
+func (c *Config) Warnings() []string {
+	var out []string
+	for _, w := range slices.Concat(c.warnings, c.warnOfOWT(), c.warnOfBus(), c.warnOfPurposes()) {
+		out = append(out, w.Error())
+	}
+	return out
+}
+
+func (c *Config) warnOfOWT() []Problem {
+	var out []Problem
+	if c.Cascading.Enabled {
+		out = append(out, c.warning("cascading.enabled", "cascading is not offered: this cluster stays alone"))
+	}
+	if c.Manager.TotalNode > 1 {
+		out = append(out, c.warning("manager.totalNode", "has no effect: each manager works alone"))
+	}
+	return out
+}
+
+func (c *Config) warnOfBus() []Problem {
+	var out []Problem
+	if c.byRabbit() && c.Bus.URL != "" {
+		out = append(out, c.warning("bus.url", fmt.Sprintf("has no effect: the section [rabbit] in line %d goes first", c.rabbit.Line)))
+	}
+	host, _, _ := net.SplitHostPort(c.Bus.Listen)
+	ip := net.ParseIP(host)
+	local := host == "localhost" || (ip != nil && ip.IsLoopback())
+	if c.BusKind() == Embedded && !local && c.Bus.Password == "" && (c.Bus.TLS.Cert == "" || c.Bus.TLS.CA == "") {
+		out = append(out, c.warning("bus.listen", "is open to the network without a password: set bus.user and bus.password"))
+	}
+	return out
+}
+
+// otherPurposes are OWT's, save those that have a strategy by default.
+var otherPurposes = []string{"quic", "mediabridge", "eventbridge"}
+
+// warnOfPurposes finds purposes that look like another one misspelt. They may
+// be real, and so are no error.
+func (c *Config) warnOfPurposes() []Problem {
+	known := append(slices.Sorted(maps.Keys(Default().Strategy.ByPurpose)), otherPurposes...)
+	known = append(known, "general")
+	var out []Problem
+	for _, purpose := range c.madeUp("strategy") {
+		if best := nearest(purpose, known); best != "" && !slices.Contains(known, purpose) {
+			w := c.warning("strategy."+purpose, "is none of OWT's purposes")
+			w.Nearest = best
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+func (c *Config) warning(key, message string) Problem {
+	return Problem{Origin: c.Origin(key), Key: key, Message: message}
+}

@@ -1,0 +1,260 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/state"
+)
+
+// codec is how values of one type are read, checked and shown.
+type codec[T any] struct {
+	// words name the type for a reader of the manual.
+	words string
+	// read returns an error that neither names the key nor shows a secret.
+	read func(value) (T, error)
+	// show returns what stands in JSON: a string, a number or a bool.
+	show func(T) any
+}
+
+// hinted is an error that knows the word that was probably meant.
+type hinted struct {
+	error
+	nearest string
+}
+
+func text() codec[string] {
+	return codec[string]{"string", value.asString, func(s string) any { return s }}
+}
+
+// name is a text that must not be empty.
+func name() codec[string] {
+	c := text()
+	c.read = func(v value) (string, error) {
+		s, err := v.asString()
+		if err == nil && strings.TrimSpace(s) == "" {
+			err = errors.New("must not be empty")
+		}
+		return s, err
+	}
+	return c
+}
+
+func choice(words ...string) codec[string] {
+	c := text()
+	c.words = strings.Join(quoted(words), " or ")
+	c.read = func(v value) (string, error) {
+		s, err := v.asString()
+		if err != nil || slices.Contains(words, s) {
+			return s, err
+		}
+		return "", hinted{fmt.Errorf("%q is none of %s", s, strings.Join(quoted(words), ", ")), quote(nearest(s, words))}
+	}
+	return c
+}
+
+func secret() codec[Secret] {
+	return codec[Secret]{"string", func(v value) (Secret, error) {
+		s, err := v.asString()
+		return Secret(s), err
+	}, func(s Secret) any { return s.String() }}
+}
+
+func flag() codec[bool] {
+	return codec[bool]{"true or false", value.asBool, func(b bool) any { return b }}
+}
+
+func whole(least, most int64) codec[int] {
+	words := fmt.Sprintf("whole number, %d to %d", least, most)
+	return codec[int]{words, func(v value) (int, error) {
+		n, err := v.asInt()
+		if err == nil && (n < least || n > most) {
+			err = fmt.Errorf("%d is out of range: use %d to %d", n, least, most)
+		}
+		return int(n), err
+	}, func(n int) any { return n }}
+}
+
+func load() codec[float64] {
+	words := fmt.Sprintf("number, 0 to %v", state.MaxDebit)
+	return codec[float64]{words, func(v value) (float64, error) {
+		f, err := v.asFloat()
+		if err == nil && (f < 0 || f > state.MaxDebit) {
+			err = fmt.Errorf("%v is out of range: use a load from 0 to %v", f, state.MaxDebit)
+		}
+		return f, err
+	}, func(f float64) any { return f }}
+}
+
+// span is a length of time: OWT's milliseconds, or Go's words for it.
+func span(least, most time.Duration) codec[time.Duration] {
+	words := fmt.Sprintf("milliseconds, or a duration such as \"10s\"; %s to %s", brief(least), brief(most))
+	return codec[time.Duration]{words, func(v value) (time.Duration, error) {
+		d, err := asDuration(v)
+		if err == nil && (d < least || d > most) {
+			err = fmt.Errorf("%s is out of range: use %s to %s", brief(d), brief(least), brief(most))
+		}
+		return d, err
+	}, func(d time.Duration) any { return brief(d) }}
+}
+
+func asDuration(v value) (time.Duration, error) {
+	if v.shape == shapeInt {
+		n, err := v.asInt()
+		if err == nil && n != time.Duration(n*int64(time.Millisecond)).Milliseconds() {
+			err = fmt.Errorf("%d ms is out of range", n)
+		}
+		return time.Duration(n) * time.Millisecond, err
+	}
+	if v.shape != shapeString && v.shape != shapeWord {
+		return 0, v.unlike(`milliseconds (10000) or a duration ("10s")`)
+	}
+	if n, err := strconv.ParseInt(v.text, 10, 64); err == nil {
+		return asDuration(value{shapeInt, strconv.FormatInt(n, 10)})
+	}
+	d, err := time.ParseDuration(v.text)
+	if err != nil {
+		return 0, fmt.Errorf("%q is no duration: write milliseconds (10000), or a duration such as \"10s\" or \"1m30s\"", v.text)
+	}
+	return d, nil
+}
+
+// brief leaves out the zeros that time.Duration prints: 1h0m0s is 1h.
+func brief(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+func strategy() codec[muster.Strategy] {
+	return codec[muster.Strategy]{"strategy", func(v value) (muster.Strategy, error) {
+		s, err := v.asString()
+		if err != nil {
+			return "", err
+		}
+		got, err := muster.ParseStrategy(s)
+		if err != nil {
+			return "", hinted{err, quote(nearest(s, strategyNames()))}
+		}
+		return got, nil
+	}, func(s muster.Strategy) any { return string(s) }}
+}
+
+func strategyNames() []string {
+	names := make([]string, len(muster.Strategies))
+	for i, s := range muster.Strategies {
+		names[i] = string(s)
+	}
+	return names
+}
+
+// debit is the mode, or a number for state.DebitFixed.
+func debit() codec[debitValue] {
+	words := fmt.Sprintf(`"learned", "off", or a load from 0 to %v`, state.MaxDebit)
+	return codec[debitValue]{words, func(v value) (debitValue, error) {
+		if v.shape == shapeInt || v.shape == shapeFloat {
+			f, err := load().read(v)
+			return debitValue{state.DebitFixed, f}, err
+		}
+		return debitWord(v, words)
+	}, func(d debitValue) any {
+		if d.mode == state.DebitFixed {
+			return d.fixed
+		}
+		return string(d.mode)
+	}}
+}
+
+func debitWord(v value, words string) (debitValue, error) {
+	s, err := v.asString()
+	if err != nil {
+		return debitValue{}, v.unlike(words)
+	}
+	modes := []string{string(state.DebitLearned), string(state.DebitOff)}
+	if slices.Contains(modes, s) {
+		return debitValue{mode: state.DebitMode(s)}, nil
+	}
+	if _, err := strconv.ParseFloat(s, 64); err == nil && v.shape == shapeWord {
+		return debit().read(value{shapeFloat, s})
+	}
+	return debitValue{}, hinted{fmt.Errorf("%q is no debit: use %s", s, words), quote(nearest(s, modes))}
+}
+
+// listen is the host and port of a server.
+func listen() codec[string] {
+	c := name()
+	c.words = "host:port"
+	c.read = func(v value) (string, error) {
+		s, err := v.asString()
+		if err != nil {
+			return "", err
+		}
+		_, port, err := net.SplitHostPort(s)
+		if n, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || (n == 0 && port != "0") {
+			return "", fmt.Errorf("%q is no address: write host:port, such as 127.0.0.1:4222", s)
+		}
+		return s, nil
+	}
+	return c
+}
+
+var schemes = []string{"nats", "tls", "amqp", "amqps"}
+
+func address() codec[URL] {
+	return codec[URL]{"URL", func(v value) (URL, error) {
+		s, err := v.asString()
+		if err != nil || s == "" {
+			return "", err
+		}
+		return URL(s), checkURLs(s)
+	}, func(u URL) any { return u.String() }}
+}
+
+// checkURLs does not repeat what url.Parse says: it holds the password.
+func checkURLs(list string) error {
+	kinds := map[BusKind]bool{}
+	for part := range strings.SplitSeq(list, ",") {
+		u, err := url.Parse(strings.TrimSpace(part))
+		if err != nil {
+			return errors.New("cannot be read as a URL: write scheme://host:port, and % codes for special characters in a password")
+		}
+		if !slices.Contains(schemes, u.Scheme) {
+			return hinted{fmt.Errorf("%q is no scheme of a message queue: use nats://, tls://, amqp:// or amqps://", u.Scheme), nearest(u.Scheme, schemes)}
+		}
+		if u.Hostname() == "" {
+			return fmt.Errorf("names no host: write %s://host:port", u.Scheme)
+		}
+		kinds[kindOf(u.Scheme)] = true
+	}
+	if len(kinds) > 1 {
+		return errors.New("names servers of NATS and of RabbitMQ: use one kind")
+	}
+	return nil
+}
+
+func quote(word string) string {
+	if word == "" {
+		return ""
+	}
+	return strconv.Quote(word)
+}
+
+func quoted(words []string) []string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = quote(w)
+	}
+	return out
+}

@@ -1,0 +1,176 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"time"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/state"
+)
+
+// Config is everything that can be configured. Change it with Load, SetFlag
+// and ApplyEnv, which check the value and note where it came from.
+type Config struct {
+	Manager  Manager
+	Strategy Strategy
+	Rabbit   Rabbit
+	Bus      Bus
+	// Debit is [placement]: how a placement counts before it is reported.
+	Debit state.Debit
+	// Labels are those of the workers that this process starts.
+	Labels    map[string]string
+	Cascading Cascading
+
+	// file is the path that was read, "" for none.
+	file string
+	// rabbit tells that the file has a section [rabbit], if only an empty one.
+	rabbit   Origin
+	origins  map[string]Origin
+	warnings []Problem
+}
+
+// Manager is the section [manager].
+type Manager struct {
+	// Name is that of the cluster, and of the manager's queue.
+	Name string
+	// InitialTime is how long a fresh manager only gathers workers. 0 means
+	// not at all.
+	InitialTime time.Duration
+	// CheckAliveInterval is how often signs of life are counted, and
+	// CheckAliveCount how many counts in a row may be missed.
+	CheckAliveInterval time.Duration
+	CheckAliveCount    int
+	// ReserveTime is the length of a reservation that names none.
+	ReserveTime time.Duration
+	// TotalNode and ElectTimeout are OWT 5.1's, and have no effect.
+	TotalNode    int
+	ElectTimeout time.Duration
+}
+
+// Strategy is the section [strategy].
+type Strategy struct {
+	// General is for a purpose that ByPurpose lacks.
+	General   muster.Strategy
+	ByPurpose map[string]muster.Strategy
+}
+
+// Rabbit is the section [rabbit].
+type Rabbit struct {
+	Host string
+	Port int
+	// Login is node-amqp's word, Username amqplib's; Username goes first.
+	Login, Username string
+	Password        Secret
+	VHost           string
+	// Protocol is amqp or amqps.
+	Protocol string
+	// Heartbeat, FrameMax and Locale are amqplib's, and have no effect.
+	Heartbeat, FrameMax int
+	Locale              string
+}
+
+// Bus is the section [bus].
+type Bus struct {
+	// URL is the message queue. Empty means [rabbit], or the embedded server.
+	URL URL
+	// Listen is the address of the embedded server.
+	Listen string
+	// User and Password are for every kind of queue, the embedded one
+	// included, and go before those of URL and of [rabbit].
+	User     string
+	Password Secret
+	TLS      TLS
+}
+
+// TLS is the section [bus.tls]: names of files in PEM.
+type TLS struct {
+	CA, Cert, Key string
+	// ServerName is the name that the server's certificate must have, if it
+	// is not that of the URL.
+	ServerName string
+}
+
+// Cascading is the section [cascading]. Cascading is not offered: save for
+// ClusterID, the values are only kept.
+type Cascading struct {
+	Enabled          bool
+	URL              string
+	Region           string
+	ClusterID        string
+	SelfIP, SelfHost string
+	SelfPort         int
+}
+
+// Default returns what is in force where nothing is configured.
+func Default() *Config {
+	placing := state.DefaultConfig()
+	return &Config{
+		Manager: Manager{
+			Name:               "owt-cluster",
+			InitialTime:        10 * time.Second,
+			CheckAliveInterval: time.Second,
+			CheckAliveCount:    10,
+			ReserveTime:        time.Duration(placing.ReserveMillis) * time.Millisecond,
+			TotalNode:          1,
+		},
+		Strategy: Strategy{General: placing.General, ByPurpose: placing.Strategies},
+		Rabbit:   Rabbit{Host: "localhost", Port: 5672, VHost: "/", Protocol: "amqp"},
+		Bus:      Bus{Listen: "127.0.0.1:4222"},
+		Debit:    placing.Debit,
+		Labels:   map[string]string{},
+		origins:  map[string]Origin{},
+	}
+}
+
+// Load reads the file and then the environment. An empty path means no file.
+// Problems is the error if anything is wrong with the values.
+func Load(path string) (*Config, error) {
+	c, problems := Default(), Problems(nil)
+	if path != "" {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("configuration file: %w", err)
+		}
+		c, problems = read(path, data)
+	}
+	problems = append(problems, c.applyEnv(os.Environ())...)
+	if len(problems) == 0 {
+		problems = c.check()
+	}
+	if err := problems.err(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Parse reads a file's content; name is what its errors call it, and where
+// relative file names in it start from. The environment is not asked. The
+// error is Problems.
+func Parse(name string, data []byte) (*Config, error) {
+	c, problems := read(name, data)
+	if len(problems) == 0 {
+		problems = c.check()
+	}
+	if err := problems.err(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Origin returns where the value of the key came from.
+func (c *Config) Origin(key string) Origin {
+	if o, ok := c.origins[key]; ok {
+		return o
+	}
+	return Origin{Source: FromDefault}
+}
+
+func (c *Config) clone() *Config {
+	out := *c
+	out.Strategy.ByPurpose = maps.Clone(c.Strategy.ByPurpose)
+	out.Labels = maps.Clone(c.Labels)
+	out.origins = maps.Clone(c.origins)
+	return &out
+}

@@ -1,0 +1,120 @@
+package config
+
+import (
+	"time"
+
+	"github.com/muster-fleet/muster/state"
+)
+
+// The sections, in the order of the manual.
+var sections = []section{
+	{name: "manager", meaning: "The manager itself. Numbers are milliseconds, as in OWT."},
+	{name: "strategy", meaning: "Which of the workers that may take a task does take it, by purpose. Any purpose may be named."},
+	{name: "rabbit", meaning: "RabbitMQ. The section alone, even empty, means that the manager speaks RabbitMQ."},
+	{name: "bus", meaning: "The message queue, where there is no `[rabbit]`."},
+	{name: "bus.tls", meaning: "TLS, for every kind of queue. A relative name of a file starts from the configuration file's directory, one from a flag or the environment from the working directory. The embedded server shows `cert`, and asks for client certificates where there is a `ca`. There is no switch that turns verification off: name the authority in `ca`, and what the certificate is made out to in `server_name`."},
+	{name: "placement", meaning: "Placing, beyond OWT."},
+	{name: "labels", meaning: "Labels of the workers that this process starts, one a key."},
+	{name: "cascading", meaning: "OWT's cascading of clusters. It is not offered: its keys are accepted, also ones of other OWT versions that are not listed here."},
+}
+
+type section struct{ name, meaning string }
+
+// A key is one line of the manual.
+type key struct {
+	name    string
+	meaning string
+	// env is the variable that overrides it, if any.
+	env string
+	// restart tells that a change takes effect only in a new process.
+	restart bool
+	// inert tells that OWT knows the key and Muster makes nothing of it.
+	inert bool
+	field
+}
+
+const (
+	day  = 24 * time.Hour
+	most = state.MaxReserveMillis * time.Millisecond
+)
+
+// keys are the keys with a fixed name. Those of [strategy] and [labels] that
+// a user may make up are made by lookup.
+var keys = []key{
+	{name: "manager.name", restart: true, meaning: "Name of the cluster, and of the manager's queue.",
+		field: at(name(), func(c *Config) *string { return &c.Manager.Name })},
+	{name: "manager.initial_time", meaning: "How long a fresh manager only gathers workers before it places tasks; 0: not at all.",
+		field: at(span(0, day), func(c *Config) *time.Duration { return &c.Manager.InitialTime })},
+	{name: "manager.check_alive_interval", meaning: "How often the workers' signs of life are counted.",
+		field: at(span(10*time.Millisecond, time.Hour), func(c *Config) *time.Duration { return &c.Manager.CheckAliveInterval })},
+	{name: "manager.check_alive_count", meaning: "How many counts in a row a worker may miss; at the next one it is lost.",
+		field: at(whole(1, 1_000_000), func(c *Config) *int { return &c.Manager.CheckAliveCount })},
+	{name: "manager.schedule_reserve_time", meaning: "How long a worker is held for a task, where the request does not say.",
+		field: at(span(time.Millisecond, most), func(c *Config) *time.Duration { return &c.Manager.ReserveTime })},
+	{name: "manager.totalNode", restart: true, inert: true, meaning: "OWT 5.1: number of managers.",
+		field: at(whole(1, 1000), func(c *Config) *int { return &c.Manager.TotalNode })},
+	{name: "manager.electTimeout", restart: true, inert: true, meaning: "OWT 5.1: how long a manager waits before it stands for election.",
+		field: at(span(0, time.Hour), func(c *Config) *time.Duration { return &c.Manager.ElectTimeout })},
+
+	{name: "strategy.general", meaning: "For every purpose that has no strategy of its own.",
+		field: at(strategy(), strategyGeneral)},
+
+	{name: "rabbit.host", restart: true, meaning: "Host of RabbitMQ.",
+		field: at(name(), func(c *Config) *string { return &c.Rabbit.Host })},
+	{name: "rabbit.port", restart: true, meaning: "Port of RabbitMQ.",
+		field: at(whole(1, 65535), func(c *Config) *int { return &c.Rabbit.Port })},
+	{name: "rabbit.username", restart: true, meaning: "User; RabbitMQ's `guest` where none is given. `bus.user` goes first.",
+		field: at(text(), func(c *Config) *string { return &c.Rabbit.Username })},
+	{name: "rabbit.login", restart: true, meaning: "The same, as older OWT versions call it. `username` goes first.",
+		field: at(text(), func(c *Config) *string { return &c.Rabbit.Login })},
+	{name: "rabbit.password", restart: true, meaning: "Password; `guest` where none is given. `bus.password` goes first.",
+		field: at(secret(), func(c *Config) *Secret { return &c.Rabbit.Password })},
+	{name: "rabbit.vhost", restart: true, meaning: "Virtual host.",
+		field: at(name(), func(c *Config) *string { return &c.Rabbit.VHost })},
+	{name: "rabbit.protocol", restart: true, meaning: "`amqps` is TLS; so is `amqp` with any key of `[bus.tls]`.",
+		field: at(choice("amqp", "amqps"), func(c *Config) *string { return &c.Rabbit.Protocol })},
+	{name: "rabbit.heartbeat", restart: true, inert: true, meaning: "amqplib: seconds between heart-beats.",
+		field: at(whole(0, 65535), func(c *Config) *int { return &c.Rabbit.Heartbeat })},
+	{name: "rabbit.frameMax", restart: true, inert: true, meaning: "amqplib: bytes in a frame.",
+		field: at(whole(0, 1<<31-1), func(c *Config) *int { return &c.Rabbit.FrameMax })},
+	{name: "rabbit.locale", restart: true, inert: true, meaning: "amqplib: language of the broker's errors.",
+		field: at(text(), func(c *Config) *string { return &c.Rabbit.Locale })},
+
+	{name: "bus.url", env: "MUSTER_BUS_URL", restart: true, meaning: "Message queue: `nats://`, `tls://` (NATS), `amqp://` or `amqps://`; several, parted by commas, are one cluster. Empty: a NATS server inside the manager. Given by flag or environment it goes before `[rabbit]`, else after.",
+		field: at(address(), func(c *Config) *URL { return &c.Bus.URL })},
+	{name: "bus.listen", env: "MUSTER_BUS_LISTEN", restart: true, meaning: "Address of the NATS server inside the manager.",
+		field: at(listen(), func(c *Config) *string { return &c.Bus.Listen })},
+	{name: "bus.user", env: "MUSTER_BUS_USER", restart: true, meaning: "User, for every kind of queue. The embedded server asks its clients for it.",
+		field: at(text(), func(c *Config) *string { return &c.Bus.User })},
+	{name: "bus.password", env: "MUSTER_BUS_PASSWORD", restart: true, meaning: "Password, likewise.",
+		field: at(secret(), func(c *Config) *Secret { return &c.Bus.Password })},
+
+	{name: "bus.tls.ca", env: "MUSTER_BUS_TLS_CA", restart: true, meaning: "File of the authorities to trust instead of the system's.",
+		field: at(text(), func(c *Config) *string { return &c.Bus.TLS.CA })},
+	{name: "bus.tls.cert", env: "MUSTER_BUS_TLS_CERT", restart: true, meaning: "File of the own certificate, and those between it and the authority.",
+		field: at(text(), func(c *Config) *string { return &c.Bus.TLS.Cert })},
+	{name: "bus.tls.key", env: "MUSTER_BUS_TLS_KEY", restart: true, meaning: "File of the own certificate's key.",
+		field: at(text(), func(c *Config) *string { return &c.Bus.TLS.Key })},
+	{name: "bus.tls.server_name", env: "MUSTER_BUS_TLS_SERVER_NAME", restart: true, meaning: "Name in the server's certificate, if it is not the host of the URL.",
+		field: at(text(), func(c *Config) *string { return &c.Bus.TLS.ServerName })},
+
+	{name: "placement.debit", meaning: "Load that a placement adds to its worker before the worker reports it: learned per purpose, none (OWT's behaviour), or a fixed one.",
+		field: debitField()},
+	{name: "placement.debit_floor", meaning: "The least that a learned debit is.",
+		field: at(load(), func(c *Config) *float64 { return &c.Debit.Floor })},
+
+	{name: "cascading.enabled", restart: true, inert: true, meaning: "A warning, if true.",
+		field: at(flag(), func(c *Config) *bool { return &c.Cascading.Enabled })},
+	{name: "cascading.url", restart: true, inert: true, meaning: "OWT 5.1: the scheduler between clusters.",
+		field: at(text(), func(c *Config) *string { return &c.Cascading.URL })},
+	{name: "cascading.region", restart: true, inert: true, meaning: "OWT 5.1: region of this cluster.",
+		field: at(text(), func(c *Config) *string { return &c.Cascading.Region })},
+	{name: "cascading.clusterID", restart: true, meaning: "What `getClusterID` answers; the cluster's name where it is empty.",
+		field: at(text(), func(c *Config) *string { return &c.Cascading.ClusterID })},
+	{name: "cascading.self_ip", restart: true, inert: true, meaning: "OWT 5.1: own address, as other clusters see it.",
+		field: at(text(), func(c *Config) *string { return &c.Cascading.SelfIP })},
+	{name: "cascading.self_host", restart: true, inert: true, meaning: "OWT 5.1: own host name, likewise.",
+		field: at(text(), func(c *Config) *string { return &c.Cascading.SelfHost })},
+	{name: "cascading.self_port", restart: true, inert: true, meaning: "OWT 5.1: own port, likewise.",
+		field: at(whole(0, 65535), func(c *Config) *int { return &c.Cascading.SelfPort })},
+}

@@ -1,0 +1,44 @@
+package config
+
+import "strings"
+
+// nearest returns the word that was probably meant by got, "" if none is near:
+// a third of its letters may be wrong, and two in a short word.
+func nearest(got string, words []string) string {
+	best, least := "", -1
+	for _, word := range words {
+		d := distance(strings.ToLower(got), strings.ToLower(word))
+		if d <= max(2, len(word)/3) && d < len(word) && (least < 0 || d < least) {
+			best, least = word, d
+		}
+	}
+	return best
+}
+
+// distance counts the letters to insert, delete, replace, or swap with their
+// neighbour, to get from a to b.
+func distance(a, b string) int {
+	from, to := []rune(a), []rune(b)
+	rows := make([][]int, len(from)+1)
+	for i := range rows {
+		rows[i] = make([]int, len(to)+1)
+		rows[i][0] = i
+	}
+	for j := range rows[0] {
+		rows[0][j] = j
+	}
+	for i := 1; i <= len(from); i++ {
+		for j := 1; j <= len(to); j++ {
+			replace := 1
+			if from[i-1] == to[j-1] {
+				replace = 0
+			}
+			d := min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+replace)
+			if i > 1 && j > 1 && from[i-1] == to[j-2] && from[i-2] == to[j-1] {
+				d = min(d, rows[i-2][j-2]+1)
+			}
+			rows[i][j] = d
+		}
+	}
+	return rows[len(from)][len(to)]
+}

@@ -1,0 +1,67 @@
+package config
+
+import (
+	"slices"
+	"strings"
+)
+
+// SetFlag gives a key the value of a command line's flag, and notes so. The
+// name of the flag is as the user wrote it, such as "--url". What depends on
+// several keys is left to Check.
+func (c *Config) SetFlag(flag, key, text string) error {
+	problem, ok := c.override(Origin{Source: FromFlag, Name: flag}, key, text)
+	if !ok {
+		return problem
+	}
+	return nil
+}
+
+// ApplyEnv takes the MUSTER_ variables from an environment in the form of
+// os.Environ. An empty variable counts as none. The error is Problems.
+func (c *Config) ApplyEnv(environ []string) error { return c.applyEnv(environ).err() }
+
+// Check returns what is wrong with the values together, as Problems. Load and
+// Parse have checked already: call it after SetFlag.
+func (c *Config) Check() error { return c.check().err() }
+
+func (c *Config) applyEnv(environ []string) Problems {
+	var problems Problems
+	for _, entry := range slices.Sorted(slices.Values(environ)) {
+		name, text, _ := strings.Cut(entry, "=")
+		if !strings.HasPrefix(name, "MUSTER_BUS_") || text == "" {
+			continue
+		}
+		origin := Origin{Source: FromEnvironment, Name: name}
+		i := slices.IndexFunc(keys, func(k key) bool { return k.env == name })
+		if i < 0 {
+			problems = append(problems, Problem{origin, "", "unknown variable", nearest(name, variables())})
+			continue
+		}
+		if problem, ok := c.override(origin, keys[i].name, text); !ok {
+			problems = append(problems, problem)
+		}
+	}
+	return problems
+}
+
+func variables() []string {
+	var names []string
+	for _, k := range keys {
+		if k.env != "" {
+			names = append(names, k.env)
+		}
+	}
+	return names
+}
+
+func (c *Config) override(origin Origin, name, text string) (Problem, bool) {
+	k, ok := lookup(name)
+	if !ok {
+		return Problem{origin, name, "unknown key", nearest(name, keyNames())}, false
+	}
+	if err := k.read(c, value{shapeWord, text}); err != nil {
+		return problemOf(origin, name, err), false
+	}
+	c.origins[name] = origin
+	return Problem{}, true
+}

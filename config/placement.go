@@ -1,0 +1,17 @@
+package config
+
+import (
+	"maps"
+
+	"github.com/muster-fleet/muster/state"
+)
+
+// Placement returns how tasks are placed.
+func (c *Config) Placement() state.Config {
+	return state.Config{
+		Strategies:    maps.Clone(c.Strategy.ByPurpose),
+		General:       c.Strategy.General,
+		ReserveMillis: c.Manager.ReserveTime.Milliseconds(),
+		Debit:         c.Debit,
+	}
+}

@@ -1,0 +1,199 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"sort"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/pelletier/go-toml/v2"
+	"github.com/pelletier/go-toml/v2/unstable"
+)
+
+// reader walks a file's expressions, and gathers what is wrong with them.
+type reader struct {
+	cfg  *Config
+	file string
+	data []byte
+	// base is where the parser's input starts in data.
+	base  int
+	lines []int
+	// table is the section that keys belong to now; skip tells that it is
+	// unknown, and was reported.
+	table []string
+	skip  bool
+	// seen has where each key and each [section] stood first.
+	seen     map[string]Origin
+	problems Problems
+}
+
+// read takes what it can of the file, and returns every problem it met.
+func read(name string, data []byte) (*Config, Problems) {
+	r := &reader{cfg: Default(), file: name, data: bytes.TrimPrefix(data, []byte("\ufeff")), seen: map[string]Origin{}}
+	r.cfg.file = name
+	for i, b := range r.data {
+		if b == '\n' {
+			r.lines = append(r.lines, i+1)
+		}
+	}
+	r.walk()
+	if len(r.problems) == 0 {
+		r.strict()
+	}
+	return r.cfg, r.problems
+}
+
+func (r *reader) walk() {
+	for more := true; more; {
+		var p unstable.Parser
+		p.Reset(r.data[r.base:])
+		end := r.base
+		for p.NextExpression() {
+			end = r.expression(p.Expression())
+		}
+		more = p.Error() != nil && r.resume(p.Error(), end)
+	}
+}
+
+// expression returns how far it read.
+func (r *reader) expression(n *unstable.Node) int {
+	path, start, end := r.path(n)
+	switch n.Kind {
+	case unstable.Table:
+		r.enter(path, start)
+	case unstable.ArrayTable:
+		r.skip = true
+		name := strings.Join(path, ".")
+		r.report(start, "[["+name+"]]", fmt.Sprintf("double brackets are for lists of tables: write [%s]", name), "")
+	case unstable.KeyValue:
+		if !r.skip {
+			r.assign(append(r.table[:len(r.table):len(r.table)], path...), start, n.Value())
+		}
+	}
+	return end
+}
+
+// path returns the key's parts, where they start and where they end.
+func (r *reader) path(n *unstable.Node) (parts []string, start, end int) {
+	for it := n.Key(); it.Next(); {
+		at := r.base + int(it.Node().Raw.Offset)
+		if len(parts) == 0 {
+			start = at
+		}
+		parts, end = append(parts, string(it.Node().Data)), at+int(it.Node().Raw.Length)
+	}
+	return parts, start, end
+}
+
+// enter is the header of a section.
+func (r *reader) enter(path []string, at int) {
+	name := strings.Join(path, ".")
+	r.table, r.skip = path, false
+	if r.twice("["+name+"]", at) {
+		return
+	}
+	if !knownSection(path) {
+		r.skip = true
+		r.unknownSection(path, at)
+		return
+	}
+	r.present(path, at)
+}
+
+// present notes a section that says something by being there.
+func (r *reader) present(path []string, at int) {
+	if path[0] == "rabbit" && r.cfg.rabbit.Source == "" {
+		r.cfg.rabbit = r.origin(at)
+	}
+}
+
+// twice reports a name that stood before.
+func (r *reader) twice(name string, at int) bool {
+	first, ok := r.seen[name]
+	if !ok {
+		r.seen[name] = r.origin(at)
+		return false
+	}
+	r.report(at, name, fmt.Sprintf("stands twice, first in line %d", first.Line), "")
+	return true
+}
+
+// assign gives a key its value, or the keys of an inline table theirs.
+func (r *reader) assign(path []string, at int, n *unstable.Node) {
+	if n.Kind == unstable.InlineTable && (knownSection(path) || !knownKey(path)) {
+		r.inline(path, at, n)
+		return
+	}
+	name := strings.Join(path, ".")
+	if r.twice(name, at) {
+		return
+	}
+	if !knownKey(path) {
+		r.unknownKey(path, at, n)
+		return
+	}
+	r.present(path, at)
+	k, _ := lookup(name)
+	where := at
+	if n.Raw.Length > 0 {
+		where = r.base + int(n.Raw.Offset)
+	}
+	if err := k.read(r.cfg, valueOf(n)); err != nil {
+		r.problems = append(r.problems, problemOf(r.origin(where), name, err))
+		return
+	}
+	r.cfg.origins[name] = r.origin(at)
+}
+
+func (r *reader) inline(path []string, at int, n *unstable.Node) {
+	if !knownSection(path) {
+		r.unknownKey(path, at, n)
+		return
+	}
+	r.present(path, at)
+	for it := n.Children(); it.Next(); {
+		if it.Node().Kind != unstable.KeyValue {
+			continue
+		}
+		own, start, _ := r.path(it.Node())
+		r.assign(append(path[:len(path):len(path)], own...), start, it.Node().Value())
+	}
+}
+
+func problemOf(o Origin, name string, err error) Problem {
+	p := Problem{Origin: o, Key: name, Message: err.Error()}
+	var hint hinted
+	if errors.As(err, &hint) {
+		p.Nearest = hint.nearest
+	}
+	return p
+}
+
+func (r *reader) report(at int, name, message, nearest string) {
+	r.problems = append(r.problems, Problem{r.origin(at), name, message, nearest})
+}
+
+// origin turns an offset into a line and a column.
+func (r *reader) origin(at int) Origin {
+	line := sort.SearchInts(r.lines, at+1)
+	start := 0
+	if line > 0 {
+		start = r.lines[line-1]
+	}
+	column := utf8.RuneCount(r.data[start:at]) + 1
+	return Origin{Source: FromFile, File: r.file, Line: line + 1, Column: column}
+}
+
+// strict lets the library find what remains: a file that no TOML reader takes.
+func (r *reader) strict() {
+	var bad *toml.DecodeError
+	if err := toml.Unmarshal(r.data, &map[string]any{}); errors.As(err, &bad) {
+		line, column := bad.Position()
+		o := Origin{Source: FromFile, File: r.file, Line: max(1, line), Column: max(1, column)}
+		r.problems = append(r.problems, Problem{Origin: o, Message: "not TOML: " + strings.TrimPrefix(bad.Error(), "toml: ")})
+	} else if err != nil {
+		r.report(0, "", "not TOML: "+err.Error(), "")
+	}
+}

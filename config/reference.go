@@ -1,0 +1,76 @@
+package config
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+// Reference prints every key, with its type, its default and its meaning.
+func Reference(w io.Writer) error {
+	var out bytes.Buffer
+	for _, s := range sections {
+		fmt.Fprintf(&out, "[%s]\n%s\n\n", s.name, strings.ReplaceAll(s.meaning, "`", ""))
+		table := tabwriter.NewWriter(&out, 0, 8, 2, ' ', 0)
+		for _, row := range rows(s.name) {
+			_, _ = fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", row.name, row.words, row.standard, strings.ReplaceAll(row.meaning, "`", ""))
+		}
+		_ = table.Flush()
+		fmt.Fprintln(&out)
+	}
+	_, err := out.WriteTo(w)
+	return err
+}
+
+// row is a line of the reference.
+type row struct{ name, words, standard, meaning string }
+
+func rows(section string) []row {
+	standard := Default()
+	var out []row
+	for _, k := range standard.list() {
+		if name, ok := strings.CutPrefix(k.name, section+"."); ok && !strings.Contains(name, ".") {
+			out = append(out, row{name, k.words(), shown(k, standard), k.meaning + k.notes()})
+		}
+	}
+	if slices.Contains([]string{"strategy", "labels"}, section) {
+		k, _ := lookup(section + ".any")
+		out = append(out, row{"...", k.words(), "", map[string]string{
+			"strategy": "Strategy of any other purpose.", "labels": "Value of the label.",
+		}[section] + k.notes()})
+	}
+	return out
+}
+
+func (k key) notes() string {
+	var notes string
+	if k.env != "" {
+		notes += " Variable: `" + k.env + "`."
+	}
+	if k.inert {
+		notes += " Accepted, without effect."
+	} else if k.restart {
+		notes += " A change needs a restart."
+	}
+	return notes
+}
+
+// markdown prints the reference as tables for docs/configuration.md.
+func markdown() string {
+	var out strings.Builder
+	for _, s := range sections {
+		fmt.Fprintf(&out, "### `[%s]`\n\n%s\n\n| key | type | default | meaning |\n|---|---|---|---|\n", s.name, s.meaning)
+		for _, row := range rows(s.name) {
+			standard := row.standard
+			if standard != "" {
+				standard = "`" + standard + "`"
+			}
+			fmt.Fprintf(&out, "| `%s` | %s | %s | %s |\n", row.name, row.words, standard, row.meaning)
+		}
+		out.WriteString("\n")
+	}
+	return out.String()
+}
