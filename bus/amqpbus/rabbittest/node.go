@@ -21,36 +21,37 @@ const startLimit = 90 * time.Second
 
 // node is one run of the Erlang machine.
 type node struct {
-	pid   int
-	ready chan struct{} // closed when it accepts connections
-	gone  chan struct{} // closed when it has ended, and its output is read
+	pid     int
+	started chan error    // gets the outcome of starting the process
+	ready   chan struct{} // closed when it accepts connections
+	gone    chan struct{} // closed when it has ended, and its output is read
 
 	mu     sync.Mutex
 	output []string // the last lines of it
 }
 
-// startNode starts the process. The kernel kills it when the thread that
-// started it ends (Pdeathsig), so that thread is kept until the node is gone.
+// startNode starts the process.
 func (b *Broker) startNode() (*node, error) {
-	path, err := serverPath()
-	if err != nil {
-		return nil, err
-	}
-	n := &node{ready: make(chan struct{}), gone: make(chan struct{})}
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		n.run(b.command(path), started)
-	}()
-	return n, <-started
+	n := &node{ready: make(chan struct{}), gone: make(chan struct{}), started: make(chan error)}
+	b.nodes <- n
+	return n, <-n.started
 }
 
-func (n *node) run(cmd *exec.Cmd, started chan<- error) {
+// runNodes runs one node after the other. Linux kills a node when the thread
+// that started it ends (Pdeathsig), so one thread is kept for them all.
+func (b *Broker) runNodes(path string) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	for n := range b.nodes {
+		n.run(b.command(path))
+	}
+}
+
+func (n *node) run(cmd *exec.Cmd) {
 	defer close(n.gone)
 	out, in, err := os.Pipe()
 	if err != nil {
-		started <- err
+		n.started <- err
 		return
 	}
 	defer out.Close()
@@ -60,7 +61,7 @@ func (n *node) run(cmd *exec.Cmd, started chan<- error) {
 	if err == nil {
 		n.pid = cmd.Process.Pid
 	}
-	started <- err
+	n.started <- err
 	if err != nil {
 		return
 	}

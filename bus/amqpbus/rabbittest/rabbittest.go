@@ -42,14 +42,19 @@ type Broker struct {
 	distributionPort int
 	authority        *authority
 
-	mu   sync.Mutex
-	node *node // nil while it is not running
+	nodes  chan *node // to the goroutine that runs them
+	runner sync.WaitGroup
+
+	mu      sync.Mutex
+	node    *node // nil while it is not running
+	stopped bool
 }
 
 // Launch starts a broker that keeps its files in dir, which must exist and be
 // empty, and returns when it accepts connections. Stop ends it.
 func Launch(ctx context.Context, dir string) (*Broker, error) {
-	if _, err := serverPath(); err != nil {
+	path, err := serverPath()
+	if err != nil {
 		return nil, err
 	}
 	ca, err := newAuthority()
@@ -64,7 +69,10 @@ func Launch(ctx context.Context, dir string) (*Broker, error) {
 	if err := b.writeFiles(); err != nil {
 		return nil, fmt.Errorf("rabbittest: writing the broker's files: %w", err)
 	}
+	b.nodes = make(chan *node)
+	b.runner.Go(func() { b.runNodes(path) })
 	if err := b.Restart(ctx); err != nil {
+		b.Stop()
 		return nil, err
 	}
 	return b, nil
@@ -90,13 +98,13 @@ func (b *Broker) ClientTLS() *tls.Config {
 	}
 }
 
-// Restart starts the broker again on the same ports after Kill or Stop, and
-// returns when it accepts connections.
+// Restart starts the broker again on the same ports after Kill, and returns
+// when it accepts connections.
 func (b *Broker) Restart(ctx context.Context) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.node != nil {
-		return errors.New("rabbittest: the broker is running already: Kill it first")
+	if b.node != nil || b.stopped {
+		return errors.New("rabbittest: the broker is running already, or was stopped for good: Kill it first")
 	}
 	n, err := b.startNode()
 	if err != nil {
@@ -114,15 +122,28 @@ func (b *Broker) Restart(ctx context.Context) error {
 func (b *Broker) Kill() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.kill()
+}
+
+func (b *Broker) kill() {
 	if b.node != nil {
 		b.node.kill()
 		b.node = nil
 	}
 }
 
-// Stop ends the broker for good. Its files stay, for whoever owns the
-// directory to remove. There is nothing worth a slow shutdown in them.
-func (b *Broker) Stop() { b.Kill() }
+// Stop ends the broker for good, also with SIGKILL: there is nothing worth a
+// slow shutdown in its files. They stay, for whoever owns the directory.
+func (b *Broker) Stop() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.kill()
+	if !b.stopped {
+		b.stopped = true
+		close(b.nodes)
+	}
+	b.runner.Wait()
+}
 
 // Freeze halts the broker with SIGSTOP: its connections stay open and silent.
 func (b *Broker) Freeze() error { return b.signal(syscall.SIGSTOP) }

@@ -1,0 +1,139 @@
+package amqpbus
+
+import (
+	"encoding/json"
+	"strconv"
+	"sync"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/muster-fleet/muster/bus"
+)
+
+// calls are those that wait for their answer, by number. Numbers count from 0
+// and are used once in the life of a Conn, so that a late answer finds nobody.
+type calls struct {
+	mu      sync.Mutex
+	next    uint64
+	waiting map[uint64]*call
+	closed  bool
+}
+
+// call is one that waits.
+type call struct {
+	id   uint64
+	done chan answer // has room for the one that ends it
+
+	mu       sync.Mutex // held while onStatus runs
+	onStatus func(json.RawMessage)
+}
+
+// answer is how a call ended.
+type answer struct {
+	data json.RawMessage
+	err  error
+}
+
+func (c *calls) begin(onStatus func(json.RawMessage)) (*call, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, bus.ErrClosed
+	}
+	k := &call{id: c.next, done: make(chan answer, 1), onStatus: onStatus}
+	c.next++
+	if c.waiting == nil {
+		c.waiting = map[uint64]*call{}
+	}
+	c.waiting[k.id] = k
+	return k, nil
+}
+
+// take returns the call of that number, for its last answer; nil if it does
+// not wait any more.
+func (c *calls) take(id uint64) *call {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k := c.waiting[id]
+	delete(c.waiting, id)
+	return k
+}
+
+func (c *calls) find(id uint64) *call {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.waiting[id]
+}
+
+// end is for the caller who does not wait any more. Afterwards onStatus is
+// neither running nor called.
+func (c *calls) end(k *call) {
+	c.take(k.id)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.onStatus = nil
+}
+
+// failAll ends all that wait now.
+func (c *calls) failAll(err error) {
+	c.mu.Lock()
+	all := c.waiting
+	c.waiting = nil
+	c.mu.Unlock()
+	for _, k := range all {
+		k.done <- answer{err: err}
+	}
+}
+
+// close ends all that wait, and lets nobody begin.
+func (c *calls) close() {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	c.failAll(bus.ErrClosed)
+}
+
+// answered takes a message from the queue for answers. What cannot be read, or
+// answers nobody, is ignored.
+func (c *calls) answered(d amqp.Delivery) {
+	r, err := bus.ParseReply(d.Body)
+	if err != nil {
+		return
+	}
+	id, err := strconv.ParseUint(string(r.CorrID), 10, 64)
+	if err != nil {
+		return
+	}
+	if r.Status {
+		if k := c.find(id); k != nil {
+			k.status(r.Data)
+		}
+		return
+	}
+	if k := c.take(id); k != nil {
+		k.done <- answer{data: r.Data, err: r.Refusal()}
+	}
+}
+
+func (k *call) status(data json.RawMessage) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.onStatus != nil {
+		k.onStatus(data)
+	}
+}
+
+// unroutable takes a call that the broker gave back, having no queue for it.
+func (c *calls) unroutable(r amqp.Return) {
+	request, err := bus.ParseCall(r.Body)
+	if err != nil {
+		return
+	}
+	id, err := strconv.ParseUint(string(request.CorrID), 10, 64)
+	if err != nil {
+		return
+	}
+	if k := c.take(id); k != nil {
+		k.done <- answer{err: bus.ErrNoServer}
+	}
+}

@@ -1,0 +1,216 @@
+package amqpbus
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/muster-fleet/muster/bus"
+)
+
+// Conn is a connection to RabbitMQ, or to one of several that form a cluster.
+type Conn struct {
+	broker *dialer
+	log    *slog.Logger
+	status watchers
+	calls  calls
+	reply  *consumer
+
+	buffers buffers
+
+	session atomic.Pointer[session]
+	over    context.Context // ends with Close
+	end     context.CancelFunc
+	keeper  sync.WaitGroup // the goroutine that connects again
+	closing sync.Once
+
+	mu        sync.Mutex
+	consumers []*consumer // servers and listeners, in the order in which they came
+}
+
+var _ bus.Conn = (*Conn)(nil)
+
+// Dial connects to RabbitMQ. It tries each server of the URL once, and fails
+// with the reasons of all; user and password are guest unless given. After the
+// first success the Conn connects again by itself, for ever. The context is for
+// the dialling only.
+func Dial(ctx context.Context, o bus.Options) (*Conn, error) {
+	d, err := newDialer(o)
+	if err != nil {
+		return nil, err
+	}
+	c := &Conn{broker: d, log: o.Log().With("component", "amqpbus")}
+	c.over, c.end = context.WithCancel(context.Background())
+	c.reply = newReplyConsumer(c)
+	s, err := c.connect(ctx)
+	if err != nil {
+		c.end()
+		return nil, err
+	}
+	c.status.set(bus.Status{Connected: true})
+	c.keeper.Go(func() { c.keep(s) })
+	return c, nil
+}
+
+// connect makes a session and declares on it all that is served, subscribed
+// and awaited.
+func (c *Conn) connect(ctx context.Context) (*session, error) {
+	s, err := c.broker.dial(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	// From here on answers can be sent; calls wait for the reply queue.
+	c.session.Store(s)
+	if err := s.run(ctx, func() error { return c.declare(s) }); err != nil {
+		c.session.Store(nil)
+		s.close(time.Now())
+		return nil, err
+	}
+	return s, nil
+}
+
+// declare attaches everybody to the session. A server or listener that the
+// broker refuses goes on trying by itself; without a reply queue there is no
+// session.
+func (c *Conn) declare(s *session) error {
+	c.mu.Lock()
+	consumers := slices.Clone(c.consumers)
+	c.mu.Unlock()
+	for _, k := range consumers {
+		if err := k.attach(s); err != nil && !s.isOver() {
+			c.log.Warn("the broker refused what it had before, trying again", "what", k.what, "error", err)
+			s.spawn(func() { k.attachAgain(s) })
+		}
+	}
+	return c.reply.attach(s)
+}
+
+// keep waits for the end of each session and makes the next, until Close.
+func (c *Conn) keep(s *session) {
+	for s != nil {
+		err := s.wait(c.over)
+		if c.over.Err() != nil {
+			return
+		}
+		c.log.Warn("connection to the broker lost", "error", err)
+		c.disconnect(s, err)
+		s = c.reconnect()
+	}
+}
+
+func (c *Conn) disconnect(s *session, err error) {
+	c.session.Store(nil)
+	c.calls.failAll(fmt.Errorf("%w: connection lost: %w", bus.ErrDisconnected, err))
+	c.status.set(bus.Status{Err: fmt.Errorf("%w: %w", bus.ErrDisconnected, err)})
+	s.close(time.Now())
+}
+
+// reconnect returns nil if Close came first.
+func (c *Conn) reconnect() *session {
+	var pause backoff
+	for pause.wait(c.over.Done(), nil) {
+		ctx, cancel := context.WithTimeout(c.over, dialLimit)
+		s, err := c.connect(ctx)
+		cancel()
+		switch {
+		case err == nil:
+			c.log.Info("connected to the broker again", "attempts", pause.attempts)
+			c.status.set(bus.Status{Connected: true})
+			return s
+		case c.over.Err() == nil:
+			c.log.Debug("cannot connect to the broker", "error", err)
+			c.status.set(bus.Status{Err: fmt.Errorf("%w: %w", bus.ErrDisconnected, err)})
+		}
+	}
+	return nil
+}
+
+// Watch implements bus.Conn.
+func (c *Conn) Watch(f func(bus.Status)) (stop func()) { return c.status.add(f) }
+
+// closeLimit is how long Close waits for what was sent to leave.
+const closeLimit = 2 * time.Second
+
+// Close implements bus.Conn. It waits up to two seconds for a broker that does
+// not read.
+func (c *Conn) Close() error {
+	c.closing.Do(func() {
+		c.end()
+		c.keeper.Wait()
+		c.calls.close()
+		deadline := time.Now().Add(closeLimit)
+		s := c.session.Load()
+		if s != nil {
+			// Requests that are here already may still be answered.
+			s.expire(deadline)
+		}
+		for _, k := range c.takeConsumers() {
+			k.close()
+		}
+		c.reply.close()
+		c.session.Store(nil)
+		if s != nil {
+			s.close(deadline)
+		}
+		c.status.set(bus.Status{Err: bus.ErrClosed})
+	})
+	return nil
+}
+
+// isClosed reports whether Close was called.
+func (c *Conn) isClosed() bool { return c.over.Err() != nil }
+
+// current returns the session, or why there is none.
+func (c *Conn) current() (*session, error) {
+	if c.isClosed() {
+		return nil, bus.ErrClosed
+	}
+	if s := c.session.Load(); s != nil {
+		return s, nil
+	}
+	return nil, bus.ErrDisconnected
+}
+
+// consume starts a consumer and keeps it for the sessions to come.
+func (c *Conn) consume(ctx context.Context, k *consumer) error {
+	s, err := c.current()
+	if err != nil {
+		k.close()
+		return err
+	}
+	c.mu.Lock()
+	c.consumers = append(c.consumers, k)
+	c.mu.Unlock()
+	// Close may have taken the consumers before this one was there.
+	err = s.run(ctx, func() error { return k.attach(s) })
+	if err == nil && c.isClosed() {
+		err = bus.ErrClosed
+	}
+	if err == nil {
+		return nil
+	}
+	c.forget(k)
+	// A broker that is frozen must not keep the caller past its context.
+	if ctx.Err() == nil || !s.spawn(k.close) {
+		k.close()
+	}
+	return err
+}
+
+func (c *Conn) forget(k *consumer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.consumers = slices.DeleteFunc(c.consumers, func(other *consumer) bool { return other == k })
+}
+
+func (c *Conn) takeConsumers() []*consumer {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all := c.consumers
+	c.consumers = nil
+	return all
+}

@@ -1,0 +1,194 @@
+package amqpbus
+
+import (
+	"context"
+	"sync"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/muster-fleet/muster/bus"
+)
+
+// consumer receives from a queue, on every session anew. It has a channel of
+// its own, which is opened again if the broker closes it.
+type consumer struct {
+	owner *Conn
+	what  string // for the log
+	// declare sees to it that the broker has the queue, and names it.
+	declare func(*amqp.Channel) (queue string, err error)
+	// ready is told the queue when messages can come from it; it may be nil.
+	ready func(s *session, queue string)
+	// handle gets the messages, one at a time. It must be quick: what waits for
+	// it waits without limit.
+	handle func(amqp.Delivery)
+	// stop is called once, after the last message was handled.
+	stop func()
+
+	done    chan struct{} // closed by close
+	closing sync.Once
+	pumps   sync.WaitGroup
+
+	mu      sync.Mutex
+	closed  bool
+	session *session
+	channel *amqp.Channel
+}
+
+// attach declares the queue and receives from it. It does nothing if that was
+// done on this session already.
+func (k *consumer) attach(s *session) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.closed {
+		return bus.ErrClosed
+	}
+	if k.session == s {
+		return nil
+	}
+	deliveries, err := k.open(s)
+	if err != nil {
+		return err
+	}
+	k.session = s
+	k.pumps.Add(1)
+	started := s.spawn(func() {
+		defer k.pumps.Done()
+		k.pump(s, deliveries)
+	})
+	if !started {
+		k.pumps.Done()
+		return bus.ErrDisconnected
+	}
+	return nil
+}
+
+// attachAgain tries until it succeeds or nobody wants it any more.
+func (k *consumer) attachAgain(s *session) {
+	var pause backoff
+	for k.pause(&pause, s) {
+		if k.attach(s) == nil {
+			return
+		}
+	}
+}
+
+// pause returns false if the session or the consumer ended meanwhile.
+func (k *consumer) pause(b *backoff, s *session) bool {
+	return b.wait(s.over, k.done) && !s.isOver()
+}
+
+// open needs k.mu. The exchange owtRpc is deleted with its last binding, which
+// can happen between declaring it and binding to it: then it is tried again.
+func (k *consumer) open(s *session) (<-chan amqp.Delivery, error) {
+	const tries = 10
+	for try := 1; ; try++ {
+		deliveries, err := k.openOnce(s)
+		if err == nil || !isMissing(err) || try == tries {
+			return deliveries, err
+		}
+	}
+}
+
+func (k *consumer) openOnce(s *session) (<-chan amqp.Delivery, error) {
+	ch, err := s.conn.Channel()
+	if err != nil {
+		return nil, err
+	}
+	queue, err := k.declare(ch)
+	if err != nil {
+		_ = ch.Close()
+		return nil, err
+	}
+	deliveries, err := ch.Consume(queue, consumerTag, true, false, false, false, nil)
+	if err != nil {
+		_ = ch.Close()
+		return nil, err
+	}
+	k.channel = ch
+	if k.ready != nil {
+		k.ready(s, queue)
+	}
+	return deliveries, nil
+}
+
+// consumerTag travels with every message, so it is short. It needs to be
+// unique on its channel only.
+const consumerTag = "m"
+
+// pump handles messages until the consumer or the session is closed. When it
+// is only the channel, or the queue, it begins again.
+func (k *consumer) pump(s *session, deliveries <-chan amqp.Delivery) {
+	for {
+		for d := range deliveries {
+			k.handle(d)
+		}
+		var pause backoff
+		for again := false; !again; {
+			if s.isOver() || !k.pause(&pause, s) {
+				return
+			}
+			deliveries, again = k.reopen(s)
+		}
+	}
+}
+
+func (k *consumer) reopen(s *session) (<-chan amqp.Delivery, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.closed {
+		return nil, false
+	}
+	_ = k.channel.Close()
+	deliveries, err := k.open(s)
+	if err != nil {
+		k.owner.log.Warn("the broker closed a consumer and refuses it now, trying again", "what", k.what, "error", err)
+		return nil, false
+	}
+	k.owner.log.Info("consuming again", "what", k.what)
+	return deliveries, true
+}
+
+// close stops receiving, handles what has been received, and waits for that.
+func (k *consumer) close() {
+	k.closing.Do(func() {
+		close(k.done)
+		ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
+		defer cancel()
+		k.detach(ctx)
+		if k.stop != nil {
+			k.stop()
+		}
+	})
+}
+
+// detach tells the broker, which may be frozen: then it goes on without.
+func (k *consumer) detach(ctx context.Context) {
+	k.mu.Lock()
+	k.closed = true
+	s, ch := k.session, k.channel
+	k.mu.Unlock()
+	if s == nil {
+		return
+	}
+	gone := make(chan struct{})
+	started := s.spawn(func() {
+		_ = ch.Cancel(consumerTag, false)
+		_ = ch.Close()
+		// The pump may have been opening the channel again.
+		k.pumps.Wait()
+		close(gone)
+	})
+	if !started {
+		k.pumps.Wait()
+		return
+	}
+	select {
+	case <-gone:
+	case <-ctx.Done():
+	}
+}
+
+// newConsumer leaves what differs to its caller.
+func newConsumer(c *Conn, what string) *consumer {
+	return &consumer{owner: c, what: what, done: make(chan struct{})}
+}

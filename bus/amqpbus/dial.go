@@ -1,0 +1,166 @@
+package amqpbus
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/muster-fleet/muster/bus"
+)
+
+const (
+	// heartbeat is the interval that is asked of the broker. A connection that
+	// is silent for three of them is lost.
+	heartbeat = 5 * time.Second
+	// dialLimit bounds one attempt to connect.
+	dialLimit = 10 * time.Second
+)
+
+// dialer knows where the broker is and how to get in.
+type dialer struct {
+	servers []server
+	tls     *tls.Config
+	name    string
+}
+
+// server is one broker of a cluster.
+type server struct {
+	url  string // without user and password
+	auth amqp.PlainAuth
+}
+
+func newDialer(o bus.Options) (*dialer, error) {
+	d := &dialer{tls: o.TLS, name: o.Name}
+	for raw := range strings.SplitSeq(o.URL, ",") {
+		s, err := parseServer(strings.TrimSpace(raw), o)
+		if err != nil {
+			return nil, err
+		}
+		d.servers = append(d.servers, s)
+	}
+	return d, nil
+}
+
+// parseServer never repeats the URL in an error that is about its form, since
+// one cannot tell then which part of it is the password.
+func parseServer(raw string, o bus.Options) (server, error) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" {
+		return server{}, errors.New("amqpbus: the URL cannot be read: use amqp://user:password@host:port/vhost, " +
+			"with %-escapes for characters such as / : @ in the password")
+	}
+	if u.Scheme != "amqp" && u.Scheme != "amqps" {
+		return server{}, fmt.Errorf("amqpbus: URL scheme %q: use amqp:// or amqps://", u.Scheme)
+	}
+	auth := amqp.PlainAuth{Username: "guest", Password: "guest"}
+	if u.User != nil {
+		auth.Username = u.User.Username()
+		auth.Password, _ = u.User.Password()
+	}
+	if o.User != "" {
+		auth.Username = o.User
+	}
+	if o.Password != "" {
+		auth.Password = o.Password
+	}
+	u.User = nil
+	return server{url: u.String(), auth: auth}, nil
+}
+
+// dial tries each server once.
+func (d *dialer) dial(ctx context.Context, c *Conn) (*session, error) {
+	var errs []error
+	for _, s := range d.servers {
+		session, err := d.dialServer(ctx, c, s)
+		if err == nil {
+			return session, nil
+		}
+		errs = append(errs, fmt.Errorf("amqpbus: connecting to %s: %w", s.url, explain(err)))
+	}
+	return nil, errors.Join(errs...)
+}
+
+func (d *dialer) dialServer(ctx context.Context, c *Conn, s server) (*session, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialLimit)
+	defer cancel()
+	var wire *coalescer
+	config := amqp.Config{
+		SASL:       []amqp.Authentication{&s.auth},
+		Heartbeat:  heartbeat,
+		Properties: d.properties(),
+		Dial: func(network, addr string) (net.Conn, error) {
+			var err error
+			wire, err = dialWire(ctx, network, addr)
+			return wire, err
+		},
+	}
+	if d.tls != nil {
+		config.TLSClientConfig = d.tls.Clone()
+	}
+	conn, err := amqp.DialConfig(s.url, config)
+	if err == nil {
+		var session *session
+		if session, err = newSession(ctx, c, conn, wire); err == nil {
+			return session, nil
+		}
+	}
+	if ctx.Err() != nil {
+		err = fmt.Errorf("%w (%w)", ctx.Err(), err)
+	}
+	if wire != nil {
+		wire.Close()
+	}
+	return nil, err
+}
+
+// dialWire connects, with the context's end as the limit of all that the
+// handshakes read and write.
+func dialWire(ctx context.Context, network, addr string) (*coalescer, error) {
+	conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		if err := tcp.SetNoDelay(true); err != nil {
+			conn.Close()
+			return nil, err
+		}
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		if err := conn.SetDeadline(deadline); err != nil {
+			conn.Close()
+			return nil, err
+		}
+	}
+	return newCoalescer(conn), nil
+}
+
+func (d *dialer) properties() amqp.Table {
+	p := amqp.Table{"product": "Muster"}
+	if d.name != "" {
+		p["connection_name"] = d.name
+	}
+	return p
+}
+
+// explain adds what an operator can do.
+func explain(err error) error {
+	var refused *amqp.Error
+	if !errors.As(err, &refused) {
+		return err
+	}
+	switch refused.Code {
+	case amqp.AccessRefused:
+		return fmt.Errorf("the broker refuses the user or the password: %w", err)
+	case amqp.NotAllowed:
+		return fmt.Errorf("the broker does not let the user into this vhost: %w", err)
+	}
+	return err
+}

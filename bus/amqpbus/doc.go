@@ -1,0 +1,43 @@
+// Package amqpbus is package bus on RabbitMQ, over AMQP 0-9-1, in the words of
+// OWT server: OWT's programs and Muster's call each other without noticing.
+//
+// # What is on the broker
+//
+//   - The exchange owtRpc (direct, not durable, deleted with its last binding)
+//     carries casts and answers. Calls go to the default exchange.
+//   - A server consumes a queue named after itself (not durable, deleted with
+//     its last consumer), bound to owtRpc under the same name, so that both
+//     ways of sending to it work.
+//   - A Conn has one queue for answers, named by the broker and the Conn's own
+//     (exclusive), bound to owtRpc under its name.
+//   - A topic is an exchange (topic, not durable, not deleted). Each listener
+//     has an exclusive queue named by the broker.
+//   - Nothing is acknowledged, as in OWT: what a connection had received or was
+//     being sent when it broke is lost, and the caller's deadline tells it so.
+//
+// # How a Conn lives
+//
+//	Dial ──fails──▶ error
+//	  │
+//	  ▼         connection lost: calls in flight end with bus.ErrDisconnected
+//	connected ─────────────────────────────▶ connecting (50 ms, doubled up to 1 s)
+//	  ▲                                          │
+//	  └── servers, listeners, queue for answers ─┘   in this order
+//
+// A channel that the broker closes takes only what used it along: each server
+// and each listener has a channel of its own and opens it again.
+//
+// # Where waiting messages go
+//
+// RabbitMQ's prefetch limit does not hold where nothing is acknowledged, and
+// the client library buffers without end for a consumer that is slow. So every
+// consumer is drained at once into an inbox with a limit: a listener's inbox
+// holds bus.ListenerBacklog messages and drops more, which is counted; a
+// server's holds ServerBacklog requests, and more are refused ("server is
+// overloaded"). Neither holds more than 64 MiB. What is to be sent waits while
+// 4 MiB are unsent, for as long as the sender's context allows; answers do not
+// wait, and are dropped above 64 MiB.
+//
+// Messages are written by one goroutine that takes all that is waiting into one
+// write, and does not wait for more.
+package amqpbus

@@ -1,0 +1,61 @@
+package amqpbus
+
+import (
+	"sync"
+
+	"github.com/muster-fleet/muster/bus"
+)
+
+// watchers tell each change of the status, in order, and only changes.
+type watchers struct {
+	telling sync.Mutex // held while they are told, so that the order holds
+
+	mu   sync.Mutex
+	now  bus.Status
+	next int
+	fs   map[int]func(bus.Status)
+}
+
+func (w *watchers) set(s bus.Status) {
+	w.telling.Lock()
+	defer w.telling.Unlock()
+	w.mu.Lock()
+	changed := w.now.Connected != s.Connected || text(w.now.Err) != text(s.Err)
+	w.now = s
+	var fs []func(bus.Status)
+	for i := range w.next {
+		if f, ok := w.fs[i]; ok && changed {
+			fs = append(fs, f)
+		}
+	}
+	w.mu.Unlock()
+	for _, f := range fs {
+		f(s)
+	}
+}
+
+func (w *watchers) add(f func(bus.Status)) (stop func()) {
+	w.telling.Lock()
+	defer w.telling.Unlock()
+	w.mu.Lock()
+	if w.fs == nil {
+		w.fs = map[int]func(bus.Status){}
+	}
+	id, now := w.next, w.now
+	w.next++
+	w.fs[id] = f
+	w.mu.Unlock()
+	f(now)
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		delete(w.fs, id)
+	}
+}
+
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
