@@ -92,7 +92,9 @@ type Conn interface {
 	Cast(ctx context.Context, server, method string, args ...any) error
 
 	// Serve receives what is sent to the server of that name until the
-	// Service is closed or the Conn is. It returns once the broker knows.
+	// Service is closed or the Conn is. It returns once the broker knows. A
+	// name that the broker cannot hold as it is (empty, longer than 255 bytes,
+	// with a line break) may be refused, and is never taken for another.
 	Serve(ctx context.Context, server string, h Handler) (Service, error)
 
 	// Publish tells body, encoded as JSON, to whoever listens on the topic
