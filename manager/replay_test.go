@@ -87,9 +87,9 @@ func TestRecordedTraffic(t *testing.T) {
 			{6400, (*stage).startManager},
 			{16400, (*stage).enterService},
 		}, 43799},
-		{"election-failover", []direction{{0, func(s *stage) { s.startManager(); s.enterService() }}}, 0},
+		{"election-failover", []direction{{0, func(s *stage) { s.startManager(); s.enterService() }}}, 1500},
 	}
-	broker := sharedBroker(t)
+	broker := rabbit.Broker(t).URL()
 	differences := readDifferences(t)
 	for _, test := range tests {
 		t.Run(test.recording, func(t *testing.T) {
