@@ -101,13 +101,18 @@ func selectBit(word uint64, k int) int {
 	return base
 }
 
+// near is how many words are looked through before the tree is asked.
+const near = 8
+
 // after returns the first place at or after i, or else the first of all. The
 // set must not be empty.
 func (b *bitset) after(i int32) int32 {
-	if word := int(i >> 6); word < len(b.words) {
-		if rest := b.words[word] >> (i & 63); rest != 0 {
-			return i + int32(bits.TrailingZeros64(rest))
+	mask := ^uint64(0) << (i & 63)
+	for word := int(i >> 6); word < min(int(i>>6)+near, len(b.words)); word++ {
+		if rest := b.words[word] & mask; rest != 0 {
+			return int32(word<<6 + bits.TrailingZeros64(rest))
 		}
+		mask = ^uint64(0)
 	}
 	k := b.rank(i)
 	if k == b.count {

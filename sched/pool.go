@@ -116,7 +116,7 @@ func (p *Pool) Remove(w *Worker) {
 // attach puts a worker into its class and into the counts and the index.
 func (p *Pool) attach(w *Worker) {
 	p.version++
-	w.class = p.classOf(&w.info)
+	w.class = p.classOf(w.info)
 	if w.class.size++; w.class.size == 1 {
 		p.inhabited++
 	}

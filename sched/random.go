@@ -40,12 +40,12 @@ type twoChoices struct{ byPlace }
 
 func (x twoChoices) choose(t *tier, seed uint64, out *picks) {
 	set := x.bits(t)
-	remembered := x.spare
-	for _, k := range draw(seed, set.count) {
-		out.rank(x.workers[set.at(k)])
-	}
-	if remembered != nil && set.has(remembered.ord) {
-		out.rank(remembered)
+	k := draw(seed, set.count)
+	first, second := x.workers[set.at(k[0])], x.workers[set.at(k[1])]
+	out.rank(first)
+	out.rank(second)
+	if x.spare != nil && set.has(x.spare.ord) {
+		out.rank(x.spare)
 	}
 	x.spare = nil
 	if out.n > 1 {

@@ -1,31 +1,37 @@
 package sched
 
-import "github.com/muster-fleet/muster"
+import (
+	"math"
+
+	"github.com/muster-fleet/muster"
+)
 
 // Worker is what a Pool knows of a worker. Its owner embeds it, fills ID and
 // Owner, and hands it to Pool.Add; from then on each change below keeps the
 // pool's indexes right.
 type Worker struct {
 	ID string
+
+	// What a decision reads of a worker that it does not take lies together.
+	report   float64
+	load     Units
+	debit    Units
+	limit    Units
+	ord      int32 // place in the join order, index into Pool.workers
+	tasks    int32
+	slots    int32 // the most tasks, 0: no limit
+	status   status
+	state    int8
+	reported bool
+
 	// Owner is the record that holds this one.
 	Owner any
 
 	pool   *Pool
 	class  *class
 	group  *group // weight-robin's, while the worker is available
-	ord    int32  // place in the join order, index into Pool.workers
-	status status
-	tasks  int
 	credit int64
-
-	state    muster.State
-	reported bool
-	report   float64
-	load     Units
-	debit    Units
-	limit    Units
-
-	info muster.Info
+	info   *muster.Info
 }
 
 // status is whether a worker may be given a task, and if not, the first of the
@@ -43,11 +49,11 @@ const (
 // assess returns the worker's status as its figures have it.
 func (w *Worker) assess() status {
 	switch {
-	case !w.state.MayTake():
+	case !w.State().MayTake():
 		return notReady
 	case !w.reported || w.score() >= w.limit:
 		return full
-	case w.info.MaxTasks > 0 && w.tasks >= w.info.MaxTasks:
+	case w.slots > 0 && w.tasks >= w.slots:
 		return noSlots
 	}
 	return available
@@ -59,18 +65,19 @@ func (w *Worker) score() Units { return w.load + w.debit }
 // join sets what the worker says of itself when it joins. It has reported
 // nothing yet.
 func (w *Worker) join(info muster.Info) {
-	w.info = info
+	w.info = &info
 	w.limit = UnitsOf(info.MaxLoad)
-	w.state = muster.StateUnreported
+	w.slots = int32(min(max(info.MaxTasks, 0), math.MaxInt32))
+	w.state = int8(muster.StateUnreported)
 	w.reported = false
 	w.load, w.report = w.limit, info.MaxLoad
 }
 
 // Info is what the worker said when it joined. It must not be changed.
-func (w *Worker) Info() *muster.Info { return &w.info }
+func (w *Worker) Info() *muster.Info { return w.info }
 
 // State is the readiness that the worker reported last.
-func (w *Worker) State() muster.State { return w.state }
+func (w *Worker) State() muster.State { return muster.State(w.state) }
 
 // Load is the load that the worker reported last, or its limit before that.
 func (w *Worker) Load() float64 { return w.report }
@@ -84,9 +91,13 @@ func (w *Worker) Measured() Units { return w.load }
 // Debit is the load that its tasks are expected to add.
 func (w *Worker) Debit() Units { return w.debit }
 
-// SetState sets the readiness.
+// SetState sets the readiness. A state that the wire does not know counts as not
+// ready.
 func (w *Worker) SetState(s muster.State) {
-	w.state = s
+	if s < muster.StateUnreported || s > muster.StateReady {
+		s = muster.StateNotReady
+	}
+	w.state = int8(s)
 	w.pool.refresh(w)
 }
 
