@@ -1,0 +1,84 @@
+package natsbus
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+
+	"github.com/muster-fleet/muster/bus"
+	"github.com/nats-io/nats.go"
+)
+
+// address is where to connect, and as whom. The URLs hold no secrets.
+type address struct {
+	urls           []string
+	user, password string
+	token          string
+	tls            bool
+}
+
+// parseAddress reads the options. Its errors say which URL is wrong and never
+// quote it, since it may hold a password.
+func parseAddress(o bus.Options) (address, error) {
+	var a address
+	for i, raw := range strings.Split(o.URL, ",") {
+		u, err := parseURL(strings.TrimSpace(raw))
+		if err != nil {
+			return a, fmt.Errorf("natsbus: URL number %d: %w", i+1, err)
+		}
+		a.tls = a.tls || u.Scheme == "tls"
+		if u.User != nil && a.user == "" && a.token == "" {
+			a.login(u.User)
+		}
+		a.urls = append(a.urls, u.Scheme+"://"+u.Host)
+	}
+	if o.User != "" {
+		a.user, a.password, a.token = o.User, o.Password, ""
+	}
+	a.tls = a.tls || o.TLS != nil
+	return a, nil
+}
+
+// login takes the user and password of a URL. A user without a password is a
+// token, as NATS has it.
+func (a *address) login(info *url.Userinfo) {
+	password, ok := info.Password()
+	if ok {
+		a.user, a.password = info.Username(), password
+	} else {
+		a.token = info.Username()
+	}
+}
+
+func parseURL(raw string) (*url.URL, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return nil, errors.New("cannot be read; it must be nats://host:port or tls://host:port, with user and password percent-encoded")
+	}
+	if u.Scheme != "nats" && u.Scheme != "tls" {
+		return nil, errors.New("must begin with nats:// or tls://")
+	}
+	if u.Hostname() == "" || (u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.Fragment != "" {
+		return nil, errors.New("must be nats://host:port or tls://host:port, with user and password percent-encoded")
+	}
+	if u.Port() == "" {
+		u.Host = net.JoinHostPort(u.Hostname(), "4222")
+	}
+	return u, nil
+}
+
+// options are those of nats.go for this address.
+func (a address) options() []nats.Option {
+	var opts []nats.Option
+	switch {
+	case a.token != "":
+		opts = append(opts, nats.Token(a.token))
+	case a.user != "":
+		opts = append(opts, nats.UserInfo(a.user, a.password))
+	}
+	return opts
+}
+
+func (a address) String() string { return strings.Join(a.urls, ",") }

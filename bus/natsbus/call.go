@@ -1,0 +1,169 @@
+package natsbus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+
+	"github.com/muster-fleet/muster/bus"
+	"github.com/nats-io/nats.go"
+)
+
+// Call sends a request and waits for the answer.
+func (c *Conn) Call(ctx context.Context, server, method string, args ...any) (json.RawMessage, error) {
+	return c.CallStatus(ctx, server, method, nil, args...)
+}
+
+// CallStatus is Call for a method that answers several times. onStatus is not
+// called any more once CallStatus has returned.
+func (c *Conn) CallStatus(ctx context.Context, server, method string, onStatus func(json.RawMessage), args ...any) (json.RawMessage, error) {
+	r := c.call(ctx, server, method, onStatus, args)
+	if r.err == nil {
+		r.err = r.reply.Refusal()
+	} else {
+		r.err = fmt.Errorf("call %q of server %q: %w", method, server, r.err)
+	}
+	if r.err != nil {
+		return nil, r.err
+	}
+	return r.reply.Data, nil
+}
+
+func (c *Conn) call(ctx context.Context, server, method string, onStatus func(json.RawMessage), args []any) result {
+	if _, ok := ctx.Deadline(); !ok {
+		return result{err: errors.New("the context has no deadline; a call needs one")}
+	}
+	subject, encoded, err := c.prepare(ctx, server, args)
+	if err != nil {
+		return result{err: err}
+	}
+	one, err := c.calls.begin(c.wire.number(), onStatus)
+	if err != nil {
+		return result{err: err}
+	}
+	if err := c.send(subject, one.reply, method, encoded, one.number); err != nil && c.calls.giveUp(one) {
+		return result{err: err}
+	}
+	return c.wait(ctx, one)
+}
+
+// wait returns how the call ended, at its deadline at the latest.
+func (c *Conn) wait(ctx context.Context, one *call) result {
+	select {
+	case r := <-one.done:
+		one.silence()
+		return r
+	case <-ctx.Done():
+	}
+	if c.calls.giveUp(one) {
+		return result{err: ctx.Err()}
+	}
+	one.silence()
+	return <-one.done
+}
+
+// Cast sends a request that is not answered.
+func (c *Conn) Cast(ctx context.Context, server, method string, args ...any) error {
+	subject, encoded, err := c.prepare(ctx, server, args)
+	if err == nil {
+		err = c.send(subject, "", method, encoded, 0)
+	}
+	if err != nil {
+		return fmt.Errorf("cast %q to server %q: %w", method, server, err)
+	}
+	return nil
+}
+
+// prepare does what can fail before anything is sent.
+func (c *Conn) prepare(ctx context.Context, server string, args []any) (string, bus.Args, error) {
+	if err := c.check(ctx); err != nil {
+		return "", nil, err
+	}
+	encoded, err := bus.EncodeArgs(args...)
+	if err != nil {
+		return "", nil, err
+	}
+	subject, err := rpcSubject(server)
+	return subject, encoded, err
+}
+
+// check tells whether anything can be sent now.
+func (c *Conn) check(ctx context.Context) error {
+	if c.closing.Load() {
+		return bus.ErrClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return c.wire.ready(ctx)
+}
+
+// buffers are for bodies on their way to nats.go, which copies them.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+func (c *Conn) send(subject, reply, method string, args bus.Args, number uint64) error {
+	buf := buffers.Get().(*[]byte)
+	request := bus.Call{Method: method, Args: args}
+	if reply != "" {
+		var digits [20]byte
+		request.CorrID = strconv.AppendUint(digits[:0], number, 10)
+	}
+	body := bus.AppendCall((*buf)[:0], request)
+	err := c.nc.PublishRequest(subject, reply, body)
+	putBuffer(buf, body)
+	return c.sendError(err, len(body))
+}
+
+// putBuffer gives a buffer back, unless it has grown large.
+func putBuffer(buf *[]byte, body []byte) {
+	if cap(body) <= 64<<10 {
+		*buf = body
+		buffers.Put(buf)
+	}
+}
+
+// sendError puts an error of nats.go into the words of package bus.
+func (c *Conn) sendError(err error, size int) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, nats.ErrMaxPayload):
+		return fmt.Errorf("the body has %d bytes, more than the broker takes (%d); raise its max_payload", size, c.nc.MaxPayload())
+	case c.closing.Load():
+		return bus.ErrClosed
+	}
+	return fmt.Errorf("%w (%w)", bus.ErrDisconnected, err)
+}
+
+// answered takes a message of the inbox to the call that waits for it.
+func (c *Conn) answered(m *nats.Msg) {
+	id, err := strconv.ParseUint(m.Subject[len(c.calls.prefix):], 36, 32)
+	if err != nil {
+		return
+	}
+	one := c.calls.find(uint32(id))
+	if one == nil {
+		return
+	}
+	if len(m.Data) == 0 && m.Header.Get("Status") == "503" {
+		c.calls.finish(one, result{err: bus.ErrNoServer})
+		return
+	}
+	reply, err := bus.ParseReply(m.Data)
+	if err != nil || !sameNumber(reply.CorrID, one.number) {
+		return
+	}
+	if reply.Status {
+		one.status(reply.Data)
+		return
+	}
+	c.calls.finish(one, result{reply: reply})
+}
+
+func sameNumber(corrID json.RawMessage, number uint64) bool {
+	n, err := strconv.ParseUint(string(corrID), 10, 64)
+	return err == nil && n == number
+}

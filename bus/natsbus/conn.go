@@ -1,0 +1,121 @@
+package natsbus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/muster-fleet/muster/bus"
+	"github.com/nats-io/nats.go"
+)
+
+// Conn is a bus.Conn over NATS. Close and the Close of a Service or a
+// Subscription wait for handlers, so that a handler must not call them.
+type Conn struct {
+	nc    *nats.Conn
+	log   *slog.Logger
+	name  string
+	wire  *wire
+	calls *calls
+	watch watchers
+
+	closing   atomic.Bool
+	closeOnce sync.Once
+	// gone is closed when nats.go has told its last.
+	gone chan struct{}
+
+	mu   sync.Mutex
+	subs map[*subscription]struct{}
+}
+
+var _ bus.Conn = (*Conn)(nil)
+
+// open makes a fresh connection useful.
+func (c *Conn) open(ctx context.Context) error {
+	c.wire.use(c.wire.number())
+	if _, err := c.subscribe(ctx, c.calls.prefix+"*", "", unlimited, c.answered); err != nil {
+		_ = c.Close()
+		return err
+	}
+	c.watch.set(bus.Status{Connected: true})
+	return nil
+}
+
+// Close ends the connection. It gives what was sent some seconds to leave.
+func (c *Conn) Close() error {
+	c.closeOnce.Do(func() {
+		c.mu.Lock() // lets a subscription that is being made be seen
+		c.closing.Store(true)
+		c.mu.Unlock()
+		c.calls.close(bus.ErrClosed)
+		if c.wire.up.Load() {
+			_ = c.nc.FlushTimeout(flushTimeout)
+		}
+		c.wire.abort()
+		c.nc.Close()
+		c.awaitSubscriptions()
+		c.wire.writers.Wait()
+		<-c.gone
+		c.watch.set(bus.Status{Err: bus.ErrClosed})
+	})
+	<-c.gone
+	return nil
+}
+
+func (c *Conn) awaitSubscriptions() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for s := range c.subs {
+		<-s.done
+	}
+}
+
+// Watch tells f how the connection stands, now and with each change.
+func (c *Conn) Watch(f func(bus.Status)) (stop func()) { return c.watch.add(f) }
+
+func (c *Conn) disconnected(_ *nats.Conn, err error) {
+	if c.closing.Load() {
+		return
+	}
+	if err == nil {
+		err = errors.New("the broker closed the connection")
+	}
+	c.log.Warn("connection lost", "err", err)
+	c.watch.set(bus.Status{Err: fmt.Errorf("%w: %w", bus.ErrDisconnected, err)})
+}
+
+// reconnected waits until the server has taken the subscriptions, and then
+// lets messages through.
+func (c *Conn) reconnected(nc *nats.Conn) {
+	number := c.wire.number()
+	for nc.FlushTimeout(flushTimeout) != nil {
+		if number != c.wire.number() || !nc.IsConnected() {
+			return
+		}
+	}
+	if c.wire.use(number) {
+		c.log.Info("connected again", "server", nc.ConnectedUrlRedacted())
+		c.watch.set(bus.Status{Connected: true})
+	}
+}
+
+// natsClosed is the last that nats.go tells. It also comes when the server
+// ended the connection for a reason after which nats.go does not try again.
+func (c *Conn) natsClosed(nc *nats.Conn) {
+	if !c.closing.Load() {
+		c.log.Error("connection closed for good", "err", nc.LastError())
+		c.watch.set(bus.Status{Err: fmt.Errorf("%w for good: %w", bus.ErrDisconnected, nc.LastError())})
+	}
+	close(c.gone)
+}
+
+func (c *Conn) asyncError(_ *nats.Conn, sub *nats.Subscription, err error) {
+	if sub != nil {
+		c.log.Warn("subscription", "subject", sub.Subject, "err", err)
+		return
+	}
+	c.log.Warn("connection", "err", err)
+}

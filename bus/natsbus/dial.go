@@ -1,0 +1,122 @@
+package natsbus
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	mathrand "math/rand/v2"
+	"net"
+	"time"
+
+	"github.com/muster-fleet/muster/bus"
+	"github.com/nats-io/nats.go"
+)
+
+const (
+	firstPause = 50 * time.Millisecond
+	longPause  = time.Second
+	// pingEvery and pingsLost say that a broker that is silent for some 15 s
+	// is gone.
+	pingEvery = 5 * time.Second
+	pingsLost = 2
+	// flushTimeout bounds what has no deadline of its own.
+	flushTimeout = 5 * time.Second
+)
+
+// Dial connects. It fails at once where no server of the URL can be reached,
+// or refuses; it gives up when the context ends. A connection that is lost
+// later is made again by itself.
+func Dial(ctx context.Context, o bus.Options) (*Conn, error) {
+	a, err := parseAddress(o)
+	if err != nil {
+		return nil, err
+	}
+	c := newConn(o)
+	opts := append(a.options(), nats.SetCustomDialer(c.wire))
+	if a.tls {
+		opts = append(opts, nats.Secure(o.TLS.Clone()))
+	}
+	return c.connect(ctx, a, opts)
+}
+
+// dialer is how a server in this process hands out connections.
+type dialer interface {
+	InProcessConn() (net.Conn, error)
+}
+
+// dialInProcess connects to a server in this process.
+func dialInProcess(ctx context.Context, server dialer, o bus.Options) (*Conn, error) {
+	c := newConn(o)
+	c.wire.dial = func(context.Context, string, string) (net.Conn, error) { return server.InProcessConn() }
+	a := address{urls: []string{"nats://in-process"}, user: o.User, password: o.Password}
+	return c.connect(ctx, a, append(a.options(), nats.InProcessServer(c.wire)))
+}
+
+func newConn(o bus.Options) *Conn {
+	c := &Conn{log: o.Log().With("component", "natsbus"), name: o.Name, gone: make(chan struct{}), subs: map[*subscription]struct{}{}}
+	c.calls = newCalls(replyPrefix + rand.Text()[:16] + ".")
+	c.wire = newWire(func(number uint64) { c.calls.fail(number, bus.ErrDisconnected) })
+	return c
+}
+
+func (c *Conn) connect(ctx context.Context, a address, opts []nats.Option) (*Conn, error) {
+	end := context.AfterFunc(ctx, c.wire.abort)
+	defer end()
+	nc, err := nats.Connect(a.String(), append(opts, c.options()...)...)
+	if err == nil {
+		c.nc = nc
+		err = c.open(ctx)
+	}
+	if err != nil {
+		c.wire.abort()
+		c.wire.writers.Wait()
+		return nil, dialError(ctx, a, err, c.wire.lastError())
+	}
+	c.log.Info("connected", "server", nc.ConnectedUrlRedacted())
+	return c, nil
+}
+
+// options are the same for every address.
+func (c *Conn) options() []nats.Option {
+	return []nats.Option{
+		nats.Name(c.name),
+		nats.Timeout(dialTimeout),
+		nats.MaxReconnects(-1),
+		nats.ReconnectBufSize(-1),
+		nats.CustomReconnectDelay(pause),
+		nats.ReconnectOnFlusherError(),
+		nats.IgnoreAuthErrorAbort(),
+		nats.SkipSubjectValidation(),
+		nats.PingInterval(pingEvery),
+		nats.MaxPingsOutstanding(pingsLost),
+		nats.DisconnectErrHandler(c.disconnected),
+		nats.ReconnectHandler(c.reconnected),
+		nats.ClosedHandler(c.natsClosed),
+		nats.ErrorHandler(c.asyncError),
+	}
+}
+
+// pause is how long to wait after so many rounds through all servers: it
+// doubles up to longPause, less a random part of up to half.
+func pause(rounds int) time.Duration {
+	d := longPause
+	if rounds < 6 {
+		d = min(longPause, firstPause<<max(0, rounds-1))
+	}
+	return d - mathrand.N(d/2)
+}
+
+// dialError says what to do about it.
+func dialError(ctx context.Context, a address, err, last error) error {
+	hint := ""
+	switch {
+	case ctx.Err() != nil:
+		err = ctx.Err()
+	case errors.Is(err, nats.ErrNoServers) && last != nil:
+		err, hint = last, "; is the server running there?"
+	case errors.Is(err, nats.ErrAuthorization):
+		hint = "; check user and password"
+	}
+	return fmt.Errorf("natsbus: cannot connect to %s: %w%s", a, err, hint)
+}

@@ -1,0 +1,104 @@
+package natsbus
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/muster-fleet/muster/bus"
+	"github.com/nats-io/nats.go"
+)
+
+// service is a running server.
+type service struct {
+	*subscription
+	conn      *Conn
+	handler   bus.Handler
+	malformed atomic.Uint64
+}
+
+// Serve receives the requests to a server. Servers of one name share them.
+func (c *Conn) Serve(ctx context.Context, server string, h bus.Handler) (bus.Service, error) {
+	s := &service{conn: c, handler: h}
+	err := c.check(ctx)
+	if err == nil {
+		err = s.start(ctx, server)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("serve %q: %w", server, err)
+	}
+	return s, nil
+}
+
+func (s *service) start(ctx context.Context, server string) error {
+	subject, err := rpcSubject(server)
+	if err != nil {
+		return err
+	}
+	s.subscription, err = s.conn.subscribe(ctx, subject, queueGroup, serviceLimit, s.take)
+	return err
+}
+
+// take is called for one message after the other.
+func (s *service) take(m *nats.Msg) {
+	call, err := bus.ParseCall(m.Data)
+	if err != nil {
+		s.malformed.Add(1)
+		s.conn.log.Debug("malformed request", "subject", m.Subject, "err", err)
+		if m.Reply != "" {
+			s.conn.answer(m.Reply, bus.Reply{Failed: true, Err: err.Error(), CorrID: call.CorrID})
+		}
+		return
+	}
+	s.handler(bus.NewRequest(call, s.conn.sender(m.Reply, call)))
+}
+
+// sender answers a request; nil for a cast.
+func (c *Conn) sender(to string, call bus.Call) func(bus.Reply) {
+	if to == "" {
+		return nil
+	}
+	corrID := call.CorrID
+	return func(r bus.Reply) {
+		r.CorrID = corrID
+		c.answer(to, r)
+	}
+}
+
+// answer sends an answer, if it can. Who waits for one that cannot be sent
+// runs into its deadline, but for one that is too large.
+func (c *Conn) answer(to string, r bus.Reply) {
+	if c.closing.Load() || !c.wire.up.Load() {
+		return
+	}
+	size, err := c.publishReply(to, r)
+	if size > int(c.nc.MaxPayload()) && err != nil && !r.Status {
+		reason := fmt.Sprintf("the answer has %d bytes, more than the broker takes", size)
+		_, err = c.publishReply(to, bus.Reply{Failed: true, Err: reason, CorrID: r.CorrID})
+	}
+	if err != nil {
+		c.log.Debug("answer not sent", "err", err)
+	}
+}
+
+func (c *Conn) publishReply(to string, r bus.Reply) (size int, err error) {
+	buf := buffers.Get().(*[]byte)
+	body := bus.AppendReply((*buf)[:0], r)
+	err = c.nc.Publish(to, body)
+	putBuffer(buf, body)
+	return len(body), err
+}
+
+// Malformed counts the bodies that could not be read as a request.
+func (s *service) Malformed() uint64 { return s.malformed.Load() }
+
+// Close takes no more requests, lets the handler have those that are here
+// already, and waits for it.
+func (s *service) Close() error {
+	how := (*nats.Subscription).Unsubscribe
+	if s.conn.wire.up.Load() {
+		how = (*nats.Subscription).Drain
+	}
+	s.end(how)
+	return nil
+}

@@ -1,0 +1,205 @@
+package natsbus
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/muster-fleet/muster/bus"
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+const (
+	// DefaultListen is where a Server listens unless told otherwise: this
+	// machine alone can reach it.
+	DefaultListen = "127.0.0.1:4222"
+	// MaxPayload is the largest body in bytes that a Server takes.
+	MaxPayload = 8 << 20
+	// startTimeout is how long a server may take to listen.
+	startTimeout = 10 * time.Second
+)
+
+// ServerOptions say how a NATS server runs inside this program.
+type ServerOptions struct {
+	// Listen is host:port; empty means DefaultListen, port 0 a free one.
+	Listen string
+	// User and Password are asked of every client; an empty User means that
+	// nobody is asked. A server that others can reach should have them.
+	User, Password string
+	// TLS is required of every client where it is set. It holds the server's
+	// certificate; with ClientAuth and ClientCAs, clients must show theirs.
+	TLS *tls.Config
+	// Name is shown to operators; it may be empty. In a cluster each server
+	// needs a different one, or none.
+	Name string
+	// Cluster joins several servers into one queue. Nil means none.
+	Cluster *Cluster
+	// Logger hears what the server has to say. Nil means none.
+	Logger *slog.Logger
+}
+
+// Cluster says how the servers of one queue find each other.
+type Cluster struct {
+	// Name must be the same on all of them.
+	Name string
+	// Listen is host:port for the other servers.
+	Listen string
+	// Routes are nats://host:port of the others' Listen; one that is reached
+	// tells of the rest.
+	Routes []string
+}
+
+// Server is a NATS server inside this program.
+type Server struct {
+	nats *server.Server
+	opts ServerOptions
+}
+
+// Start runs a server and returns when clients can connect. Where the address
+// is taken the error wraps syscall.EADDRINUSE.
+func Start(o ServerOptions) (*Server, error) {
+	if o.Listen == "" {
+		o.Listen = DefaultListen
+	}
+	so, err := o.natsOptions()
+	if err != nil {
+		return nil, err
+	}
+	if err := probe(o.Listen); err != nil {
+		return nil, err
+	}
+	s, err := server.NewServer(so)
+	if err != nil {
+		return nil, fmt.Errorf("natsbus: NATS server: %w", err)
+	}
+	log := newServerLog(o.Logger)
+	s.SetLoggerV2(log, false, false, false)
+	s.Start()
+	if err := awaitReady(s, log); err != nil {
+		s.Shutdown()
+		s.WaitForShutdown()
+		return nil, err
+	}
+	return &Server{nats: s, opts: o}, nil
+}
+
+func (o ServerOptions) natsOptions() (*server.Options, error) {
+	host, port, err := splitListen(o.Listen)
+	if err != nil {
+		return nil, err
+	}
+	so := &server.Options{
+		ServerName: o.Name, Host: host, Port: port,
+		Username: o.User, Password: o.Password,
+		MaxPayload: MaxPayload,
+		NoSigs:     true, NoLog: o.Logger == nil,
+	}
+	if o.TLS != nil {
+		so.TLS, so.TLSConfig = true, o.TLS.Clone()
+		so.TLSVerify = o.TLS.ClientAuth == tls.RequireAndVerifyClientCert
+		so.TLSTimeout = 5
+	}
+	if o.Cluster != nil {
+		return so, o.Cluster.apply(so)
+	}
+	return so, nil
+}
+
+func (c *Cluster) apply(so *server.Options) error {
+	host, port, err := splitListen(c.Listen)
+	if err != nil {
+		return err
+	}
+	so.Cluster = server.ClusterOpts{Name: c.Name, Host: host, Port: port}
+	for i, raw := range c.Routes {
+		u, err := parseURL(raw)
+		if err != nil {
+			return fmt.Errorf("natsbus: route number %d: %w", i+1, err)
+		}
+		so.Routes = append(so.Routes, &url.URL{Scheme: "nats", Host: u.Host, User: u.User})
+	}
+	return nil
+}
+
+// splitListen reads host:port. nats-server has -1 for a free port.
+func splitListen(listen string) (string, int, error) {
+	host, text, err := net.SplitHostPort(listen)
+	if err != nil {
+		return "", 0, fmt.Errorf("natsbus: listen address %q must be host:port: %w", listen, err)
+	}
+	port, err := strconv.Atoi(text)
+	if err != nil || port < 0 || port > 65535 {
+		return "", 0, fmt.Errorf("natsbus: listen address %q: the port must be a number from 0 (any free one) to 65535", listen)
+	}
+	if port == 0 {
+		port = server.RANDOM_PORT
+	}
+	return host, port, nil
+}
+
+// probe finds out whether the address can be had, since nats-server says so
+// only in its log.
+func probe(listen string) error {
+	l, err := net.Listen("tcp", listen)
+	if err != nil {
+		return fmt.Errorf("natsbus: NATS server cannot listen on %s: %w; "+
+			"if a NATS server or another muster runs there, connect to it (--url nats://%s) or choose another address (--listen)",
+			listen, err, listen)
+	}
+	return l.Close()
+}
+
+func awaitReady(s *server.Server, log *serverLog) error {
+	for deadline := time.Now().Add(startTimeout); time.Now().Before(deadline); {
+		if s.ReadyForConnections(50 * time.Millisecond) {
+			return nil
+		}
+		select {
+		case text := <-log.fatal:
+			return fmt.Errorf("natsbus: NATS server: %s", text)
+		default:
+		}
+	}
+	return errors.New("natsbus: NATS server does not start to listen")
+}
+
+// Addr is the address on which it listens.
+func (s *Server) Addr() net.Addr { return s.nats.Addr() }
+
+// URL is for bus.Options of clients on this machine. It holds no secrets.
+func (s *Server) URL() string {
+	host, port, err := net.SplitHostPort(s.nats.Addr().String())
+	if err != nil {
+		return s.nats.ClientURL()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	scheme := "nats://"
+	if s.opts.TLS != nil {
+		scheme = "tls://"
+	}
+	return scheme + net.JoinHostPort(host, port)
+}
+
+// Dial connects to the server without a socket, for the program that it runs
+// in. URL and TLS of the options are not looked at, and a User is not needed.
+func (s *Server) Dial(ctx context.Context, o bus.Options) (*Conn, error) {
+	if o.User == "" {
+		o.User, o.Password = s.opts.User, s.opts.Password
+	}
+	return dialInProcess(ctx, s.nats, o)
+}
+
+// Close ends the server and its connections, and waits until it is gone.
+func (s *Server) Close() error {
+	s.nats.Shutdown()
+	s.nats.WaitForShutdown()
+	return nil
+}

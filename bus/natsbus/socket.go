@@ -1,0 +1,160 @@
+package natsbus
+
+import (
+	"context"
+	"net"
+	"sync"
+	"time"
+)
+
+const (
+	// highWater is how many bytes wait for the socket before senders wait for
+	// room.
+	highWater = 4 << 20
+	// stall is how long one write may take before the connection counts as
+	// lost.
+	stall = 10 * time.Second
+	// keepRoom is the largest buffer that is kept for the next batch.
+	keepRoom = 1 << 20
+)
+
+// socket is a net.Conn whose Write never waits for the network: a goroutine
+// of its own writes what has gathered. nats.go holds its lock while it writes,
+// and would make every caller wait for a broker that stands still.
+type socket struct {
+	net.Conn
+	number uint64
+	lost   func(number uint64)
+	work   chan struct{}
+	done   chan struct{}
+	once   sync.Once
+
+	mu      sync.Mutex
+	pending []byte
+	// written is closed, and replaced, when a batch has left.
+	written chan struct{}
+	err     error
+}
+
+// newSocket starts the writer, which ends with Close. lost is told once, by
+// Close.
+func newSocket(c net.Conn, number uint64, lost func(uint64)) *socket {
+	return &socket{
+		Conn: c, number: number, lost: lost,
+		work: make(chan struct{}, 1), done: make(chan struct{}), written: make(chan struct{}),
+	}
+}
+
+// Write takes p. The error is that of an earlier batch.
+func (s *socket) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	if s.err != nil {
+		s.mu.Unlock()
+		return 0, s.err
+	}
+	s.pending = append(s.pending, p...)
+	s.mu.Unlock()
+	select {
+	case s.work <- struct{}{}:
+	default:
+	}
+	return len(p), nil
+}
+
+// SetWriteDeadline does nothing: the writer has its own.
+func (s *socket) SetWriteDeadline(time.Time) error { return nil }
+
+// SetDeadline is for reading alone.
+func (s *socket) SetDeadline(t time.Time) error { return s.Conn.SetReadDeadline(t) }
+
+func (s *socket) Close() error {
+	var err error
+	s.once.Do(func() {
+		s.fail(net.ErrClosed)
+		close(s.done)
+		err = s.Conn.Close()
+		s.lost(s.number)
+	})
+	return err
+}
+
+func (s *socket) isClosed() bool {
+	select {
+	case <-s.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// run writes until the socket is closed.
+func (s *socket) run() {
+	var spare []byte
+	for {
+		select {
+		case <-s.done:
+			return
+		case <-s.work:
+		}
+		batch := s.swap(spare)
+		if len(batch) > 0 {
+			_ = s.Conn.SetWriteDeadline(time.Now().Add(stall))
+			if _, err := s.Conn.Write(batch); err != nil {
+				s.fail(err)
+				_ = s.Conn.Close()
+				return
+			}
+		}
+		s.announce()
+		spare = nil
+		if cap(batch) <= keepRoom {
+			spare = batch[:0]
+		}
+	}
+}
+
+// swap takes what has gathered and leaves an empty buffer.
+func (s *socket) swap(empty []byte) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	batch := s.pending
+	s.pending = empty
+	return batch
+}
+
+func (s *socket) announce() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.written)
+	s.written = make(chan struct{})
+}
+
+// fail ends writing; who waits for room goes on and finds out.
+func (s *socket) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		s.err = err
+		s.pending = nil
+	}
+}
+
+// room waits until not too much is waiting to be written. A socket that has
+// failed has room.
+func (s *socket) room(ctx context.Context) error {
+	for {
+		s.mu.Lock()
+		full, written := len(s.pending) > highWater, s.written
+		s.mu.Unlock()
+		if !full {
+			return nil
+		}
+		select {
+		case <-written:
+		case <-s.done:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,120 @@
+package natsbus
+
+import (
+	"context"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/muster-fleet/muster/bus"
+)
+
+// dialTimeout is how long one attempt to connect may take.
+const dialTimeout = 2 * time.Second
+
+// wire makes the sockets of a Conn, one after the other, and knows whether
+// the last one is in use.
+type wire struct {
+	dial func(ctx context.Context, network, address string) (net.Conn, error)
+	lost func(number uint64)
+
+	// ctx ends with the Conn: no more sockets then.
+	ctx    context.Context
+	cancel context.CancelFunc
+	// writers are the goroutines of the sockets.
+	writers sync.WaitGroup
+
+	up     atomic.Bool // the latest socket is in use
+	latest atomic.Pointer[socket]
+
+	mu      sync.Mutex
+	sockets uint64
+	err     error
+}
+
+func newWire(lost func(uint64)) *wire {
+	w := &wire{dial: (&net.Dialer{Timeout: dialTimeout}).DialContext, lost: lost}
+	w.ctx, w.cancel = context.WithCancel(context.Background())
+	return w
+}
+
+// Dial makes nats.go connect through a socket of ours.
+func (w *wire) Dial(network, address string) (net.Conn, error) {
+	c, err := w.dial(w.ctx, network, address)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err != nil {
+		w.err = err
+		return nil, err
+	}
+	if w.ctx.Err() != nil {
+		_ = c.Close()
+		return nil, w.ctx.Err()
+	}
+	w.sockets++
+	s := newSocket(c, w.sockets, w.closed)
+	w.writers.Go(s.run)
+	w.latest.Store(s)
+	return s, nil
+}
+
+// InProcessConn is Dial for a server in this process.
+func (w *wire) InProcessConn() (net.Conn, error) { return w.Dial("pipe", "in process") }
+
+func (w *wire) closed(number uint64) {
+	w.mu.Lock()
+	if w.number() == number {
+		w.up.Store(false)
+	}
+	w.mu.Unlock()
+	w.lost(number)
+}
+
+// use says that the socket of that number carries messages from now on. False
+// means that it is closed already.
+func (w *wire) use(number uint64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := w.latest.Load()
+	if s == nil || s.number != number || s.isClosed() {
+		return false
+	}
+	w.up.Store(true)
+	return true
+}
+
+// number is that of the socket in use.
+func (w *wire) number() uint64 {
+	if s := w.latest.Load(); s != nil {
+		return s.number
+	}
+	return 0
+}
+
+// ready waits until something may be sent. Its error is ErrDisconnected, or
+// that of the context.
+func (w *wire) ready(ctx context.Context) error {
+	if !w.up.Load() {
+		return bus.ErrDisconnected
+	}
+	return w.latest.Load().room(ctx)
+}
+
+// abort ends attempts to connect, and the socket.
+func (w *wire) abort() {
+	w.cancel()
+	w.mu.Lock()
+	s := w.latest.Load()
+	w.mu.Unlock()
+	if s != nil {
+		_ = s.Conn.Close()
+	}
+}
+
+// lastError is why the last attempt to dial failed.
+func (w *wire) lastError() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.err
+}
