@@ -1,0 +1,107 @@
+package bench
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// duel is one measurement of manager against echo.
+type duel struct {
+	rig      *rig
+	inflight int
+	// before is how much of the run's time other duels took.
+	before time.Duration
+}
+
+// run lets both sides take turns, each going first in every second pair.
+func (d duel) run(ctx context.Context) (RPCResult, error) {
+	r, o := d.rig, d.rig.opts
+	echo, err := r.dialEcho(d.inflight)
+	if err != nil {
+		return RPCResult{}, err
+	}
+	defer echo.close()
+	ceiling := newLoad(d.inflight, echo.call)
+	manager := newLoad(d.inflight, r.place(d.inflight))
+	sides := []*load{ceiling, manager}
+	for _, side := range sides { // what is slow only once is not counted
+		side.slice(ctx, o.Slice)
+		side.forget()
+	}
+	pairs := int(o.Duration / (2 * o.Slice))
+	for pair := 0; pair < pairs && ctx.Err() == nil; pair++ {
+		for _, side := range sides {
+			side.slice(ctx, o.Slice)
+		}
+		slices.Reverse(sides)
+		d.progress(time.Duration(pair+1) * 2 * o.Slice)
+	}
+	result := d.result(ceiling, manager)
+	result.Interrupted = ctx.Err() != nil
+	return result, nil
+}
+
+func (d duel) progress(done time.Duration) {
+	o := d.rig.opts
+	if o.Progress != nil {
+		o.Progress(d.before+done, time.Duration(len(o.Inflight))*o.Duration)
+	}
+}
+
+func (d duel) result(ceiling, manager *load) RPCResult {
+	echoed, placed := ceiling.times(), manager.times()
+	out := RPCResult{
+		Bus: d.rig.kind, Workers: d.rig.opts.Workers, Inflight: d.inflight,
+		CeilingPerS: ceiling.perSecond(), PlacementsPerS: manager.perSecond(),
+		CeilingP50: echoed.quantile(0.50), CeilingP99: echoed.quantile(0.99),
+		P50: placed.quantile(0.50), P99: placed.quantile(0.99),
+		Slices: len(manager.rates),
+	}
+	if out.CeilingPerS > 0 {
+		out.Ratio = round(float64(out.PlacementsPerS)/float64(out.CeilingPerS), 3)
+	}
+	out.RatioLow, out.RatioHigh = quartiles(manager.rates, ceiling.rates)
+	out.Failed, out.Reason = manager.failed()
+	out.EchoFailed, _ = ceiling.failed()
+	out.Calls = manager.answered() + out.Failed
+	return out
+}
+
+// quartiles returns the first and the third of the ratios of a to b, slice by
+// slice.
+func quartiles(a, b []float64) (low, high float64) {
+	var ratios []float64
+	for i := range min(len(a), len(b)) {
+		if b[i] > 0 {
+			ratios = append(ratios, a[i]/b[i])
+		}
+	}
+	if len(ratios) == 0 {
+		return 0, 0
+	}
+	slices.Sort(ratios)
+	last := len(ratios) - 1
+	return round(ratios[last/4], 3), round(ratios[last-last/4], 3)
+}
+
+// place returns a caller that places tasks of new names, asking for each pool
+// of the fleet in turn.
+func (r *rig) place(lanes int) caller {
+	type counter struct {
+		n int
+		_ [56]byte // a cache line for each lane
+	}
+	counters := make([]counter, lanes)
+	reserve := r.opts.Reserve.Milliseconds()
+	run := strconv.Itoa(lanes)
+	return func(ctx context.Context, lane int) error {
+		n := counters[lane].n
+		counters[lane].n++
+		task := "task-" + run + "-" + strconv.Itoa(lane) + "-" + strconv.Itoa(n)
+		preference := r.fleet.pools[(n+lane)%len(r.fleet.pools)].preference
+		_, err := r.caller.Call(ctx, r.opts.Cluster, "schedule", purpose, task, preference, reserve)
+		return err
+	}
+}

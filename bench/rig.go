@@ -1,0 +1,157 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/manager"
+	"github.com/muster-fleet/muster/state"
+)
+
+// rig is everything that a run needs, started: a manager, a fleet and a caller
+// with a connection each, all to one broker.
+type rig struct {
+	opts   RPCOptions
+	bus    bus.Options // as opts.Bus, with the address of a broker that was started
+	kind   string
+	fleet  *fleet
+	caller bus.Conn
+	// example is an answer to a schedule call, the same in size as any other.
+	example json.RawMessage
+	// stops are called in reverse order.
+	stops []func()
+}
+
+// startRig starts it all, and returns once the manager places tasks.
+func startRig(ctx context.Context, o RPCOptions) (*rig, error) {
+	rng := rand.New(rand.NewPCG(o.Seed, 0))
+	r := &rig{opts: o, fleet: newFleet(o.Workers, o.ISPs, o.Regions, 0.1, 0.2, rng)}
+	for _, step := range []func(context.Context) error{r.reachBroker, r.startManager, r.startFleet, r.startCaller} {
+		if err := step(ctx); err != nil {
+			r.close()
+			return nil, fmt.Errorf("bench: %w", err)
+		}
+	}
+	return r, nil
+}
+
+func (r *rig) close() {
+	for i := len(r.stops) - 1; i >= 0; i-- {
+		r.stops[i]()
+	}
+	r.stops = nil
+}
+
+func (r *rig) reachBroker(context.Context) error {
+	b, err := findBroker(r.opts.Bus)
+	if err != nil {
+		return err
+	}
+	r.bus, r.kind = b.options, b.kind
+	r.bus.Logger = r.opts.Logger
+	r.stops = append(r.stops, b.stop)
+	return nil
+}
+
+// dial makes a connection that ends with the rig.
+func (r *rig) dial(ctx context.Context, who string) (bus.Conn, error) {
+	o := r.bus
+	o.Name = r.opts.Cluster + "-" + who
+	conn, err := connect(ctx, r.kind, o)
+	if err != nil {
+		return nil, fmt.Errorf("connect the %s to %s: %w", who, bus.Redacted(o.URL), err)
+	}
+	r.stops = append(r.stops, func() { _ = conn.Close() })
+	return conn, nil
+}
+
+// debit is small, so that what is placed within a reserve time never fills the
+// fleet: it is the manager that is measured, not the fleet's room.
+const debit = 1e-6
+
+func (r *rig) startManager(ctx context.Context) error {
+	conn, err := r.dial(ctx, "manager")
+	if err != nil {
+		return err
+	}
+	o := manager.DefaultOptions()
+	o.Cluster = r.opts.Cluster
+	o.InitialTime = 0
+	o.Logger = r.opts.Logger
+	o.Placement.Strategies = map[string]muster.Strategy{purpose: muster.LeastUsed}
+	o.Placement.Debit = state.Debit{Mode: state.DebitFixed, Fixed: debit}
+	m, err := manager.Start(ctx, conn, o)
+	if err != nil {
+		return fmt.Errorf("start the manager: %w", err)
+	}
+	r.stops = append(r.stops, func() { _ = m.Close() })
+	return nil
+}
+
+func (r *rig) startFleet(ctx context.Context) error {
+	conn, err := r.dial(ctx, "fleet")
+	if err != nil {
+		return err
+	}
+	k, err := startKeepers(ctx, conn, r.opts.Cluster, r.fleet)
+	if err != nil {
+		return err
+	}
+	r.stops = append(r.stops, k.close)
+	return nil
+}
+
+// readyTime is how long a manager without an initial time may take until it
+// places the first task.
+const readyTime = 10 * time.Second
+
+func (r *rig) startCaller(ctx context.Context) error {
+	conn, err := r.dial(ctx, "caller")
+	if err != nil {
+		return err
+	}
+	r.caller = conn
+	ctx, cancel := context.WithTimeout(ctx, readyTime)
+	defer cancel()
+	retry := time.NewTicker(10 * time.Millisecond)
+	defer retry.Stop()
+	for {
+		answer, err := conn.Call(ctx, r.opts.Cluster, "schedule",
+			purpose, "task-first", r.fleet.pools[0].preference, r.opts.Reserve.Milliseconds())
+		if err == nil {
+			r.example = answer
+			return nil
+		}
+		var refused *bus.RemoteError
+		if !errors.As(err, &refused) {
+			return fmt.Errorf("place the first task: %w", err)
+		}
+		select {
+		case <-retry.C:
+		case <-ctx.Done():
+			return fmt.Errorf("the manager places no task: %w", err)
+		}
+	}
+}
+
+// bodies returns a schedule call and its answer as they travel on the queue,
+// so that the echo server can be called with the same sizes.
+func (r *rig) bodies() (request, answer []byte, err error) {
+	args, err := bus.EncodeArgs(purpose, "task-256-100-100000", r.fleet.pools[0].preference, r.opts.Reserve.Milliseconds())
+	if err != nil {
+		return nil, nil, err
+	}
+	call := bus.Call{Method: "schedule", Args: args}
+	reply := bus.Reply{Data: r.example}
+	if r.kind == kindAMQP {
+		call.CorrID, call.ReplyTo = json.RawMessage("100000"), "amq.gen-0123456789012345678901"
+		reply.CorrID = call.CorrID
+	}
+	return bus.AppendCall(nil, call), bus.AppendReply(nil, reply), nil
+}

@@ -1,0 +1,141 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/muster-fleet/muster/bus"
+)
+
+// RPCOptions say what RPC measures.
+type RPCOptions struct {
+	// Bus says which queue to measure on. The URL EmbeddedNATS starts a NATS
+	// server in this process for the run.
+	Bus bus.Options
+	// Workers is the size of the fleet, spread evenly over ISPs × Regions.
+	Workers, ISPs, Regions int
+	// Inflight is how many calls are outstanding at a time; each is measured
+	// for Duration, half of which the echo server gets.
+	Inflight []int
+	Duration time.Duration
+	// Slice is the time after which echo and manager take turns.
+	Slice time.Duration
+	// Reserve is how long a placement lasts. It bounds the tasks that the
+	// manager holds to what it places in that time.
+	Reserve time.Duration
+	// Cluster is the name of the run's own cluster, different from that of
+	// anything else on the queue. Empty means muster-bench-<process>.
+	Cluster string
+	Seed    uint64
+	// Logger hears of connections lost. Nil means none.
+	Logger *slog.Logger
+	// Progress, where it is set, is told now and then how much is done.
+	Progress func(done, total time.Duration)
+}
+
+// DefaultRPCOptions returns a fleet of 100 workers on an embedded NATS server.
+func DefaultRPCOptions() RPCOptions {
+	return RPCOptions{
+		Bus: bus.Options{URL: EmbeddedNATS}, Workers: 100, ISPs: 4, Regions: 8,
+		Inflight: []int{256}, Duration: 10 * time.Second, Slice: 250 * time.Millisecond,
+		Reserve: time.Second, Seed: 1,
+	}
+}
+
+// RPCResult is what RPC measured with so many calls in flight.
+type RPCResult struct {
+	// Bus is "nats" or "amqp".
+	Bus      string `json:"bus"`
+	Workers  int    `json:"workers"`
+	Inflight int    `json:"inflight"`
+	// CeilingPerS is the calls that the bare echo server answered in a second,
+	// PlacementsPerS the tasks that the manager placed, Ratio the second ÷ the
+	// first. RatioLow and RatioHigh are the quartiles of the ratios of single
+	// pairs of slices: how far noise moved it.
+	CeilingPerS    int64   `json:"ceiling_per_s"`
+	PlacementsPerS int64   `json:"placements_per_s"`
+	Ratio          float64 `json:"ratio"`
+	RatioLow       float64 `json:"ratio_low"`
+	RatioHigh      float64 `json:"ratio_high"`
+	// How long a call took, from the caller's side.
+	CeilingP50 time.Duration `json:"ceiling_p50_ns"`
+	CeilingP99 time.Duration `json:"ceiling_p99_ns"`
+	P50        time.Duration `json:"p50_ns"`
+	P99        time.Duration `json:"p99_ns"`
+	// Calls is how many schedule calls were made, Failed how many of them were
+	// refused or not answered, Reason why the first of these was. They are not
+	// among the placements.
+	Calls  int    `json:"calls"`
+	Failed int    `json:"failed"`
+	Reason string `json:"reason,omitempty"`
+	// EchoFailed is how many calls the echo server did not answer.
+	EchoFailed int `json:"echo_failed,omitempty"`
+	// Slices is how many slices each side had.
+	Slices int `json:"slices"`
+	// Interrupted tells that the run was ended early.
+	Interrupted bool `json:"interrupted,omitempty"`
+}
+
+func (o RPCOptions) withDefaults() RPCOptions {
+	if o.Cluster == "" {
+		o.Cluster = fmt.Sprintf("muster-bench-%d", os.Getpid())
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+func (o RPCOptions) validate() error {
+	switch {
+	case o.Workers < 1:
+		return errors.New("bench: workers must be at least 1")
+	case o.ISPs < 1 || o.Regions < 1:
+		return errors.New("bench: isps and regions must be at least 1")
+	case len(o.Inflight) == 0:
+		return errors.New("bench: inflight must name a number of calls")
+	case o.Slice <= 0 || o.Duration < 2*o.Slice:
+		return errors.New("bench: duration must have room for two slices at least")
+	case o.Reserve < time.Millisecond:
+		return errors.New("bench: reserve must be at least 1ms")
+	}
+	for _, c := range o.Inflight {
+		if c < 1 {
+			return errors.New("bench: inflight must be at least 1")
+		}
+	}
+	return nil
+}
+
+// RPC runs a manager, a fleet of workers that join it, keep alive and report,
+// and an echo server, all in this process and over the queue, and measures
+// calls to the echo server and to the manager in alternating slices. Once ctx
+// is over it returns what was measured so far.
+func RPC(ctx context.Context, o RPCOptions) ([]RPCResult, error) {
+	o = o.withDefaults()
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	r, err := startRig(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	defer r.close()
+	var results []RPCResult
+	for i, inflight := range o.Inflight {
+		if ctx.Err() != nil {
+			break
+		}
+		d := duel{rig: r, inflight: inflight, before: time.Duration(i) * o.Duration}
+		result, err := d.run(ctx)
+		if err != nil {
+			return results, err
+		}
+		results = append(results, result)
+	}
+	return results, nil
+}

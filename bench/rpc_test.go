@@ -1,0 +1,98 @@
+package bench
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/muster-fleet/muster/bus"
+)
+
+// small is a run that takes well under a second.
+func small(url string) RPCOptions {
+	o := DefaultRPCOptions()
+	o.Bus = bus.Options{URL: url}
+	o.Workers, o.Inflight = 60, []int{1, 16}
+	o.Duration, o.Slice = 200*time.Millisecond, 20*time.Millisecond
+	return o
+}
+
+func checkRPC(t *testing.T, results []RPCResult, kind string) {
+	t.Helper()
+	if len(results) != 2 {
+		t.Fatalf("%d results for two numbers of calls in flight", len(results))
+	}
+	for i, inflight := range []int{1, 16} {
+		r := results[i]
+		if r.Bus != kind || r.Workers != 60 || r.Inflight != inflight || r.Slices != 5 || r.Interrupted {
+			t.Errorf("not what was asked for: %+v", r)
+		}
+		if r.Failed != 0 || r.EchoFailed != 0 || r.Reason != "" {
+			t.Errorf("calls failed: %+v", r)
+		}
+		if r.Calls == 0 || r.PlacementsPerS <= 0 || r.CeilingPerS <= 0 || r.Ratio <= 0 || r.RatioLow > r.RatioHigh {
+			t.Errorf("rates are missing: %+v", r)
+		}
+		if r.P50 <= 0 || r.P99 < r.P50 || r.CeilingP50 <= 0 || r.CeilingP99 < r.CeilingP50 {
+			t.Errorf("times are missing: %+v", r)
+		}
+	}
+}
+
+func TestRPCOverNATS(t *testing.T) {
+	results, err := RPC(t.Context(), small(EmbeddedNATS))
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkRPC(t, results, kindNATS)
+}
+
+func TestRPCOverRabbitMQ(t *testing.T) {
+	results, err := RPC(t.Context(), small(rabbit.Broker(t).URL()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkRPC(t, results, kindAMQP)
+}
+
+func TestRPCThatIsInterruptedTellsWhatItHas(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	o := small(EmbeddedNATS)
+	o.Duration = time.Hour
+	o.Progress = func(time.Duration, time.Duration) { cancel() }
+	results, err := RPC(ctx, o)
+	if err != nil || len(results) != 1 {
+		t.Fatalf("%d results, %v; want the one that was interrupted", len(results), err)
+	}
+	if r := results[0]; !r.Interrupted || r.Slices != 1 || r.PlacementsPerS <= 0 || r.Failed != 0 {
+		t.Errorf("got %+v", r)
+	}
+}
+
+func TestRPCToldOfAnUnreachableBroker(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	for _, url := range []string{"nats://127.0.0.1:1", "amqp://127.0.0.1:1", "http://127.0.0.1"} {
+		if _, err := RPC(ctx, small(url)); err == nil || !strings.Contains(err.Error(), "127.0.0.1") {
+			t.Errorf("%s: error %v does not name it", url, err)
+		}
+	}
+}
+
+func TestRPCRefusesWhatCannotBe(t *testing.T) {
+	for name, change := range map[string]func(*RPCOptions){
+		"workers":             func(o *RPCOptions) { o.Workers = 0 },
+		"regions":             func(o *RPCOptions) { o.Regions = 0 },
+		"inflight must be":    func(o *RPCOptions) { o.Inflight = []int{1, 0} },
+		"inflight must name":  func(o *RPCOptions) { o.Inflight = nil },
+		"duration":            func(o *RPCOptions) { o.Duration = o.Slice },
+		"reserve must be at ": func(o *RPCOptions) { o.Reserve = 0 },
+	} {
+		o := small(EmbeddedNATS)
+		change(&o)
+		if _, err := RPC(t.Context(), o); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: error %v does not name it", name, err)
+		}
+	}
+}
