@@ -1,0 +1,86 @@
+package worker
+
+import (
+	"context"
+	"sync"
+)
+
+// happened logs what happened, and lets the callback run.
+func (w *Worker) happened(event action) {
+	o, log := &w.opts, w.opts.Logger
+	switch e := event.(type) {
+	case happenedJoined:
+		close(w.joinedOnce)
+		log.Info("joined", "cluster", o.Cluster)
+		tell(w, o.OnJoined)
+	case happenedLost:
+		log.Warn("contact to the manager lost", "cluster", o.Cluster, "why", e.why)
+		tellWith(w, o.OnLost, e.why)
+	case happenedRecovered:
+		log.Info("contact to the manager is back", "cluster", o.Cluster)
+		tell(w, o.OnRecovered)
+	case happenedDropped:
+		log.Warn("tasks dropped: the manager gave them up", "tasks", e.tasks)
+		tellWith(w, o.OnTasksDropped, e.tasks)
+	case happenedOverloaded:
+		log.Info("overload", "overloaded", e.overloaded)
+		tellWith(w, o.OnOverload, e.overloaded)
+	}
+}
+
+func tell(w *Worker, callback func(*Worker)) {
+	if callback != nil {
+		w.events.push(func() { callback(w) })
+	}
+}
+
+func tellWith[T any](w *Worker, callback func(*Worker, T), what T) {
+	if callback != nil {
+		w.events.push(func() { callback(w, what) })
+	}
+}
+
+// queue runs functions one after another. It has no limit: events are rare,
+// and none may be lost or hold up the protocol.
+type queue struct {
+	mu      sync.Mutex
+	waiting []func()
+	more    chan struct{}
+}
+
+func newQueue() *queue { return &queue{more: make(chan struct{}, 1)} }
+
+func (q *queue) push(f func()) {
+	q.mu.Lock()
+	q.waiting = append(q.waiting, f)
+	q.mu.Unlock()
+	select {
+	case q.more <- struct{}{}:
+	default:
+	}
+}
+
+func (q *queue) take() []func() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	taken := q.waiting
+	q.waiting = nil
+	return taken
+}
+
+// run is a goroutine of the Worker's.
+func (q *queue) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-q.more:
+		}
+		for _, f := range q.take() {
+			if ctx.Err() != nil {
+				return
+			}
+			f()
+		}
+	}
+}

@@ -1,0 +1,61 @@
+package worker
+
+import "slices"
+
+// A farewell ends something at the manager: a task that was laid down, or a
+// reservation that was rejected. Unlike the tasks that the worker has, it
+// cannot be seen from the worker's own state later on, so it is kept until the
+// manager has certainly heard it.
+type farewell struct {
+	method, task string
+	// beat is the last keep-alive that was sent before it.
+	beat uint64
+	// oks counts later keep-alives that were answered.
+	oks int
+}
+
+// certain is how many answered keep-alives prove that a farewell sent before
+// them arrived. Requests of one connection arrive in order, so one would do;
+// but that a connection broke and was made again may become known a little
+// after the fact.
+const certain = 2
+
+// farewells are those that the manager may not have heard, the oldest first.
+type farewells struct{ waiting []farewell }
+
+func (f *farewells) add(one farewell) {
+	f.cancel(one.task)
+	f.waiting = append(f.waiting, one)
+}
+
+// cancel forgets those of a task: it is the worker's again.
+func (f *farewells) cancel(task string) {
+	f.waiting = slices.DeleteFunc(f.waiting, func(w farewell) bool { return w.task == task })
+}
+
+// heard is a keep-alive that was answered.
+func (f *farewells) heard(beat uint64) {
+	for i := range f.waiting {
+		if w := &f.waiting[i]; beat > w.beat {
+			w.oks++
+		}
+	}
+	f.waiting = slices.DeleteFunc(f.waiting, func(w farewell) bool { return w.oks >= certain })
+}
+
+// doubt is a connection that broke, or a manager that may be another: what was
+// told up to this keep-alive may not have been heard.
+func (f *farewells) doubt(beat uint64) {
+	for i := range f.waiting {
+		f.waiting[i].oks, f.waiting[i].beat = 0, beat
+	}
+}
+
+// again is what it takes to tell them once more.
+func (f *farewells) again(worker string) []action {
+	var out []action
+	for _, w := range f.waiting {
+		out = append(out, cast{w.method, []any{worker, w.task}})
+	}
+	return out
+}

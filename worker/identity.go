@@ -1,0 +1,100 @@
+package worker
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net"
+
+	"github.com/muster-fleet/muster"
+)
+
+// withIdentity fills in the address and the ID where they are not given.
+func (o Options) withIdentity() Options {
+	if o.IP == "" {
+		o.IP = ownAddress()
+	}
+	if o.ID == "" {
+		host := o.Hostname
+		if host == "" {
+			host = o.IP
+		}
+		o.ID = newID(o.Purpose, host)
+	}
+	return o
+}
+
+// newID makes an ID in OWT's form, which no other worker has.
+func newID(purpose, host string) string {
+	var random [10]byte
+	_, _ = rand.Read(random[:]) // never fails
+	return fmt.Sprintf("%s-%s@%s", purpose, hex.EncodeToString(random[:]), host)
+}
+
+// ownAddress is the machine's first address that others can reach, IPv4 before
+// IPv6; loopback where it has none.
+func ownAddress() string {
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return "127.0.0.1"
+	}
+	var second string
+	for _, a := range addrs {
+		network, ok := a.(*net.IPNet)
+		if !ok || !network.IP.IsGlobalUnicast() {
+			continue
+		}
+		if network.IP.To4() != nil {
+			return network.IP.String()
+		}
+		if second == "" {
+			second = network.IP.String()
+		}
+	}
+	if second == "" {
+		return "127.0.0.1"
+	}
+	return second
+}
+
+// info is what the worker tells of itself when it joins.
+func (o Options) info() (json.RawMessage, error) {
+	own, err := json.Marshal(muster.Info{
+		IP: o.IP, Hostname: o.Hostname, Port: o.Port, Purpose: o.Purpose,
+		// OWT's workers join as ready; ReportState says otherwise.
+		State: muster.StateReady, MaxLoad: o.MaxLoad, Capacity: listed(o.Capacity),
+		Labels: o.Labels, MaxTasks: o.MaxTasks,
+	})
+	if err != nil || len(o.Extra) == 0 {
+		return own, err
+	}
+	members := map[string]any{}
+	if err := json.Unmarshal(own, &members); err != nil {
+		return nil, err
+	}
+	maps.Copy(members, o.Extra)
+	raw, err := json.Marshal(members)
+	if err != nil {
+		return nil, fmt.Errorf("worker: Extra cannot be written as JSON: %w", err)
+	}
+	return raw, nil
+}
+
+// listed returns c with empty lists in place of nil ones: OWT's programs read
+// their lengths.
+func listed(c muster.Capacity) muster.Capacity {
+	c.ISPs, c.Regions = orEmpty(c.ISPs), orEmpty(c.Regions)
+	if c.Video != nil {
+		c.Video = &muster.Formats{Encode: orEmpty(c.Video.Encode), Decode: orEmpty(c.Video.Decode)}
+	}
+	return c
+}
+
+func orEmpty(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}

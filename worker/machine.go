@@ -1,0 +1,337 @@
+package worker
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/bus"
+)
+
+// The words of the manager.
+const (
+	answerInitializing = "initializing"
+	answerOK           = "ok"
+	answerWhoAreYou    = "whoareyou"
+)
+
+// errForgotten is why contact is lost to a manager that answers.
+var errForgotten = errors.New("the manager does not know this worker (any more)")
+
+type phase int
+
+const (
+	joining phase = iota
+	joined
+	rejoining
+	ended
+)
+
+// machine is the worker's side of the protocol: ticks, answers and what the
+// program tells go in, actions come out. It has no clock, no goroutine and no
+// connection: now is set before each input.
+type machine struct {
+	id      string
+	retries int
+	misses  int
+	now     time.Time
+
+	phase phase
+	// calling: a join is in flight. There is never more than one.
+	calling bool
+	// failures are joins that failed in a row, lastFailure the last of them.
+	failures    int
+	lastFailure error
+	// member: some manager may believe that this worker is in its cluster.
+	member bool
+	// lost: OnLost was told, OnRecovered was not yet.
+	lost bool
+
+	// beat numbers the keep-alives. Answers to those up to stale count no more.
+	beat, stale uint64
+	// missed are keep-alives that failed in a row, silent those among the
+	// last of them that some manager may have received.
+	missed, silent int
+
+	tasks  []string
+	state  *muster.State
+	report report
+	farewells
+	// resyncAfter: something may be lost that was told up to this beat.
+	resync      bool
+	resyncAfter uint64
+
+	actions []action
+}
+
+// action is something that the machine wants done. The concrete types follow.
+type action any
+
+type (
+	// callJoin and callKeepAlive ask the manager; the answer comes back with
+	// joinAnswered and keepAliveAnswered.
+	callJoin      struct{}
+	callKeepAlive struct{ beat uint64 }
+	// cast tells the manager, in order.
+	cast struct {
+		method string
+		args   []any
+	}
+	// rest puts the next tick one interval from now.
+	rest struct{}
+	// The events of the callbacks. happenedJoined is the end of joining.
+	happenedJoined     struct{}
+	happenedLost       struct{ why error }
+	happenedRecovered  struct{}
+	happenedDropped    struct{ tasks []string }
+	happenedOverloaded struct{ overloaded bool }
+	// giveUp ends the worker; quit: the manager should be told.
+	giveUp struct {
+		err  error
+		quit bool
+	}
+)
+
+func (m *machine) emit(a ...action) { m.actions = append(m.actions, a...) }
+
+// take hands the actions over, in the order in which they are to be done.
+func (m *machine) take() []action {
+	actions := m.actions
+	m.actions = nil
+	return actions
+}
+
+func (m *machine) tell(method string, args ...any) {
+	m.emit(cast{method, append([]any{m.id}, args...)})
+}
+
+// tick is one interval that passed.
+func (m *machine) tick() {
+	switch m.phase {
+	case joining, rejoining:
+		m.tryJoin()
+	case joined:
+		m.beat++
+		m.emit(callKeepAlive{m.beat})
+	}
+}
+
+func (m *machine) tryJoin() {
+	if !m.calling {
+		m.calling, m.member = true, true
+		m.emit(callJoin{})
+	}
+}
+
+// joinAnswered is what came of a callJoin.
+func (m *machine) joinAnswered(answer string, err error) {
+	m.calling = false
+	switch {
+	case m.phase != joining && m.phase != rejoining:
+	case errors.Is(err, bus.ErrClosed):
+		m.end(err)
+	case err != nil:
+		m.joinFailed(err)
+	default:
+		m.enter(answer)
+	}
+}
+
+func (m *machine) joinFailed(err error) {
+	m.failures++
+	m.lastFailure = err
+	if m.phase == joining {
+		m.member = !refused(err)
+		if m.failures > m.retries {
+			m.end(fmt.Errorf("joining failed %d times, the last time: %w", m.failures, err))
+			return
+		}
+	}
+	m.emit(rest{})
+}
+
+// refused tells the failures after which nobody took the worker in from those
+// whose outcome is unknown.
+func refused(err error) bool {
+	var remote *bus.RemoteError
+	return errors.As(err, &remote) || errors.Is(err, bus.ErrNoServer)
+}
+
+// enter is a join that was answered. On rejoining, only a manager that is
+// initializing takes the tasks back: any other has given them up.
+func (m *machine) enter(answer string) {
+	again := m.phase == rejoining
+	m.phase, m.failures, m.missed, m.silent = joined, 0, 0, 0
+	m.resync = false
+	if again && answer != answerInitializing && len(m.tasks) > 0 {
+		m.emit(happenedDropped{m.tasks})
+		m.tasks = nil
+	}
+	m.farewells.doubt(m.beat)
+	m.tellAll()
+	if again {
+		m.recover()
+	} else {
+		m.emit(happenedJoined{})
+	}
+	m.emit(rest{})
+}
+
+// tellAll tells all that the manager should know of this worker. Farewells
+// come first: they are of tasks that it does not have.
+func (m *machine) tellAll() {
+	m.emit(m.farewells.again(m.id)...)
+	if m.state != nil {
+		m.tell("reportState", int(*m.state))
+	}
+	if len(m.tasks) > 0 {
+		m.tell("pickUpTasks", slices.Clone(m.tasks))
+	}
+	m.tellLoad()
+}
+
+func (m *machine) recover() {
+	if m.lost {
+		m.lost = false
+		m.emit(happenedRecovered{})
+	}
+}
+
+// keepAliveAnswered is what came of a callKeepAlive.
+func (m *machine) keepAliveAnswered(beat uint64, answer string, err error) {
+	switch {
+	case m.phase != joined || beat <= m.stale:
+	case errors.Is(err, bus.ErrClosed):
+		m.end(err)
+	case err == nil && answer == answerOK:
+		m.heard(beat)
+	case err == nil && answer == answerWhoAreYou:
+		m.rejoin(errForgotten)
+	case err == nil:
+		m.miss(fmt.Errorf("keepAlive was answered %q", answer))
+	default:
+		m.miss(err)
+	}
+}
+
+// heard is a manager that knows this worker.
+func (m *machine) heard(beat uint64) {
+	m.missed, m.silent = 0, 0
+	m.farewells.heard(beat)
+	if m.resync && beat > m.resyncAfter {
+		m.resync = false
+		m.tellAll()
+	}
+	m.recover()
+}
+
+// miss is a keep-alive that failed. One that reached nobody says nothing about
+// whether the worker is still known: when a manager is there again, it will
+// tell. So only the others lead to rejoining, which may cost the tasks.
+func (m *machine) miss(err error) {
+	m.missed++
+	m.silent++
+	m.mayHaveLost()
+	if errors.Is(err, bus.ErrDisconnected) || errors.Is(err, bus.ErrNoServer) {
+		m.silent = 0
+	}
+	switch {
+	case m.silent >= m.misses:
+		m.rejoin(err)
+	case m.missed >= m.misses:
+		m.lose(err)
+	}
+}
+
+func (m *machine) lose(why error) {
+	if !m.lost {
+		m.lost = true
+		m.emit(happenedLost{why})
+	}
+}
+
+func (m *machine) rejoin(why error) {
+	m.lose(why)
+	m.phase, m.stale, m.failures = rejoining, m.beat, 0
+	m.tryJoin()
+}
+
+// reconnected is a connection that was made again: what was told shortly
+// before may be lost, and silence until now was not the manager's.
+func (m *machine) reconnected() {
+	m.silent = 0
+	m.farewells.doubt(m.beat)
+	m.mayHaveLost()
+	m.tick()
+	m.emit(rest{})
+}
+
+// castFailed is a cast that did not leave.
+func (m *machine) castFailed(err error) {
+	switch {
+	case m.phase == ended:
+	case errors.Is(err, bus.ErrClosed):
+		m.end(err)
+	default:
+		m.mayHaveLost()
+	}
+}
+
+// mayHaveLost makes the worker tell everything again, as soon as a manager
+// answers what is asked from now on.
+func (m *machine) mayHaveLost() { m.resync, m.resyncAfter = true, m.beat }
+
+// add, remove, reject and setState are what the program tells. While there is
+// no contact it is only remembered.
+
+func (m *machine) add(tasks []string) {
+	var fresh []string
+	for _, t := range tasks {
+		if !slices.Contains(m.tasks, t) {
+			m.tasks = append(m.tasks, t)
+			fresh = append(fresh, t)
+			m.farewells.cancel(t)
+		}
+	}
+	if len(fresh) > 0 && m.phase == joined {
+		m.tell("pickUpTasks", fresh)
+		m.report.due = true
+	}
+}
+
+func (m *machine) remove(task string) {
+	i := slices.Index(m.tasks, task)
+	if i < 0 {
+		return
+	}
+	m.tasks = slices.Delete(m.tasks, i, i+1)
+	m.say("layDownTask", task)
+	m.report.due = true
+}
+
+func (m *machine) reject(task string) { m.say("unschedule", task) }
+
+// say ends something of a task.
+func (m *machine) say(method, task string) {
+	m.farewells.add(farewell{method: method, task: task, beat: m.beat})
+	if m.phase == joined {
+		m.tell(method, task)
+	}
+}
+
+func (m *machine) setState(s muster.State) {
+	m.state = &s
+	if m.phase == joined {
+		m.tell("reportState", int(s))
+	}
+}
+
+// end is the last thing that the machine does.
+func (m *machine) end(err error) {
+	if m.phase != ended {
+		m.phase = ended
+		m.emit(giveUp{err: err, quit: m.member})
+	}
+}

@@ -1,0 +1,187 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/muster-fleet/muster/bus"
+)
+
+// serve makes the worker's methods available. A queue that is away just now is
+// tried again like a join.
+func (w *Worker) serve(ctx context.Context) (bus.Service, error) {
+	for try := 0; ; try++ {
+		service, err := w.conn.Serve(ctx, w.opts.ID, w.arrived)
+		if err == nil {
+			return service, nil
+		}
+		if !errors.Is(err, bus.ErrDisconnected) || try >= w.opts.JoinRetries || !pause(ctx, w.opts.JoinInterval) {
+			return nil, fmt.Errorf("worker: serving %s: %w", w.opts.ID, err)
+		}
+	}
+}
+
+// pause waits, and reports whether ctx lasted that long.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// start measures a first load, so that it can be told on joining, and starts
+// the goroutines.
+func (w *Worker) start(ctx context.Context, service bus.Service) {
+	meter := &meter{w: w}
+	meter.measure(ctx)
+	run, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	w.stop = stop
+	unwatch := w.conn.Watch(w.follow())
+
+	var all sync.WaitGroup
+	protocol := &protocol{w: w}
+	all.Go(func() { protocol.run(run) })
+	all.Go(func() { meter.run(run) })
+	all.Go(func() { w.handleRequests(run) })
+	all.Go(func() { w.events.run(run) })
+	go func() {
+		<-run.Done()
+		unwatch()
+		if err := service.Close(); err != nil && !errors.Is(err, bus.ErrClosed) {
+			w.opts.Logger.Warn("the worker's methods are still served", "err", err)
+		}
+		close(w.unserved)
+		all.Wait()
+		w.endErr, w.quitErr = context.Cause(run), protocol.quitErr
+		close(w.ended)
+	}()
+}
+
+// follow returns what watches the connection. It is told first how it stands.
+func (w *Worker) follow() func(bus.Status) {
+	var mu sync.Mutex
+	was := true
+	return func(s bus.Status) {
+		mu.Lock()
+		back := s.Connected && !was
+		was = s.Connected
+		mu.Unlock()
+		if back {
+			w.do((*machine).reconnected)
+		}
+	}
+}
+
+// protocol is the goroutine that lets the machine's actions happen, in order.
+type protocol struct {
+	w     *Worker
+	timer *time.Timer
+	// calls are the goroutines that wait for an answer of the manager.
+	calls   sync.WaitGroup
+	quitErr error
+}
+
+func (p *protocol) run(ctx context.Context) {
+	p.timer = time.NewTimer(0)
+	defer p.timer.Stop()
+	defer p.calls.Wait()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.timer.C:
+			p.w.do((*machine).tick)
+			p.timer.Reset(p.w.interval())
+		case <-p.w.woken:
+		}
+		for _, a := range p.w.take() {
+			p.perform(ctx, a)
+		}
+	}
+}
+
+// interval is the time between two ticks.
+func (w *Worker) interval() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.machine.phase == joined {
+		return w.opts.KeepAlive
+	}
+	return w.opts.JoinInterval
+}
+
+func (p *protocol) perform(ctx context.Context, a action) {
+	w := p.w
+	switch a := a.(type) {
+	case callJoin:
+		p.ask(ctx, "join", []any{w.opts.Purpose, w.opts.ID, w.info}, (*machine).joinAnswered)
+	case callKeepAlive:
+		p.ask(ctx, "keepAlive", []any{w.opts.ID}, func(m *machine, answer string, err error) {
+			m.keepAliveAnswered(a.beat, answer, err)
+		})
+	case cast:
+		if err := p.cast(ctx, a.method, a.args...); err != nil {
+			w.opts.Logger.Warn("not told to the manager yet", "method", a.method, "err", err)
+			w.do(func(m *machine) { m.castFailed(err) })
+		}
+	case rest:
+		p.timer.Reset(w.interval())
+	case giveUp:
+		p.end(ctx, a)
+	default:
+		w.happened(a)
+	}
+}
+
+// ask calls the manager without waiting for its answer.
+func (p *protocol) ask(ctx context.Context, method string, args []any, answered func(*machine, string, error)) {
+	w := p.w
+	p.calls.Go(func() {
+		ctx, cancel := context.WithTimeout(ctx, w.opts.CallTimeout)
+		defer cancel()
+		answer, err := word(w.conn.Call(ctx, w.opts.Cluster, method, args...))
+		if err != nil {
+			w.opts.Logger.Debug("the manager did not answer", "method", method, "err", err)
+		}
+		w.do(func(m *machine) { answered(m, answer, err) })
+	})
+}
+
+func (p *protocol) cast(ctx context.Context, method string, args ...any) error {
+	ctx, cancel := context.WithTimeout(ctx, p.w.opts.CallTimeout)
+	defer cancel()
+	return p.w.conn.Cast(ctx, p.w.opts.Cluster, method, args...)
+}
+
+// end stops the goroutines. Calls must be over before the manager is told, or
+// a join on its way could overtake the quit.
+func (p *protocol) end(ctx context.Context, g giveUp) {
+	p.w.stop(g.err)
+	p.calls.Wait()
+	if !g.quit || errors.Is(g.err, bus.ErrClosed) {
+		return
+	}
+	if err := p.cast(context.WithoutCancel(ctx), "quit", p.w.opts.ID); err != nil {
+		p.quitErr = fmt.Errorf("worker: telling %s that %s quits: %w", p.w.opts.Cluster, p.w.opts.ID, err)
+	}
+}
+
+// word reads an answer that is one word.
+func word(raw json.RawMessage, err error) (string, error) {
+	if err != nil {
+		return "", err
+	}
+	var answer string
+	if json.Unmarshal(raw, &answer) != nil {
+		return string(raw), nil
+	}
+	return answer, nil
+}
