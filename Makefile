@@ -1,0 +1,59 @@
+# `make` alone prints what there is. Variables to set on the command line:
+# ARGS for `up`, FUZZTIME for `fuzz`, PKG (default ./...) for what to test.
+
+GO       ?= go
+PKG      ?= ./...
+FUZZTIME ?= 5s
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+.DEFAULT_GOAL := help
+.PHONY: help build up test check fmt vet lint race fuzz bench bench-once figures docs rabbitmq clean
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+# The version is stamped by us: Go's own stamp fails in a checkout of another user.
+build: ## build bin/muster
+	@$(GO) build -buildvcs=false -ldflags '-X main.version=$(VERSION)' -o bin/muster ./cmd/muster
+
+up: build ## build, then run a queue, a manager and three workers (ARGS='--workers 5')
+	@bin/muster up $(ARGS)
+
+test: rabbitmq ## run every test; installs RabbitMQ where it is missing (root)
+	$(GO) test -timeout 12m $(PKG)
+
+check: fmt vet lint race fuzz bench-once ## format, vet, lint, race detector, short fuzzing, benchmarks once
+
+fmt: ## list files that gofmt would change, and fail if there are any
+	@files=$$(gofmt -l .); test -z "$$files" || { echo "gofmt -w these:"; echo "$$files"; exit 1; }
+
+vet: ## run go vet
+	$(GO) vet $(PKG)
+
+# staticcheck.conf has the checks and their reasons; go.mod has the version.
+lint: ## run staticcheck
+	$(GO) tool staticcheck $(PKG)
+
+race: rabbitmq ## run every test under the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -race -timeout 25m $(PKG)
+
+fuzz: ## run every fuzz target for FUZZTIME (default 5s, FUZZTIME=10m for long)
+	@GO='$(GO)' scripts/fuzz $(FUZZTIME) $(PKG)
+
+bench: ## run every benchmark
+	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m $(PKG)
+
+bench-once: ## run every benchmark at one iteration, so that none rots
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 10m $(PKG)
+
+figures: build rabbitmq ## measure the figures of docs/benchmarks.md anew (long)
+	scripts/bench-docs -u
+
+docs: ## write the pages in docs/ that are generated
+	$(GO) test ./config -run '^TestManual$$' -update
+
+rabbitmq:
+	@scripts/install-rabbitmq
+
+clean: ## remove what was built
+	rm -rf bin
