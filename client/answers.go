@@ -1,0 +1,83 @@
+package client
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/muster-fleet/muster"
+)
+
+// Task is a task that is on a worker.
+type Task struct {
+	Purpose string    `json:"purpose"`
+	Task    string    `json:"task"`
+	Worker  string    `json:"worker"`
+	State   TaskState `json:"state"`
+	// Until is when the reservation ends; 0 for a task that runs.
+	Until muster.Instant `json:"until"`
+}
+
+// TaskState says how a task is on its worker.
+type TaskState string
+
+const (
+	// TaskReserved is a task that its worker has not picked up yet.
+	TaskReserved TaskState = "reserved"
+	// TaskRunning is a task that its worker runs.
+	TaskRunning TaskState = "running"
+)
+
+// Status is how a cluster stands.
+type Status struct {
+	Cluster string `json:"cluster"`
+	// State is "initializing" or "in-service".
+	State   string `json:"state"`
+	Version string `json:"version"`
+	// Purposes are those of which a worker ever joined.
+	Purposes []PurposeStatus `json:"purposes"`
+}
+
+// PurposeStatus counts the workers and tasks of a purpose.
+type PurposeStatus struct {
+	Purpose  string          `json:"purpose"`
+	Strategy muster.Strategy `json:"strategy"`
+	// Ready workers may take tasks as far as they say; Full are those of them
+	// that are at the limit of their load or of their tasks, or that did not
+	// report a load yet.
+	Workers int `json:"workers"`
+	Ready   int `json:"ready"`
+	Full    int `json:"full"`
+	// Running and Reserved count tasks.
+	Running  int `json:"running"`
+	Reserved int `json:"reserved"`
+}
+
+// workerAttr is the answer to getWorkerAttr, in both of its forms: a portal's
+// has no info.
+type workerAttr struct {
+	Purpose  string          `json:"purpose"`
+	State    *muster.State   `json:"state"`
+	Load     float64         `json:"load"`
+	Tasks    []string        `json:"tasks"`
+	Info     json.RawMessage `json:"info"`
+	IP       string          `json:"ip"`
+	Hostname string          `json:"hostname"`
+	Port     int             `json:"port"`
+}
+
+func (a workerAttr) worker(id string) (muster.Worker, error) {
+	w := muster.Worker{ID: id, Purpose: a.Purpose, State: muster.StateUnreported, Load: a.Load, Tasks: a.Tasks}
+	if a.State != nil {
+		w.State = *a.State
+	}
+	if a.Info == nil {
+		w.Info = muster.Info{Purpose: a.Purpose, IP: a.IP, Hostname: a.Hostname, Port: a.Port, State: w.State}
+		return w, nil
+	}
+	info, err := muster.ParseInfo(a.Info)
+	if err != nil {
+		return w, fmt.Errorf("client: getWorkerAttr: %w", err)
+	}
+	w.Info, w.Purpose = info, info.Purpose
+	return w, nil
+}

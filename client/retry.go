@@ -1,0 +1,90 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/muster-fleet/muster/bus"
+)
+
+// Between two tries a client waits firstPause, then twice as long each time up
+// to longestPause, and each time between half and all of that: many clients
+// must not come back in step. A manager that fails over is back within
+// milliseconds, hence the short start.
+const (
+	firstPause   = 5 * time.Millisecond
+	longestPause = 250 * time.Millisecond
+)
+
+// within gives ctx a deadline where it has none.
+func (c *Client) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, c.opts.Timeout)
+}
+
+// persist calls the manager until it answers or the time is over. The error is
+// then that of the context, and of the last try that told more.
+func (c *Client) persist(ctx context.Context, method string, args []any) (json.RawMessage, error) {
+	ctx, cancel := c.within(ctx)
+	defer cancel()
+	var last error
+	for wait := firstPause; ; wait = min(2*wait, longestPause) {
+		raw, err := c.try(ctx, method, args)
+		if err == nil || !c.again(err) {
+			return raw, understand(err)
+		}
+		if last == nil || !errors.Is(err, context.DeadlineExceeded) {
+			last = err
+		}
+		if !pause(ctx, jitter(wait)) {
+			return nil, overdue(ctx, understand(last))
+		}
+	}
+}
+
+func (c *Client) try(ctx context.Context, method string, args []any) (json.RawMessage, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.opts.TryTimeout)
+	defer cancel()
+	return c.conn.Call(ctx, c.opts.Cluster, method, args...)
+}
+
+// again reports whether another try may bring an answer.
+func (c *Client) again(err error) bool {
+	switch {
+	case errors.Is(err, bus.ErrDisconnected), errors.Is(err, bus.ErrNoServer), errors.Is(err, context.DeadlineExceeded):
+		return true
+	case c.opts.WaitReady:
+		return errors.Is(understand(err), ErrNotReady)
+	}
+	return false
+}
+
+// overdue says that the time is over, and how the last try ended where that
+// says more.
+func overdue(ctx context.Context, last error) error {
+	over := context.Cause(ctx)
+	if errors.Is(last, over) {
+		return last
+	}
+	return fmt.Errorf("%w; the last try: %w", over, last)
+}
+
+func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d/2+1) }
+
+// pause waits, and reports whether ctx lasted that long.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,90 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/muster-fleet/muster"
+)
+
+// Request asks for a worker.
+type Request struct {
+	// Purpose and Task are required. The name of a task is unique within its
+	// purpose.
+	Purpose, Task string
+	// ISP and Region are wanted of the worker; "" asks for none.
+	ISP, Region string
+	// Preference is what else is wanted: anything that becomes JSON, such as
+	// a map with the members video, algorithm and labels, or a
+	// json.RawMessage. ISP and Region above are added to it, and need it to
+	// be an object or nil.
+	Preference any
+	// Reserve is how long the worker is held until it picks the task up, to a
+	// millisecond. 0 means the manager's default.
+	Reserve time.Duration
+}
+
+// explain asks for explanations. OWT's own manager does not know it.
+var explain = json.RawMessage(`{"explain":true}`)
+
+// Schedule asks for a worker for a task. A task that is placed already gets
+// the worker that it has, and a reservation at least as long as before. Where
+// there is no worker for it the error is a *NoWorkerError.
+func (c *Client) Schedule(ctx context.Context, r Request) (muster.Placement, error) {
+	preference, err := r.preference()
+	if err != nil {
+		return muster.Placement{}, err
+	}
+	args := []any{r.Purpose, r.Task, preference, r.Reserve.Milliseconds()}
+	if !c.opts.PlainOWT {
+		args = append(args, explain)
+	}
+	var placed struct {
+		ID   string          `json:"id"`
+		Info json.RawMessage `json:"info"`
+	}
+	if err := c.ask(ctx, &placed, "schedule", args...); err != nil {
+		return muster.Placement{}, err
+	}
+	return muster.Placement{Purpose: r.Purpose, Task: r.Task, Worker: placed.ID, Info: placed.Info}, nil
+}
+
+// preference checks the request, and returns what goes out.
+func (r Request) preference() (json.RawMessage, error) {
+	switch {
+	case r.Purpose == "":
+		return nil, errors.New("client: Request.Purpose must be set")
+	case r.Task == "":
+		return nil, errors.New("client: Request.Task must be set")
+	case r.Reserve < 0:
+		return nil, fmt.Errorf("client: Request.Reserve must not be negative, but is %v", r.Reserve)
+	}
+	raw, err := json.Marshal(r.Preference)
+	if err != nil {
+		return nil, fmt.Errorf("client: Request.Preference cannot be written as JSON: %w", err)
+	}
+	if r.ISP == "" && r.Region == "" {
+		return raw, nil
+	}
+	return r.placed(raw)
+}
+
+// placed adds the place to a preference.
+func (r Request) placed(raw json.RawMessage) (json.RawMessage, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &members); err != nil {
+		return nil, fmt.Errorf("client: Request.Preference must be an object where ISP or Region is set, not %s", raw)
+	}
+	if members == nil {
+		members = map[string]json.RawMessage{}
+	}
+	for name, value := range map[string]string{"isp": r.ISP, "region": r.Region} {
+		if value != "" {
+			members[name], _ = json.Marshal(value) // a string can be written
+		}
+	}
+	return json.Marshal(members)
+}
