@@ -80,7 +80,8 @@ func (o PlaceOptions) withDefaults() PlaceOptions {
 	return o
 }
 
-func (o PlaceOptions) validate() error {
+// Validate returns what is wrong, by the name of the option.
+func (o PlaceOptions) Validate() error {
 	switch {
 	case o.Workers < 1:
 		return errors.New("bench: workers must be at least 1")
@@ -101,7 +102,7 @@ func (o PlaceOptions) validate() error {
 // no queue, no manager. Once ctx is over it returns what was measured so far.
 func Place(ctx context.Context, o PlaceOptions) (PlaceResult, error) {
 	o = o.withDefaults()
-	if err := o.validate(); err != nil {
+	if err := o.Validate(); err != nil {
 		return PlaceResult{}, err
 	}
 	rng := rand.New(rand.NewPCG(o.Seed, 0))

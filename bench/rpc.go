@@ -90,7 +90,8 @@ func (o RPCOptions) withDefaults() RPCOptions {
 	return o
 }
 
-func (o RPCOptions) validate() error {
+// Validate returns what is wrong, by the name of the option.
+func (o RPCOptions) Validate() error {
 	switch {
 	case o.Workers < 1:
 		return errors.New("bench: workers must be at least 1")
@@ -117,7 +118,7 @@ func (o RPCOptions) validate() error {
 // is over it returns what was measured so far.
 func RPC(ctx context.Context, o RPCOptions) ([]RPCResult, error) {
 	o = o.withDefaults()
-	if err := o.validate(); err != nil {
+	if err := o.Validate(); err != nil {
 		return nil, err
 	}
 	r, err := startRig(ctx, o)

@@ -1,0 +1,227 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime/pprof"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/bench"
+	"github.com/muster-fleet/muster/state"
+)
+
+// newBenchCmd measures, on brokers and clusters of its own.
+func newBenchCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "bench",
+		Short: "Measure how fast tasks are placed",
+		Long: `Measures how fast tasks are placed. "place" looks at the deciding alone, "rpc" at a manager on a
+message queue. Neither touches a cluster that runs. Ctrl-C ends a run; what was measured so far is printed.`,
+		Args: noSuchCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newBenchPlaceCmd(), newBenchRPCCmd())
+	return cmd
+}
+
+// benchFlags are common to all benchmarks.
+type benchFlags struct {
+	format     benchFormat
+	cpuProfile string
+}
+
+func (f *benchFlags) add(cmd *cobra.Command) {
+	f.format = benchFormat(formatTable)
+	cmd.Flags().VarP(&f.format, "output", "o", "how to print")
+	cmd.Flags().StringVar(&f.cpuProfile, "cpuprofile", "", "write a CPU profile, for go tool pprof, to this `file`")
+}
+
+// profiled runs f, and writes a profile of it where one is wanted.
+func (f *benchFlags) profiled(run func() error) error {
+	if f.cpuProfile == "" {
+		return run()
+	}
+	file, err := os.Create(f.cpuProfile)
+	if err != nil {
+		return fmt.Errorf("--cpuprofile: %w", err)
+	}
+	defer file.Close()
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return fmt.Errorf("--cpuprofile: %w", err)
+	}
+	defer pprof.StopCPUProfile()
+	return run()
+}
+
+const benchPlaceLong = `Places tasks on a made-up fleet in one goroutine: no queue, no manager.
+
+Every worker serves one isp and one region; every task asks for one of each. Each worker is to hold
+--per-worker tasks on average: past that the oldest task ends for each that is placed, so that any
+number of tasks fits. Ending tasks is not in the times, save in release_ns.
+
+  per_s               tasks placed in a second of deciding
+  p50_ns, p99_ns      times of single decisions; one in 16 is looked at, less what the clock costs (clock_ns)
+  max_over_mean       tasks that were placed on a worker ÷ the mean of the workers of its isp and region
+                      (those that could have been chosen in its place), for the worker where that is largest
+  load_max_over_mean  the same of the load, debit included, at the end
+  bytes_per_task      by how much memory grew ÷ the tasks held at the end
+  failed              tasks that got no worker, with the reason of the first
+
+The burst of 2,000 tasks onto 100 equal workers:
+
+  muster bench place --workers 100 --isps 1 --regions 1 --tasks 2000 --strategy all`
+
+func newBenchPlaceCmd() *cobra.Command {
+	var f benchFlags
+	o := bench.DefaultPlaceOptions()
+	workers, strategy, debit := []int{o.Workers}, string(o.Strategy), "learned"
+	cmd := &cobra.Command{
+		Use: "place", Short: "Measure the deciding alone", Long: benchPlaceLong, Args: takes(),
+		Example: "  muster bench place --workers 100,10000,100000 --strategy all",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var err error
+			if o.Debit, err = parseBenchDebit(debit); err != nil {
+				return err
+			}
+			runs, err := placeRuns(o, workers, strategy)
+			if err != nil {
+				return err
+			}
+			return f.profiled(func() error { return benchPlace(cmd, runs, f.format) })
+		},
+	}
+	flags := cmd.Flags()
+	flags.IntSliceVar(&workers, "workers", workers, "workers of the fleet; several numbers, parted by commas, are several runs")
+	flags.IntVar(&o.Tasks, "tasks", 0, "tasks to place; 0 means 20 a worker, and at least 100,000")
+	flags.StringVar(&strategy, "strategy", strategy, "strategy, several parted by commas, or all")
+	flags.IntVar(&o.ISPs, "isps", o.ISPs, "isps of the fleet")
+	flags.IntVar(&o.Regions, "regions", o.Regions, "regions of each isp")
+	flags.IntVar(&o.PerWorker, "per-worker", o.PerWorker, "tasks that a worker holds at a time, on average; 0 means that no task ends")
+	flags.StringVar(&debit, "debit", debit, "what a placement adds to its worker's load: learned, off or a number such as 0.01")
+	flags.Float64Var(&o.Load, "load", o.Load, "load that the workers report before the first task")
+	flags.Float64Var(&o.Spread, "spread", o.Spread, "how much more than that some of them report, at most")
+	flags.Uint64Var(&o.Seed, "seed", o.Seed, "seed of everything random in the run")
+	f.add(cmd)
+	return cmd
+}
+
+// parseBenchDebit reads --debit as the configuration's placement.debit is
+// read.
+func parseBenchDebit(text string) (state.Debit, error) {
+	d := state.DefaultConfig().Debit
+	switch text {
+	case "learned":
+		d.Mode = state.DebitLearned
+		return d, nil
+	case "off":
+		return state.Debit{Mode: state.DebitOff}, nil
+	}
+	fixed, err := strconv.ParseFloat(text, 64)
+	if err != nil || fixed < 0 || fixed > 1 {
+		return d, usagef("--debit must be learned, off or a number from 0 to 1, not %q", text)
+	}
+	return state.Debit{Mode: state.DebitFixed, Fixed: fixed}, nil
+}
+
+// placeRuns is one run for each strategy and fleet.
+func placeRuns(o bench.PlaceOptions, workers []int, strategy string) ([]bench.PlaceOptions, error) {
+	strategies := muster.Strategies
+	if strategy != "all" {
+		strategies = nil
+		for name := range strings.SplitSeq(strategy, ",") {
+			s, err := muster.ParseStrategy(name)
+			if err != nil {
+				return nil, usagef("--strategy: %v", err)
+			}
+			strategies = append(strategies, s)
+		}
+	}
+	var runs []bench.PlaceOptions
+	for _, o.Strategy = range strategies {
+		for _, o.Workers = range workers {
+			if err := o.Validate(); err != nil {
+				return nil, usagef("%v", err)
+			}
+			runs = append(runs, o)
+		}
+	}
+	return runs, nil
+}
+
+func benchPlace(cmd *cobra.Command, runs []bench.PlaceOptions, format benchFormat) error {
+	bar := newBenchBar(cmd.ErrOrStderr())
+	defer bar.close()
+	var results []bench.PlaceResult
+	for i, o := range runs {
+		if cmd.Context().Err() != nil {
+			break
+		}
+		o.Progress = func(done, total int) { bar.set((float64(i) + float64(done)/float64(total)) / float64(len(runs))) }
+		result, err := bench.Place(cmd.Context(), o)
+		if err != nil {
+			return err
+		}
+		results = append(results, result)
+	}
+	bar.close()
+	return printBench(cmd.OutOrStdout(), format, placeColumns, results, len(runs) == 1)
+}
+
+const benchRPCLong = `Starts a manager, a fleet that joins it, keeps alive and reports its load, and a bare echo server, all
+on one message queue and in a cluster of its own, and calls the two in turns, --slice each, so that
+whatever else the machine does falls on both. The echo server and its client use the queue's own client
+library and nothing of Muster, with bodies of the size of a schedule call and its answer, one
+connection a side. Manager, echo server and callers are all in this process.
+
+  ceiling_per_s                   calls that the echo server answered in a second
+  placements_per_s                tasks that the manager placed in a second
+  ratio                           the second ÷ the first; ratio_low and ratio_high are the quartiles over the slices
+  ceiling_p50_ns, ceiling_p99_ns  how long a call to the echo server took
+  p50_ns, p99_ns                  how long a placement took
+  failed                          schedule calls that were refused or not answered, with the first reason`
+
+func newBenchRPCCmd() *cobra.Command {
+	var f benchFlags
+	o := bench.DefaultRPCOptions()
+	cmd := &cobra.Command{
+		Use: "rpc", Short: "Measure a manager on a message queue, held against the queue itself", Long: benchRPCLong, Args: takes(),
+		Example: "  muster bench rpc --inflight 1,64,256\n  muster bench rpc --url amqp://localhost --inflight 64 --duration 30s",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.Validate(); err != nil {
+				return usagef("%v", err)
+			}
+			return f.profiled(func() error { return benchRPC(cmd, o, f.format) })
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.Bus.URL, "url", o.Bus.URL,
+		"message queue: nats://… or amqp://…; "+bench.EmbeddedNATS+" starts one for the run")
+	flags.IntVar(&o.Workers, "workers", o.Workers, "workers of the fleet")
+	flags.IntSliceVar(&o.Inflight, "inflight", o.Inflight, "calls outstanding at a time; several numbers, parted by commas, are several measurements")
+	flags.DurationVar(&o.Duration, "duration", o.Duration, "time for each measurement, half of which the echo server gets")
+	flags.DurationVar(&o.Slice, "slice", o.Slice, "time after which echo server and manager take turns")
+	flags.DurationVar(&o.Reserve, "reserve", o.Reserve, "time that a placement lasts")
+	flags.IntVar(&o.ISPs, "isps", o.ISPs, "isps of the fleet")
+	flags.IntVar(&o.Regions, "regions", o.Regions, "regions of each isp")
+	flags.Uint64Var(&o.Seed, "seed", o.Seed, "seed of everything random in the fleet")
+	f.add(cmd)
+	return cmd
+}
+
+func benchRPC(cmd *cobra.Command, o bench.RPCOptions, format benchFormat) error {
+	bar := newBenchBar(cmd.ErrOrStderr())
+	o.Progress = func(done, total time.Duration) { bar.set(float64(done) / float64(total)) }
+	results, err := bench.RPC(cmd.Context(), o)
+	bar.close()
+	if len(results) > 0 {
+		if err := printBench(cmd.OutOrStdout(), format, rpcColumns, results, len(o.Inflight) == 1); err != nil {
+			return err
+		}
+	}
+	return err
+}
