@@ -3,7 +3,6 @@ package bus
 import (
 	"crypto/tls"
 	"log/slog"
-	"net/url"
 )
 
 // Options say how to reach a message queue.
@@ -29,13 +28,4 @@ func (o Options) Log() *slog.Logger {
 		return slog.New(slog.DiscardHandler)
 	}
 	return o.Logger
-}
-
-// Redacted returns the URL with the password left out, for logs.
-func Redacted(rawURL string) string {
-	u, err := url.Parse(rawURL)
-	if err != nil {
-		return "(unreadable URL)"
-	}
-	return u.Redacted()
 }

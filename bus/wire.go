@@ -46,8 +46,8 @@ const (
 // of body, which must not be changed afterwards.
 func ParseCall(body []byte) (Call, error) {
 	var c Call
-	if !gjson.ValidBytes(body) {
-		return c, errors.New("request is not well-formed JSON")
+	if err := checkJSON(body); err != nil {
+		return c, fmt.Errorf("request %w", err)
 	}
 	root := gjson.ParseBytes(body)
 	if !root.IsObject() {
@@ -110,8 +110,8 @@ func AppendCall(dst []byte, c Call) []byte {
 // ParseReply reads an answer. It keeps parts of body.
 func ParseReply(body []byte) (Reply, error) {
 	var r Reply
-	if !gjson.ValidBytes(body) {
-		return r, errors.New("answer is not well-formed JSON")
+	if err := checkJSON(body); err != nil {
+		return r, fmt.Errorf("answer %w", err)
 	}
 	root := gjson.ParseBytes(body)
 	if !root.IsObject() {

@@ -1,0 +1,59 @@
+package bus
+
+import (
+	"errors"
+
+	"github.com/tidwall/gjson"
+)
+
+// maxDepth is how deeply arrays and objects of a body may be nested; it is
+// what encoding/json takes, too. Without a limit, a body of some megabytes of
+// [ would exhaust the stack, which no program survives.
+const maxDepth = 10000
+
+var (
+	errMalformed = errors.New("is not well-formed JSON")
+	errTooDeep   = errors.New("is nested too deeply: at most 10,000 arrays and objects within each other")
+)
+
+func checkJSON(body []byte) error {
+	if tooDeep(body) {
+		return errTooDeep
+	}
+	if !gjson.ValidBytes(body) {
+		return errMalformed
+	}
+	return nil
+}
+
+// tooDeep costs nothing for bodies that are too short to be too deep.
+func tooDeep(body []byte) bool {
+	if len(body) <= maxDepth {
+		return false
+	}
+	depth := 0
+	for i := 0; i < len(body); i++ {
+		switch body[i] {
+		case '"':
+			i = endOfString(body, i+1)
+		case '[', '{':
+			if depth++; depth > maxDepth {
+				return true
+			}
+		case ']', '}':
+			depth--
+		}
+	}
+	return false
+}
+
+// endOfString is where the quote stands that ends the string whose text begins
+// at i.
+func endOfString(body []byte, i int) int {
+	for ; i < len(body) && body[i] != '"'; i++ {
+		if body[i] == '\\' {
+			i++
+		}
+	}
+	return i
+}
