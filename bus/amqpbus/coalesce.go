@@ -28,6 +28,9 @@ const (
 type coalescer struct {
 	net.Conn
 	in *bufio.Reader
+	// stay frees the connection from the context that it was dialled with, and
+	// returns false if that is over already.
+	stay func() bool
 
 	mu      sync.Mutex
 	filled  sync.Cond

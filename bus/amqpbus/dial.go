@@ -90,38 +90,51 @@ func (d *dialer) dial(ctx context.Context, c *Conn) (*session, error) {
 func (d *dialer) dialServer(ctx context.Context, c *Conn, s server) (*session, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialLimit)
 	defer cancel()
-	var wire *coalescer
-	config := amqp.Config{
-		SASL:       []amqp.Authentication{&s.auth},
-		Heartbeat:  heartbeat,
-		Properties: d.properties(),
-		Dial: func(network, addr string) (net.Conn, error) {
-			var err error
-			wire, err = dialWire(ctx, network, addr)
-			return wire, err
-		},
-	}
-	if d.tls != nil {
-		config.TLSClientConfig = d.tls.Clone()
-	}
-	conn, err := amqp.DialConfig(s.url, config)
+	conn, wire, err := d.open(ctx, s)
 	if err == nil {
 		var session *session
 		if session, err = newSession(ctx, c, conn, wire); err == nil {
 			return session, nil
 		}
 	}
-	if ctx.Err() != nil {
-		err = fmt.Errorf("%w (%w)", ctx.Err(), err)
-	}
-	if wire != nil {
-		wire.Close()
+	if ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
+		err = fmt.Errorf("%w: %w", ctx.Err(), err)
 	}
 	return nil, err
 }
 
-// dialWire connects, with the context's end as the limit of all that the
-// handshakes read and write.
+// open connects and does the handshakes; the context ends them.
+func (d *dialer) open(ctx context.Context, s server) (*amqp.Connection, *coalescer, error) {
+	var wire *coalescer
+	config := amqp.Config{SASL: []amqp.Authentication{&s.auth}, Heartbeat: heartbeat, Properties: d.properties()}
+	config.Dial = func(network, addr string) (net.Conn, error) {
+		w, err := dialWire(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		wire = w
+		return w, nil
+	}
+	if d.tls != nil {
+		config.TLSClientConfig = d.tls.Clone()
+	}
+	conn, err := amqp.DialConfig(s.url, config)
+	if err == nil && !wire.stay() {
+		err = net.ErrClosed
+	}
+	if err == nil {
+		return conn, wire, nil
+	}
+	if conn != nil {
+		_ = conn.CloseDeadline(time.Now())
+	}
+	if wire != nil {
+		_ = wire.Close()
+	}
+	return nil, nil, err
+}
+
+// dialWire connects. Until stay is called the connection ends with the context.
 func dialWire(ctx context.Context, network, addr string) (*coalescer, error) {
 	conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
 	if err != nil {
@@ -133,13 +146,9 @@ func dialWire(ctx context.Context, network, addr string) (*coalescer, error) {
 			return nil, err
 		}
 	}
-	if deadline, ok := ctx.Deadline(); ok {
-		if err := conn.SetDeadline(deadline); err != nil {
-			conn.Close()
-			return nil, err
-		}
-	}
-	return newCoalescer(conn), nil
+	w := newCoalescer(conn)
+	w.stay = context.AfterFunc(ctx, func() { conn.Close() })
+	return w, nil
 }
 
 func (d *dialer) properties() amqp.Table {
@@ -156,11 +165,11 @@ func explain(err error) error {
 	if !errors.As(err, &refused) {
 		return err
 	}
-	switch refused.Code {
-	case amqp.AccessRefused:
+	switch {
+	case refused.Code == amqp.NotAllowed, errors.Is(err, amqp.ErrVhost):
+		return fmt.Errorf("the broker does not let the user into this vhost, or has none of that name: %w", err)
+	case refused.Code == amqp.AccessRefused:
 		return fmt.Errorf("the broker refuses the user or the password: %w", err)
-	case amqp.NotAllowed:
-		return fmt.Errorf("the broker does not let the user into this vhost: %w", err)
 	}
 	return err
 }

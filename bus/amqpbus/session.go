@@ -38,6 +38,11 @@ func newSession(ctx context.Context, owner *Conn, conn *amqp.Connection, wire *c
 	s.notices = newPublisher(s, "notices")
 	s.rpc.lost = func(err error) {
 		owner.calls.failAll(fmt.Errorf("%w: the broker closed the channel: %w", bus.ErrDisconnected, err))
+		if isMissing(err) {
+			// Somebody deleted owtRpc, and every binding to it with it. To
+			// declare all again, begin again.
+			s.wire.Conn.Close()
+		}
 	}
 	s.watchBlocked()
 	err := s.run(ctx, func() error { return errors.Join(s.rpc.open(), s.notices.open()) })
