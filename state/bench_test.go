@@ -37,42 +37,65 @@ func places(strategy muster.Strategy, n int) *State {
 	return s
 }
 
-// BenchmarkSchedule decides, reserves, explains, and keeps the load level: one
-// operation is one placement, and every placement is given up some 10,000
-// placements later, outside the clock of nothing.
+// BenchmarkSchedule is placements per operation: the choice, the reservation, the
+// debit, the explanation and the event. After each thousand the tasks are given
+// up again, off the clock; views and the ring of explanations are warm.
 func BenchmarkSchedule(b *testing.B) {
 	for _, strategy := range muster.Strategies {
 		for _, n := range []int{100, 10_000, 100_000} {
-			b.Run(fmt.Sprintf("%s/%d", strategy, n), func(b *testing.B) { benchSchedule(b, strategy, n) })
+			b.Run(fmt.Sprintf("%s/%d", strategy, n), func(b *testing.B) { benchSchedule(b, places(strategy, n)) })
 		}
 	}
 }
 
-func benchSchedule(b *testing.B, strategy muster.Strategy, n int) {
-	const batch = 1000
-	s := places(strategy, n)
-	ops := make([]Op, batch)
+func benchSchedule(b *testing.B, s *State) {
+	ops := make([]Op, 1000)
 	for i := range ops {
 		isp, region := region(i * 7)
 		pref := json.RawMessage(fmt.Sprintf(`{"isp":%q,"region":%q}`, isp, region))
 		ops[i] = Schedule{Purpose: "webrtc", Task: fmt.Sprintf("room-%d", i), Preference: pref}
 	}
-	workers := make([]string, batch)
+	held := make([]string, len(ops))
+	for range maxDecisions/len(ops) + 1 {
+		placeAll(b, s, ops, held)
+		giveUp(s, ops, held)
+	}
 	b.ReportAllocs()
 	b.ResetTimer()
-	for i := range b.N {
-		j := i % batch
-		if j == 0 && i > 0 {
-			b.StopTimer()
-			for k, op := range ops {
-				s.Apply(Command{Op: Unschedule{workers[k], op.(Schedule).Task}})
-			}
-			b.StartTimer()
+	for left := b.N; left > 0; left -= len(ops) {
+		n := min(left, len(ops))
+		placeAll(b, s, ops[:n], held)
+		b.StopTimer()
+		giveUp(s, ops[:n], held)
+		b.StartTimer()
+	}
+}
+
+func placeAll(b *testing.B, s *State, ops []Op, held []string) {
+	for i, op := range ops {
+		result, _ := s.Apply(Command{Seed: uint64(s.last.made), Op: op})
+		if result.Err != nil {
+			b.Fatal(result.Err)
 		}
-		r, _ := s.Apply(Command{Seed: uint64(i), Op: ops[j]})
-		if r.Err != nil {
-			b.Fatal(r.Err)
+		held[i] = result.Worker
+	}
+}
+
+func giveUp(s *State, ops []Op, held []string) {
+	for i, op := range ops {
+		s.Apply(Command{Op: Unschedule{held[i], op.(Schedule).Task}})
+	}
+}
+
+// BenchmarkSnapshot writes and reads a hundred tasks on each of 1,000 workers;
+// ns/op over 100,000 is the price of a task.
+func BenchmarkSnapshot(b *testing.B) {
+	s := loaded(100_000)
+	b.ReportMetric(float64(len(s.Snapshot()))/100_000, "B/task")
+	b.ResetTimer()
+	for range b.N {
+		if _, err := Restore(s.Snapshot()); err != nil {
+			b.Fatal(err)
 		}
-		workers[j] = r.Worker
 	}
 }

@@ -24,9 +24,10 @@ type Op interface{ op() }
 // of the wire.
 type (
 	// Join adds a worker, or takes it in again. A worker that joins again
-	// keeps its place in the order, and what is reserved for it. It keeps the
-	// tasks that it runs only with KeepTasks: told "initializing" it picks
-	// them up again, told anything else it drops them.
+	// keeps its place in the order, and what is reserved for it. What it runs
+	// is laid down with KeepTasks, so that it is held for the worker, which,
+	// told "initializing", picks it up again; told anything else, and so
+	// without KeepTasks, a worker drops what it runs, and that is released.
 	Join struct {
 		Purpose, Worker string
 		Info            muster.Info

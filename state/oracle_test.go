@@ -165,13 +165,7 @@ func (o *oracle) apply(cmd Command) Result {
 		if t == nil || t.on != w || !t.running {
 			return fail(true)
 		}
-		w.ended = true
-		t.running, t.fresh = false, false
-		t.until = o.now + muster.Instant(t.reserve)
-		o.last(t)
-		if t.reserve == 0 {
-			o.drop(func(u *oracleTask) bool { return u == t })
-		}
+		o.putDown(t)
 	case Unschedule:
 		w := o.find(op.Worker)
 		if w == nil {
@@ -196,6 +190,16 @@ func (o *oracle) apply(cmd Command) Result {
 	return Result{}
 }
 
+func (o *oracle) putDown(t *oracleTask) {
+	t.on.ended = true
+	t.running, t.fresh = false, false
+	t.until = o.now + muster.Instant(t.reserve)
+	o.last(t)
+	if t.reserve == 0 {
+		o.drop(func(u *oracleTask) bool { return u == t })
+	}
+}
+
 func (o *oracle) join(op Join) {
 	w := o.find(op.Worker)
 	if w != nil && w.purpose != op.Purpose {
@@ -209,7 +213,13 @@ func (o *oracle) join(op Join) {
 		o.seq++
 		w = &oracleWorker{id: op.Worker, purpose: op.Purpose, seq: o.seq}
 		o.workers = append(o.workers, w)
-	} else if !op.KeepTasks {
+	} else if op.KeepTasks {
+		for _, t := range slices.Clone(o.tasks) {
+			if t.on == w && t.running {
+				o.putDown(t)
+			}
+		}
+	} else {
 		o.drop(func(t *oracleTask) bool { return t.on == w && t.running })
 	}
 	w.info, w.state, w.reported = op.Info, muster.StateUnreported, false

@@ -53,11 +53,18 @@ func (s *State) layDown(op LayDownTask) error {
 	if t == nil || !t.running {
 		return fmt.Errorf("task %q is not run by worker %s", op.Task, op.Worker)
 	}
-	s.do(muster.TaskLaidDown{Purpose: w.purpose.name, Task: op.Task, Worker: w.ID, Until: s.deadline(t.reserve)})
-	if t.reserve == 0 {
+	s.putDown(t)
+	return nil
+}
+
+// putDown ends the run of a task, which is reserved again or, where its caller
+// gave it up, forgotten.
+func (s *State) putDown(t *task) {
+	w, reserve := t.worker, t.reserve
+	s.do(muster.TaskLaidDown{Purpose: w.purpose.name, Task: t.name, Worker: w.ID, Until: s.deadline(reserve)})
+	if reserve == 0 {
 		s.release(t, muster.ReleasedUnscheduled)
 	}
-	return nil
 }
 
 func (s *State) foldLaidDown(e muster.TaskLaidDown) {

@@ -54,7 +54,11 @@ func (s *State) join(op Join) error {
 	if w := s.workers[op.Worker]; w != nil {
 		if w.purpose.name != op.Purpose {
 			s.leave(w, muster.LeftMoved)
-		} else if !op.KeepTasks {
+		} else if op.KeepTasks {
+			for w.running.first != nil {
+				s.putDown(w.running.first)
+			}
+		} else {
 			s.releaseAll(&w.running, muster.ReleasedDropped)
 		}
 	}
