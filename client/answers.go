@@ -50,6 +50,8 @@ type PurposeStatus struct {
 	// Running and Reserved count tasks.
 	Running  int `json:"running"`
 	Reserved int `json:"reserved"`
+	// Debit is the load that the next placement adds to its worker at once.
+	Debit float64 `json:"debit"`
 }
 
 // workerAttr is the answer to getWorkerAttr, in both of its forms: a portal's
