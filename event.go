@@ -27,8 +27,6 @@ const (
 	ReleasedUnscheduled ReleaseReason = "unscheduled"
 	// ReleasedWorkerLeft is a task whose worker left the cluster.
 	ReleasedWorkerLeft ReleaseReason = "worker-left"
-	// ReleasedDropped is a task that its worker dropped by joining afresh.
-	ReleasedDropped ReleaseReason = "dropped"
 )
 
 // The events.

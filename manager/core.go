@@ -104,18 +104,30 @@ func (c *core) expire() {
 	c.flush()
 }
 
+// join takes a worker in. One that is known already lost contact for a while:
+// told "in-service", as OWT's manager does, it would drop the tasks that it
+// runs; told "initializing" it picks them up again.
 func (c *core) join(req *bus.Request, purpose, worker string, info muster.Info) {
-	op := state.Join{Purpose: purpose, Worker: worker, Info: info, KeepTasks: !c.inService}
-	phase := c.phase()
+	known, _ := c.state().PurposeOf(worker)
+	op := state.Join{Purpose: purpose, Worker: worker, Info: info}
+	phase := phaseInitializing
+	if c.inService && known != purpose {
+		phase = phaseInService
+	}
 	c.propose(op, func(result state.Result) { answer(req, phase, result.Err) })
 }
 
-// phase is what a worker is told on joining, in OWT's words.
+// The phases of a manager, in OWT's words.
+const (
+	phaseInitializing = "initializing"
+	phaseInService    = "in-service"
+)
+
 func (c *core) phase() string {
 	if c.inService {
-		return "in-service"
+		return phaseInService
 	}
-	return "initializing"
+	return phaseInitializing
 }
 
 func (c *core) keepAlive(req *bus.Request, worker string) {

@@ -68,19 +68,24 @@ func TestNothingIsPlacedBeforeTheManagerIsInService(t *testing.T) {
 	expect(t, ask(t, c, "schedule", `["conference","room",null,1000]`),
 		`{"data":"error","type":"callback","err":"cluster manager is not ready."}`)
 	c.enterService()
-	expect(t, ask(t, c, "join", `["conference","c-1",`+testInfo+`]`), `{"data":"in-service","type":"callback"}`)
+	expect(t, ask(t, c, "join", `["conference","c-2",`+testInfo+`]`), `{"data":"in-service","type":"callback"}`)
 }
 
-func TestTasksSurviveARejoinWhileInitializing(t *testing.T) {
+// A worker that lost contact and joins again, told "initializing", picks up what
+// it runs. Until it does, that is held for it.
+func TestWorkerThatJoinsAgainKeepsItsTasks(t *testing.T) {
 	c := newTestCore()
-	c.inService = false
-	ask(t, c, "join", `["conference","c-1",`+testInfo+`]`)
-	ask(t, c, "pickUpTasks", `["c-1",["a"]]`)
-	ask(t, c, "join", `["conference","c-1",`+testInfo+`]`)
-	expect(t, ask(t, c, "getTasks", `["c-1"]`), `{"data":["a"],"type":"callback"}`)
-	c.enterService()
-	ask(t, c, "join", `["conference","c-1",`+testInfo+`]`)
+	join := `["conference","c-1",` + testInfo + `]`
+	expect(t, ask(t, c, "join", join), `{"data":"in-service","type":"callback"}`)
+	ask(t, c, "pickUpTasks", `["c-1",["a","b"]]`)
+	expect(t, ask(t, c, "join", join), `{"data":"initializing","type":"callback"}`)
 	expect(t, ask(t, c, "getTasks", `["c-1"]`), `{"data":[],"type":"callback"}`)
+	expect(t, ask(t, c, "getScheduled", `["conference","a"]`), `{"data":"c-1","type":"callback"}`)
+	ask(t, c, "pickUpTasks", `["c-1",["a"]]`)
+	expect(t, ask(t, c, "getTasks", `["c-1"]`), `{"data":["a"],"type":"callback"}`)
+	c.now = func() muster.Instant { return 100_000_000 }
+	c.expire()
+	expect(t, ask(t, c, "getScheduled", `["conference","b"]`), `{"data":"error","type":"callback","err":"No such a task"}`)
 }
 
 func TestSilentWorkerIsRemovedAndAnnounced(t *testing.T) {

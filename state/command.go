@@ -24,14 +24,11 @@ type Op interface{ op() }
 // of the wire.
 type (
 	// Join adds a worker, or takes it in again. A worker that joins again
-	// keeps its place in the order, and what is reserved for it. What it runs
-	// is laid down with KeepTasks, so that it is held for the worker, which,
-	// told "initializing", picks it up again; told anything else, and so
-	// without KeepTasks, a worker drops what it runs, and that is released.
+	// keeps its place in the order, and what is reserved for it. What it ran
+	// is laid down, and so held for it until it picks that up again.
 	Join struct {
 		Purpose, Worker string
 		Info            muster.Info
-		KeepTasks       bool
 	}
 	// Quit takes a worker out, as it asked for.
 	Quit struct{ Worker string }

@@ -95,7 +95,7 @@ func TestWhatIsNotLearned(t *testing.T) {
 	c.do(PickUpTasks{"w", []string{"a", "b"}})
 	c.do(LayDownTask{"w", "b"})
 	c.load("w", 0.9) // a task ended meanwhile
-	c.do(Join{Purpose: "sip", Worker: "w", KeepTasks: true})
+	c.do(Join{Purpose: "sip", Worker: "w"})
 	c.do(PickUpTasks{"w", []string{"b"}})
 	c.load("w", 0.3) // nothing was known of its load before
 	if got := c.Counts()[0].Debit; got != 0.01 {

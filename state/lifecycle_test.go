@@ -159,9 +159,8 @@ func TestJoiningAgain(t *testing.T) {
 		running string
 		order   []string
 	}{
-		{"afresh", Join{Purpose: "sip", Worker: "w0"}, "", []string{"w0", "w1"}},
-		{"with its tasks", Join{Purpose: "sip", Worker: "w0", KeepTasks: true}, "w0", []string{"w0", "w1"}},
-		{"elsewhere", Join{Purpose: "audio", Worker: "w0", KeepTasks: true}, "", []string{"w1"}},
+		{"as it was", Join{Purpose: "sip", Worker: "w0"}, "w0", []string{"w0", "w1"}},
+		{"elsewhere", Join{Purpose: "audio", Worker: "w0"}, "", []string{"w1"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c := newCluster(t, plain(muster.LastUsed))

@@ -213,14 +213,12 @@ func (o *oracle) join(op Join) {
 		o.seq++
 		w = &oracleWorker{id: op.Worker, purpose: op.Purpose, seq: o.seq}
 		o.workers = append(o.workers, w)
-	} else if op.KeepTasks {
+	} else {
 		for _, t := range slices.Clone(o.tasks) {
 			if t.on == w && t.running {
 				o.putDown(t)
 			}
 		}
-	} else {
-		o.drop(func(t *oracleTask) bool { return t.on == w && t.running })
 	}
 	w.info, w.state, w.reported = op.Info, muster.StateUnreported, false
 	w.load = op.Info.MaxLoad

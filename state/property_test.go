@@ -112,7 +112,7 @@ func drawOp(t *rapid.T) Op {
 		if rapid.IntRange(0, 5).Draw(t, "moves") == 0 {
 			purpose = one(t, testPurposes...)
 		}
-		return Join{Purpose: purpose, Worker: worker, Info: drawInfo(t), KeepTasks: rapid.Bool().Draw(t, "keep")}
+		return Join{Purpose: purpose, Worker: worker, Info: drawInfo(t)}
 	case n <= 14:
 		var loads []WorkerLoad
 		for _, w := range subset(t, workers...) {

@@ -54,12 +54,9 @@ func (s *State) join(op Join) error {
 	if w := s.workers[op.Worker]; w != nil {
 		if w.purpose.name != op.Purpose {
 			s.leave(w, muster.LeftMoved)
-		} else if op.KeepTasks {
-			for w.running.first != nil {
-				s.putDown(w.running.first)
-			}
-		} else {
-			s.releaseAll(&w.running, muster.ReleasedDropped)
+		}
+		for w.running.first != nil {
+			s.putDown(w.running.first)
 		}
 	}
 	s.do(muster.WorkerJoined{Purpose: op.Purpose, Worker: op.Worker, Info: op.Info})
