@@ -25,7 +25,7 @@ func (x byLoad) choose(t *tier, _ uint64, out *picks) {
 		f.offer(&c.loads, 0)
 	}
 	for _, h := range f.best() {
-		w := x.workers[h.ord()]
-		out.add(w, w.score().Float())
+		s := x.seat(h.ord())
+		out.add(s, s.score().Float())
 	}
 }

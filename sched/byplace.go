@@ -30,7 +30,7 @@ func (x byPlace) bits(t *tier) *bitset {
 // fill gives a tier its bits. From then on its classes keep them up to date.
 func (x byPlace) fill(t *tier) {
 	t.bits = &bitset{}
-	t.bits.grow(len(x.workers))
+	t.bits.grow(len(x.seats))
 	for _, c := range t.classes {
 		c.tiers = append(c.tiers, t)
 		c.mark = t
@@ -65,14 +65,11 @@ func (t *tier) dropBits() {
 // goes round, leaving out the worker that is picked already. Their score is
 // their turn.
 func (x byPlace) inTurn(set *bitset, place int32, out *picks) {
-	var taken *Worker
-	if out.n > 0 {
-		taken = out.workers[0]
-	}
+	taken := out.first()
 	for range set.count {
 		ord := set.after(place)
 		place = ord + 1
-		if w := x.workers[ord]; w != taken && !out.add(w, float64(out.n)) {
+		if s := x.seat(ord); s != taken && !out.add(s, float64(out.n)) {
 			return
 		}
 	}
@@ -91,7 +88,7 @@ type sticky struct{ byPlace }
 func (x sticky) choose(t *tier, _ uint64, out *picks) {
 	set := x.bits(t)
 	if x.last != nil && set.has(x.last.ord) {
-		out.add(x.last, 0)
+		out.add(x.last.seat(), 0)
 	}
 	x.inTurn(set, 0, out)
 }

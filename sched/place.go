@@ -30,7 +30,7 @@ func (p *Pool) Place(preference json.RawMessage, seed uint64, why *muster.Explan
 	p.picks.n = 0
 	p.index.choose(t, seed, &p.picks)
 	p.picks.explain(why)
-	w := p.picks.workers[0]
+	w := p.picks.first().worker
 	p.Placed(w)
 	return w, nil
 }
@@ -64,23 +64,39 @@ func (v *view) candidates(excluded *muster.Excluded) (*tier, int) {
 	return &v.tiers[0], n[0]
 }
 
-// picks are the workers that a strategy would take, the chosen one first.
+// picks are whom a strategy would take, the chosen one first.
 type picks struct {
-	workers [1 + muster.MaxOthers]*Worker
-	scores  [1 + muster.MaxOthers]float64
-	n       int
+	list [1 + muster.MaxOthers]pick
+	n    int
 }
 
-// add appends a worker and reports whether there is room for another.
-func (k *picks) add(w *Worker, score float64) bool {
-	k.workers[k.n], k.scores[k.n] = w, score
+type pick struct {
+	*seat
+	score float64
+}
+
+// first is the chosen one, nil where none was picked yet.
+func (k *picks) first() *seat {
+	if k.n == 0 {
+		return nil
+	}
+	return k.list[0].seat
+}
+
+// add appends a pick and reports whether there is room for another.
+func (k *picks) add(s *seat, score float64) bool {
+	k.list[k.n] = pick{s, score}
 	k.n++
-	return k.n < len(k.workers)
+	return k.n < len(k.list)
 }
 
 func (k *picks) explain(why *muster.Explanation) {
-	*why.Chosen = k.workers[0].candidate(k.scores[0])
+	*why.Chosen = k.list[0].candidate()
 	for i := 1; i < k.n; i++ {
-		why.Others = append(why.Others, k.workers[i].candidate(k.scores[i]))
+		why.Others = append(why.Others, k.list[i].candidate())
 	}
+}
+
+func (k *pick) candidate() muster.Candidate {
+	return muster.Candidate{Worker: k.id, Load: k.report, Debit: k.debit.Float(), Score: k.score}
 }

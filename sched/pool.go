@@ -13,8 +13,8 @@ type Pool struct {
 	strategy muster.Strategy
 	index    index
 
-	workers  []*Worker // in join order; nil where one left
-	at       []int32   // where each of them is in its heap
+	seats    []seat  // in join order, empty where a worker left
+	at       []int32 // where each of them is in its heap
 	live     int
 	statuses [numStatus]int
 
@@ -78,9 +78,9 @@ func (p *Pool) SetStrategy(s muster.Strategy) {
 // Add takes a worker in, as the last of the join order. It has reported
 // nothing yet.
 func (p *Pool) Add(w *Worker, info muster.Info) {
-	w.pool, w.ord = p, int32(len(p.workers))
+	w.pool, w.ord = p, int32(len(p.seats))
+	p.seats = append(p.seats, seat{worker: w, id: w.ID})
 	w.join(info)
-	p.workers = append(p.workers, w)
 	p.at = append(p.at, 0)
 	p.live++
 	p.label(w)
@@ -102,7 +102,7 @@ func (p *Pool) Rejoin(w *Worker, info muster.Info) {
 func (p *Pool) Remove(w *Worker) {
 	p.detach(w)
 	p.unlabel(w)
-	p.workers[w.ord] = nil
+	p.seats[w.ord] = seat{}
 	p.live--
 	if p.last == w {
 		p.last = nil
@@ -177,8 +177,8 @@ func (p *Pool) Tally() Tally {
 // All yields the workers in join order.
 func (p *Pool) All() iter.Seq[*Worker] {
 	return func(yield func(*Worker) bool) {
-		for _, w := range p.workers {
-			if w != nil && !yield(w) {
+		for i := range p.seats {
+			if w := p.seats[i].worker; w != nil && !yield(w) {
 				return
 			}
 		}

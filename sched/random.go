@@ -29,8 +29,8 @@ func (x random) choose(t *tier, seed uint64, out *picks) {
 	d := dice(seed)
 	set := x.bits(t)
 	x.inTurn(set, set.at(d.below(set.count)), out)
-	for i, w := range out.workers[:out.n] {
-		out.scores[i] = w.score().Float()
+	for i := range out.list[:out.n] {
+		out.list[i].score = out.list[i].seat.score().Float()
 	}
 }
 
@@ -41,15 +41,14 @@ type twoChoices struct{ byPlace }
 func (x twoChoices) choose(t *tier, seed uint64, out *picks) {
 	set := x.bits(t)
 	k := draw(seed, set.count)
-	first, second := x.workers[set.at(k[0])], x.workers[set.at(k[1])]
-	out.rank(first)
-	out.rank(second)
+	out.rank(x.seat(set.at(k[0])))
+	out.rank(x.seat(set.at(k[1])))
 	if x.spare != nil && set.has(x.spare.ord) {
-		out.rank(x.spare)
+		out.rank(x.spare.seat())
 	}
 	x.spare = nil
 	if out.n > 1 {
-		x.spare = out.workers[1]
+		x.spare = out.list[1].worker
 	}
 }
 
@@ -69,19 +68,24 @@ func draw(seed uint64, n int) [2]int {
 
 // rank adds a worker that is not among the picks yet, keeping them in the order
 // of load and debit, and of joining.
-func (k *picks) rank(w *Worker) {
-	e := entry{int64(w.score()), w.ord}
+func (k *picks) rank(s *seat) {
 	at := 0
-	for i, other := range k.workers[:k.n] {
-		if other == w {
+	for i, other := range k.list[:k.n] {
+		if other.seat == s {
 			return
 		}
-		if (entry{int64(other.score()), other.ord}).before(e) {
+		if other.seat.before(s) {
 			at = i + 1
 		}
 	}
-	copy(k.workers[at+1:], k.workers[at:k.n])
-	copy(k.scores[at+1:], k.scores[at:k.n])
-	k.workers[at], k.scores[at] = w, w.score().Float()
+	copy(k.list[at+1:], k.list[at:k.n])
+	k.list[at] = pick{s, s.score().Float()}
 	k.n++
+}
+
+// before reports whether two-choices takes s rather than other: it has less load
+// and debit, or as much and joined first.
+func (s *seat) before(other *seat) bool {
+	a, b := s.score(), other.score()
+	return a < b || a == b && s.worker.ord < other.worker.ord
 }

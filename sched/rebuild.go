@@ -5,7 +5,7 @@ import "github.com/muster-fleet/muster"
 // tidy rebuilds a pool of which the greater part is empty. It costs as much as
 // there are workers, which as many changes have paid for.
 func (p *Pool) tidy() {
-	if len(p.workers) > 2*p.live+p.limits.Slack || len(p.list) > 2*p.inhabited+p.limits.Slack {
+	if len(p.seats) > 2*p.live+p.limits.Slack || len(p.list) > 2*p.inhabited+p.limits.Slack {
 		p.rebuild(func() { clear(p.splits) })
 	}
 }
@@ -30,12 +30,13 @@ func (p *Pool) rebuild(change func()) {
 // closeUp removes the empty places from the join order.
 func (p *Pool) closeUp() {
 	p.cursor = int32(p.place())
-	kept := make([]*Worker, 0, p.live)
+	kept := make([]seat, 0, p.live)
 	for w := range p.All() {
+		taken := p.seats[w.ord]
 		w.ord = int32(len(kept))
-		kept = append(kept, w)
+		kept = append(kept, taken)
 	}
-	p.workers, p.at = kept, make([]int32, len(kept))
+	p.seats, p.at = kept, make([]int32, len(kept))
 }
 
 // label counts the labels of a worker. A key that is new here may be one that

@@ -87,9 +87,9 @@ func (x byWeight) choose(t *tier, _ uint64, out *picks) {
 		}
 	}
 	for _, h := range f.best() {
-		out.add(x.workers[h.ord()], float64(-h.key))
+		out.add(x.seat(h.ord()), float64(-h.key))
 	}
-	w := out.workers[0]
+	w := out.first().worker
 	w.credit -= total
 	w.group.members.replace(x.at[w.ord], entry{-w.credit, w.ord}, x.at)
 }

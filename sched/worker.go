@@ -12,12 +12,8 @@ import (
 type Worker struct {
 	ID string
 
-	// What a decision reads of a worker that it does not take lies together.
-	report   float64
-	load     Units
-	debit    Units
 	limit    Units
-	ord      int32 // place in the join order, index into Pool.workers
+	ord      int32 // place in the join order, index into Pool.seats
 	tasks    int32
 	slots    int32 // the most tasks, 0: no limit
 	status   status
@@ -60,7 +56,7 @@ func (w *Worker) assess() status {
 }
 
 // score is the load that a strategy compares: the reported one and the debit.
-func (w *Worker) score() Units { return w.load + w.debit }
+func (w *Worker) score() Units { return w.seat().score() }
 
 // join sets what the worker says of itself when it joins. It has reported
 // nothing yet.
@@ -70,7 +66,7 @@ func (w *Worker) join(info muster.Info) {
 	w.slots = int32(min(max(info.MaxTasks, 0), math.MaxInt32))
 	w.state = int8(muster.StateUnreported)
 	w.reported = false
-	w.load, w.report = w.limit, info.MaxLoad
+	w.seat().load, w.seat().report = w.limit, info.MaxLoad
 }
 
 // Info is what the worker said when it joined. It must not be changed.
@@ -80,16 +76,16 @@ func (w *Worker) Info() *muster.Info { return w.info }
 func (w *Worker) State() muster.State { return muster.State(w.state) }
 
 // Load is the load that the worker reported last, or its limit before that.
-func (w *Worker) Load() float64 { return w.report }
+func (w *Worker) Load() float64 { return w.seat().report }
 
 // Reported tells whether the worker reported a load since it joined.
 func (w *Worker) Reported() bool { return w.reported }
 
 // Measured is Load in Units.
-func (w *Worker) Measured() Units { return w.load }
+func (w *Worker) Measured() Units { return w.seat().load }
 
 // Debit is the load that its tasks are expected to add.
-func (w *Worker) Debit() Units { return w.debit }
+func (w *Worker) Debit() Units { return w.seat().debit }
 
 // SetState sets the readiness. A state that the wire does not know counts as not
 // ready.
@@ -103,26 +99,22 @@ func (w *Worker) SetState(s muster.State) {
 
 // Report sets the load, and gives back the debit that it replaces.
 func (w *Worker) Report(load float64, settled Units) {
-	w.reported, w.report, w.load = true, load, UnitsOf(load)
-	w.debit -= settled
+	s := w.seat()
+	w.reported, s.report, s.load = true, load, UnitsOf(load)
+	s.debit -= settled
 	w.pool.refresh(w)
 }
 
 // Hold gives the worker one more task.
 func (w *Worker) Hold(debit Units) {
 	w.tasks++
-	w.debit += debit
+	w.seat().debit += debit
 	w.pool.refresh(w)
 }
 
 // Drop takes a task from the worker, and gives its debit back.
 func (w *Worker) Drop(debit Units) {
 	w.tasks--
-	w.debit -= debit
+	w.seat().debit -= debit
 	w.pool.refresh(w)
-}
-
-// candidate is how the worker looks in an explanation.
-func (w *Worker) candidate(score float64) muster.Candidate {
-	return muster.Candidate{Worker: w.ID, Load: w.report, Debit: w.debit.Float(), Score: score}
 }
