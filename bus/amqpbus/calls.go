@@ -104,6 +104,10 @@ func (c *calls) answered(d amqp.Delivery) {
 	if err != nil {
 		return
 	}
+	if r.Data == nil {
+		// OWT's programs leave out what is undefined.
+		r.Data = json.RawMessage("null")
+	}
 	if r.Status {
 		if k := c.find(id); k != nil {
 			k.status(r.Data)

@@ -15,11 +15,12 @@ func (b *Broker) writeFiles() error {
 		}
 	}
 	files := map[string][]byte{
-		"plugins":       []byte("[].\n"),
-		"rabbitmq.conf": []byte(b.configuration()),
-		"ca.pem":        b.authority.certPEM,
-		"server.pem":    b.authority.serverPEM,
-		"server.key":    b.authority.serverKeyPEM,
+		"plugins":          []byte("[].\n"),
+		"rabbitmq.conf":    []byte(b.configuration()),
+		"definitions.json": []byte(definitions),
+		"ca.pem":           b.authority.certPEM,
+		"server.pem":       b.authority.serverPEM,
+		"server.key":       b.authority.serverKeyPEM,
 	}
 	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(b.dir, name), content, 0o600); err != nil {
@@ -28,6 +29,19 @@ func (b *Broker) writeFiles() error {
 	}
 	return nil
 }
+
+const definitions = `{
+	"vhosts": [{"name": "/"}],
+	"users": [
+		{"name": "guest", "password": "guest", "tags": "administrator"},
+		{"name": "` + User + `", "password": "` + Password + `", "tags": ""}
+	],
+	"permissions": [
+		{"user": "guest", "vhost": "/", "configure": ".*", "write": ".*", "read": ".*"},
+		{"user": "` + User + `", "vhost": "/", "configure": ".*", "write": ".*", "read": ".*"}
+	]
+}
+`
 
 func (b *Broker) configuration() string {
 	return fmt.Sprintf(`listeners.tcp.1 = 127.0.0.1:%d
@@ -40,6 +54,7 @@ ssl_options.fail_if_no_peer_cert = true
 vm_memory_high_watermark.absolute = 1GB
 disk_free_limit.absolute = 1MB
 log.file.level = info
+load_definitions = %[3]s/definitions.json
 `, b.port, b.tlsPort, b.dir)
 }
 

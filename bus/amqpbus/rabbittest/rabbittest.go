@@ -33,9 +33,16 @@ import (
 // ErrNotInstalled: there is no RabbitMQ on this machine.
 var ErrNotInstalled = errors.New("RabbitMQ is not installed: run 'make test', which installs it, or scripts/install-rabbitmq as root")
 
+// User and Password are of a second user that every broker has, for tests that
+// look for the password where it must not be.
+const (
+	User     = "operator"
+	Password = "aW9ke0Ahb7"
+)
+
 // Broker is one private RabbitMQ. It lets in the user guest with the password
-// guest, without TLS, and over TLS if the client has a certificate of the
-// broker's own authority.
+// guest, and User, without TLS, and over TLS if the client has a certificate of
+// the broker's own authority.
 type Broker struct {
 	dir              string
 	port, tlsPort    int
