@@ -349,7 +349,7 @@ func TestOverload(t *testing.T) {
 		{0.98, []string{"reportLoad[0.98]"}},
 		{0.9801, []string{"OVERLOADED:true"}},
 		{1, []string{"reportLoad[1]"}},
-		{0.98, []string{"OVERLOADED:false", "reportLoad[0.98]"}},
+		{0.98, []string{"reportLoad[0.98]", "OVERLOADED:false"}},
 	} {
 		second++
 		s.m.now = s.m.now.Add(time.Second)

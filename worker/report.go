@@ -28,12 +28,12 @@ type report struct {
 func (m *machine) measured(load float64) {
 	r := &m.report
 	r.load, r.known = math.Round(load*1000)/1000, true
+	if m.phase == joined && r.wanted(m.now) {
+		m.tellLoad()
+	}
 	if over := load > OverloadAbove; over != r.overloaded {
 		r.overloaded = over
 		m.emit(happenedOverloaded{over})
-	}
-	if m.phase == joined && r.wanted(m.now) {
-		m.tellLoad()
 	}
 }
 

@@ -65,9 +65,9 @@ func (b *broker) dial() bus.Conn {
 	return conn
 }
 
-// manager is a scripted manager: what it answers to the calls of a method, one
+// scripted is a manager: what it answers to the calls of a method, one
 // after another; the last step answers all that follow.
-type manager struct {
+type scripted struct {
 	mu    sync.Mutex
 	steps map[string][]step
 	calls []string
@@ -76,8 +76,8 @@ type manager struct {
 
 type step func(*bus.Request)
 
-func newManager() *manager {
-	return &manager{steps: map[string][]step{}, heard: make(chan string, 1000)}
+func newManager() *scripted {
+	return &scripted{steps: map[string][]step{}, heard: make(chan string, 1000)}
 }
 
 func data(json string) step { return func(r *bus.Request) { r.Reply(raw(json)) } }
@@ -92,14 +92,14 @@ func silence(*bus.Request) {}
 
 func raw(s string) json.RawMessage { return json.RawMessage(s) }
 
-func (m *manager) on(method string, steps ...step) *manager {
+func (m *scripted) on(method string, steps ...step) *scripted {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.steps[method] = steps
 	return m
 }
 
-func (m *manager) handle(r *bus.Request) {
+func (m *scripted) handle(r *bus.Request) {
 	m.mu.Lock()
 	line := r.Method
 	for _, a := range r.Args {
@@ -119,13 +119,13 @@ func (m *manager) handle(r *bus.Request) {
 	steps[0](r)
 }
 
-func (m *manager) count() int {
+func (m *scripted) count() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return len(m.calls)
 }
 
-func (m *manager) last() string {
+func (m *scripted) last() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.calls) == 0 {
@@ -134,7 +134,7 @@ func (m *manager) last() string {
 	return m.calls[len(m.calls)-1]
 }
 
-func (m *manager) serve(t testing.TB, conn bus.Conn, name string) bus.Service {
+func (m *scripted) serve(t testing.TB, conn bus.Conn, name string) bus.Service {
 	t.Helper()
 	service, err := conn.Serve(within(t), name, m.handle)
 	if err != nil {
@@ -144,7 +144,7 @@ func (m *manager) serve(t testing.TB, conn bus.Conn, name string) bus.Service {
 }
 
 // talking is a client of a scripted manager.
-func talking(t testing.TB, o client.Options) (*client.Client, *manager) {
+func talking(t testing.TB, o client.Options) (*client.Client, *scripted) {
 	b, m := startBroker(t), newManager()
 	m.serve(t, b.dial(), client.DefaultCluster)
 	return client.New(b.dial(), o), m

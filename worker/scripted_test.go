@@ -71,9 +71,9 @@ func (b *broker) dial() bus.Conn {
 	return conn
 }
 
-// manager is a scripted manager: it writes down what it hears, and answers
+// scripted is a manager: it writes down what it hears, and answers
 // what it is told to.
-type manager struct {
+type scripted struct {
 	t       testing.TB
 	service bus.Service
 
@@ -85,8 +85,8 @@ type manager struct {
 	heard   chan struct{}
 }
 
-func newManager(t testing.TB) *manager {
-	return &manager{
+func newManager(t testing.TB) *scripted {
+	return &scripted{
 		t:       t,
 		answers: map[string]string{"join": "in-service", "keepAlive": "ok"},
 		silent:  map[string]int{},
@@ -95,13 +95,13 @@ func newManager(t testing.TB) *manager {
 	}
 }
 
-func startManager(t testing.TB, conn bus.Conn) *manager {
+func startManager(t testing.TB, conn bus.Conn) *scripted {
 	m := newManager(t)
 	m.serve(conn)
 	return m
 }
 
-func (m *manager) serve(conn bus.Conn) {
+func (m *scripted) serve(conn bus.Conn) {
 	m.t.Helper()
 	service, err := conn.Serve(within(m.t), worker.DefaultCluster, m.handle)
 	if err != nil {
@@ -110,7 +110,7 @@ func (m *manager) serve(conn bus.Conn) {
 	m.service = service
 }
 
-func (m *manager) handle(r *bus.Request) {
+func (m *scripted) handle(r *bus.Request) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	// The worker's ID comes first, after the purpose in a join.
@@ -138,35 +138,35 @@ func (m *manager) handle(r *bus.Request) {
 }
 
 // answer makes the manager answer so from now on.
-func (m *manager) answer(method, with string) {
+func (m *scripted) answer(method, with string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.answers[method] = with
 }
 
 // once makes it answer so one time.
-func (m *manager) once(method, with string) {
+func (m *scripted) once(method, with string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.next[method] = with
 }
 
 // ignore makes the manager leave the next so many requests unanswered.
-func (m *manager) ignore(method string, times int) {
+func (m *scripted) ignore(method string, times int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.silent[method] = times
 }
 
 // forget empties what was written down.
-func (m *manager) forget() {
+func (m *scripted) forget() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.log = nil
 }
 
 // said returns what was heard, without keep-alives.
-func (m *manager) said() []string {
+func (m *scripted) said() []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var out []string
@@ -179,7 +179,7 @@ func (m *manager) said() []string {
 }
 
 // await waits until a line was heard that starts so, and returns it.
-func (m *manager) await(prefix string) string {
+func (m *scripted) await(prefix string) string {
 	m.t.Helper()
 	var found string
 	m.until(fmt.Sprintf("%q", prefix), func(log []string) bool {
@@ -195,7 +195,7 @@ func (m *manager) await(prefix string) string {
 }
 
 // until waits until what was heard is as wanted.
-func (m *manager) until(what string, ok func(log []string) bool) {
+func (m *scripted) until(what string, ok func(log []string) bool) {
 	m.t.Helper()
 	late := time.After(patience)
 	for {
