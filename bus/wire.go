@@ -61,7 +61,7 @@ func ParseCall(body []byte) (Call, error) {
 		case "args":
 			args = value
 		case "corrID":
-			c.CorrID = json.RawMessage(value.Raw)
+			c.CorrID = raw(body, value)
 		case "replyTo":
 			c.ReplyTo = value.Str
 		}
@@ -74,14 +74,21 @@ func ParseCall(body []byte) (Call, error) {
 	switch {
 	case !args.Exists() || args.Type == gjson.Null:
 	case args.IsArray():
+		c.Args = make(Args, 0, 4) // as many as most methods have
 		args.ForEach(func(_, value gjson.Result) bool {
-			c.Args = append(c.Args, json.RawMessage(value.Raw))
+			c.Args = append(c.Args, raw(body, value))
 			return true
 		})
 	default:
 		return c, errors.New("request: args must be an array")
 	}
 	return c, nil
+}
+
+// raw is the part of body that holds the value.
+func raw(body []byte, value gjson.Result) json.RawMessage {
+	end := value.Index + len(value.Raw)
+	return body[value.Index:end:end]
 }
 
 // AppendCall appends the request's JSON to dst.
@@ -107,7 +114,8 @@ func AppendCall(dst []byte, c Call) []byte {
 	return append(dst, '}')
 }
 
-// ParseReply reads an answer. It keeps parts of body.
+// ParseReply reads an answer. It keeps parts of body, which must not be changed
+// afterwards.
 func ParseReply(body []byte) (Reply, error) {
 	var r Reply
 	if err := checkJSON(body); err != nil {
@@ -120,16 +128,16 @@ func ParseReply(body []byte) (Reply, error) {
 	root.ForEach(func(key, value gjson.Result) bool {
 		switch key.Str {
 		case "data":
-			r.Data = json.RawMessage(value.Raw)
+			r.Data = raw(body, value)
 		case "corrID":
-			r.CorrID = json.RawMessage(value.Raw)
+			r.CorrID = raw(body, value)
 		case "type":
 			r.Status = value.Str == typeStatus
 		case "err":
 			r.Failed = value.Type != gjson.Null
 			r.Err = value.String()
 		case "detail":
-			r.Detail = json.RawMessage(value.Raw)
+			r.Detail = raw(body, value)
 		}
 		return true
 	})
