@@ -25,7 +25,7 @@ func Example() {
 	w, err := worker.Join(ctx, conn, worker.Options{
 		Purpose:  "recording",
 		Capacity: muster.Capacity{Regions: []string{"eu"}},
-		Load:     load.Worst(load.CPU(), load.Disk("/")),
+		Load:     load.Disk("/"), // what a recorder runs out of first
 		MaxLoad:  1,
 		Handlers: map[string]worker.Handler{
 			"start": worker.Handle(func(_ context.Context, w *worker.Worker, task string) (string, error) {

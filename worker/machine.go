@@ -145,7 +145,7 @@ func (m *machine) joinFailed(err error) {
 	if m.phase == joining {
 		m.member = !refused(err)
 		if m.failures > m.retries {
-			m.end(fmt.Errorf("joining failed %d times, the last time: %w", m.failures, err))
+			m.end(fmt.Errorf("%d tries failed, the last one: %w", m.failures, err))
 			return
 		}
 	}

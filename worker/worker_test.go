@@ -124,7 +124,7 @@ func TestJoinGivesUpAfterItsRetries(t *testing.T) {
 	o := quick(nil)
 	o.JoinRetries = 3
 	_, err := worker.Join(within(t), startBroker(t).dial(), o)
-	if !errors.Is(err, bus.ErrNoServer) || !strings.Contains(err.Error(), "failed 4 times") {
+	if !errors.Is(err, bus.ErrNoServer) || !strings.Contains(err.Error(), "4 tries failed") {
 		t.Errorf("got %v; want bus.ErrNoServer, 4 times", err)
 	}
 }
