@@ -28,7 +28,7 @@ func (s *State) schedule(op Schedule, seed uint64) Result {
 	t := s.take(w, op.Task, reserve, debit)
 	s.reserve(t, s.deadline(reserve))
 	s.events = append(s.events, t.reservedEvent())
-	return Result{Worker: w.ID, Info: w.Info().Raw, Explanation: why}
+	return Result{Worker: w.ID, Info: w.raw, Explanation: why}
 }
 
 func (s *State) noScheduler(op Schedule) Result {
@@ -44,7 +44,7 @@ func (s *State) noScheduler(op Schedule) Result {
 func (s *State) prolong(t *task, reserve int64) Result {
 	s.extend(t, max(t.reserve, reserve))
 	s.events = append(s.events, t.reservedEvent())
-	return Result{Worker: t.worker.ID, Info: t.worker.Info().Raw, Already: true}
+	return Result{Worker: t.worker.ID, Info: t.worker.raw, Already: true}
 }
 
 // extend sets the length of a reservation, which begins now if the task is

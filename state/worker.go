@@ -1,6 +1,7 @@
 package state
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 
@@ -23,8 +24,9 @@ type worker struct {
 	sched.Worker
 	purpose  *purpose
 	joined   uint64
-	running  list // in pick-up order; those since the last report are fresh
-	reserved list // in the order of their reservation
+	running  list            // in pick-up order; those since the last report are fresh
+	reserved list            // in the order of their reservation
+	raw      json.RawMessage // Info().Raw, here because each placement answers it
 	// ended tells that a task ended here since the last report, so that the
 	// next one does not say what the fresh tasks added.
 	ended bool
@@ -71,6 +73,7 @@ func (s *State) foldJoined(e muster.WorkerJoined) {
 	info.MaxTasks = min(max(info.MaxTasks, 0), math.MaxInt32)
 	w := s.workers[e.Worker]
 	if w != nil && w.purpose.name == e.Purpose {
+		w.raw = info.Raw
 		w.purpose.pool.Rejoin(&w.Worker, info)
 		return
 	}
@@ -82,7 +85,7 @@ func (s *State) foldJoined(e muster.WorkerJoined) {
 
 func (s *State) add(p *purpose, id string, info muster.Info) *worker {
 	s.joins++
-	w := &worker{purpose: p, joined: s.joins}
+	w := &worker{purpose: p, joined: s.joins, raw: info.Raw}
 	w.ID, w.Owner = id, w
 	s.workers[id] = w
 	p.pool.Add(&w.Worker, info)
