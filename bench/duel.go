@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -57,6 +58,7 @@ func (d duel) result(ceiling, manager *load) RPCResult {
 		CeilingPerS: ceiling.perSecond(), PlacementsPerS: manager.perSecond(),
 		CeilingP50: echoed.quantile(0.50), CeilingP99: echoed.quantile(0.99),
 		P50: placed.quantile(0.50), P99: placed.quantile(0.99),
+		CeilingCPU: ceiling.cpuPerCall(), CPU: manager.cpuPerCall(),
 		Slices: len(manager.rates),
 	}
 	if out.CeilingPerS > 0 {
@@ -94,12 +96,16 @@ func (r *rig) place(lanes int) caller {
 		_ [56]byte // a cache line for each lane
 	}
 	counters := make([]counter, lanes)
+	prefixes := make([]string, lanes)
+	r.duels++
+	for i := range prefixes {
+		prefixes[i] = fmt.Sprintf("task-%d-%d-", r.duels, i)
+	}
 	reserve := r.opts.Reserve.Milliseconds()
-	run := strconv.Itoa(lanes)
 	return func(ctx context.Context, lane int) error {
 		n := counters[lane].n
 		counters[lane].n++
-		task := "task-" + run + "-" + strconv.Itoa(lane) + "-" + strconv.Itoa(n)
+		task := string(strconv.AppendInt(append(make([]byte, 0, 32), prefixes[lane]...), int64(n), 10))
 		preference := r.fleet.pools[(n+lane)%len(r.fleet.pools)].preference
 		_, err := r.caller.Call(ctx, r.opts.Cluster, "schedule", purpose, task, preference, reserve)
 		return err

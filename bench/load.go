@@ -20,6 +20,8 @@ type load struct {
 	// rates are the answered calls a second of each slice.
 	rates []float64
 	total time.Duration
+	// cpu is the processor time that the process used meanwhile.
+	cpu time.Duration
 }
 
 // lane is what one goroutine measured.
@@ -38,7 +40,7 @@ func newLoad(inflight int, call caller) *load {
 // time of these counts. A ctx that is over ends it early, but no call.
 func (l *load) slice(ctx context.Context, d time.Duration) {
 	before := l.answered()
-	start := now()
+	start, cpu := now(), cpuTime()
 	var lanes sync.WaitGroup
 	for i := range l.lanes {
 		lanes.Go(func() { l.drive(ctx, i, start+d) })
@@ -46,6 +48,7 @@ func (l *load) slice(ctx context.Context, d time.Duration) {
 	lanes.Wait()
 	took := now() - start
 	l.total += took
+	l.cpu += cpuTime() - cpu
 	l.rates = append(l.rates, float64(l.answered()-before)/took.Seconds())
 }
 
@@ -77,7 +80,7 @@ func (l *lane) count(took time.Duration, err error) {
 // forget drops what was measured so far.
 func (l *load) forget() {
 	clear(l.lanes)
-	l.rates, l.total = nil, 0
+	l.rates, l.total, l.cpu = nil, 0, 0
 }
 
 func (l *load) answered() int {
@@ -104,6 +107,11 @@ func (l *load) times() *histogram {
 		all.merge(&l.lanes[i].times)
 	}
 	return &all
+}
+
+// cpuPerCall is the processor time of an answered call, 0 where there is none.
+func (l *load) cpuPerCall() time.Duration {
+	return l.cpu / time.Duration(max(l.answered(), 1))
 }
 
 // perSecond is the rate over all slices.

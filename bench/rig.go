@@ -24,6 +24,8 @@ type rig struct {
 	caller bus.Conn
 	// example is an answer to a schedule call, the same in size as any other.
 	example json.RawMessage
+	// duels counts those begun, so that no two place tasks of the same name.
+	duels int
 	// stops are called in reverse order.
 	stops []func()
 }

@@ -66,6 +66,10 @@ type RPCResult struct {
 	CeilingP99 time.Duration `json:"ceiling_p99_ns"`
 	P50        time.Duration `json:"p50_ns"`
 	P99        time.Duration `json:"p99_ns"`
+	// How much processor time of this process, callers included, a call took;
+	// that of a broker outside is not in it.
+	CeilingCPU time.Duration `json:"ceiling_cpu_ns"`
+	CPU        time.Duration `json:"cpu_ns"`
 	// Calls is how many schedule calls were made, Failed how many of them were
 	// refused or not answered, Reason why the first of these was. They are not
 	// among the placements.

@@ -183,6 +183,7 @@ connection a side. Manager, echo server and callers are all in this process.
   ratio                           the second ÷ the first; ratio_low and ratio_high are the quartiles over the slices
   ceiling_p50_ns, ceiling_p99_ns  how long a call to the echo server took
   p50_ns, p99_ns                  how long a placement took
+  ceiling_cpu_ns, cpu_ns          processor time of this process for a call, without that of a broker outside
   failed                          schedule calls that were refused or not answered, with the first reason`
 
 func newBenchRPCCmd() *cobra.Command {

@@ -72,7 +72,8 @@ func TestBenchRPCPrintsOneObject(t *testing.T) {
 		t.Fatalf("%v in %s", err, out)
 	}
 	requireMembers(t, object, "ceiling_per_s", "placements_per_s", "ratio",
-		"ceiling_p50_ns", "ceiling_p99_ns", "p50_ns", "p99_ns", "calls")
+		"ceiling_p50_ns", "ceiling_p99_ns", "p50_ns", "p99_ns",
+		"ceiling_cpu_ns", "cpu_ns", "calls")
 	if object["bus"] != "nats" || object["failed"] != 0.0 {
 		t.Errorf("got %s", out)
 	}

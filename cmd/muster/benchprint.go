@@ -42,6 +42,8 @@ var rpcColumns = []benchColumn[bench.RPCResult]{
 	{"p50", func(r bench.RPCResult) string { return shortTime(r.P50) }},
 	{"ceiling p99", func(r bench.RPCResult) string { return shortTime(r.CeilingP99) }},
 	{"p99", func(r bench.RPCResult) string { return shortTime(r.P99) }},
+	{"ceiling cpu", func(r bench.RPCResult) string { return shortTime(r.CeilingCPU) }},
+	{"cpu", func(r bench.RPCResult) string { return shortTime(r.CPU) }},
 	{"failed", func(r bench.RPCResult) string { return failures(r.Failed, r.Reason) }},
 }
 
