@@ -44,6 +44,7 @@ func (c *Conn) call(ctx context.Context, server, method string, onStatus func(js
 	if err != nil {
 		return result{err: err}
 	}
+	defer one.release()
 	if err := c.send(subject, one.reply, method, encoded, one.number); err != nil && c.calls.giveUp(one) {
 		return result{err: err}
 	}
@@ -140,30 +141,28 @@ func (c *Conn) sendError(err error, size int) error {
 
 // answered takes a message of the inbox to the call that waits for it.
 func (c *Conn) answered(m *nats.Msg) {
-	id, err := strconv.ParseUint(m.Subject[len(c.calls.prefix):], 36, 32)
+	slot, err := strconv.ParseUint(m.Subject[len(c.calls.prefix):], 36, 32)
 	if err != nil {
 		return
 	}
-	one := c.calls.find(uint32(id))
-	if one == nil {
-		return
-	}
+	id := uint32(slot)
 	if len(m.Data) == 0 && m.Header.Get("Status") == "503" {
-		c.calls.finish(one, result{err: bus.ErrNoServer})
+		c.calls.finish(id, anyNumber, result{err: bus.ErrNoServer})
 		return
 	}
 	reply, err := bus.ParseReply(m.Data)
-	if err != nil || !sameNumber(reply.CorrID, one.number) {
+	if err != nil {
+		c.log.Debug("malformed answer", "err", err)
 		return
 	}
-	if reply.Status {
-		one.status(reply.Data)
-		return
+	number, err := strconv.ParseUint(string(reply.CorrID), 10, 64)
+	switch {
+	case err != nil || number == anyNumber:
+	case !reply.Status:
+		c.calls.finish(id, number, result{reply: reply})
+	default:
+		if one := c.calls.find(id, number); one != nil {
+			one.status(reply.Data)
+		}
 	}
-	c.calls.finish(one, result{reply: reply})
-}
-
-func sameNumber(corrID json.RawMessage, number uint64) bool {
-	n, err := strconv.ParseUint(string(corrID), 10, 64)
-	return err == nil && n == number
 }

@@ -49,9 +49,14 @@ func newCalls(prefix string) *calls {
 	return &calls{prefix: prefix, flying: map[uint32]*call{}}
 }
 
-// begin enters a call, which leaves by way of take, giveUp or fail.
+// idle are calls for use again. A call with onStatus is not, since the
+// goroutine of the inbox may still look at it.
+var idle = sync.Pool{New: func() any { return &call{done: make(chan result, 1)} }}
+
+// begin enters a call, which leaves by way of finish, giveUp or fail.
 func (c *calls) begin(socket uint64, onStatus func(json.RawMessage)) (*call, error) {
-	one := &call{done: make(chan result, 1), socket: socket, onStatus: onStatus}
+	one := idle.Get().(*call)
+	one.socket, one.onStatus = socket, onStatus
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
@@ -64,6 +69,13 @@ func (c *calls) begin(socket uint64, onStatus func(json.RawMessage)) (*call, err
 	return one, nil
 }
 
+// release is for who began the call, when it has its result.
+func (o *call) release() {
+	if o.onStatus == nil {
+		idle.Put(o)
+	}
+}
+
 func (c *calls) takeSlot() slot {
 	if n := len(c.free); n > 0 {
 		s := c.free[n-1]
@@ -74,26 +86,32 @@ func (c *calls) takeSlot() slot {
 	return slot{c.slots, c.prefix + strconv.FormatUint(uint64(c.slots), 36)}
 }
 
-// find is the call of a slot, still in flight.
-func (c *calls) find(id uint32) *call {
+// find is the call of a slot if it is still in flight, has that number, and
+// wants to hear each status.
+func (c *calls) find(id uint32, number uint64) *call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.flying[id]
+	if one := c.flying[id]; one != nil && one.number == number && one.onStatus != nil {
+		return one
+	}
+	return nil
 }
 
-// finish ends a call with its answer and frees its slot. False means that
-// somebody else has ended it.
-func (c *calls) finish(one *call, r result) bool {
+// anyNumber is for answers that do not say to which call they belong.
+const anyNumber = 0
+
+// finish ends the call of a slot, if it is still in flight and has that
+// number, and frees the slot.
+func (c *calls) finish(id uint32, number uint64, r result) {
 	c.mu.Lock()
-	if c.flying[one.slot] != one {
-		c.mu.Unlock()
-		return false
+	defer c.mu.Unlock()
+	one := c.flying[id]
+	if one == nil || (number != anyNumber && one.number != number) {
+		return
 	}
-	delete(c.flying, one.slot)
-	c.free = append(c.free, slot{one.slot, one.reply})
-	c.mu.Unlock()
+	delete(c.flying, id)
+	c.free = append(c.free, slot{id, one.reply})
 	one.done <- r
-	return true
 }
 
 // giveUp ends a call without an answer. False means that its result is there.
@@ -132,9 +150,6 @@ func (c *calls) close(err error) {
 
 // status passes a status on, unless the call has returned.
 func (o *call) status(data json.RawMessage) {
-	if o.onStatus == nil {
-		return
-	}
 	o.told.Lock()
 	defer o.told.Unlock()
 	if !o.ended {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -29,11 +30,14 @@ type socket struct {
 	done   chan struct{}
 	once   sync.Once
 
+	// waiting is the length of pending.
+	waiting atomic.Int64
+
 	mu      sync.Mutex
 	pending []byte
-	// written is closed, and replaced, when a batch has left.
-	written chan struct{}
-	err     error
+	// taken is closed when pending is taken; nil while nobody waits for that.
+	taken chan struct{}
+	err   error
 }
 
 // newSocket starts the writer, which ends with Close. lost is told once, by
@@ -41,7 +45,7 @@ type socket struct {
 func newSocket(c net.Conn, number uint64, lost func(uint64)) *socket {
 	return &socket{
 		Conn: c, number: number, lost: lost,
-		work: make(chan struct{}, 1), done: make(chan struct{}), written: make(chan struct{}),
+		work: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 }
 
@@ -53,6 +57,7 @@ func (s *socket) Write(p []byte) (int, error) {
 		return 0, s.err
 	}
 	s.pending = append(s.pending, p...)
+	s.waiting.Store(int64(len(s.pending)))
 	s.mu.Unlock()
 	select {
 	case s.work <- struct{}{}:
@@ -105,7 +110,6 @@ func (s *socket) run() {
 				return
 			}
 		}
-		s.announce()
 		spare = nil
 		if cap(batch) <= keepRoom {
 			spare = batch[:0]
@@ -118,43 +122,54 @@ func (s *socket) swap(empty []byte) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	batch := s.pending
-	s.pending = empty
+	s.replace(empty)
 	return batch
 }
 
-func (s *socket) announce() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	close(s.written)
-	s.written = make(chan struct{})
-}
-
-// fail ends writing; who waits for room goes on and finds out.
+// fail ends writing. Who waits for room goes on and finds out.
 func (s *socket) fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err == nil {
 		s.err = err
-		s.pending = nil
+		s.replace(nil)
+	}
+}
+
+// replace puts an empty buffer in the place of pending, with mu held.
+func (s *socket) replace(empty []byte) {
+	s.pending = empty
+	s.waiting.Store(0)
+	if s.taken != nil {
+		close(s.taken)
+		s.taken = nil
 	}
 }
 
 // room waits until not too much is waiting to be written. A socket that has
 // failed has room.
 func (s *socket) room(ctx context.Context) error {
-	for {
-		s.mu.Lock()
-		full, written := len(s.pending) > highWater, s.written
-		s.mu.Unlock()
-		if !full {
-			return nil
-		}
+	for s.waiting.Load() > highWater {
 		select {
-		case <-written:
-		case <-s.done:
-			return nil
+		case <-s.next():
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
+	return nil
+}
+
+// next is closed when what waits now has been taken.
+func (s *socket) next() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	next := s.taken
+	if next == nil {
+		next = make(chan struct{})
+		s.taken = next
+	}
+	if len(s.pending) == 0 {
+		s.replace(s.pending)
+	}
+	return next
 }
