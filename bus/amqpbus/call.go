@@ -78,7 +78,7 @@ func (c *Conn) sendCall(ctx context.Context, k *call, server string, request bus
 	}
 	request.CorrID = strconv.AppendUint(nil, k.id, 10)
 	request.ReplyTo = *replyTo
-	return c.sendRequest(ctx, s, message{key: server, mandatory: true}, request)
+	return c.because(c.sendRequest(ctx, s, message{key: server, mandatory: true}, request))
 }
 
 // Cast implements bus.Conn.
@@ -98,7 +98,8 @@ func (c *Conn) cast(ctx context.Context, server, method string, args []any) erro
 	if err != nil {
 		return err
 	}
-	return c.sendRequest(ctx, s, message{exchange: exchangeRPC, key: server}, bus.Call{Method: method, Args: encoded})
+	request := bus.Call{Method: method, Args: encoded}
+	return c.because(c.sendRequest(ctx, s, message{exchange: exchangeRPC, key: server}, request))
 }
 
 func (c *Conn) sendRequest(ctx context.Context, s *session, m message, request bus.Call) error {

@@ -114,8 +114,13 @@ func (c *calls) answered(d amqp.Delivery) {
 		}
 		return
 	}
-	if k := c.take(id); k != nil {
-		k.done <- answer{data: r.Data, err: r.Refusal()}
+	k := c.take(id)
+	switch {
+	case k == nil:
+	case r.Failed:
+		k.done <- answer{err: r.Refusal()}
+	default:
+		k.done <- answer{data: r.Data}
 	}
 }
 

@@ -2,6 +2,7 @@ package amqpbus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -35,8 +36,8 @@ type Conn struct {
 var _ bus.Conn = (*Conn)(nil)
 
 // Dial connects to RabbitMQ. It tries each server of the URL once, and fails
-// with the reasons of all; user and password are guest unless given. After the
-// first success the Conn connects again by itself, for ever. The context is for
+// with the reasons of all; user and password are guest unless given. (RabbitMQ
+// takes 3 seconds to refuse a password, on purpose.) After the first success the Conn connects again by itself, for ever. The context is for
 // the dialling only.
 func Dial(ctx context.Context, o bus.Options) (*Conn, error) {
 	d, err := newDialer(o)
@@ -193,10 +194,19 @@ func (c *Conn) consume(ctx context.Context, k *consumer) error {
 	if err == nil {
 		return nil
 	}
+	err = c.because(err)
 	c.forget(k)
 	// A broker that is frozen must not keep the caller past its context.
 	if ctx.Err() == nil || !s.spawn(k.close) {
 		k.close()
+	}
+	return err
+}
+
+// because tells a connection that was closed here from one that was lost.
+func (c *Conn) because(err error) error {
+	if c.isClosed() && errors.Is(err, bus.ErrDisconnected) {
+		return bus.ErrClosed
 	}
 	return err
 }

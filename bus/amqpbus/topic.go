@@ -36,9 +36,9 @@ func (c *Conn) publish(ctx context.Context, topic, key string, body any) error {
 		return err
 	}
 	if err := s.notices.topic(ctx, topic); err != nil {
-		return err
+		return c.because(err)
 	}
-	return s.notices.publish(ctx, message{exchange: topic, key: key, body: encoded[0]})
+	return c.because(s.notices.publish(ctx, message{exchange: topic, key: key, body: encoded[0]}))
 }
 
 // subscription is a listener that is running.
@@ -101,6 +101,7 @@ func (s *subscription) Dropped() uint64 { return s.dropped.Load() }
 
 // Close implements bus.Subscription. What waits for the listener is dropped.
 func (s *subscription) Close() error {
+	s.inbox.skip.Store(true)
 	s.conn.forget(s.consumer)
 	s.consumer.close()
 	return nil

@@ -1,0 +1,75 @@
+package amqpbus_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log"
+	"time"
+
+	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/bus/amqpbus"
+)
+
+// A server and its caller. Either may be one of OWT's programs instead.
+func ExampleDial() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	broker, err := shared.Launch(ctx) // a private RabbitMQ; use your own
+	if err != nil {
+		log.Fatal(err)
+	}
+	conn, err := amqpbus.Dial(ctx, bus.Options{URL: broker.URL(), Name: "example"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer conn.Close()
+
+	_, err = conn.Serve(ctx, "owt-cluster", func(r *bus.Request) {
+		if r.Method != "getScheduled" {
+			r.Fail(bus.MethodUnknown)
+			return
+		}
+		r.Reply("webrtc-1")
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	worker, err := conn.Call(ctx, "owt-cluster", "getScheduled", "webrtc", "room-1")
+	fmt.Println(string(worker), err)
+	_, err = conn.Call(ctx, "owt-cluster", "brewCoffee")
+	fmt.Println(err)
+	// Output:
+	// "webrtc-1" <nil>
+	// Not support method
+}
+
+// Notices reach whoever listens.
+func ExampleConn_Subscribe() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	broker, err := shared.Launch(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	conn, err := amqpbus.Dial(ctx, bus.Options{URL: broker.URL()})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer conn.Close()
+
+	heard := make(chan string)
+	_, err = conn.Subscribe(ctx, bus.TopicMonitoring, "exit.*", func(key string, body json.RawMessage) {
+		heard <- key + " " + string(body)
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	gone := bus.ExitMessage{Purpose: "webrtc", ID: "webrtc-1", Type: "worker"}
+	if err := bus.PublishExit(ctx, conn, bus.Exit{Reason: "quit", Message: gone}); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(<-heard)
+	// Output:
+	// exit.quit {"reason":"quit","message":{"purpose":"webrtc","id":"webrtc-1","type":"worker"}}
+}
