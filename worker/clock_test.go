@@ -21,9 +21,13 @@ type clockConn struct {
 	bus.Conn
 	began  time.Time
 	answer func(method string) (string, error)
+	// hang lets calls end only with their context.
+	hang bool
 
-	mu  sync.Mutex
-	log []string
+	mu      sync.Mutex
+	log     []string
+	status  func(bus.Status)
+	arrived bus.Handler
 }
 
 func (c *clockConn) note(method string, args []any) {
@@ -37,6 +41,11 @@ func (c *clockConn) note(method string, args []any) {
 }
 
 func (c *clockConn) Call(ctx context.Context, _, method string, args ...any) (json.RawMessage, error) {
+	if c.hang {
+		<-ctx.Done()
+		c.note(method, args)
+		return nil, ctx.Err()
+	}
 	c.note(method, args)
 	answer, err := c.answer(method)
 	return json.RawMessage(`"` + answer + `"`), err
@@ -48,11 +57,13 @@ func (c *clockConn) Cast(_ context.Context, _, method string, args ...any) error
 }
 
 func (c *clockConn) Watch(f func(bus.Status)) func() {
+	c.status = f
 	f(bus.Status{Connected: true})
 	return func() {}
 }
 
-func (c *clockConn) Serve(context.Context, string, bus.Handler) (bus.Service, error) {
+func (c *clockConn) Serve(_ context.Context, _ string, h bus.Handler) (bus.Service, error) {
+	c.arrived = h
 	return idleService{}, nil
 }
 
@@ -148,6 +159,84 @@ func TestReportsAreNoFasterThanOnceASecond(t *testing.T) {
 		holds(t, "reportLoad", c.heard("reportLoad"), moments(0, time.Second, 4))
 		if err := w.Quit(t.Context()); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// A connection that was made again between two keep-alives may have lost what
+// was told: the worker does not wait for a keep-alive to fail.
+func TestShortDisconnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &clockConn{began: time.Now(), answer: func(string) (string, error) { return "ok", nil }}
+		w, err := Join(t.Context(), c, Options{Purpose: "p", Load: load.Func(func() float64 { return 0 })})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(100 * time.Millisecond)
+		w.AddTask("a")
+		time.Sleep(100 * time.Millisecond)
+		c.status(bus.Status{Err: bus.ErrDisconnected})
+		c.status(bus.Status{Connected: true})
+		synctest.Wait()
+		holds(t, "keepAlive", c.heard("keepAlive"), []string{"200ms"})
+		holds(t, "pickUpTasks", c.heard("pickUpTasks"), []string{"100ms", "200ms"})
+		if err := w.Quit(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A join that is on its way must not overtake the quit.
+func TestQuitComesAfterTheJoin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &clockConn{began: time.Now(), hang: true}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := Join(ctx, c, Options{Purpose: "p", Load: load.Func(func() float64 { return 0 })})
+		if err == nil {
+			t.Fatal("no error")
+		}
+		if want := []string{"1s join", "1s quit"}; !reflect.DeepEqual(c.log, want) {
+			t.Errorf("got %q; want %q", c.log, want)
+		}
+	})
+}
+
+// Requests that wait behind a handler when the worker ends are refused; so are
+// those for which there is no room.
+func TestRequestsThatCannotBeHandled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &clockConn{began: time.Now(), answer: func(string) (string, error) { return "ok", nil }}
+		w, err := Join(t.Context(), c, Options{
+			Purpose: "p", ID: "w", Load: load.Func(func() float64 { return 0 }),
+			Handlers: map[string]Handler{
+				"stay": func(ctx context.Context, _ *Worker, _ *bus.Request) { <-ctx.Done() },
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		refused := map[string]int{}
+		var mu sync.Mutex
+		answered := func(r bus.Reply) {
+			mu.Lock()
+			defer mu.Unlock()
+			refused[r.Err]++
+		}
+		c.arrived(bus.NewRequest(bus.Call{Method: "stay"}, answered))
+		synctest.Wait()
+		for range requestBacklog + 3 {
+			c.arrived(bus.NewRequest(bus.Call{Method: "any"}, answered))
+		}
+		if err := w.Quit(t.Context()); err != nil {
+			t.Error(err)
+		}
+		want := map[string]int{
+			"worker w is too busy: 4096 requests wait": 3,
+			"worker w is ending":                       requestBacklog,
+		}
+		if !reflect.DeepEqual(refused, want) {
+			t.Errorf("got %v; want %v", refused, want)
 		}
 	})
 }

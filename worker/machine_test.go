@@ -258,6 +258,7 @@ func TestNothingIsLostWithTheConnection(t *testing.T) {
 	s.m.add([]string{"a", "b", "c"})
 	s.m.remove("a")
 	s.m.reject("x")
+	s.m.reject("x")
 	s.m.remove("b")
 	s.m.add([]string{"b"})
 	s.m.setState(muster.StateReady)
