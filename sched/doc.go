@@ -14,5 +14,10 @@
 //	round-robin, last-used, randomly-pick,
 //	two-choices                             a bit set a view
 //
+// A burst between two load reports spreads evenly with least-used, round-robin,
+// weight-robin and two-choices, thanks to the debit. last-used and most-used put
+// as much of it on one worker as that can take, which is what they are for, and
+// randomly-pick leaves the spread to chance.
+//
 // Classes, views and indexes are caches: dropping them changes no answer.
 package sched

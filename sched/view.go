@@ -25,14 +25,6 @@ type tier struct {
 	bits    *bitset // the available workers; only for strategies that use it
 }
 
-func (t *tier) available() int {
-	n := 0
-	for _, c := range t.classes {
-		n += c.statuses[available]
-	}
-	return n
-}
-
 // views are the requirements that were asked for lately: by what they ask for,
 // and by the very bytes of a preference, so that these are parsed once.
 type views struct {

@@ -39,10 +39,14 @@ type (
 		Worker string
 		State  muster.State
 	}
-	// ReportLoad is what workers say of their load, many in one command.
+	// ReportLoad is what workers say of their load, many in one command. A
+	// load that is negative or not a finite number is refused, one above 1 is
+	// kept as it is; a worker that is unknown is passed over.
 	ReportLoad struct{ Loads []WorkerLoad }
 	// PickUpTasks tells that a worker runs these tasks now. A task that
-	// another worker holds stays there, and is refused.
+	// another worker holds stays there, and is refused. One that nobody
+	// placed is taken down as a fact, even above the worker's max_tasks,
+	// which limits what is placed; its reserve time is the default.
 	PickUpTasks struct {
 		Worker string
 		Tasks  []string
@@ -155,6 +159,7 @@ type Result struct {
 	// Already tells that the task was placed before, on the same worker.
 	Already bool
 	// Explanation is set by every Schedule, done or not, save one that was
-	// Already placed.
+	// Already placed. It is part of the state's memory of the last 65,536
+	// decisions, and is overwritten when as many more were made.
 	Explanation *muster.Explanation
 }

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -249,4 +250,44 @@ func TestTimeDoesNotGoBack(t *testing.T) {
 	c.at = math.MaxInt64
 	c.do(Schedule{Purpose: "sip", Task: "end of time"})
 	c.do(Expire{})
+}
+
+func TestReservationThatIsFoldedLateStillExpires(t *testing.T) {
+	c := newCluster(t, plain(muster.RoundRobin))
+	c.worker("sip", "w", `{}`)
+	c.at = 1_000_000
+	c.do(Expire{})
+	c.Fold(c.at, muster.TaskReserved{Purpose: "sip", Task: "t", Worker: "w", ReserveMillis: 100, Until: 2000})
+	c.do(Expire{})
+	c.on("sip", "t", "")
+}
+
+// TestEveryReservationExpiresOnceAndInOrder looks at the wheel from far apart
+// and from close by.
+func TestEveryReservationExpiresOnceAndInOrder(t *testing.T) {
+	for _, step := range []muster.Instant{1, 100, 5000, 700_000, MaxReserveMillis} {
+		c := newCluster(t, plain(muster.RoundRobin))
+		c.worker("sip", "w", `{}`)
+		for i := range int64(400) {
+			c.do(Schedule{Purpose: "sip", Task: fmt.Sprint(i), ReserveMillis: 1 + i*i*int64(step)/160})
+		}
+		until := map[string]muster.Instant{}
+		for _, task := range c.AllTasks("") {
+			until[task.Task] = task.Until
+		}
+		var last muster.Instant
+		for range 1000 {
+			c.at += step
+			for _, ev := range c.do(Expire{}) {
+				end := until[ev.(muster.TaskReleased).Task]
+				if end > c.at || end <= c.at-step || end < last {
+					t.Fatalf("step %d: at %d it released what ended at %d, after %d", step, c.at, end, last)
+				}
+				last = end
+			}
+		}
+		if left := c.AllTasks(""); len(left) > 0 {
+			t.Fatalf("step %d: %d tasks never expired, as %+v", step, len(left), left[0])
+		}
+	}
 }

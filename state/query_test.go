@@ -89,12 +89,8 @@ func TestHasDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// TestMillionTasks is the size that a snapshot must cope with.
-func TestMillionTasks(t *testing.T) {
-	if testing.Short() {
-		t.Log("a tenth of it, for -short")
-	}
-	s := loaded(tasksFor(testing.Short()))
+func TestSnapshotOfManyTasks(t *testing.T) {
+	s := loaded(100_000)
 	again, err := Restore(s.Snapshot())
 	if err != nil {
 		t.Fatal(err)
@@ -102,13 +98,6 @@ func TestMillionTasks(t *testing.T) {
 	if got, want := again.Counts(), s.Counts(); !cmp.Equal(got, want) {
 		t.Errorf("restored %v, want %v", got, want)
 	}
-}
-
-func tasksFor(short bool) int {
-	if short {
-		return 100_000
-	}
-	return 1_000_000
 }
 
 // loaded is a fleet of a worker for every hundred tasks.

@@ -77,6 +77,11 @@ func (s *State) apply(cmd Command) Result {
 // Fold changes this copy as the copy was changed whose Apply returned the
 // event, without deciding anything. An event about a worker or a task that
 // this copy does not have is ignored.
+//
+// Workers, tasks, loads, debits and learned costs are then equal. What events do
+// not carry is not: the configuration, weight-robin's credits, and the worker
+// that two-choices keeps in mind. A copy that must decide exactly alike is given
+// the commands, or a snapshot.
 func (s *State) Fold(at muster.Instant, ev muster.Event) {
 	s.advance(at)
 	s.fold(ev)

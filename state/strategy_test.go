@@ -131,3 +131,18 @@ func TestStrategyChangesAtRunTime(t *testing.T) {
 		t.Errorf("a strategy that does not exist is in force: %v", why)
 	}
 }
+
+func TestTwoChoicesForgetsAWorkerThatLeft(t *testing.T) {
+	c := newCluster(t, plain(muster.TwoChoices))
+	c.equalWorkers("sip", 3)
+	c.place("sip", "t", "")
+	pool := c.purposes["sip"].pool
+	spare := pool.Memory().Spare
+	if spare == nil {
+		t.Fatal("nobody is kept in mind")
+	}
+	c.do(Quit{spare.ID})
+	if pool.Memory().Spare != nil {
+		t.Errorf("%s is still kept in mind", spare.ID)
+	}
+}
