@@ -13,7 +13,22 @@ func (c *Config) check() Problems {
 	var problems Problems
 	problems = append(problems, c.checkPair("bus.tls.cert", c.Bus.TLS.Cert, "bus.tls.key", c.Bus.TLS.Key)...)
 	problems = append(problems, c.checkPair("bus.tls.key", c.Bus.TLS.Key, "bus.tls.cert", c.Bus.TLS.Cert)...)
+	problems = append(problems, c.checkEmbedded()...)
 	return append(problems, c.checkPlain()...)
+}
+
+// checkEmbedded refuses a server that would speak in the clear to clients
+// that are to speak TLS.
+func (c *Config) checkEmbedded() Problems {
+	if c.BusKind() != Embedded || c.Bus.TLS == (TLS{}) || c.Bus.TLS.Cert != "" || c.Bus.TLS.Key != "" {
+		return nil
+	}
+	given := "bus.tls.ca"
+	if c.Bus.TLS.CA == "" {
+		given = "bus.tls.server_name"
+	}
+	return Problems{{Origin: c.Origin(given), Key: given,
+		Message: "the embedded server needs bus.tls.cert and bus.tls.key too, or write bus.url to use another"}}
 }
 
 func (c *Config) checkPair(key, text, other, otherText string) Problems {

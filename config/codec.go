@@ -67,7 +67,7 @@ func secret() codec[Secret] {
 	}, func(s Secret) any { return s.String() }}
 }
 
-func flag() codec[bool] {
+func yesNo() codec[bool] {
 	return codec[bool]{"true or false", value.asBool, func(b bool) any { return b }}
 }
 
@@ -192,6 +192,24 @@ func debitWord(v value, words string) (debitValue, error) {
 	return debitValue{}, hinted{fmt.Errorf("%q is no debit: use %s", s, words), quote(nearest(s, modes))}
 }
 
+// host is the name or the address of a machine.
+func host() codec[string] {
+	c := name()
+	read := c.read
+	c.read = func(v value) (string, error) {
+		s, err := read(v)
+		if err != nil {
+			return "", err
+		}
+		u, err := url.Parse("amqp://" + net.JoinHostPort(s, "5672"))
+		if err != nil || u.Hostname() != s || u.Port() != "5672" {
+			return "", fmt.Errorf("%q is no host: write a name or an IP address, the port is a key of its own", s)
+		}
+		return s, nil
+	}
+	return c
+}
+
 // listen is the host and port of a server.
 func listen() codec[string] {
 	c := name()
@@ -201,8 +219,12 @@ func listen() codec[string] {
 		if err != nil {
 			return "", err
 		}
-		_, port, err := net.SplitHostPort(s)
-		if n, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || (n == 0 && port != "0") {
+		at, port, err := net.SplitHostPort(s)
+		_, portErr := strconv.ParseUint(port, 10, 16)
+		if err == nil && at != "" {
+			_, err = host().read(value{shapeString, at})
+		}
+		if err != nil || portErr != nil {
 			return "", fmt.Errorf("%q is no address: write host:port, such as 127.0.0.1:4222", s)
 		}
 		return s, nil

@@ -10,8 +10,8 @@ import (
 	"github.com/muster-fleet/muster/state"
 )
 
-// Config is everything that can be configured. Change it with Load, SetFlag
-// and ApplyEnv, which check the value and note where it came from.
+// Config is everything that can be configured. Load, ApplyEnv and SetFlag
+// check each value, and note where it came from.
 type Config struct {
 	Manager  Manager
 	Strategy Strategy
@@ -124,9 +124,17 @@ func Default() *Config {
 	}
 }
 
-// Load reads the file and then the environment. An empty path means no file.
-// Problems is the error if anything is wrong with the values.
-func Load(path string) (*Config, error) {
+// Flag is a value from the command line.
+type Flag struct {
+	// Name is as the user wrote it, such as "--url".
+	Name string
+	// Key is the full name of the key that it sets, such as "bus.url".
+	Key, Value string
+}
+
+// Load reads the file, then the environment, then the flags. An empty path
+// means no file. The error is Problems, if anything is wrong with the values.
+func Load(path string, flags ...Flag) (*Config, error) {
 	c, problems := Default(), Problems(nil)
 	if path != "" {
 		data, err := os.ReadFile(path)
@@ -136,6 +144,7 @@ func Load(path string) (*Config, error) {
 		c, problems = read(path, data)
 	}
 	problems = append(problems, c.applyEnv(os.Environ())...)
+	problems = append(problems, c.applyFlags(flags)...)
 	if len(problems) == 0 {
 		problems = c.check()
 	}
@@ -146,8 +155,8 @@ func Load(path string) (*Config, error) {
 }
 
 // Parse reads a file's content; name is what its errors call it, and where
-// relative file names in it start from. The environment is not asked. The
-// error is Problems.
+// relative file names in it start from. The environment is not asked: values
+// that it would complete must be complete in the file. The error is Problems.
 func Parse(name string, data []byte) (*Config, error) {
 	c, problems := read(name, data)
 	if len(problems) == 0 {

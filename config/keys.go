@@ -60,7 +60,7 @@ var keys = []key{
 		field: at(strategy(), strategyGeneral)},
 
 	{name: "rabbit.host", restart: true, meaning: "Host of RabbitMQ.",
-		field: at(name(), func(c *Config) *string { return &c.Rabbit.Host })},
+		field: at(host(), func(c *Config) *string { return &c.Rabbit.Host })},
 	{name: "rabbit.port", restart: true, meaning: "Port of RabbitMQ.",
 		field: at(whole(1, 65535), func(c *Config) *int { return &c.Rabbit.Port })},
 	{name: "rabbit.username", restart: true, meaning: "User; RabbitMQ's `guest` where none is given. `bus.user` goes first.",
@@ -104,7 +104,7 @@ var keys = []key{
 		field: at(load(), func(c *Config) *float64 { return &c.Debit.Floor })},
 
 	{name: "cascading.enabled", restart: true, inert: true, meaning: "A warning, if true.",
-		field: at(flag(), func(c *Config) *bool { return &c.Cascading.Enabled })},
+		field: at(yesNo(), func(c *Config) *bool { return &c.Cascading.Enabled })},
 	{name: "cascading.url", restart: true, inert: true, meaning: "OWT 5.1: the scheduler between clusters.",
 		field: at(text(), func(c *Config) *string { return &c.Cascading.URL })},
 	{name: "cascading.region", restart: true, inert: true, meaning: "OWT 5.1: region of this cluster.",

@@ -5,15 +5,10 @@ import (
 	"strings"
 )
 
-// SetFlag gives a key the value of a command line's flag, and notes so. The
-// name of the flag is as the user wrote it, such as "--url". What depends on
-// several keys is left to Check.
+// SetFlag gives a key the value of a flag, after Load. What depends on several
+// keys is left to Check.
 func (c *Config) SetFlag(flag, key, text string) error {
-	problem, ok := c.override(Origin{Source: FromFlag, Name: flag}, key, text)
-	if !ok {
-		return problem
-	}
-	return nil
+	return c.applyFlags([]Flag{{flag, key, text}}).err()
 }
 
 // ApplyEnv takes the MUSTER_ variables from an environment in the form of
@@ -38,6 +33,16 @@ func (c *Config) applyEnv(environ []string) Problems {
 			continue
 		}
 		if problem, ok := c.override(origin, keys[i].name, text); !ok {
+			problems = append(problems, problem)
+		}
+	}
+	return problems
+}
+
+func (c *Config) applyFlags(flags []Flag) Problems {
+	var problems Problems
+	for _, f := range flags {
+		if problem, ok := c.override(Origin{Source: FromFlag, Name: f.Name}, f.Key, f.Value); !ok {
 			problems = append(problems, problem)
 		}
 	}

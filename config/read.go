@@ -49,17 +49,17 @@ func (r *reader) walk() {
 	for more := true; more; {
 		var p unstable.Parser
 		p.Reset(r.data[r.base:])
-		end := r.base
+		begin := r.base
 		for p.NextExpression() {
-			end = r.expression(p.Expression())
+			begin = r.lineAfter(r.base + endOf(p.Expression()))
+			r.expression(p.Expression())
 		}
-		more = p.Error() != nil && r.resume(p.Error(), end)
+		more = p.Error() != nil && r.resume(p.Error(), begin)
 	}
 }
 
-// expression returns how far it read.
-func (r *reader) expression(n *unstable.Node) int {
-	path, start, end := r.path(n)
+func (r *reader) expression(n *unstable.Node) {
+	path, start := r.path(n)
 	switch n.Kind {
 	case unstable.Table:
 		r.enter(path, start)
@@ -72,19 +72,17 @@ func (r *reader) expression(n *unstable.Node) int {
 			r.assign(append(r.table[:len(r.table):len(r.table)], path...), start, n.Value())
 		}
 	}
-	return end
 }
 
-// path returns the key's parts, where they start and where they end.
-func (r *reader) path(n *unstable.Node) (parts []string, start, end int) {
+// path returns the key's parts, and where they start.
+func (r *reader) path(n *unstable.Node) (parts []string, start int) {
 	for it := n.Key(); it.Next(); {
-		at := r.base + int(it.Node().Raw.Offset)
 		if len(parts) == 0 {
-			start = at
+			start = r.base + int(it.Node().Raw.Offset)
 		}
-		parts, end = append(parts, string(it.Node().Data)), at+int(it.Node().Raw.Length)
+		parts = append(parts, string(it.Node().Data))
 	}
-	return parts, start, end
+	return parts, start
 }
 
 // enter is the header of a section.
@@ -94,7 +92,7 @@ func (r *reader) enter(path []string, at int) {
 	if r.twice("["+name+"]", at) {
 		return
 	}
-	if !knownSection(path) {
+	if !knownSection(path) && path[0] != "cascading" {
 		r.skip = true
 		r.unknownSection(path, at)
 		return
@@ -157,7 +155,7 @@ func (r *reader) inline(path []string, at int, n *unstable.Node) {
 		if it.Node().Kind != unstable.KeyValue {
 			continue
 		}
-		own, start, _ := r.path(it.Node())
+		own, start := r.path(it.Node())
 		r.assign(append(path[:len(path):len(path)], own...), start, it.Node().Value())
 	}
 }

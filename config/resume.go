@@ -13,27 +13,50 @@ import (
 var fresh = regexp.MustCompile(`^[ \t]*(\[[^\[\]=]*\]|[A-Za-z0-9_.-]+[ \t]*=)`)
 
 // resume reports an error of the parser, and sets the reader to the next line
-// that can be read, so that one missing quote does not hide what follows. The
-// offset end is how far the file was read without error. It returns false
-// where nothing follows, or where it would only be guessing.
-func (r *reader) resume(err error, end int) bool {
-	at := r.offsetOf(err)
-	o := r.origin(at)
+// that can be read, so that one missing quote does not hide what follows. What
+// cannot be read begins in a line from begin on. It returns false where
+// nothing follows, or where it would only be guessing.
+func (r *reader) resume(err error, begin int) bool {
+	o := r.origin(r.offsetOf(err))
 	r.problems = append(r.problems, Problem{Origin: o, Message: "not TOML: " + err.Error()})
 	start := 0
 	if o.Line > 1 {
 		start = r.lines[o.Line-2]
 	}
 	line := string(r.lineFrom(start))
-	// An error after the start of a list or a long string may be far from
-	// the fault, and what follows may be inside of it.
-	if bytes.ContainsAny(r.data[end:start], "[{") || strings.Contains(line, `"""`) || strings.Contains(line, "'''") {
+	// In a list or a string of several lines, the error may be far from the
+	// fault, and what follows may be inside of it.
+	if r.skipComments(begin) < start || strings.Contains(line, `"""`) || strings.Contains(line, "'''") {
 		return false
 	}
 	if strings.HasPrefix(strings.TrimSpace(line), "[") {
 		r.skip = true
 	}
 	return r.seek(start + len(line))
+}
+
+// endOf returns where the text of a node ends, as far as the parser tells: for
+// a list that is the end of its last element.
+func endOf(n *unstable.Node) int {
+	end := int(n.Raw.Offset + n.Raw.Length)
+	for it := n.Children(); it.Next(); {
+		end = max(end, endOf(it.Node()))
+	}
+	return end
+}
+
+func (r *reader) lineAfter(at int) int { return at + len(r.lineFrom(at)) }
+
+// skipComments returns the start of the first line that says something.
+func (r *reader) skipComments(at int) int {
+	for at < len(r.data) {
+		line := bytes.TrimSpace(r.lineFrom(at))
+		if len(line) > 0 && line[0] != '#' {
+			break
+		}
+		at = r.lineAfter(at)
+	}
+	return at
 }
 
 // offsetOf returns where the parser met the error.

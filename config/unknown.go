@@ -2,6 +2,7 @@ package config
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2/unstable"
@@ -82,8 +83,19 @@ func (r *reader) unknownKey(path []string, at int, n *unstable.Node) {
 	case len(section) == 0 && n.Kind == unstable.InlineTable:
 		r.unknownSection(path, at)
 	default:
-		r.report(at, name, "unknown key", nearestKey(section, path[len(path)-1]))
+		r.report(at, spelt(path), "unknown key", nearestKey(section, path[len(path)-1]))
 	}
+}
+
+// spelt quotes the parts that hold dots.
+func spelt(path []string) string {
+	parts := slices.Clone(path)
+	for i, part := range parts {
+		if strings.Contains(part, ".") {
+			parts[i] = strconv.Quote(part)
+		}
+	}
+	return strings.Join(parts, ".")
 }
 
 // keepCascading accepts what a file of another OWT version may have.
@@ -94,13 +106,19 @@ func (r *reader) keepCascading(name string, at int) {
 	})
 }
 
-// nearestKey looks in the section first, then for the same word in others.
+// nearestKey looks in the section first, then for the same word in others. A
+// key that stands in no section may be misspelt besides.
 func nearestKey(section []string, own string) string {
 	if best := nearest(own, ownNames(strings.Join(section, "."))); best != "" {
 		return best
 	}
 	for _, k := range keys {
-		if strings.EqualFold(ownName(k.name), own) {
+		if strings.EqualFold(ownName(k.name), own) || strings.HasSuffix(k.name, "."+own) {
+			return k.name
+		}
+	}
+	for _, k := range keys {
+		if len(section) == 0 && nearest(own, []string{ownName(k.name)}) != "" {
 			return k.name
 		}
 	}

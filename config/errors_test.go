@@ -1,0 +1,186 @@
+package config
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestErrors(t *testing.T) {
+	const all = "least-used, most-used, last-used, round-robin, randomly-pick, weight-robin, two-choices"
+	const list = "[manager], [strategy], [rabbit], [bus], [bus.tls], [placement], [labels], [cascading]"
+	for _, test := range []struct{ file, want string }{
+		{"[manager]\nintial_time = 1", `m.toml:2:1: manager.intial_time: unknown key; did you mean initial_time?`},
+		{"[manager]\n  check-alive-count = 1", `m.toml:2:3: manager.check-alive-count: unknown key; did you mean check_alive_count?`},
+		{"[manager]\nelecttimeout = 1", `m.toml:2:1: manager.electtimeout: unknown key; did you mean electTimeout?`},
+		{"[rabbit]\nurl = 'x'", `m.toml:2:1: rabbit.url: unknown key; did you mean bus.url?`},
+		{"[placement]\nweather = 'x'", `m.toml:2:1: placement.weather: unknown key`},
+		{"name = 'x'", `m.toml:1:1: name: unknown key; did you mean manager.name?`},
+		{"manager = 3", `m.toml:1:1: manager: is a section: got a whole number, write [manager] and its keys below`},
+		{"[manager]\nx = {a = 1}", `m.toml:2:1: manager.x: unknown key`},
+		{"[bus]\n'tls.ca' = 'x'", `m.toml:2:1: bus."tls.ca": unknown key; did you mean bus.tls.ca?`},
+		{"[mangaer]\nname = 'x'\nother = 1", `m.toml:1:2: [mangaer]: unknown section; did you mean [manager]?`},
+		{"mangaer.name = 'x'\nmangaer.other = 1", `m.toml:1:1: [mangaer]: unknown section; did you mean [manager]?`},
+		{"[weather]", `m.toml:1:2: [weather]: unknown section: there are ` + list},
+		{"weather = {a = 1}", `m.toml:1:1: [weather]: unknown section: there are ` + list},
+		{"[[manager]]\nname = 'x'", `m.toml:1:3: [[manager]]: double brackets are for lists of tables: write [manager]`},
+		{"[manager]\nname = 'x'\nname = 'y'", `m.toml:3:1: manager.name: stands twice, first in line 2`},
+		{"[manager]\n[bus]\n[manager]", `m.toml:3:2: [manager]: stands twice, first in line 1`},
+
+		{"[manager]\nname = 3", `m.toml:2:8: manager.name: got a whole number, want a string in quotes`},
+		{"[manager]\nname = ' '", `m.toml:2:8: manager.name: must not be empty`},
+		{"[manager]\nname = \"a\\nb\"", `m.toml:2:8: manager.name: must not hold line ends or other control characters`},
+		{"[manager]\ncheck_alive_count = '3'", `m.toml:2:21: manager.check_alive_count: got a string, want a whole number without quotes`},
+		{"[manager]\ncheck_alive_count = 3.5", `m.toml:2:21: manager.check_alive_count: got a number with a fraction, want a whole number without quotes`},
+		{"[manager]\ncheck_alive_count = 0", `m.toml:2:21: manager.check_alive_count: 0 is out of range: use 1 to 1000000`},
+		{"[manager]\ncheck_alive_count = 99999999999999999999", `m.toml:2:21: manager.check_alive_count: 99999999999999999999 is out of range`},
+		{"[manager]\ncheck_alive_interval = 1", `m.toml:2:24: manager.check_alive_interval: 1ms is out of range: use 10ms to 1h`},
+		{"[manager]\ninitial_time = -1", `m.toml:2:16: manager.initial_time: -1ms is out of range: use 0s to 24h`},
+		{"[manager]\ninitial_time = 9223372036854775807", `m.toml:2:16: manager.initial_time: 9223372036854775807 ms is out of range`},
+		{"[manager]\ninitial_time = '10 s'", `m.toml:2:16: manager.initial_time: "10 s" is no duration: write milliseconds (10000), or a duration such as "10s" or "1m30s"`},
+		{"[manager]\nschedule_reserve_time = '25h'", `m.toml:2:25: manager.schedule_reserve_time: 25h is out of range: use 1ms to 24h`},
+		{"[manager]\nschedule_reserve_time = 07:32:00", `m.toml:2:25: manager.schedule_reserve_time: got a date or time, want milliseconds (10000) or a duration ("10s")`},
+		{"[strategy]\nvideo = 'least-usd'", `m.toml:2:9: strategy.video: unknown strategy "least-usd": use one of ` + all + `; did you mean "least-used"?`},
+		{"[strategy]\ngeneral = 'fastest'", `m.toml:2:11: strategy.general: unknown strategy "fastest": use one of ` + all},
+		{"[strategy]\nvideo = true", `m.toml:2:9: strategy.video: got true or false, want a string in quotes`},
+		{"[strategy]\nvideo = ['least-used']", `m.toml:2:1: strategy.video: got an array, want a string in quotes`},
+		{"[rabbit]\nport = 70000", `m.toml:2:8: rabbit.port: 70000 is out of range: use 1 to 65535`},
+		{"[rabbit]\nhost = ''", `m.toml:2:8: rabbit.host: must not be empty`},
+		{"[rabbit]\nprotocol = 'amqqs'", `m.toml:2:12: rabbit.protocol: "amqqs" is none of "amqp", "amqps"; did you mean "amqps"?`},
+		{"[placement]\ndebit = 'learnt'", `m.toml:2:9: placement.debit: "learnt" is no debit: use "learned", "off", or a load from 0 to 1; did you mean "learned"?`},
+		{"[placement]\ndebit = 1.5", `m.toml:2:9: placement.debit: 1.5 is out of range: use a load from 0 to 1`},
+		{"[placement]\ndebit = nan", `m.toml:2:9: placement.debit: "nan" is no number that can be used`},
+		{"[placement]\ndebit = false", `m.toml:2:9: placement.debit: got true or false, want "learned", "off", or a load from 0 to 1`},
+		{"[placement]\ndebit_floor = 'off'", `m.toml:2:15: placement.debit_floor: got a string, want a number without quotes`},
+		{"[labels]\nzone = ''", `m.toml:2:8: labels.zone: must not be empty: a label that only has to exist may be "yes"`},
+		{"[cascading]\nenabled = 'no'", `m.toml:2:11: cascading.enabled: got a string, want true or false without quotes`},
+
+		{"[bus]\nurl = 'ampq://h'", `m.toml:2:7: bus.url: "ampq" is no scheme of a message queue: use nats://, tls://, amqp:// or amqps://; did you mean amqp?`},
+		{"[bus]\nurl = 'nats:h'", `m.toml:2:7: bus.url: names no host: write nats://host:port`},
+		{"[bus]\nurl = 'nats://a b:x@h'", `m.toml:2:7: bus.url: cannot be read as a URL: write scheme://host:port, and % codes for special characters in a password`},
+		{"[bus]\nurl = 'nats://a,amqp://b'", `m.toml:2:7: bus.url: names servers of NATS and of RabbitMQ: use one kind`},
+		{"[bus]\nlisten = '4222'", `m.toml:2:10: bus.listen: "4222" is no address: write host:port, such as 127.0.0.1:4222`},
+		{"[bus.tls]\ncert = 'a.pem'", `m.toml:2:1: bus.tls.cert: needs bus.tls.key too`},
+		{"[bus.tls]\nkey = 'a.pem'", `m.toml:2:1: bus.tls.key: needs bus.tls.cert too`},
+		{"[bus.tls]\nca = 'a.pem'", `m.toml:2:1: bus.tls.ca: the embedded server needs bus.tls.cert and bus.tls.key too, or write bus.url to use another`},
+		{"[rabbit]\nhost = 'h:5672'", `m.toml:2:8: rabbit.host: "h:5672" is no host: write a name or an IP address, the port is a key of its own`},
+		{"[bus]\nlisten = 'a/b:1'", `m.toml:2:10: bus.listen: "a/b:1" is no address: write host:port, such as 127.0.0.1:4222`},
+		{"[bus]\nurl = 'amqp://h'\ntls.ca = 'x'", `m.toml:2:1: bus.url: amqp:// is without TLS, and [bus.tls] asks for it: write amqps://`},
+
+		{"[manager]\nname = \"x", `m.toml:2:9: not TOML: unterminated basic string`},
+		{"[manager\nname = 'x'", `m.toml:1:9: not TOML: expected ']' to close table name`},
+		{"bus = {user = 'a'}\n[bus]\n", `m.toml:2:2: not TOML: key bus should be a table, not a value`},
+	} {
+		_, err := Parse("m.toml", []byte(test.file))
+		if err == nil {
+			t.Errorf("no error for\n%s", test.file)
+		} else if diff := cmp.Diff(test.want, err.Error()); diff != "" {
+			t.Errorf("for\n%s\nwant -, got +%s", test.file, diff)
+		}
+	}
+}
+
+// All that is wrong with a file is reported, in its order, also behind
+// mistakes of syntax.
+func TestAllErrorsAtOnce(t *testing.T) {
+	_, err := Parse("m.toml", []byte(`naem = 1
+[manager]
+name = "x
+check_alive_count = 0
+inital_time = 3
+totalNode = 1 # more in [brackets
+# {and} here [too
+[rabbit
+port = "this belongs to nothing"
+[rabbit]
+port = "é", "x"
+host = 1
+ [bus.tls]
+cert = 'x'
+ca = 5
+[strategy]
+viedo = "magic"
+`))
+	want := `m.toml:1:1: naem: unknown key; did you mean manager.name?
+m.toml:3:10: not TOML: basic strings cannot have new lines
+m.toml:4:21: manager.check_alive_count: 0 is out of range: use 1 to 1000000
+m.toml:5:1: manager.inital_time: unknown key; did you mean initial_time?
+m.toml:8:8: not TOML: expected ']' to close table name
+m.toml:11:11: not TOML: expected newline but got U+002C ','
+m.toml:12:8: rabbit.host: got a whole number, want a string in quotes
+m.toml:15:6: bus.tls.ca: got a whole number, want a string in quotes
+m.toml:17:9: strategy.viedo: unknown strategy "magic": use one of least-used, most-used, last-used, round-robin, randomly-pick, weight-robin, two-choices`
+	if diff := cmp.Diff(want, err.Error()); diff != "" {
+		t.Error("want -, got +", diff)
+	}
+	var problem Problem
+	if !errors.As(err, &problem) || problem.Key != "naem" || problem.Origin.Line != 1 || problem.Nearest != "manager.name" {
+		t.Errorf("the first problem: %+v", problem)
+	}
+}
+
+// Inside of an unclosed list or long string, what follows is not guessed at.
+func TestNoGuessingAfterLists(t *testing.T) {
+	for _, file := range []string{
+		"[manager]\nname = [\n'a'\nnaem = 3\nx = 4\n",
+		"[manager]\nname = '''\nnaem = 3\nx = 4\n",
+		"[manager]\nname = \"\"\"\nnaem = 3\nx = 4\n",
+	} {
+		_, err := Parse("m.toml", []byte(file))
+		var problems Problems
+		if !errors.As(err, &problems) || len(problems) != 1 {
+			t.Errorf("%q: %v", file, err)
+		}
+	}
+}
+
+func TestErrorsOfFlagsAndVariables(t *testing.T) {
+	c := Default()
+	for _, test := range []struct {
+		err  error
+		want string
+	}{
+		{c.SetFlag("--url", "bus.url", "natss://h"), `flag --url: bus.url: "natss" is no scheme of a message queue: use nats://, tls://, amqp:// or amqps://; did you mean nats?`},
+		{c.SetFlag("--count", "manager.check_alive_count", "many"), `flag --count: manager.check_alive_count: "many" is no whole number`},
+		{c.SetFlag("--debit", "placement.debit", "2"), `flag --debit: placement.debit: 2 is out of range: use a load from 0 to 1`},
+		{c.SetFlag("--x", "manager.nam", "x"), `flag --x: manager.nam: unknown key; did you mean manager.name?`},
+		{c.ApplyEnv([]string{"MUSTER_BUS_LISTEN=x", "OTHER=1", "MUSTER_BUS_URI=x"}), "environment MUSTER_BUS_LISTEN: bus.listen: \"x\" is no address: write host:port, such as 127.0.0.1:4222\n" +
+			"environment MUSTER_BUS_URI: unknown variable; did you mean MUSTER_BUS_URL?"},
+	} {
+		if test.err == nil {
+			t.Errorf("no error, want %s", test.want)
+		} else if diff := cmp.Diff(test.want, test.err.Error()); diff != "" {
+			t.Error("want -, got +", diff)
+		}
+	}
+	for key, text := range map[string]string{
+		"placement.debit": "0.5", "manager.initial_time": "3s", "manager.check_alive_interval": "500",
+		"cascading.enabled": "true", "strategy.video": "most-used", "labels.zone": "b", "placement.debit_floor": "0",
+	} {
+		if err := c.SetFlag("--set", key, text); err != nil || c.Origin(key).Source != FromFlag {
+			t.Errorf("%s = %s: %v, from %v", key, text, err, c.Origin(key))
+		}
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	for _, test := range []struct {
+		file string
+		want []string
+	}{
+		{"[bus]\nurl='nats://h'", nil},
+		{"[cascading]\nenabled = true", []string{"m.toml:2:1: cascading.enabled: cascading is not offered: this cluster stays alone"}},
+		{"[cascading]\nclusterId = 'x'", []string{"m.toml:2:1: cascading.clusterId: unknown key, without effect; did you mean clusterID?"}},
+		{"[cascading.more]\nx = 1", []string{"m.toml:2:1: cascading.more.x: unknown key, without effect"}},
+		{"[bus]\nurl='nats://h'\n[rabbit]", []string{"m.toml:2:1: bus.url: has no effect: the section [rabbit] in line 3 goes first"}},
+		{"[bus]\nlisten=':4222'", []string{"m.toml:2:1: bus.listen: is open to the network without a password: set bus.user and bus.password"}},
+		{"[bus]\nlisten=':4222'\nuser='u'\npassword='p'", nil},
+		{"[bus]\nlisten='localhost:4222'", nil},
+		{"[strategy]\nviedo='most-used'\nquic='most-used'\nweather='most-used'", []string{"m.toml:2:1: strategy.viedo: is none of OWT's purposes; did you mean video?"}},
+	} {
+		if diff := cmp.Diff(test.want, parse(t, test.file).Warnings()); diff != "" {
+			t.Errorf("%q: want -, got +%s", test.file, diff)
+		}
+	}
+}
