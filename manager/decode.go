@@ -1,9 +1,11 @@
 package manager
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
+	"strconv"
 
 	"github.com/tidwall/gjson"
 
@@ -83,14 +85,26 @@ func (r *reader) raw(i int) json.RawMessage {
 }
 
 func (r *reader) name(i int, what string) string {
-	v := gjson.ParseBytes(r.raw(i))
+	name := text(r.raw(i))
 	switch {
-	case v.Type != gjson.String || v.Str == "":
+	case name == "":
 		r.fail(i, what, "must be a non-empty string")
-	case len(v.Str) > maxName:
+	case len(name) > maxName:
 		r.fail(i, what, fmt.Sprintf("must not be longer than %d bytes", maxName))
 	}
-	return v.Str
+	return name
+}
+
+// text returns a JSON string's text, "" for any other value. Most have nothing
+// to unescape.
+func text(raw json.RawMessage) string {
+	if len(raw) < 2 || raw[0] != '"' {
+		return ""
+	}
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return string(raw[1 : len(raw)-1])
+	}
+	return gjson.ParseBytes(raw).Str
 }
 
 func (r *reader) names(i int, what string) []string {
@@ -111,12 +125,12 @@ func (r *reader) names(i int, what string) []string {
 }
 
 func (r *reader) number(i int, what string) float64 {
-	v := gjson.ParseBytes(r.raw(i))
-	if v.Type != gjson.Number || math.IsInf(v.Num, 0) || math.IsNaN(v.Num) {
+	n, err := strconv.ParseFloat(string(r.raw(i)), 64)
+	if err != nil || math.IsNaN(n) {
 		r.fail(i, what, "must be a number")
 		return 0
 	}
-	return v.Num
+	return n
 }
 
 // millis reads a time that may be absent. What no reservation can mean is cut
@@ -182,7 +196,7 @@ func decodeSchedule(r *reader) action {
 		Preference:    r.raw(2),
 		ReserveMillis: r.millis(3, "reserveTime"),
 	}
-	explain := gjson.GetBytes(r.raw(4), "explain").Bool()
+	explain := len(r.args) > 4 && gjson.GetBytes(r.args[4], "explain").Bool()
 	return func(c *core, req *bus.Request) { c.schedule(req, op, explain) }
 }
 

@@ -33,8 +33,9 @@ var ErrServed = errors.New("another manager serves this cluster")
 
 const (
 	// expireEvery is how often reservations are looked at. It bounds how long
-	// one outlives its time.
-	expireEvery = 100 * time.Millisecond
+	// one outlives its time, and how many end at once: a request that arrives
+	// meanwhile waits.
+	expireEvery = 20 * time.Millisecond
 	// probeTime is how long Start waits for a sign of another manager.
 	probeTime = 300 * time.Millisecond
 	// noticeTime bounds the sending of a notice.
