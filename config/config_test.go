@@ -132,6 +132,7 @@ func TestBusIsChosen(t *testing.T) {
 		{rabbit + "[bus]\nuser='other'", "", "", RabbitMQ, "amqp://h:5672/a%2Fb", "other"},
 		{rabbit + "[bus]\nurl='nats://n'", "", "", RabbitMQ, "amqp://h:5672/a%2Fb", "u"},
 		{rabbit + "[bus.tls]\nserver_name='x'", "", "", RabbitMQ, "amqps://h:5672/a%2Fb", "u"},
+		{rabbit + "[bus]\nurl='amqp://r'\ntls.server_name='x'", "", "", RabbitMQ, "amqps://h:5672/a%2Fb", "u"},
 		{rabbit, "nats://n", "", NATS, "nats://n", ""},
 		{rabbit, "nats://n", "amqp://m", RabbitMQ, "amqp://m", ""},
 		{"[rabbit]\nhost='::1'", "", "", RabbitMQ, "amqp://[::1]:5672", ""},

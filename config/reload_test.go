@@ -49,6 +49,12 @@ func TestDiff(t *testing.T) {
 		{"placement.debit", "learned", "0.5", false},
 		{"labels.zone", "x", "", true},
 	}
+	defer func() {
+		if len(next.Labels) != 0 || len(running.Strategy.ByPurpose) != len(Default().Strategy.ByPurpose) {
+			t.Error("Diff changed what it was given:", next.Labels, running.Strategy.ByPurpose)
+		}
+	}()
+	Diff(next, running)
 	if diff := cmp.Diff(want, Diff(running, next)); diff != "" {
 		t.Error("want -, got +", diff)
 	}
