@@ -123,7 +123,7 @@ type stage struct {
 	conn    bus.Conn
 	manager *Manager
 
-	compared, unanswered, unlisted int
+	compared, unanswered int
 }
 
 func newStage(t *testing.T, url, recording string, differences map[string]difference) *stage {

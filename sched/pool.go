@@ -11,6 +11,7 @@ type Pool struct {
 	purpose  string
 	rules    rules
 	strategy muster.Strategy
+	firm     bool // debits count against the limits of workers
 	index    index
 
 	seats    []seat  // in join order, empty where a worker left
@@ -72,6 +73,18 @@ func (p *Pool) Strategy() muster.Strategy { return p.strategy }
 func (p *Pool) SetStrategy(s muster.Strategy) {
 	if s != p.strategy {
 		p.rebuild(func() { p.strategy = s })
+	}
+}
+
+// SetFirm says whether debits count against the limits of the workers. In any
+// case strategies compare loads with their debits.
+func (p *Pool) SetFirm(firm bool) {
+	if firm == p.firm {
+		return
+	}
+	p.firm = firm
+	for w := range p.All() {
+		p.refresh(w)
 	}
 }
 

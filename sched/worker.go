@@ -47,7 +47,7 @@ func (w *Worker) assess() status {
 	switch {
 	case !w.State().MayTake():
 		return notReady
-	case !w.reported || w.score() >= w.limit:
+	case !w.reported || w.charged() >= w.limit:
 		return full
 	case w.slots > 0 && w.tasks >= w.slots:
 		return noSlots
@@ -57,6 +57,14 @@ func (w *Worker) assess() status {
 
 // score is the load that a strategy compares: the reported one and the debit.
 func (w *Worker) score() Units { return w.seat().score() }
+
+// charged is the load that is held against the worker's limit.
+func (w *Worker) charged() Units {
+	if w.pool.firm {
+		return w.score()
+	}
+	return w.Measured()
+}
 
 // join sets what the worker says of itself when it joins. It has reported
 // nothing yet.

@@ -74,7 +74,16 @@ func (s *State) configure(c Config) {
 	s.fixed, s.floor = sched.UnitsOf(c.Debit.Fixed), sched.UnitsOf(c.Debit.Floor)
 	for name, p := range s.purposes {
 		p.pool.SetStrategy(s.cfg.strategy(name))
+		s.trust(p)
 	}
+}
+
+// trust lets the debits of a purpose count against the limits of its workers
+// once they are more than a guess: tasks of some purposes are never picked up,
+// so that what they cost is never learned, and a guess must not fill a fleet.
+func (s *State) trust(p *purpose) {
+	mode := s.cfg.Debit.Mode
+	p.pool.SetFirm(mode == DebitFixed || mode == DebitLearned && p.cost.Sure())
 }
 
 func (c *Config) strategy(purpose string) muster.Strategy {

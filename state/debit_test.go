@@ -55,6 +55,21 @@ func TestDebitFillsAWorker(t *testing.T) {
 	}
 }
 
+// Tasks of some purposes are never picked up: what they cost stays a guess,
+// which must not fill a fleet.
+func TestGuessedDebitFillsNoWorker(t *testing.T) {
+	c := newCluster(t, withDebit(DebitLearned, 0))
+	c.worker("portal", "w", `{"maxLoad":0.9}`)
+	for i := range 1000 {
+		c.place("portal", fmt.Sprint(i), "")
+	}
+	for i := range 10 { // ten reports that settle a task each: now it is known
+		c.do(PickUpTasks{"w", []string{fmt.Sprint(i)}})
+		c.load("w", 0.01*float64(i+1))
+	}
+	c.refused(Schedule{Purpose: "portal", Task: "more"})
+}
+
 func TestDebitOff(t *testing.T) {
 	c := newCluster(t, withDebit(DebitOff, 0))
 	c.equalWorkers("sip", 100)

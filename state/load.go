@@ -39,6 +39,7 @@ func (s *State) foldLoad(e muster.WorkerLoadChanged) {
 	w.Report(e.Load, settled)
 	if known && fresh > 0 && s.cfg.Debit.Mode == DebitLearned {
 		w.purpose.cost.Observe((w.Measured()-old)/fresh, s.floor)
+		s.trust(w.purpose)
 	}
 }
 

@@ -81,7 +81,7 @@ func (o *oracle) dynamic(w *oracleWorker) muster.Rule {
 	switch {
 	case w.state != 2 && w.state != -1:
 		return muster.RuleNotReady
-	case !w.reported || o.score(w) >= nano(w.info.MaxLoad):
+	case !w.reported || o.charged(w) >= nano(w.info.MaxLoad):
 		return muster.RuleFull
 	case w.info.MaxTasks > 0 && n >= w.info.MaxTasks:
 		return muster.RuleSlots

@@ -42,7 +42,7 @@ type oracleTask struct {
 }
 
 type oracleMemory struct {
-	cost        int64
+	cost, seen  int64
 	cursor      int
 	last, spare *oracleWorker
 }
@@ -84,6 +84,15 @@ func (o *oracle) held(w *oracleWorker) (n int, debit int64) {
 func (o *oracle) score(w *oracleWorker) int64 {
 	_, debit := o.held(w)
 	return nano(w.load) + debit
+}
+
+// charged is what counts against the limit: the debit only where it is known.
+func (o *oracle) charged(w *oracleWorker) int64 {
+	mode := o.cfg.Debit.Mode
+	if mode == DebitFixed || mode == DebitLearned && o.memory[w.purpose].seen >= 10 {
+		return o.score(w)
+	}
+	return nano(w.load)
 }
 
 func (o *oracle) drop(gone func(*oracleTask) bool) {
@@ -245,6 +254,7 @@ func (o *oracle) load(w *oracleWorker, load float64) {
 		added := (nano(load) - nano(w.load)) / fresh
 		added = min(max(added, nano(o.cfg.Debit.Floor)), 5e8)
 		m.cost += (added - m.cost) / 10
+		m.seen++
 	}
 	w.reported, w.load, w.ended = true, load, false
 }

@@ -51,7 +51,8 @@ func (r *reader) purposes(s *State) []*purpose {
 		name := r.text()
 		r.check(s.purposes[name] == nil)
 		p := s.purpose(name)
-		p.cost = sched.CostOf(sched.Units(r.between(0, int64(sched.One))))
+		p.cost = sched.CostOf(sched.Units(r.between(0, int64(sched.One))), int(r.between(0, math.MaxInt8)))
+		s.trust(p)
 		purposes = append(purposes, p)
 	}
 	return purposes

@@ -17,7 +17,7 @@ const snapshotMagic = "muster-state 1\n"
 // equal bytes. The explanations of past decisions are not part of it.
 //
 //	magic, config, time
-//	purposes by name:         name, learned cost
+//	purposes by name:         name, learned cost, from how many reports
 //	workers in join order:    purpose, id, info, reports, credit, tasks
 //	purposes by name:         what the pool remembers
 //	CRC-32 of the above
@@ -34,6 +34,7 @@ func (s *State) Snapshot() []byte {
 		index[p] = uint64(i)
 		w.text(name)
 		w.int(int64(p.cost.Estimate()))
+		w.int(int64(p.cost.Seen()))
 	}
 	workers := s.joinOrder()
 	places := make(map[*sched.Worker]int64, len(workers))

@@ -39,6 +39,7 @@ func (s *State) purpose(name string) *purpose {
 		pool.Limit(s.limits)
 		p = &purpose{name: name, pool: pool, cost: sched.NewCost(), tasks: map[string]*task{}}
 		s.purposes[name] = p
+		s.trust(p)
 	}
 	return p
 }
