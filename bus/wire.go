@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"unsafe"
 
 	"github.com/tidwall/gjson"
 )
@@ -49,7 +50,7 @@ func ParseCall(body []byte) (Call, error) {
 	if err := checkJSON(body); err != nil {
 		return c, fmt.Errorf("request %w", err)
 	}
-	root := gjson.ParseBytes(body)
+	root := gjson.Parse(alias(body))
 	if !root.IsObject() {
 		return c, errors.New("request must be a JSON object with the members method and args")
 	}
@@ -84,6 +85,10 @@ func ParseCall(body []byte) (Call, error) {
 	}
 	return c, nil
 }
+
+// alias is body as a string, without a copy: what is parsed out of it is valid
+// as long as body is left alone.
+func alias(body []byte) string { return unsafe.String(unsafe.SliceData(body), len(body)) }
 
 // raw is the part of body that holds the value.
 func raw(body []byte, value gjson.Result) json.RawMessage {
@@ -121,7 +126,7 @@ func ParseReply(body []byte) (Reply, error) {
 	if err := checkJSON(body); err != nil {
 		return r, fmt.Errorf("answer %w", err)
 	}
-	root := gjson.ParseBytes(body)
+	root := gjson.Parse(alias(body))
 	if !root.IsObject() {
 		return r, errors.New("answer must be a JSON object")
 	}

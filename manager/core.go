@@ -34,10 +34,10 @@ func (c *core) propose(op state.Op, done func(state.Result)) {
 	c.pending = append(c.pending, replica.Proposal{
 		Command: state.Command{At: c.now(), Seed: rand.Uint64(), Op: op},
 		Done: func(result state.Result, events []muster.Event, err error) {
+			c.observe(events)
 			if err != nil {
 				result.Err = err
 			}
-			c.observe(events)
 			if done != nil {
 				done(result)
 			}
