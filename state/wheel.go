@@ -8,7 +8,7 @@ import (
 )
 
 // wheel keeps the reserved tasks by the end of their reservation: a slot holds
-// those that end in the same eighth of a second, or whole turns of the wheel
+// those that end within the same 16 ms, or whole turns of the wheel (65 s)
 // later. To add and to remove a task costs the same however many there are, and
 // to look for what is over costs what the slots hold that passed since.
 type wheel struct {
@@ -17,7 +17,7 @@ type wheel struct {
 }
 
 const (
-	tickBits   = 7 // 128 ms
+	tickBits   = 4 // 16 ms
 	wheelSlots = 4096
 )
 
