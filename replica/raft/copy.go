@@ -1,0 +1,68 @@
+package raft
+
+import (
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/replica"
+	"github.com/muster-fleet/muster/state"
+)
+
+// Observer hears of the commands that other managers proposed, where the state
+// is owned. The events are valid during the call only.
+type Observer func(cmd state.Command, result state.Result, events []muster.Event)
+
+// Copy is a manager's copy of the state, and what its owner does with Commits.
+type Copy struct {
+	observe Observer
+	state   *state.State
+	role    replica.Role
+	index   uint64
+}
+
+// NewCopy returns a copy of an empty state. observe may be nil.
+func NewCopy(cfg state.Config, observe Observer) *Copy {
+	return &Copy{state: state.New(cfg), observe: observe}
+}
+
+// State is the copy as far as it was brought.
+func (c *Copy) State() *state.State { return c.state }
+
+// Index is the entry of the log up to which everything was applied.
+func (c *Copy) Index() uint64 { return c.index }
+
+// Role is what the manager was after the last Commit.
+func (c *Copy) Role() replica.Role { return c.role }
+
+// Do does what a Commit says.
+func (c *Copy) Do(done Commit) {
+	switch {
+	case done.Role != nil:
+		c.role = *done.Role
+	case done.reads != nil:
+		for _, f := range done.reads {
+			f(c.state, done.err)
+		}
+	case done.err != nil:
+		for _, p := range done.own {
+			p.Done(state.Result{}, nil, done.err)
+		}
+	default:
+		c.apply(done)
+	}
+}
+
+func (c *Copy) apply(done Commit) {
+	if done.state != nil {
+		c.state = done.state
+	}
+	for _, p := range done.own {
+		result, events := c.state.Apply(p.Command)
+		p.Done(result, events, nil)
+	}
+	for _, cmd := range done.commands {
+		result, events := c.state.Apply(cmd)
+		if c.observe != nil {
+			c.observe(cmd, result, events)
+		}
+	}
+	c.index = done.Index
+}

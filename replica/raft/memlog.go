@@ -1,0 +1,135 @@
+package raft
+
+import (
+	etcd "go.etcd.io/raft/v3"
+	pb "go.etcd.io/raft/v3/raftpb"
+)
+
+// memLog is the log in memory: what the library reads from, and, where there
+// is a disk, what of it is durable. Entries and snapshots in it are never
+// changed, so that they may be read elsewhere. Unlike the library's own it
+// shares the snapshot instead of copying it, which may be a hundred megabytes.
+type memLog struct {
+	hard *pb.HardState
+	snap *pb.Snapshot // nil before there is one
+	// base is the index before the first entry.
+	base, baseTerm uint64
+	entries        []*pb.Entry
+	size           int // bytes of the entries after the snapshot
+}
+
+func newMemLog() *memLog { return &memLog{hard: &pb.HardState{}} }
+
+// InitialState is part of etcd.Storage.
+func (l *memLog) InitialState() (*pb.HardState, *pb.ConfState, error) {
+	return l.hard, pb.EnsureConfState(l.snap.GetMetadata().GetConfState()), nil
+}
+
+// Entries is part of etcd.Storage.
+func (l *memLog) Entries(lo, hi, maxSize uint64) ([]*pb.Entry, error) {
+	if lo <= l.base {
+		return nil, etcd.ErrCompacted
+	}
+	if hi > l.last()+1 {
+		return nil, etcd.ErrUnavailable
+	}
+	entries, size := l.entries[lo-l.base-1:hi-l.base-1], uint64(0)
+	for i, e := range entries {
+		size += uint64(entrySize(e))
+		if i > 0 && size > maxSize {
+			entries = entries[:i]
+			break
+		}
+	}
+	return entries[:len(entries):len(entries)], nil
+}
+
+// Term is part of etcd.Storage.
+func (l *memLog) Term(i uint64) (uint64, error) {
+	switch {
+	case i < l.base:
+		return 0, etcd.ErrCompacted
+	case i == l.base:
+		return l.baseTerm, nil
+	case i > l.last():
+		return 0, etcd.ErrUnavailable
+	}
+	return l.entries[i-l.base-1].GetTerm(), nil
+}
+
+// LastIndex is part of etcd.Storage.
+func (l *memLog) LastIndex() (uint64, error) { return l.last(), nil }
+
+// FirstIndex is part of etcd.Storage.
+func (l *memLog) FirstIndex() (uint64, error) { return l.base + 1, nil }
+
+// Snapshot is part of etcd.Storage.
+func (l *memLog) Snapshot() (*pb.Snapshot, error) {
+	if l.snap == nil {
+		return nil, etcd.ErrSnapshotTemporarilyUnavailable
+	}
+	return l.snap, nil
+}
+
+func (l *memLog) last() uint64 { return l.base + uint64(len(l.entries)) }
+
+func (l *memLog) lastTerm() uint64 {
+	term, _ := l.Term(l.last())
+	return term
+}
+
+// snapIndex is the index of the snapshot, 0 where there is none.
+func (l *memLog) snapIndex() uint64 { return l.snap.GetMetadata().GetIndex() }
+
+// append adds entries, in place of those that have their indexes or later ones.
+func (l *memLog) append(entries []*pb.Entry) {
+	for len(entries) > 0 && entries[0].GetIndex() <= l.base {
+		entries = entries[1:]
+	}
+	if len(entries) == 0 {
+		return
+	}
+	keep := entries[0].GetIndex() - l.base - 1
+	for _, e := range l.entries[keep:] {
+		l.size -= entrySize(e)
+	}
+	if keep < uint64(len(l.entries)) {
+		l.entries = l.entries[:keep:keep] // what is replaced may be read elsewhere
+	}
+	l.entries = append(l.entries, entries...)
+	for _, e := range entries {
+		l.size += entrySize(e)
+	}
+}
+
+// install replaces everything by a snapshot that another manager sent.
+func (l *memLog) install(snap *pb.Snapshot) {
+	l.snap = snap
+	l.base, l.baseTerm = snap.GetMetadata().GetIndex(), snap.GetMetadata().GetTerm()
+	l.entries, l.size = nil, 0
+}
+
+// compact puts a snapshot of this manager's own in place of the entries up to
+// it, save the last keep of them, from which others can catch up.
+func (l *memLog) compact(snap *pb.Snapshot, keep uint64) {
+	l.snap = snap
+	index := snap.GetMetadata().GetIndex()
+	if first := index - min(index, keep); first > l.base {
+		term, _ := l.Term(first)
+		l.entries = append([]*pb.Entry(nil), l.entries[first-l.base:]...)
+		l.base, l.baseTerm = first, term
+	}
+	l.size = 0
+	for _, e := range l.since(index) {
+		l.size += entrySize(e)
+	}
+}
+
+// since returns the entries after an index.
+func (l *memLog) since(index uint64) []*pb.Entry {
+	n := len(l.entries)
+	return l.entries[min(index-l.base, uint64(n)):n:n]
+}
+
+// entrySize is about what an entry takes.
+func entrySize(e *pb.Entry) int { return len(e.GetData()) + 32 }

@@ -1,0 +1,92 @@
+package raft
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Status is how a manager stands.
+type Status struct {
+	// ID is that of this life of the log, in hexadecimal; Addr stays.
+	ID   string `json:"id"`
+	Addr string `json:"addr"`
+	Role string `json:"role"`
+	Term uint64 `json:"term"`
+	// Leader is the address of the leader, empty where none is known.
+	Leader string `json:"leader"`
+	// Commit is the last entry of the log that is decided, Applied the last
+	// one that was handed to the owner of the state, Last the last there is,
+	// First the first that is kept.
+	Commit  uint64 `json:"commit"`
+	Applied uint64 `json:"applied"`
+	Last    uint64 `json:"last"`
+	First   uint64 `json:"first"`
+	// SnapshotBytes is the size of the last snapshot, LogBytes that of the log
+	// since.
+	SnapshotBytes int `json:"snapshot_bytes"`
+	LogBytes      int `json:"log_bytes"`
+	// Admitted are the addresses that managers may join from.
+	Admitted []string `json:"admitted"`
+	Members  []Member `json:"members"`
+	// Problem is what an operator has to look at, empty where nothing is.
+	Problem string `json:"problem,omitempty"`
+}
+
+// Member is a manager as another one sees it.
+type Member struct {
+	ID   string `json:"id"`
+	Addr string `json:"addr"`
+	// Label is what it says of itself.
+	Label string `json:"label,omitempty"`
+	// Voter tells that it counts in a majority; a learner does not yet.
+	Voter bool `json:"voter"`
+	// Known tells that the rest is set, which only the leader can.
+	Known bool `json:"known"`
+	// Match is the last entry that it is known to have, Lag how many it has
+	// not, Active whether it was heard lately.
+	Match  uint64 `json:"match"`
+	Lag    uint64 `json:"lag"`
+	Active bool   `json:"active"`
+}
+
+// Status returns how this manager stands.
+func (c *Core) Status() Status {
+	first, _ := c.store.FirstIndex()
+	s := Status{
+		ID: hexID(c.id), Addr: c.cfg.Addr, Role: c.role.Kind.String(), Term: c.role.Term, Leader: c.role.Leader,
+		Commit: c.store.hard.GetCommit(), Applied: c.handed, Last: c.store.last(), First: first,
+		SnapshotBytes: len(c.store.snap.GetData()), LogBytes: c.store.size,
+		Admitted: slices.Clone(c.roster.admitted), Members: c.members(), Problem: c.problem,
+	}
+	if c.err != nil {
+		s.Problem = c.err.Error()
+	}
+	return s
+}
+
+func (c *Core) members() []Member {
+	var out []Member
+	for _, id := range slices.Sorted(maps.Keys(c.roster.addrs)) {
+		m := Member{ID: hexID(id), Addr: c.roster.addrs[id], Voter: isVoter(c.conf, id), Label: c.label(id)}
+		if c.leader() == c.cfg.Addr {
+			p := c.matches()[id]
+			m.Known, m.Match, m.Active = true, p.Match, p.RecentActive || id == c.id
+			m.Lag = c.store.last() - min(p.Match, c.store.last())
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+func (c *Core) label(id uint64) string {
+	if id == c.id {
+		return c.cfg.Label
+	}
+	if s := c.form.seen[c.roster.addrs[id]]; s.id == id {
+		return s.label
+	}
+	return ""
+}
+
+func hexID(id uint64) string { return fmt.Sprintf("%016x", id) }
