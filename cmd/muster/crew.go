@@ -1,0 +1,115 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// dismissTime is how long a process may take to end before it is killed.
+const dismissTime = time.Second
+
+// job is a process to run: this program, with other arguments.
+type job struct {
+	name, purpose string
+	args          []string
+}
+
+// member is a process that was started.
+type member struct {
+	job
+	pid int
+}
+
+// ending is a process that ended by itself.
+type ending struct {
+	name string
+	pid  int
+	how  string
+}
+
+// crew is processes that end together with this one, however it ends.
+type crew struct {
+	members []member
+	// ends tells of each process that ends; there is room for all of them.
+	ends chan ending
+
+	commands []*exec.Cmd
+	running  sync.WaitGroup
+	keeper   sync.WaitGroup
+	over     chan struct{}
+}
+
+// hire starts the jobs. Where one cannot be started, none is left.
+func hire(jobs []job) (*crew, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program: %w", err)
+	}
+	c := &crew{ends: make(chan ending, len(jobs)), over: make(chan struct{})}
+	started := make(chan error)
+	c.keeper.Go(func() { c.keep(program, jobs, started) })
+	if err := <-started; err != nil {
+		c.dismiss()
+		return nil, err
+	}
+	return c, nil
+}
+
+// keep starts the processes on a thread that lasts as long as they may: Linux
+// kills them when the thread ends that started them (see bound).
+func (c *crew) keep(program string, jobs []job, started chan<- error) {
+	runtime.LockOSThread() // never unlocked, so that the thread ends with this goroutine
+	var err error
+	for _, j := range jobs {
+		if err = c.start(program, j); err != nil {
+			break
+		}
+	}
+	started <- err
+	<-c.over
+}
+
+func (c *crew) start(program string, j job) error {
+	cmd := exec.Command(program, j.args...)
+	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = bound()
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start the worker %s: %w", j.name, err)
+	}
+	c.commands = append(c.commands, cmd)
+	c.members = append(c.members, member{j, cmd.Process.Pid})
+	c.running.Go(func() {
+		how := "done"
+		if err := cmd.Wait(); err != nil {
+			how = err.Error()
+		}
+		c.ends <- ending{j.name, cmd.Process.Pid, how}
+	})
+	return nil
+}
+
+// dismiss ends the processes: it asks them first, and kills those that are
+// still there after dismissTime. It returns when all are gone.
+func (c *crew) dismiss() {
+	c.signal(syscall.SIGTERM)
+	late := time.AfterFunc(dismissTime, func() { c.signal(os.Kill) })
+	c.running.Wait()
+	late.Stop()
+	close(c.over)
+	c.keeper.Wait()
+}
+
+// signal sends s to those that still run.
+func (c *crew) signal(s os.Signal) {
+	for _, cmd := range c.commands {
+		if err := cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			_ = cmd.Process.Kill() // no other signals on this system
+		}
+	}
+}

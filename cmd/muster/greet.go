@@ -1,0 +1,78 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/config"
+)
+
+// allReady reports whether each member of the crew can be given tasks.
+func allReady(workers []muster.Worker, members []member) bool {
+	ready := map[string]bool{}
+	for _, w := range workers {
+		ready[w.ID] = w.State.MayTake() && w.Load < w.Info.MaxLoad
+	}
+	for _, m := range members {
+		if !ready[m.name] {
+			return false
+		}
+	}
+	return true
+}
+
+// greet prints what runs, and what to type next.
+func (u *up) greet(h *host, members []member, ready bool) {
+	say := func(format string, a ...any) { _, _ = fmt.Fprintf(u.stdout, format, a...) }
+	say("%s at %s\n\n", bold(u.stdout, "Cluster "+h.cfg.Manager.Name), h.url())
+	if len(members) > 0 {
+		t := table{heading: []string{"PURPOSE", "WORKER", "PID"}}
+		for _, m := range members {
+			t.add(m.purpose, m.name, fmt.Sprint(m.pid))
+		}
+		_ = t.print(u.stdout)
+		say("\n")
+	}
+	if !ready {
+		say("Not every worker is free to take tasks, see 'workers' below. One whose load is at its limit is full:\n" +
+			"where this machine's processors are busy, 'up --load memory' lets only memory count.\n\n")
+	}
+	say("In another terminal:\n\n")
+	for _, line := range u.nextLines(h.cfg, members) {
+		say("  %s\n", line)
+	}
+	say("\nCtrl-C ends all of it.\n")
+}
+
+// nextLines are commands to try.
+func (u *up) nextLines(cfg *config.Config, members []member) []string {
+	muster, where := os.Args[0], u.whereFlags(cfg)
+	lines := []string{
+		muster + " workers" + where,
+		muster + " schedule webrtc room-1" + where,
+		muster + " why webrtc room-1" + where,
+		muster + ` schedule video x --preference '{"video":{"encode":["av1"],"decode":["vp8"]}}'` + where,
+	}
+	if len(members) > 0 {
+		m := members[0]
+		lines = append(lines, fmt.Sprintf("kill -9 %d     # the %s worker; forgotten %s", m.pid, m.purpose, forgets(cfg)))
+	}
+	return lines
+}
+
+// whereFlags are what the other commands need to find this cluster.
+func (u *up) whereFlags(cfg *config.Config) string {
+	flags := ""
+	if u.settings.file != "" {
+		flags += " -c " + u.settings.file
+	}
+	standard := config.Default()
+	if cfg.Origin("bus.listen").Source == config.FromFlag && cfg.BusURL() != standard.BusURL() {
+		flags += " --url " + cfg.BusURL().String()
+	}
+	if cfg.Origin("manager.name").Source == config.FromFlag && cfg.Manager.Name != standard.Manager.Name {
+		flags += " --cluster " + cfg.Manager.Name
+	}
+	return flags
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"syscall"
+
+	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/bus/connect"
+	"github.com/muster-fleet/muster/bus/natsbus"
+	"github.com/muster-fleet/muster/config"
+	"github.com/muster-fleet/muster/manager"
+)
+
+// host is a manager and the message queue under it, which is in this process
+// where the configuration names no other.
+type host struct {
+	cfg     *config.Config
+	log     *slog.Logger
+	server  *natsbus.Server // nil where the message queue is elsewhere
+	conn    bus.Conn
+	manager *manager.Manager
+}
+
+// startHost starts what the configuration asks for.
+func startHost(ctx context.Context, cfg *config.Config, log *slog.Logger) (*host, error) {
+	h := &host{cfg: cfg, log: log}
+	err := h.connect(ctx)
+	if err == nil {
+		h.manager, err = manager.Start(ctx, h.conn, managerOptions(cfg, log))
+	}
+	if err != nil {
+		return nil, errors.Join(err, h.close())
+	}
+	return h, nil
+}
+
+// connect opens the message queue, and starts it first where it is embedded.
+func (h *host) connect(ctx context.Context) error {
+	opts, err := busOptions(h.cfg, "muster manager", h.log)
+	if err != nil {
+		return err
+	}
+	if h.cfg.BusKind() != config.Embedded {
+		h.conn, err = connect.Open(ctx, opts)
+		return unreachable(err, h.cfg)
+	}
+	if h.server, err = startServer(h.cfg, h.log); err != nil {
+		return err
+	}
+	conn, err := h.server.Dial(ctx, opts)
+	if err == nil {
+		h.conn = conn
+	}
+	return err
+}
+
+func startServer(cfg *config.Config, log *slog.Logger) (*natsbus.Server, error) {
+	tls, err := cfg.ServerTLS()
+	if err != nil {
+		return nil, err
+	}
+	server, err := natsbus.Start(natsbus.ServerOptions{
+		Listen: cfg.Bus.Listen, TLS: tls, Logger: log,
+		User: cfg.Bus.User, Password: cfg.Bus.Password.Reveal(),
+	})
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("%s is taken, perhaps by another muster: end that one, or choose another address with --listen", cfg.Bus.Listen)
+	}
+	return server, err
+}
+
+func managerOptions(cfg *config.Config, log *slog.Logger) manager.Options {
+	return manager.Options{
+		Cluster: cfg.Manager.Name, ClusterID: cfg.Cascading.ClusterID, Version: version,
+		Settings: managerSettings(cfg), Logger: log,
+	}
+}
+
+func managerSettings(cfg *config.Config) manager.Settings {
+	return manager.Settings{
+		InitialTime:        cfg.Manager.InitialTime,
+		CheckAliveInterval: cfg.Manager.CheckAliveInterval,
+		CheckAliveCount:    cfg.Manager.CheckAliveCount,
+		Placement:          cfg.Placement(),
+	}
+}
+
+// url is where programs on this machine reach the message queue.
+func (h *host) url() string {
+	if h.server != nil {
+		return h.server.URL()
+	}
+	return h.cfg.BusURL().String()
+}
+
+// reload puts in force what can change while the manager runs, and says what
+// changed and what needs a restart. A configuration that is wrong changes
+// nothing.
+func (h *host) reload(ctx context.Context, load func() (*config.Config, error)) {
+	next, err := load()
+	if err != nil {
+		h.log.Error("configuration not reloaded: everything stays as it was", "err", err)
+		return
+	}
+	warn(next, h.log)
+	applied, restart := config.Reload(h.cfg, next)
+	changes := config.Diff(h.cfg, applied)
+	if err := h.manager.Reconfigure(ctx, managerSettings(applied)); err != nil {
+		h.log.Error("configuration not reloaded: everything stays as it was", "err", err)
+		return
+	}
+	for _, c := range changes {
+		h.log.Info("setting changed", "key", c.Key, "from", c.From, "to", c.To)
+	}
+	for _, key := range restart {
+		h.log.Warn("setting changes with a restart only", "key", key)
+	}
+	h.log.Info("configuration reloaded", "changed", len(changes), "need_restart", len(restart))
+	h.cfg = applied
+}
+
+// close ends the manager, its connection and the embedded message queue.
+func (h *host) close() error {
+	var errs []error
+	if h.manager != nil {
+		errs = append(errs, h.manager.Close())
+	}
+	if h.conn != nil {
+		errs = append(errs, h.conn.Close())
+	}
+	if h.server != nil {
+		errs = append(errs, h.server.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-fleet/muster/config"
+)
+
+func newManagerCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "manager",
+		Short: "Run the manager of a cluster",
+		Long: `Run the manager of a cluster. OWT's cluster_manager.toml works as it is.
+
+The message queue is RabbitMQ where the file has a section [rabbit], else the one of bus.url, else a NATS
+server inside the manager, at 127.0.0.1:4222 unless --listen says otherwise.
+
+SIGHUP reads the file again: what can change while the manager runs does, the rest is named in the log.
+SIGINT and SIGTERM end it.` + "\n" + precedence,
+		Example: `  muster manager
+  muster manager -c cluster_manager.toml
+  kill -HUP $(pidof muster)          # after a change of the file`,
+		Args: takes(),
+	}
+	settings, logs := settingsOf(cmd), loggingFlags(cmd, slog.LevelInfo)
+	settings.flag("listen", "bus.listen", "`address` of the embedded message queue (default \"127.0.0.1:4222\")")
+	settings.reach()
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return runManager(cmd.Context(), settings.load, logs.logger(cmd.ErrOrStderr()))
+	}
+	return cmd
+}
+
+func runManager(ctx context.Context, load func() (*config.Config, error), log *slog.Logger) error {
+	cfg, err := load()
+	if err != nil {
+		return err
+	}
+	warn(cfg, log)
+	hangups := catchHangups()
+	defer signal.Stop(hangups)
+	h, err := startHost(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	log.Info("manager takes requests", "cluster", cfg.Manager.Name, "bus", string(cfg.BusKind()), "url", h.url(), "version", version)
+	for {
+		select {
+		case <-hangups:
+			h.reload(ctx, load)
+		case <-ctx.Done():
+			log.Info("manager ends")
+			return h.close()
+		}
+	}
+}
+
+// catchHangups hears SIGHUP from now on.
+func catchHangups() chan os.Signal {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, syscall.SIGHUP)
+	return c
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// newRootCmd returns the command line, and a flag that is set as soon as a
+// command has begun: what goes wrong before that is a matter of usage.
+func newRootCmd() (root *cobra.Command, began *bool) {
+	root = &cobra.Command{
+		Use:   "muster",
+		Short: "Place real-time media tasks on a fleet of workers",
+		Long: `Muster knows which workers of a media fleet are alive and how loaded they are,
+and places every task (a WebRTC session, a mixer, a recording) on one of them.
+
+Start with a whole cluster on this machine:  muster up
+Exit status: 0 done, 1 refused (the reason is on stderr), 2 used wrongly.`,
+		Example: `  muster up                          # a message queue, a manager and three workers
+  muster workers                     # who is there, and how loaded
+  muster schedule webrtc room-1      # place a task
+  muster why webrtc room-1           # why there`,
+		Args:          noSuchCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.AddGroup(
+		&cobra.Group{ID: groupRun, Title: "Run:"},
+		&cobra.Group{ID: groupAsk, Title: "Ask and place:"},
+	)
+	root.AddCommand(inGroup(groupRun, newUpCmd(), newManagerCmd(), newWorkerCmd())...)
+	root.AddCommand(inGroup(groupAsk,
+		newWorkersCmd(), newTasksCmd(), newScheduleCmd(), newUnscheduleCmd(), newWhyCmd())...)
+	root.AddCommand(newConfigCmd(), newBenchCmd(), newVersionCmd())
+	began = new(bool)
+	markBegun(root, began)
+	return root, began
+}
+
+const (
+	groupRun = "run"
+	groupAsk = "ask"
+)
+
+func inGroup(id string, commands ...*cobra.Command) []*cobra.Command {
+	for _, c := range commands {
+		c.GroupID = id
+	}
+	return commands
+}
+
+// markBegun makes every command set began before it runs.
+func markBegun(cmd *cobra.Command, began *bool) {
+	if runE := cmd.RunE; runE != nil {
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			*began = true
+			return runE(cmd, args)
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		markBegun(sub, began)
+	}
+}
+
+// noSuchCommand refuses arguments of muster itself, and names the commands
+// that may have been meant.
+func noSuchCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	message := fmt.Sprintf("unknown command %q", args[0])
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		message += ": did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return usagef("%s", message)
+}
+
+// takes refuses a wrong number of arguments, and says which ones are wanted.
+// Names in brackets may be left out.
+func takes(names ...string) cobra.PositionalArgs {
+	least := 0
+	for _, name := range names {
+		if !strings.HasPrefix(name, "[") {
+			least++
+		}
+	}
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) >= least && len(args) <= len(names):
+			return nil
+		case len(names) == 0:
+			return usagef("%s takes no arguments, got %q", cmd.Name(), args[0])
+		}
+		return usagef("%s takes %s, got %d arguments", cmd.Name(), strings.Join(names, " "), len(args))
+	}
+}

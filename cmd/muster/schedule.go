@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/client"
+)
+
+const scheduleLong = `Place a task on a worker of a purpose. A task that is placed already gets the worker that it has.
+
+The worker is held for the task until it picks the task up, or until --reserve is over.
+
+--preference is any JSON value, as OWT's programs send it: {"isp", "region", "video": {"encode", "decode"},
+"algorithm", "labels": {"gpu": "a100"}}. --isp and --region are added to it.
+
+With -o json a placed task is the object {"purpose", "task", "worker", "info"}, info being what the worker
+said when it joined. A refused one is {"error", "explanation"}, and the reason is on stderr too.` + "\n" + precedence
+
+func newScheduleCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "schedule PURPOSE TASK",
+		Short: "Place a task on a worker",
+		Long:  scheduleLong,
+		Example: `  muster schedule webrtc room-1
+  muster schedule webrtc room-2 --region eu --reserve 5m
+  muster schedule video mix-1 --preference '{"video":{"encode":["h264"],"decode":["vp8"]}}' -o json`,
+		Args: takes("PURPOSE", "TASK"),
+	}
+	a := askingFlags(cmd)
+	flags := cmd.Flags()
+	isp := flags.String("isp", "", "`provider` that the worker must serve")
+	region := flags.String("region", "", "`region` that the worker should be in")
+	preference := flags.String("preference", "", "what the task needs, as `JSON`")
+	reserve := flags.Duration("reserve", 0, "how long the worker is held for the task (default: the manager's)")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if *reserve < 0 {
+			return usagef("--reserve must not be negative, but is %v", *reserve)
+		}
+		wanted, err := mergePreference(*preference, *isp, *region)
+		if err != nil {
+			return err
+		}
+		request := client.Request{Purpose: args[0], Task: args[1], Preference: wanted, Reserve: *reserve}
+		return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
+			placed, err := c.Schedule(ctx, request)
+			if err != nil {
+				return notPlaced(cmd.OutOrStdout(), *a.output, err)
+			}
+			return printPlacement(cmd.OutOrStdout(), *a.output, placed)
+		})
+	}
+	return cmd
+}
+
+func printPlacement(w io.Writer, f format, p muster.Placement) error {
+	if f == formatJSON {
+		return printJSON(w, p)
+	}
+	_, err := fmt.Fprintf(w, "%s %s is on %s\n", p.Purpose, p.Task, p.Worker)
+	return err
+}
+
+// refused is the JSON of a task that was not placed.
+type refused struct {
+	Error       string              `json:"error"`
+	Explanation *muster.Explanation `json:"explanation,omitempty"`
+}
+
+// notPlaced tells why a task was refused: the manager's reason, then which
+// rule excluded how many workers.
+func notPlaced(w io.Writer, f format, err error) error {
+	var none *client.NoWorkerError
+	if !errors.As(err, &none) {
+		return err
+	}
+	if f == formatJSON {
+		if err := printJSON(w, refused{none.Error(), none.Explanation}); err != nil {
+			return err
+		}
+	}
+	r := &refusal{err: errors.New(none.Error())}
+	if none.Explanation != nil {
+		r.details = exclusions(none.Explanation)
+	}
+	return r
+}
+
+// exclusions says of each rule that excluded any how many workers it did, such
+// as "codec: 1 of 1 workers".
+func exclusions(e *muster.Explanation) []string {
+	var lines []string
+	for rule, n := range e.Excluded {
+		if n > 0 {
+			lines = append(lines, fmt.Sprintf("%s: %d of %d workers", muster.Rule(rule), n, e.Workers))
+		}
+	}
+	return lines
+}
+
+// ago writes how long d is, to whole seconds.
+func ago(d time.Duration) string { return max(d, 0).Round(time.Second).String() }

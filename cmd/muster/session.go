@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/bus/connect"
+	"github.com/muster-fleet/muster/client"
+	"github.com/muster-fleet/muster/config"
+)
+
+// asking is a command that asks the manager of a cluster something.
+type asking struct {
+	*settings
+	output  *format
+	timeout *time.Duration
+}
+
+// askingFlags adds the flags of such a command.
+func askingFlags(cmd *cobra.Command) *asking {
+	a := &asking{settings: settingsOf(cmd), output: outputFlag(cmd), timeout: timeoutFlag(cmd)}
+	a.reach()
+	return a
+}
+
+// ask connects, lets f ask, and tells in plain words what went wrong. All of
+// it together takes no longer than --timeout.
+func (a *asking) ask(ctx context.Context, f func(context.Context, *client.Client) error) error {
+	if *a.timeout <= 0 {
+		return usagef("--timeout must be positive, not %v", *a.timeout)
+	}
+	cfg, err := a.load()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, *a.timeout)
+	defer cancel()
+	conn, err := open(ctx, cfg, "muster "+a.cmd.Name(), nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	c := client.New(conn, client.Options{Cluster: cfg.Manager.Name, Timeout: *a.timeout, TryTimeout: *a.timeout})
+	return plain(f(ctx, c), cfg, *a.timeout)
+}
+
+// open connects to the message queue of a cluster, under a name for its
+// operator.
+func open(ctx context.Context, cfg *config.Config, name string, log *slog.Logger) (bus.Conn, error) {
+	opts, err := busOptions(cfg, name, log)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := connect.Open(ctx, opts)
+	return conn, unreachable(err, cfg)
+}
+
+// unreachable puts in plain words that nothing answers; an error that says
+// more than that, such as a wrong password, stays as it is.
+func unreachable(err error, cfg *config.Config) error {
+	var failed *net.OpError
+	var why error
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		why = errors.New("no answer in time")
+	case errors.As(err, &failed) && failed.Op == "dial":
+		why = failed.Err
+	default:
+		return err
+	}
+	start := "start `muster up`"
+	if cfg.BusKind() == config.RabbitMQ {
+		start = "start RabbitMQ"
+	}
+	return fmt.Errorf("nothing answers at %s: %s there, or say with --url where the cluster is (%w)", cfg.BusURL(), start, why)
+}
+
+// plain puts what a manager, or the lack of one, answered in plain words. A
+// refusal is the manager's own, word for word.
+func plain(err error, cfg *config.Config, waited time.Duration) error {
+	var refused *bus.RemoteError
+	switch {
+	case err == nil, errors.As(err, new(*refusal)), errors.As(err, new(*usageError)):
+		return err
+	case errors.As(err, &refused):
+		return refused
+	case errors.Is(err, bus.ErrNoServer):
+		return fmt.Errorf("no manager serves the cluster %q at %s: start `muster manager`, or say with --cluster which one is meant",
+			cfg.Manager.Name, cfg.BusURL())
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("the manager of %q at %s does not answer within %v: look at its log, or wait longer with --timeout",
+			cfg.Manager.Name, cfg.BusURL(), waited)
+	case errors.Is(err, context.Canceled):
+		return errors.New("interrupted")
+	}
+	return err
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/config"
+)
+
+// settings are where a command gets its configuration from: a file, the
+// environment, and flags that each stand for a key of the file.
+type settings struct {
+	cmd  *cobra.Command
+	file string
+	keys map[string]string // by flag
+}
+
+const precedence = `
+Settings come from flags, then from the environment (MUSTER_BUS_URL, MUSTER_BUS_USER, MUSTER_BUS_PASSWORD,
+MUSTER_BUS_TLS_CA ...), then from the file of -c, then from the defaults: see 'muster config --reference'.`
+
+// settingsOf adds -c to a command.
+func settingsOf(cmd *cobra.Command) *settings {
+	s := &settings{cmd: cmd, keys: map[string]string{}}
+	cmd.Flags().StringVarP(&s.file, "config", "c", "", "configuration `file`")
+	return s
+}
+
+// flag adds a flag that gives a key of the configuration its value.
+func (s *settings) flag(name, key, usage string) {
+	s.cmd.Flags().String(name, "", usage)
+	s.keys[name] = key
+}
+
+// reach adds the flags that say where a cluster is, and as whom to get in. A
+// password has none, since other users of the machine could read it.
+func (s *settings) reach() {
+	s.flag("url", "bus.url", "message `queue` of the cluster: nats://..., tls://..., amqp://... or amqps://... (default \"nats://127.0.0.1:4222\")")
+	s.flag("cluster", "manager.name", "`name` of the cluster (default \"owt-cluster\")")
+	s.flag("user", "bus.user", "`user` of the message queue; the password is in MUSTER_BUS_PASSWORD or in the file of -c")
+	s.flag("tls-ca", "bus.tls.ca", "`file` of the authorities to trust, in PEM")
+	s.flag("tls-cert", "bus.tls.cert", "`file` of the own certificate, in PEM")
+	s.flag("tls-key", "bus.tls.key", "`file` of the own certificate's key, in PEM")
+}
+
+// load returns what is in force.
+func (s *settings) load() (*config.Config, error) {
+	cfg, err := config.Load(s.file, s.given()...)
+	var problems config.Problems
+	if errors.As(err, &problems) && slices.ContainsFunc(problems, byFlag) {
+		return nil, usagef("%v", err)
+	}
+	return cfg, err
+}
+
+func byFlag(p config.Problem) bool { return p.Origin.Source == config.FromFlag }
+
+// given are the flags that the command line has.
+func (s *settings) given() []config.Flag {
+	var flags []config.Flag
+	for _, name := range slices.Sorted(maps.Keys(s.keys)) {
+		if flag := s.cmd.Flags().Lookup(name); flag.Changed {
+			flags = append(flags, config.Flag{Name: "--" + name, Key: s.keys[name], Value: flag.Value.String()})
+		}
+	}
+	return flags
+}
+
+// busOptions returns how to reach the message queue, under a name for its
+// operator.
+func busOptions(cfg *config.Config, name string, log *slog.Logger) (bus.Options, error) {
+	opts, err := cfg.BusOptions()
+	opts.Name, opts.Logger = name, log
+	return opts, err
+}
+
+// warn tells what is odd about a configuration.
+func warn(cfg *config.Config, log *slog.Logger) {
+	for _, warning := range cfg.Warnings() {
+		log.Warn("configuration: " + warning)
+	}
+}
+
+// timeoutFlag adds --timeout to a command that asks and goes.
+func timeoutFlag(cmd *cobra.Command) *time.Duration {
+	return cmd.Flags().Duration("timeout", bus.DefaultTimeout*time.Millisecond, "how long to wait for an answer, connecting included")
+}
+
+// detached returns a context for what must still be done after ctx is over.
+func detached(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), limit)
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-fleet/muster/client"
+)
+
+func newTasksCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "tasks [PURPOSE]",
+		Short: "List the tasks and where they are",
+		Long: `List the tasks of a purpose, or of all, and the workers that they are on.
+
+A task is "reserved" until its worker picks it up, and "running" from then on. With -o json each is
+{"purpose", "task", "worker", "state", "until"}: until is when a reservation ends, in milliseconds since 1970.` + "\n" + precedence,
+		Example: "  muster tasks\n  muster tasks webrtc -o json",
+		Args:    takes("[PURPOSE]"),
+	}
+	a := askingFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
+			tasks, err := c.ListTasks(ctx, optional(args))
+			if err != nil {
+				return err
+			}
+			if *a.output == formatJSON {
+				return printJSON(cmd.OutOrStdout(), tasks)
+			}
+			return printTasks(cmd.OutOrStdout(), tasks, time.Now())
+		})
+	}
+	return cmd
+}
+
+// optional is the argument that may be left out.
+func optional(args []string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	return args[0]
+}
+
+func printTasks(w io.Writer, tasks []client.Task, now time.Time) error {
+	if len(tasks) == 0 {
+		_, err := fmt.Fprintln(w, "no tasks")
+		return err
+	}
+	t := table{heading: []string{"PURPOSE", "TASK", "WORKER", "STATE"}}
+	for _, task := range tasks {
+		t.add(task.Purpose, task.Task, task.Worker, taskState(task, now))
+	}
+	return t.print(w)
+}
+
+func taskState(t client.Task, now time.Time) string {
+	if t.State == client.TaskReserved {
+		return "reserved, " + ago(t.Until.Time().Sub(now)) + " left"
+	}
+	return string(t.State)
+}

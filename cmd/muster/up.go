@@ -1,0 +1,205 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-fleet/muster/client"
+	"github.com/muster-fleet/muster/config"
+)
+
+// readyTime is how long up waits for its workers to report a load, before it
+// tells how things stand.
+const readyTime = 5 * time.Second
+
+func newUpCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Run a whole cluster on this machine",
+		Long: `Run a whole cluster on this machine: a message queue (NATS), a manager, and workers, each a process of its
+own that reports this machine's real load. Ctrl-C ends everything; a second one ends it at once.
+
+The workers are for webrtc, video (vp8, vp9, h264) and recording, and so on in turn. They handle no media:
+see 'muster worker --help'. A worker that dies is told, and not replaced.
+
+There is nobody to wait for, so the manager places tasks at once unless the file says initial_time. SIGHUP
+reads the file again.` + "\n" + precedence,
+		Example: `  muster up
+  muster up --workers 6 --listen 127.0.0.1:4333
+  muster up --load memory             # on a machine whose processors are busy with other things`,
+		Args: takes(),
+	}
+	u := &up{settings: settingsOf(cmd), logs: loggingFlags(cmd, slog.LevelWarn)}
+	u.settings.flag("listen", "bus.listen", "`address` of the message queue (default \"127.0.0.1:4222\")")
+	u.settings.flag("cluster", "manager.name", "`name` of the cluster (default \"owt-cluster\")")
+	cmd.Flags().IntVar(&u.workers, "workers", len(upPurposes), "how many workers to run")
+	cmd.Flags().StringSliceVar(&u.loads, "load", []string{"cpu"}, loadUsage)
+	cmd.Flags().Float64Var(&u.maxLoad, "max-load", 1, "load from which a worker gets no further tasks, above 0 and up to 1")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		u.stdout, u.stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
+		return u.run(cmd.Context())
+	}
+	return cmd
+}
+
+// up is a cluster on one machine.
+type up struct {
+	settings *settings
+	logs     *logging
+	workers  int
+	loads    []string
+	maxLoad  float64
+
+	stdout, stderr io.Writer
+}
+
+// upPurposes are those of the workers, in turn.
+var upPurposes = []string{"webrtc", "video", "recording"}
+
+// run starts everything, and ends it when ctx is over.
+func (u *up) run(ctx context.Context) error {
+	if err := u.check(); err != nil {
+		return err
+	}
+	cfg, err := u.load()
+	if err != nil {
+		return err
+	}
+	log := u.logs.logger(u.stderr)
+	warn(cfg, log)
+	hangups := catchHangups()
+	defer signal.Stop(hangups)
+	h, err := startHost(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	err = u.staff(ctx, h, hangups)
+	return errors.Join(err, h.close())
+}
+
+// check finds what is wrong with the flags before anything runs.
+func (u *up) check() error {
+	if u.workers < 0 {
+		return usagef("--workers must not be negative, but is %d", u.workers)
+	}
+	flags := workerFlags{purpose: "any", loads: u.loads, maxLoad: u.maxLoad}
+	_, err := flags.options(config.Default())
+	return err
+}
+
+// load returns what is in force: nobody is waited for, unless the operator
+// says so.
+func (u *up) load() (*config.Config, error) {
+	cfg, err := u.settings.load()
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Origin("manager.initial_time").Source == config.FromDefault {
+		cfg.Manager.InitialTime = 0
+	}
+	if u.settings.cmd.Flags().Changed("listen") && cfg.BusKind() != config.Embedded {
+		return nil, usagef("--listen is for the embedded message queue, but the settings ask for %s", cfg.BusKind())
+	}
+	return cfg, nil
+}
+
+// staff runs the workers until ctx is over.
+func (u *up) staff(ctx context.Context, h *host, hangups <-chan os.Signal) error {
+	crew, err := hire(u.jobs(h))
+	if err != nil {
+		return err
+	}
+	defer crew.dismiss()
+	if ready := awaitWorkers(ctx, h, crew); ctx.Err() == nil {
+		u.greet(h, crew.members, ready)
+	}
+	for {
+		select {
+		case end := <-crew.ends:
+			_, _ = fmt.Fprintf(u.stderr, "muster: %s (pid %d) ended: %s. The manager forgets it %s\n",
+				end.name, end.pid, end.how, forgets(h.cfg))
+		case <-hangups:
+			h.reload(ctx, u.load)
+		case <-ctx.Done():
+			_, _ = fmt.Fprintln(u.stderr, "muster: ending")
+			return nil
+		}
+	}
+}
+
+// forgets is when the manager gives up a worker that died.
+func forgets(cfg *config.Config) string {
+	return fmt.Sprintf("after %v of silence.", time.Duration(cfg.Manager.CheckAliveCount+1)*cfg.Manager.CheckAliveInterval)
+}
+
+// jobs are the command lines of the workers.
+func (u *up) jobs(h *host) []job {
+	var jobs []job
+	for i := range u.workers {
+		purpose := upPurposes[i%len(upPurposes)]
+		id := newWorkerID(purpose)
+		args := []string{"worker", "--purpose", purpose, "--id", id, "--cluster", h.cfg.Manager.Name,
+			"--max-load", strconv.FormatFloat(u.maxLoad, 'g', -1, 64),
+			"--log-level", u.logs.level.String(), "--log-format", string(u.logs.format)}
+		if h.server != nil {
+			args = append(args, "--url", h.server.URL())
+		}
+		if u.settings.file != "" {
+			args = append(args, "--config", u.settings.file)
+		}
+		for _, load := range u.loads {
+			args = append(args, "--load", load)
+		}
+		if purpose == "video" {
+			args = append(args, "--encode", upCodecs, "--decode", upCodecs)
+		}
+		jobs = append(jobs, job{name: id, purpose: purpose, args: args})
+	}
+	return jobs
+}
+
+// upCodecs are what the video workers offer.
+const upCodecs = "vp8,vp9,h264"
+
+// newWorkerID makes a name in OWT's form, which no other worker has.
+func newWorkerID(purpose string) string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "localhost"
+	}
+	var random [10]byte
+	_, _ = rand.Read(random[:]) // never fails
+	return fmt.Sprintf("%s-%s@%s", purpose, hex.EncodeToString(random[:]), host)
+}
+
+// awaitWorkers waits until every worker has reported a load below its limit,
+// and says whether that came true within readyTime.
+func awaitWorkers(ctx context.Context, h *host, c *crew) (ready bool) {
+	asker := client.New(h.conn, client.Options{Cluster: h.cfg.Manager.Name})
+	ctx, cancel := context.WithTimeout(ctx, readyTime)
+	defer cancel()
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for {
+		workers, err := asker.Workers(ctx, "")
+		if err == nil && allReady(workers, c.members) {
+			return true
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/client"
+)
+
+func newWorkersCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "workers [PURPOSE]",
+		Short: "List the workers and how loaded they are",
+		Long: `List the workers of a purpose, or all, in the order in which they joined.
+
+LOAD is what the worker measured last, DEBIT what recent placements are expected to add to it. From LIMIT
+on the worker gets no further tasks; one that has not reported a load yet counts as full.` + "\n" + precedence,
+		Example: "  muster workers\n  muster workers webrtc -o json",
+		Args:    takes("[PURPOSE]"),
+	}
+	a := askingFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
+			workers, err := c.Workers(ctx, optional(args))
+			if err != nil {
+				return err
+			}
+			if *a.output == formatJSON {
+				return printJSON(cmd.OutOrStdout(), workers)
+			}
+			return printWorkers(cmd.OutOrStdout(), workers)
+		})
+	}
+	return cmd
+}
+
+func printWorkers(w io.Writer, workers []muster.Worker) error {
+	if len(workers) == 0 {
+		_, err := fmt.Fprintln(w, "no workers")
+		return err
+	}
+	t := table{heading: []string{"PURPOSE", "WORKER", "STATE", "LOAD", "DEBIT", "LIMIT", "TASKS", "SERVES"}}
+	for _, x := range workers {
+		t.add(x.Purpose, x.ID, workerState(x), percent(x.Load), percent(x.Debit), percent(x.Info.MaxLoad), taskCount(x), serves(x.Info))
+	}
+	return t.print(w)
+}
+
+// workerState is how ready a worker is. One that never said so is ready.
+func workerState(w muster.Worker) string {
+	switch {
+	case !w.State.MayTake():
+		return w.State.String()
+	case w.Load >= w.Info.MaxLoad:
+		return "full"
+	}
+	return muster.StateReady.String()
+}
+
+func percent(x float64) string { return fmt.Sprintf("%.1f%%", 100*x) }
+
+// taskCount is such as "2 running, 1 reserved, of 8".
+func taskCount(w muster.Worker) string {
+	var parts []string
+	for _, p := range []struct {
+		n    int
+		what string
+	}{{len(w.Tasks), "running"}, {len(w.Reserved), "reserved"}} {
+		if p.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))
+		}
+	}
+	if len(parts) == 0 {
+		parts = []string{"0"}
+	}
+	if w.Info.MaxTasks > 0 {
+		parts = append(parts, fmt.Sprintf("of %d", w.Info.MaxTasks))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// serves is what a worker says of its capacity, "anything" where it says
+// nothing.
+func serves(info muster.Info) string {
+	var parts []string
+	add := func(name string, list []string) {
+		if len(list) > 0 {
+			parts = append(parts, name+" "+strings.Join(list, ","))
+		}
+	}
+	add("isp", info.Capacity.ISPs)
+	add("region", info.Capacity.Regions)
+	if video := info.Capacity.Video; video != nil {
+		add("encode", video.Encode)
+		add("decode", video.Decode)
+	}
+	add("algorithm", info.Capacity.Algorithms)
+	for _, key := range slices.Sorted(maps.Keys(info.Labels)) {
+		parts = append(parts, key+"="+info.Labels[key])
+	}
+	if len(parts) == 0 {
+		return "anything"
+	}
+	return strings.Join(parts, "; ")
+}
