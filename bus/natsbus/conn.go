@@ -102,6 +102,10 @@ func (c *Conn) reconnected(nc *nats.Conn) {
 	}
 }
 
+func (c *Conn) notReconnected(_ *nats.Conn, err error) {
+	c.log.Debug("still not connected", "err", err)
+}
+
 // natsClosed is the last that nats.go tells. It also comes when the server
 // ended the connection for a reason after which nats.go does not try again.
 func (c *Conn) natsClosed(nc *nats.Conn) {

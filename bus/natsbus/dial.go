@@ -92,6 +92,7 @@ func (c *Conn) options() []nats.Option {
 		nats.MaxPingsOutstanding(pingsLost),
 		nats.DisconnectErrHandler(c.disconnected),
 		nats.ReconnectHandler(c.reconnected),
+		nats.ReconnectErrHandler(c.notReconnected),
 		nats.ClosedHandler(c.natsClosed),
 		nats.ErrorHandler(c.asyncError),
 	}

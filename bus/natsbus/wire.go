@@ -39,8 +39,12 @@ func newWire(lost func(uint64)) *wire {
 	return w
 }
 
-// Dial makes nats.go connect through a socket of ours.
+// Dial makes nats.go connect through a socket of ours. It closes the one
+// before, which nats.go forgets where the server has refused it.
 func (w *wire) Dial(network, address string) (net.Conn, error) {
+	if s := w.latest.Load(); s != nil {
+		_ = s.Close()
+	}
 	c, err := w.dial(w.ctx, network, address)
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -104,11 +108,11 @@ func (w *wire) ready(ctx context.Context) error {
 // abort ends attempts to connect, and the socket.
 func (w *wire) abort() {
 	w.cancel()
-	w.mu.Lock()
+	w.mu.Lock() // lets a Dial that has just succeeded be seen
 	s := w.latest.Load()
 	w.mu.Unlock()
 	if s != nil {
-		_ = s.Conn.Close()
+		_ = s.Close()
 	}
 }
 
