@@ -39,40 +39,39 @@ func (u *up) greet(h *host, members []member, ready bool) {
 			"where this machine's processors are busy, 'up --load memory' lets only memory count.\n\n")
 	}
 	say("In another terminal:\n\n")
-	for _, line := range u.nextLines(h.cfg, members) {
+	for _, line := range u.nextLines(h, members) {
 		say("  %s\n", line)
 	}
 	say("\nCtrl-C ends all of it.\n")
 }
 
 // nextLines are commands to try.
-func (u *up) nextLines(cfg *config.Config, members []member) []string {
-	muster, where := os.Args[0], u.whereFlags(cfg)
+func (u *up) nextLines(h *host, members []member) []string {
+	this, where := os.Args[0], u.whereFlags(h)
 	lines := []string{
-		muster + " workers" + where,
-		muster + " schedule webrtc room-1" + where,
-		muster + " why webrtc room-1" + where,
-		muster + ` schedule video x --preference '{"video":{"encode":["av1"],"decode":["vp8"]}}'` + where,
+		this + " workers" + where,
+		this + " schedule webrtc room-1" + where,
+		this + " why webrtc room-1" + where,
+		this + ` schedule video x --preference '{"video":{"encode":["av1"],"decode":["vp8"]}}'` + where,
 	}
 	if len(members) > 0 {
 		m := members[0]
-		lines = append(lines, fmt.Sprintf("kill -9 %d     # the %s worker; forgotten %s", m.pid, m.purpose, forgets(cfg)))
+		lines = append(lines, fmt.Sprintf("kill -9 %d     # the %s worker; forgotten %s", m.pid, m.purpose, forgets(h.cfg)))
 	}
 	return lines
 }
 
 // whereFlags are what the other commands need to find this cluster.
-func (u *up) whereFlags(cfg *config.Config) string {
+func (u *up) whereFlags(h *host) string {
 	flags := ""
 	if u.settings.file != "" {
 		flags += " -c " + u.settings.file
 	}
-	standard := config.Default()
-	if cfg.Origin("bus.listen").Source == config.FromFlag && cfg.BusURL() != standard.BusURL() {
-		flags += " --url " + cfg.BusURL().String()
+	if h.cfg.Origin("bus.listen").Source == config.FromFlag {
+		flags += " --url " + h.url()
 	}
-	if cfg.Origin("manager.name").Source == config.FromFlag && cfg.Manager.Name != standard.Manager.Name {
-		flags += " --cluster " + cfg.Manager.Name
+	if h.cfg.Origin("manager.name").Source == config.FromFlag {
+		flags += " --cluster " + h.cfg.Manager.Name
 	}
 	return flags
 }

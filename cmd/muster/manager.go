@@ -29,8 +29,8 @@ SIGINT and SIGTERM end it.` + "\n" + precedence,
 		Args: takes(),
 	}
 	settings, logs := settingsOf(cmd), loggingFlags(cmd, slog.LevelInfo)
-	settings.flag("listen", "bus.listen", "`address` of the embedded message queue (default \"127.0.0.1:4222\")")
-	settings.reach()
+	settings.listen()
+	settings.reach("message `queue`, instead of the embedded one: nats://..., tls://..., amqp://... or amqps://...")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return runManager(cmd.Context(), settings.load, logs.logger(cmd.ErrOrStderr()))
 	}

@@ -26,6 +26,8 @@ Exit status: 0 done, 1 refused (the reason is on stderr), 2 used wrongly.`,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceErrors: true,
 		SilenceUsage:  true,
+
+		SuggestionsMinimumDistance: 2,
 	}
 	root.AddGroup(
 		&cobra.Group{ID: groupRun, Title: "Run:"},
@@ -94,6 +96,6 @@ func takes(names ...string) cobra.PositionalArgs {
 		case len(names) == 0:
 			return usagef("%s takes no arguments, got %q", cmd.Name(), args[0])
 		}
-		return usagef("%s takes %s, got %d arguments", cmd.Name(), strings.Join(names, " "), len(args))
+		return usagef("%s takes %s, got %d", cmd.Name(), strings.Join(names, " "), len(args))
 	}
 }

@@ -26,7 +26,7 @@ type asking struct {
 // askingFlags adds the flags of such a command.
 func askingFlags(cmd *cobra.Command) *asking {
 	a := &asking{settings: settingsOf(cmd), output: outputFlag(cmd), timeout: timeoutFlag(cmd)}
-	a.reach()
+	a.reach(clusterURL)
 	return a
 }
 

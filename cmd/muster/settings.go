@@ -39,10 +39,18 @@ func (s *settings) flag(name, key, usage string) {
 	s.keys[name] = key
 }
 
+// clusterURL is the usage of --url for those who join or ask.
+const clusterURL = "message `queue` of the cluster: nats://..., tls://..., amqp://... or amqps://... (default \"nats://127.0.0.1:4222\")"
+
+// listen adds --listen.
+func (s *settings) listen() {
+	s.flag("listen", "bus.listen", "`address` of the embedded message queue (default \"127.0.0.1:4222\")")
+}
+
 // reach adds the flags that say where a cluster is, and as whom to get in. A
 // password has none, since other users of the machine could read it.
-func (s *settings) reach() {
-	s.flag("url", "bus.url", "message `queue` of the cluster: nats://..., tls://..., amqp://... or amqps://... (default \"nats://127.0.0.1:4222\")")
+func (s *settings) reach(urlUsage string) {
+	s.flag("url", "bus.url", urlUsage)
 	s.flag("cluster", "manager.name", "`name` of the cluster (default \"owt-cluster\")")
 	s.flag("user", "bus.user", "`user` of the message queue; the password is in MUSTER_BUS_PASSWORD or in the file of -c")
 	s.flag("tls-ca", "bus.tls.ca", "`file` of the authorities to trust, in PEM")
@@ -56,6 +64,9 @@ func (s *settings) load() (*config.Config, error) {
 	var problems config.Problems
 	if errors.As(err, &problems) && slices.ContainsFunc(problems, byFlag) {
 		return nil, usagef("%v", err)
+	}
+	if err == nil && cfg.Origin("bus.listen").Source == config.FromFlag && cfg.BusKind() != config.Embedded {
+		return nil, usagef("--listen is for the embedded message queue, but the settings ask for %s", cfg.BusKind())
 	}
 	return cfg, err
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -33,15 +34,15 @@ own that reports this machine's real load. Ctrl-C ends everything; a second one 
 The workers are for webrtc, video (vp8, vp9, h264) and recording, and so on in turn. They handle no media:
 see 'muster worker --help'. A worker that dies is told, and not replaced.
 
-There is nobody to wait for, so the manager places tasks at once unless the file says initial_time. SIGHUP
-reads the file again.` + "\n" + precedence,
+There is nobody to wait for, so the manager places tasks at once unless the file says initial_time. Without a
+message queue in the settings, one is started on this machine.` + "\n" + precedence,
 		Example: `  muster up
   muster up --workers 6 --listen 127.0.0.1:4333
   muster up --load memory             # on a machine whose processors are busy with other things`,
 		Args: takes(),
 	}
 	u := &up{settings: settingsOf(cmd), logs: loggingFlags(cmd, slog.LevelWarn)}
-	u.settings.flag("listen", "bus.listen", "`address` of the message queue (default \"127.0.0.1:4222\")")
+	u.settings.listen()
 	u.settings.flag("cluster", "manager.name", "`name` of the cluster (default \"owt-cluster\")")
 	cmd.Flags().IntVar(&u.workers, "workers", len(upPurposes), "how many workers to run")
 	cmd.Flags().StringSliceVar(&u.loads, "load", []string{"cpu"}, loadUsage)
@@ -78,13 +79,13 @@ func (u *up) run(ctx context.Context) error {
 	}
 	log := u.logs.logger(u.stderr)
 	warn(cfg, log)
-	hangups := catchHangups()
-	defer signal.Stop(hangups)
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP) // the terminal was closed
+	defer stop()
 	h, err := startHost(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
-	err = u.staff(ctx, h, hangups)
+	err = u.staff(ctx, h)
 	return errors.Join(err, h.close())
 }
 
@@ -108,14 +109,11 @@ func (u *up) load() (*config.Config, error) {
 	if cfg.Origin("manager.initial_time").Source == config.FromDefault {
 		cfg.Manager.InitialTime = 0
 	}
-	if u.settings.cmd.Flags().Changed("listen") && cfg.BusKind() != config.Embedded {
-		return nil, usagef("--listen is for the embedded message queue, but the settings ask for %s", cfg.BusKind())
-	}
 	return cfg, nil
 }
 
 // staff runs the workers until ctx is over.
-func (u *up) staff(ctx context.Context, h *host, hangups <-chan os.Signal) error {
+func (u *up) staff(ctx context.Context, h *host) error {
 	crew, err := hire(u.jobs(h))
 	if err != nil {
 		return err
@@ -127,10 +125,8 @@ func (u *up) staff(ctx context.Context, h *host, hangups <-chan os.Signal) error
 	for {
 		select {
 		case end := <-crew.ends:
-			_, _ = fmt.Fprintf(u.stderr, "muster: %s (pid %d) ended: %s. The manager forgets it %s\n",
+			_, _ = fmt.Fprintf(u.stderr, "muster: %s (pid %d) ended: %s. The manager forgets it %s.\n",
 				end.name, end.pid, end.how, forgets(h.cfg))
-		case <-hangups:
-			h.reload(ctx, u.load)
 		case <-ctx.Done():
 			_, _ = fmt.Fprintln(u.stderr, "muster: ending")
 			return nil
@@ -140,7 +136,7 @@ func (u *up) staff(ctx context.Context, h *host, hangups <-chan os.Signal) error
 
 // forgets is when the manager gives up a worker that died.
 func forgets(cfg *config.Config) string {
-	return fmt.Sprintf("after %v of silence.", time.Duration(cfg.Manager.CheckAliveCount+1)*cfg.Manager.CheckAliveInterval)
+	return fmt.Sprintf("after %v of silence", time.Duration(cfg.Manager.CheckAliveCount+1)*cfg.Manager.CheckAliveInterval)
 }
 
 // jobs are the command lines of the workers.

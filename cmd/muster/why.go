@@ -41,44 +41,54 @@ and last-used the turn, 0 being the worker whose turn it is.` + "\n" + precedenc
 }
 
 func printWhy(w io.Writer, e muster.Explanation, now time.Time) error {
-	when := ago(now.Sub(e.At.Time())) + " ago"
-	verdict := fmt.Sprintf("%s %s was not placed, %s: %s", e.Purpose, e.Task, when, e.Reason)
-	if e.Chosen != nil {
-		verdict = fmt.Sprintf("%s %s was placed on %s, %s.", e.Purpose, e.Task, e.Chosen.Worker, when)
-	}
-	if _, err := fmt.Fprintf(w, "%s\n\n", verdict); err != nil {
+	if _, err := fmt.Fprintln(w, verdict(e, now)); err != nil {
 		return err
 	}
-	if err := printFunnel(w, e); err != nil || e.Chosen == nil {
-		return err
+	if e.Candidates < e.Workers {
+		if err := printExcluded(w, e); err != nil {
+			return err
+		}
 	}
-	if _, err := fmt.Fprintf(w, "\nOf these, %s took the first:\n\n", e.Strategy); err != nil {
+	if e.Chosen == nil {
+		return nil
+	}
+	if _, err := fmt.Fprintf(w, "\n%d of %d workers could take it, and %s took the first of them:\n\n",
+		e.Candidates, e.Workers, e.Strategy); err != nil {
 		return err
 	}
 	return printCandidates(w, e)
 }
 
-// printFunnel tells how many workers there were, and what became of them.
-func printFunnel(w io.Writer, e muster.Explanation) error {
-	t := table{heading: []string{"WORKERS", fmt.Sprint(e.Workers)}}
-	for rule, n := range e.Excluded {
-		if n > 0 {
-			t.add("  "+ruleWords[rule], fmt.Sprintf("-%d", n))
-		}
+func verdict(e muster.Explanation, now time.Time) string {
+	when := ago(now.Sub(e.At.Time())) + " ago"
+	if e.Chosen == nil {
+		return fmt.Sprintf("%s %s was not placed, %s: %s", e.Purpose, e.Task, when, e.Reason)
 	}
-	t.add("candidates", fmt.Sprint(e.Candidates))
-	return t.print(w)
+	return fmt.Sprintf("%s %s was placed on %s, %s", e.Purpose, e.Task, e.Chosen.Worker, when)
 }
 
 // ruleWords say what a rule means to the workers that it excluded.
 var ruleWords = [muster.NumRules]string{
-	muster.RuleISP:      "isp: serve another provider",
-	muster.RuleCodec:    "codec: lack a wanted codec or algorithm",
-	muster.RuleLabel:    "label: lack a wanted label",
-	muster.RuleNotReady: "not_ready: said that they are not ready",
-	muster.RuleFull:     "full: at the limit of their load, or told none yet",
-	muster.RuleSlots:    "slots: hold as many tasks as they may",
-	muster.RuleRegion:   "region: outside the wanted region",
+	muster.RuleISP:      "serve other providers",
+	muster.RuleCodec:    "lack a wanted codec or algorithm",
+	muster.RuleLabel:    "lack a wanted label",
+	muster.RuleNotReady: "said that they are not ready",
+	muster.RuleFull:     "are at the limit of their load, or told none yet",
+	muster.RuleSlots:    "hold as many tasks as they may",
+	muster.RuleRegion:   "are outside the wanted region",
+}
+
+func printExcluded(w io.Writer, e muster.Explanation) error {
+	if _, err := fmt.Fprintln(w); err != nil {
+		return err
+	}
+	t := table{heading: []string{"RULE", "EXCLUDED", "WHICH"}}
+	for rule, n := range e.Excluded {
+		if n > 0 {
+			t.add(muster.Rule(rule).String(), fmt.Sprintf("%d of %d", n, e.Workers), ruleWords[rule])
+		}
+	}
+	return t.print(w)
 }
 
 func printCandidates(w io.Writer, e muster.Explanation) error {

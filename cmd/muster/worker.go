@@ -35,7 +35,7 @@ programs of your own, written with the package worker.` + "\n" + precedence,
 		Args: takes(),
 	}
 	settings, logs := settingsOf(cmd), loggingFlags(cmd, slog.LevelInfo)
-	settings.reach()
+	settings.reach(clusterURL)
 	flags := workerFlagsOf(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := settings.load()
