@@ -156,7 +156,8 @@ type Result struct {
 	// Worker and Info are set by a Schedule that was done.
 	Worker string
 	Info   json.RawMessage
-	// Already tells that the task was placed before, on the same worker.
+	// Already tells that the task was placed before, on the same worker; of a
+	// Join, that the worker was in the cluster before, with the same purpose.
 	Already bool
 	// Explanation is set by every Schedule, done or not, save one that was
 	// Already placed. It is part of the state's memory of the last 65,536

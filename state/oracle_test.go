@@ -131,7 +131,7 @@ func (o *oracle) apply(cmd Command) Result {
 	}
 	switch op := cmd.Op.(type) {
 	case Join:
-		o.join(op)
+		return o.join(op)
 	case Quit:
 		return o.leave(op.Worker)
 	case WorkerLost:
@@ -208,8 +208,9 @@ func (o *oracle) putDown(t *oracleTask) {
 	}
 }
 
-func (o *oracle) join(op Join) {
+func (o *oracle) join(op Join) Result {
 	w := o.find(op.Worker)
+	already := w != nil && w.purpose == op.Purpose
 	if w != nil && w.purpose != op.Purpose {
 		o.remove(w)
 		w = nil
@@ -230,6 +231,7 @@ func (o *oracle) join(op Join) {
 	}
 	w.info, w.state, w.reported = op.Info, muster.StateUnreported, false
 	w.load = op.Info.MaxLoad
+	return Result{Already: already}
 }
 
 func (o *oracle) leave(id string) Result {

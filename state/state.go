@@ -61,7 +61,7 @@ func (s *State) apply(cmd Command) Result {
 	case Expire:
 		s.expire()
 	case Join:
-		return Result{Err: s.join(op)}
+		return Result{Already: s.join(op)}
 	case Quit:
 		return Result{Err: s.remove(op.Worker, muster.LeftQuit)}
 	case WorkerLost:

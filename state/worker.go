@@ -52,9 +52,10 @@ func (s *State) worker(id string) (*worker, error) {
 	return nil, muster.ReasonNoWorker(id)
 }
 
-// join is the operation Join.
-func (s *State) join(op Join) error {
+// join is the operation Join. It tells whether the worker was there already.
+func (s *State) join(op Join) (already bool) {
 	if w := s.workers[op.Worker]; w != nil {
+		already = w.purpose.name == op.Purpose
 		if w.purpose.name != op.Purpose {
 			s.leave(w, muster.LeftMoved)
 		}
@@ -63,7 +64,7 @@ func (s *State) join(op Join) error {
 		}
 	}
 	s.do(muster.WorkerJoined{Purpose: op.Purpose, Worker: op.Worker, Info: op.Info})
-	return nil
+	return already
 }
 
 func (s *State) foldJoined(e muster.WorkerJoined) {
