@@ -54,10 +54,17 @@ func (c *core) flush() {
 	}
 }
 
-// state returns the state with everything in it that was asked for before.
-func (c *core) state() *state.State {
+// look answers a look-up from a state that has everything in it that was
+// answered before.
+func (c *core) look(req *bus.Request, answer func(*state.State)) {
 	c.flush()
-	return c.replica.State()
+	c.replica.Read(func(s *state.State, err error) {
+		if err != nil {
+			req.Fail(err.Error())
+			return
+		}
+		answer(s)
+	})
 }
 
 // observe follows what happened to the cluster.
@@ -94,7 +101,7 @@ func (c *core) tick() {
 func (c *core) enterService() {
 	if !c.inService {
 		c.inService = true
-		c.log.Info("in service", "workers", len(c.state().Workers("all")))
+		c.log.Info("in service", "workers", len(c.replica.State().Workers(state.AllPurposes)))
 	}
 }
 
@@ -108,13 +115,14 @@ func (c *core) expire() {
 // told "in-service", as OWT's manager does, it would drop the tasks that it
 // runs; told "initializing" it picks them up again.
 func (c *core) join(req *bus.Request, purpose, worker string, info muster.Info) {
-	known, _ := c.state().PurposeOf(worker)
 	op := state.Join{Purpose: purpose, Worker: worker, Info: info}
-	phase := phaseInitializing
-	if c.inService && known != purpose {
-		phase = phaseInService
-	}
-	c.propose(op, func(result state.Result) { answer(req, phase, result.Err) })
+	c.propose(op, func(result state.Result) {
+		phase := c.phase()
+		if result.Already {
+			phase = phaseInitializing
+		}
+		answer(req, phase, result.Err)
+	})
 }
 
 // The phases of a manager, in OWT's words.
@@ -131,7 +139,8 @@ func (c *core) phase() string {
 }
 
 func (c *core) keepAlive(req *bus.Request, worker string) {
-	if !c.state().Has(worker) {
+	c.flush()
+	if !c.replica.State().Has(worker) {
 		req.Reply("whoareyou")
 		return
 	}

@@ -28,6 +28,12 @@ func newTestCore() *core {
 	}
 }
 
+// stateNow is the state with everything in it that was asked for.
+func (c *core) stateNow() *state.State {
+	c.flush()
+	return c.replica.State()
+}
+
 // ask makes a request of the core, and returns the answer's JSON.
 func ask(t *testing.T, c *core, method, args string) string {
 	t.Helper()
@@ -122,10 +128,10 @@ func TestReportsInARowAreOneCommand(t *testing.T) {
 	if len(c.pending) != 1 {
 		t.Errorf("%d commands wait, want 1", len(c.pending))
 	}
-	if w, _ := c.state().Worker("c-1"); w.Load != 0.3 {
+	if w, _ := c.stateNow().Worker("c-1"); w.Load != 0.3 {
 		t.Errorf("load of c-1 is %v, want 0.3, the last one reported", w.Load)
 	}
-	if w, _ := c.state().Worker("c-2"); w.Load != 0.2 {
+	if w, _ := c.stateNow().Worker("c-2"); w.Load != 0.2 {
 		t.Errorf("load of c-2 is %v, want 0.2", w.Load)
 	}
 }
@@ -174,7 +180,7 @@ func TestStrategyChangesAtRunTime(t *testing.T) {
 	}
 	place := func(task string) string {
 		ask(t, c, "schedule", `["conference","`+task+`",null,1000]`)
-		worker, _ := c.state().Scheduled("conference", task)
+		worker, _ := c.stateNow().Scheduled("conference", task)
 		return worker
 	}
 	if got := place("1") + place("2"); got != "aa" {

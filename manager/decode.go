@@ -41,7 +41,7 @@ var methods = map[string]func(*reader) action{
 	"why":         decodeWhy,
 	"listWorkers": decodeListWorkers,
 	"listTasks":   decodeListTasks,
-	"status":      func(*reader) action { return (*core).status },
+	"status":      func(*reader) action { return look((*core).status) },
 }
 
 // decode turns a method and its arguments into what is to be done. Its error
@@ -206,37 +206,37 @@ func decodeUnschedule(r *reader) action {
 
 func decodeGetWorkerAttr(r *reader) action {
 	worker := r.name(0, "worker")
-	return func(c *core, req *bus.Request) { c.getWorkerAttr(req, worker) }
+	return look(func(c *core, req *bus.Request, s *state.State) { c.getWorkerAttr(req, s, worker) })
 }
 
 func decodeGetWorkers(r *reader) action {
 	purpose := r.name(0, "purpose")
-	return func(c *core, req *bus.Request) { c.getWorkers(req, purpose) }
+	return look(func(_ *core, req *bus.Request, s *state.State) { getWorkers(req, s, purpose) })
 }
 
 func decodeGetTasks(r *reader) action {
 	worker := r.name(0, "worker")
-	return func(c *core, req *bus.Request) { c.getTasks(req, worker) }
+	return look(func(_ *core, req *bus.Request, s *state.State) { getTasks(req, s, worker) })
 }
 
 func decodeGetScheduled(r *reader) action {
 	purpose, task := r.name(0, "purpose"), r.name(1, "task")
-	return func(c *core, req *bus.Request) { c.getScheduled(req, purpose, task) }
+	return look(func(_ *core, req *bus.Request, s *state.State) { getScheduled(req, s, purpose, task) })
 }
 
 func decodeWhy(r *reader) action {
 	purpose, task := r.name(0, "purpose"), r.name(1, "task")
-	return func(c *core, req *bus.Request) { c.why(req, purpose, task) }
+	return look(func(_ *core, req *bus.Request, s *state.State) { why(req, s, purpose, task) })
 }
 
 func decodeListWorkers(r *reader) action {
 	purpose := r.name(0, "purpose")
-	return func(c *core, req *bus.Request) { c.listWorkers(req, purpose) }
+	return look(func(_ *core, req *bus.Request, s *state.State) { listWorkers(req, s, purpose) })
 }
 
 func decodeListTasks(r *reader) action {
 	purpose := r.name(0, "purpose")
-	return func(c *core, req *bus.Request) { c.listTasks(req, purpose) }
+	return look(func(_ *core, req *bus.Request, s *state.State) { listTasks(req, s, purpose) })
 }
 
 // change is the action that does no more than apply op: answered "ok", where
@@ -244,6 +244,13 @@ func decodeListTasks(r *reader) action {
 func change(op state.Op) action {
 	return func(c *core, req *bus.Request) {
 		c.propose(op, func(result state.Result) { answer(req, "ok", result.Err) })
+	}
+}
+
+// look is the action that answers from the state and changes nothing.
+func look(answer func(*core, *bus.Request, *state.State)) action {
+	return func(c *core, req *bus.Request) {
+		c.look(req, func(s *state.State) { answer(c, req, s) })
 	}
 }
 

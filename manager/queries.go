@@ -59,8 +59,8 @@ type portalAttr struct {
 	KeepAlive int           `json:"keepAlive"`
 }
 
-func (c *core) getWorkerAttr(req *bus.Request, id string) {
-	w, ok := c.state().Worker(id)
+func (c *core) getWorkerAttr(req *bus.Request, s *state.State, id string) {
+	w, ok := s.Worker(id)
 	if !ok {
 		req.Fail(string(muster.ReasonNoWorker(id)))
 		return
@@ -79,12 +79,12 @@ func (c *core) getWorkerAttr(req *bus.Request, id string) {
 	})
 }
 
-func (c *core) getWorkers(req *bus.Request, purpose string) {
-	req.Reply(orEmpty(c.state().Workers(purpose)))
+func getWorkers(req *bus.Request, s *state.State, purpose string) {
+	req.Reply(orEmpty(s.Workers(purpose)))
 }
 
-func (c *core) getTasks(req *bus.Request, worker string) {
-	tasks, ok := c.state().Tasks(worker)
+func getTasks(req *bus.Request, s *state.State, worker string) {
+	tasks, ok := s.Tasks(worker)
 	if !ok {
 		req.Fail(string(muster.ReasonNoWorker(worker)))
 		return
@@ -92,15 +92,15 @@ func (c *core) getTasks(req *bus.Request, worker string) {
 	req.Reply(orEmpty(tasks))
 }
 
-func (c *core) getScheduled(req *bus.Request, purpose, task string) {
-	worker, err := c.state().Scheduled(purpose, task)
+func getScheduled(req *bus.Request, s *state.State, purpose, task string) {
+	worker, err := s.Scheduled(purpose, task)
 	answer(req, worker, err)
 }
 
 func (c *core) clusterID(req *bus.Request) { req.Reply(c.opts.ClusterID) }
 
-func (c *core) why(req *bus.Request, purpose, task string) {
-	explanation, ok := c.state().Why(purpose, task)
+func why(req *bus.Request, s *state.State, purpose, task string) {
+	explanation, ok := s.Why(purpose, task)
 	if !ok {
 		req.Fail(string(muster.ReasonNoTask))
 		return
@@ -108,8 +108,7 @@ func (c *core) why(req *bus.Request, purpose, task string) {
 	req.Reply(explanation)
 }
 
-func (c *core) listWorkers(req *bus.Request, purpose string) {
-	s := c.state()
+func listWorkers(req *bus.Request, s *state.State, purpose string) {
 	workers := []muster.Worker{}
 	for _, id := range s.Workers(purpose) {
 		if w, ok := s.Worker(id); ok {
@@ -130,12 +129,12 @@ type listedTask struct {
 	Until muster.Instant `json:"until"`
 }
 
-func (c *core) listTasks(req *bus.Request, purpose string) {
+func listTasks(req *bus.Request, s *state.State, purpose string) {
 	if purpose == "all" {
 		purpose = ""
 	}
 	tasks := []listedTask{}
-	for _, t := range c.state().AllTasks(purpose) {
+	for _, t := range s.AllTasks(purpose) {
 		listed := listedTask{Purpose: t.Purpose, Task: t.Task, Worker: t.Worker, State: "reserved", Until: t.Until}
 		if t.Running {
 			listed.State, listed.Until = "running", 0
@@ -153,9 +152,9 @@ type clusterStatus struct {
 	Purposes []state.Count `json:"purposes"`
 }
 
-func (c *core) status(req *bus.Request) {
+func (c *core) status(req *bus.Request, s *state.State) {
 	req.Reply(clusterStatus{
-		Cluster: c.opts.Cluster, State: c.phase(), Version: c.opts.Version, Purposes: orEmpty(c.state().Counts()),
+		Cluster: c.opts.Cluster, State: c.phase(), Version: c.opts.Version, Purposes: orEmpty(s.Counts()),
 	})
 }
 
