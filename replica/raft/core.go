@@ -76,6 +76,7 @@ type Core struct {
 	tend     tending
 	opened   *Message // a snapshot that was read before it is needed
 	out      Output
+	version  int // of what is known of the members
 }
 
 // Output is what is to be done, in this order: Commits may be done beside the
@@ -123,6 +124,7 @@ func (c *Core) renew() {
 	c.life++
 	c.rn, c.store, c.conf = nil, newMemLog(), &pb.ConfState{}
 	c.roster = roster{addrs: map[uint64]string{}}
+	c.version++
 	c.handed, c.led, c.compacting, c.problem = 0, 0, false, ""
 	c.heard = map[uint64]string{}
 	c.batches = map[uint64][]replica.Proposal{}
@@ -178,6 +180,17 @@ func (c *Core) fail(err error) {
 
 // Err is why this manager cannot go on, nil as long as it can.
 func (c *Core) Err() error { return c.err }
+
+// end answers everything that waits, and takes nothing more.
+func (c *Core) end() {
+	if c.err == nil {
+		c.err = ErrClosed
+	}
+	c.lose()
+	c.dropReads()
+	c.role = replica.Role{}
+	c.out.Commits = append(c.out.Commits, Commit{Role: &replica.Role{}})
+}
 
 // Take returns what is to be done since the last call.
 func (c *Core) Take() Output {

@@ -114,8 +114,10 @@ func (c *Core) decidedRecord(e *pb.Entry) {
 		c.decidedBatch(rec, &done)
 	case rec.kind == recordAdmit:
 		c.roster.admit(rec.addr)
+		c.version++
 	case rec.kind == recordDismiss:
 		c.roster.dismiss(rec.addr)
+		c.version++
 	}
 	c.out.Commits = append(c.out.Commits, done)
 }

@@ -6,7 +6,6 @@ import (
 	pb "go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/muster-fleet/muster/replica"
 	"github.com/muster-fleet/muster/state"
 )
 
@@ -259,9 +258,7 @@ func (c *Core) giveUp() {
 	}
 	c.log.Warn("a majority of the managers lost its log: beginning anew")
 	c.lose()
-	asked := append(c.reads.asked, c.reads.waiting...)
-	c.reads = reads{}
-	c.out.Commits = append(c.out.Commits,
-		Commit{reads: asked, err: replica.ErrLost}, Commit{state: state.New(c.cfg.Placement)})
+	c.dropReads()
+	c.out.Commits = append(c.out.Commits, Commit{state: state.New(c.cfg.Placement)})
 	c.renew()
 }

@@ -89,3 +89,12 @@ func (c *Core) endReads(err error) {
 	c.reads.asked, c.reads.index = nil, 0
 	c.askReads()
 }
+
+// dropReads ends all reads without an answer.
+func (c *Core) dropReads() {
+	all := append(c.reads.asked, c.reads.waiting...)
+	c.reads = reads{last: c.reads.last}
+	if len(all) > 0 {
+		c.out.Commits = append(c.out.Commits, Commit{reads: all, err: replica.ErrLost})
+	}
+}

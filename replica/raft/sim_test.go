@@ -24,11 +24,11 @@ type cluster struct {
 	cut     map[[2]string]bool
 	calm    bool // nothing is lost, doubled or late
 
-	leaders map[[2]uint64]string // by cluster and term
-	states  map[[2]uint64][]byte // by cluster and index
-	acked   map[string]string    // tasks that were answered, with their worker
-	tasks   int
-	history []string
+	leaders      map[[2]uint64]string // by cluster and term
+	states       map[[2]uint64][]byte // by cluster and index
+	acked        map[string]string    // tasks that were answered, with their worker
+	tasks        int
+	history      []string
 	compactBytes int
 }
 

@@ -1,0 +1,101 @@
+package raft
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"time"
+)
+
+// maxStrangers is how many connections may be in their handshake at once.
+const maxStrangers = 64
+
+// accept takes connections until the listener is closed.
+func (n *Node) accept(ctx context.Context) {
+	strangers := make(chan struct{}, maxStrangers)
+	for {
+		conn, err := n.listener.Accept()
+		if err != nil {
+			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+				return
+			}
+			n.log.Warn("no connection taken", "err", err)
+			pause(ctx, lastPause)
+			continue
+		}
+		select {
+		case strangers <- struct{}{}:
+			n.done.Go(func() { n.receive(ctx, conn, func() { <-strangers }) })
+		default:
+			conn.Close()
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// receive takes what comes over one connection. known is called when it is
+// known who is at the other end, or that nobody is to be listened to.
+func (n *Node) receive(ctx context.Context, conn net.Conn, known func()) {
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+	peer := conn.RemoteAddr()
+	if n.dialer.tls != nil {
+		conn = tls.Server(conn, serverTLS(n.dialer.tls))
+	}
+	s, err := n.dialer.handshake.accept(conn, n.life.Load())
+	known()
+	if err != nil {
+		n.log.Warn("connection refused", "from", peer, "err", err)
+		return
+	}
+	if l := n.link(s.peer); l != nil {
+		signal(l.kick)
+	} else {
+		n.log.Warn("a manager connects that is not among the peers: add it first", "peer", s.peer)
+	}
+	if s.kind == kindSnapshot {
+		err = n.receiveSnapshot(ctx, s)
+	} else {
+		err = n.receiveMessages(ctx, s)
+	}
+	if ctx.Err() == nil {
+		n.log.Debug("connection ended", "from", s.peer, "err", err)
+	}
+}
+
+// receiveMessages takes frames of messages until the connection ends.
+func (n *Node) receiveMessages(ctx context.Context, s *session) error {
+	for {
+		frame, err := readFrame(s.r, maxFrame)
+		if err != nil {
+			return err
+		}
+		body, err := s.in.open(frame)
+		if err != nil {
+			return err
+		}
+		var messages []Message
+		err = splitMessages(body, func(m Message) {
+			m.From = s.peer
+			messages = append(messages, m)
+		})
+		if err != nil {
+			return err
+		}
+		select {
+		case n.incoming <- messages:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,254 @@
+package raft
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"path/filepath"
+
+	pb "go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
+)
+
+// The log on a disk is one file of records, each of them written and made
+// durable at once:
+//
+//	file:   magic, salt
+//	record: "MREC", length and number, checksum, parts
+//	part:   identity | hard state | entry | the snapshot that the log begins at
+//
+// A write that a crash cut short is a record at the end whose checksum is
+// wrong: it was never answered for, and is cut off. A wrong record with a
+// right one behind it is damage, and refused. The checksum has the file's salt
+// and the record's number in it, so that nothing a caller put into a command
+// looks like a record. Damage to the very last record cannot be told from a
+// write cut short.
+const (
+	logMagic    = "muster-log 1\n"
+	recordMagic = "MREC"
+	saltSize    = 16
+	recordHead  = 4 + 4 + 8 + 4
+)
+
+// The parts of a record.
+const (
+	partIdentity = iota + 1
+	partHard
+	partEntry
+	partSnapshot
+)
+
+var errDamaged = errors.New("the log is damaged in the middle")
+
+// wal is the log of one manager in a directory.
+type wal struct {
+	dir    string
+	file   *os.File
+	lock   *os.File
+	salt   []byte
+	number uint64 // of the next record
+
+	identity Identity
+	log      *memLog // what is in the file
+}
+
+// openWAL opens the log in a directory, which is made if it is not there.
+func openWAL(dir string) (*wal, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("raft: data directory: %w", err)
+	}
+	lock, err := lockDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("raft: data directory %s is in use by another manager: %w", dir, err)
+	}
+	w := &wal{dir: dir, lock: lock, log: newMemLog()}
+	if err = w.load(); err != nil {
+		w.Close()
+		return nil, fmt.Errorf("raft: %s: %w", w.path(), err)
+	}
+	return w, nil
+}
+
+func (w *wal) path() string { return filepath.Join(w.dir, "log") }
+
+// Close closes the files.
+func (w *wal) Close() error {
+	var err error
+	if w.file != nil {
+		err = w.file.Close()
+	}
+	return errors.Join(err, w.lock.Close())
+}
+
+// saved is what the log has.
+func (w *wal) saved() *Saved {
+	return &Saved{Identity: w.identity, Hard: w.log.hard, Snapshot: w.log.snap, Entries: w.log.entries}
+}
+
+// load reads the file, and cuts a write off that a crash cut short.
+func (w *wal) load() error {
+	data, err := os.ReadFile(w.path())
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	head := len(logMagic) + saltSize
+	if len(data) < head || !bytes.HasPrefix(data, []byte(logMagic)) {
+		return fmt.Errorf("this is no log of this version of Muster: it does not begin with %q", logMagic)
+	}
+	w.salt = bytes.Clone(data[len(logMagic):head])
+	end, err := w.read(data, head)
+	if err != nil {
+		return err
+	}
+	if w.file, err = os.OpenFile(w.path(), os.O_RDWR, 0); err != nil {
+		return err
+	}
+	if end < len(data) {
+		if err = w.file.Truncate(int64(end)); err == nil {
+			err = w.file.Sync()
+		}
+	}
+	if err == nil {
+		_, err = w.file.Seek(int64(end), 0)
+	}
+	return err
+}
+
+// read takes the records from an offset on, and returns where they end.
+func (w *wal) read(data []byte, at int) (int, error) {
+	for at < len(data) {
+		body, ok := w.record(data[at:], w.number)
+		if !ok {
+			return at, w.checkTail(data, at)
+		}
+		if err := w.take(body); err != nil {
+			return at, fmt.Errorf("record %d at byte %d: %w", w.number, at, err)
+		}
+		at += recordHead + len(body)
+		w.number++
+	}
+	return at, nil
+}
+
+// record returns the body of the record at the beginning of data, if it is
+// whole and has this number.
+func (w *wal) record(data []byte, number uint64) ([]byte, bool) {
+	if len(data) < recordHead || string(data[:4]) != recordMagic || binary.BigEndian.Uint64(data[8:]) != number {
+		return nil, false
+	}
+	size := uint64(binary.BigEndian.Uint32(data[4:]))
+	if size > uint64(len(data)-recordHead) {
+		return nil, false
+	}
+	body := data[recordHead : recordHead+size]
+	return body, w.checksum(data[:16], body) == binary.BigEndian.Uint32(data[16:])
+}
+
+func (w *wal) checksum(head, body []byte) uint32 {
+	sum := crc32.Update(0, castagnoli, w.salt)
+	sum = crc32.Update(sum, castagnoli, head)
+	return crc32.Update(sum, castagnoli, body)
+}
+
+// checkTail makes sure that nothing right comes after a wrong record.
+func (w *wal) checkTail(data []byte, at int) error {
+	for next := at + 1; ; next++ {
+		i := bytes.Index(data[next:], []byte(recordMagic))
+		if i < 0 {
+			return nil
+		}
+		next += i
+		if len(data)-next < recordHead {
+			return nil
+		}
+		number := binary.BigEndian.Uint64(data[next+8:])
+		if _, ok := w.record(data[next:], number); ok && number > w.number {
+			return fmt.Errorf("%w: at byte %d (record %d), with record %d behind it: restore the directory, "+
+				"or empty it, and this manager begins as a new one", errDamaged, at, w.number, number)
+		}
+	}
+}
+
+// take does what a record says.
+func (w *wal) take(body []byte) error {
+	r := reader{buf: body}
+	for len(r.buf) > 0 {
+		switch r.byte() {
+		case partIdentity:
+			w.identity = Identity{ID: r.fixed(), Gen: r.fixed(), Addr: r.text()}
+		case partHard:
+			w.log.hard = r.hard()
+		case partEntry:
+			e := r.entry()
+			if r.bad || e.GetIndex() > w.log.last()+1 || e.GetIndex() == 0 {
+				return errDamaged
+			}
+			w.log.append([]*pb.Entry{e})
+		case partSnapshot:
+			if err := w.takeSnapshot(r.fixed(), r.fixed()); err != nil {
+				return err
+			}
+		default:
+			r.fail()
+		}
+		if r.bad {
+			return fmt.Errorf("log: %w", errMalformed)
+		}
+	}
+	return nil
+}
+
+func (w *wal) takeSnapshot(term, index uint64) error {
+	snap, err := readSnapshot(w.dir, term, index)
+	if err == nil {
+		w.log.install(snap)
+	}
+	return err
+}
+
+func (w *writer) identity(id *Identity) {
+	w.byte(partIdentity)
+	w.fixed(id.ID)
+	w.fixed(id.Gen)
+	w.text(id.Addr)
+}
+
+func (w *writer) hard(h *pb.HardState) {
+	w.byte(partHard)
+	w.uint(h.GetTerm())
+	w.uint(h.GetVote())
+	w.uint(h.GetCommit())
+}
+
+func (r *reader) hard() *pb.HardState {
+	return &pb.HardState{Term: proto.Uint64(r.uint()), Vote: proto.Uint64(r.uint()), Commit: proto.Uint64(r.uint())}
+}
+
+func (w *writer) entry(e *pb.Entry) {
+	w.byte(partEntry)
+	w.uint(e.GetTerm())
+	w.uint(e.GetIndex())
+	w.uint(uint64(e.GetType()))
+	w.raw(e.GetData())
+}
+
+func (r *reader) entry() *pb.Entry {
+	term, index, kind := r.uint(), r.uint(), r.uint()
+	if kind > uint64(pb.EntryConfChangeV2) {
+		r.fail()
+	}
+	return &pb.Entry{Term: proto.Uint64(term), Index: proto.Uint64(index), Type: pb.EntryType(kind).Enum(), Data: r.raw()}
+}
+
+func newSalt() []byte {
+	salt := make([]byte, saltSize)
+	rand.Read(salt) // never fails
+	return salt
+}

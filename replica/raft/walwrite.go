@@ -1,0 +1,180 @@
+package raft
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// append makes writes durable, in their order: as one record and with one
+// fsync, save that a snapshot or a new life begins a new file.
+func (w *wal) append(writes []Write) error {
+	var body writer
+	sync := false
+	for i := range writes {
+		write := &writes[i]
+		if write.Identity != nil || write.Snapshot != nil {
+			if err := w.flush(&body, false); err != nil {
+				return err
+			}
+			if err := w.replace(write); err != nil {
+				return err
+			}
+			continue
+		}
+		sync = sync || write.Sync
+		if write.Hard != nil {
+			w.log.hard = write.Hard
+			body.hard(write.Hard)
+		}
+		for _, e := range write.Entries {
+			body.entry(e)
+		}
+		w.log.append(write.Entries)
+	}
+	return w.flush(&body, sync)
+}
+
+// flush writes a record.
+func (w *wal) flush(body *writer, sync bool) error {
+	if len(body.buf) == 0 {
+		return nil
+	}
+	if w.file == nil {
+		return errors.New("raft: log: written to before it has an owner")
+	}
+	record := w.frame(body.buf)
+	body.buf = body.buf[:0]
+	if _, err := w.file.Write(record); err != nil {
+		return fmt.Errorf("raft: log: %w", err)
+	}
+	if sync {
+		if err := w.file.Sync(); err != nil {
+			return fmt.Errorf("raft: log: %w", err)
+		}
+	}
+	return nil
+}
+
+// frame makes a record of its body.
+func (w *wal) frame(body []byte) []byte {
+	record := append(make([]byte, 0, recordHead+len(body)), recordMagic...)
+	record = binary.BigEndian.AppendUint32(record, uint32(len(body)))
+	record = binary.BigEndian.AppendUint64(record, w.number)
+	record = binary.BigEndian.AppendUint32(record, w.checksum(record, body))
+	w.number++
+	return append(record, body...)
+}
+
+// replace begins a new file, at a snapshot or with a new life of the log. Until
+// it is complete, the old one is what counts.
+func (w *wal) replace(write *Write) error {
+	if write.Identity != nil {
+		w.identity, w.log = *write.Identity, newMemLog()
+	}
+	if write.Hard != nil {
+		w.log.hard = write.Hard
+	}
+	if write.Snapshot != nil {
+		if err := writeSnapshot(w.dir, write.Snapshot); err != nil {
+			return fmt.Errorf("raft: snapshot: %w", err)
+		}
+	}
+	switch {
+	case write.Install:
+		w.log.install(write.Snapshot)
+	case write.Snapshot != nil:
+		w.log.compact(write.Snapshot, 0)
+	}
+	w.log.append(write.Entries)
+	if err := w.rewrite(); err != nil {
+		return fmt.Errorf("raft: log: %w", err)
+	}
+	return w.sweep()
+}
+
+// rewrite writes everything that counts to a new file.
+func (w *wal) rewrite() error {
+	w.salt, w.number = newSalt(), 0
+	var body writer
+	body.identity(&w.identity)
+	if w.log.snap != nil {
+		body.byte(partSnapshot)
+		body.fixed(w.log.snap.GetMetadata().GetTerm())
+		body.fixed(w.log.snap.GetMetadata().GetIndex())
+	}
+	body.hard(w.log.hard)
+	for _, e := range w.log.entries {
+		body.entry(e)
+	}
+	data := append([]byte(logMagic), w.salt...)
+	data = append(data, w.frame(body.buf)...)
+	file, err := writeFile(w.path(), data)
+	if err != nil {
+		return err
+	}
+	if w.file != nil {
+		w.file.Close() // its content is in the new one
+	}
+	w.file = file
+	return nil
+}
+
+// sweep removes the snapshots that the log does not begin at.
+func (w *wal) sweep() error {
+	entries, err := os.ReadDir(w.dir)
+	if err != nil {
+		return fmt.Errorf("raft: snapshot: %w", err)
+	}
+	keep := ""
+	if w.log.snap != nil {
+		keep = snapshotName(w.log.snap.GetMetadata().GetTerm(), w.log.snapIndex())
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), "snapshot-") && e.Name() != keep {
+			if err := os.Remove(filepath.Join(w.dir, e.Name())); err != nil {
+				return fmt.Errorf("raft: old snapshot: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// writeFile puts a file in place of another one: after a crash there is one of
+// them, whole. It returns the new one, open at its end.
+func writeFile(path string, parts ...[]byte) (*os.File, error) {
+	file, err := os.OpenFile(path+".new", os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	for _, part := range parts {
+		if err == nil {
+			_, err = file.Write(part)
+		}
+	}
+	if err == nil {
+		err = file.Sync()
+	}
+	if err == nil {
+		err = os.Rename(path+".new", path)
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(path))
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
+}
+
+// syncDir makes the names in a directory durable.
+func syncDir(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
