@@ -48,12 +48,16 @@ func listenSlowly(t testing.TB, c bus.Conn, topic string) *slow {
 // large as its backlog.
 func backlogKept(t *testing.T, b Broker) {
 	topic := named(t, "t")
-	s := listenSlowly(t, dial(t, b), topic)
-	teller := dial(t, b)
+	conn, teller := dial(t, b), dial(t, b)
+	s := listenSlowly(t, conn, topic)
+	last, after := listen(t, conn, topic, "last"), listen(t, conn, topic+"after", "#")
 	for i := range bus.ListenerBacklog - 1 {
 		mustPublish(t, teller, topic, "k", i)
 	}
-	mustPublish(t, teller, topic, "k", "end")
+	mustPublish(t, teller, topic, "last", "end")
+	take(t, last.done, "the last notice, at a listener that is not busy")
+	mustPublish(t, teller, topic+"after", "k", "end")
+	take(t, after.done, "a notice after the last")
 	close(s.release)
 	take(t, s.last, "the last notice")
 	if n := s.heard.Load(); n != bus.ListenerBacklog+1 || s.sub.Dropped() != 0 {

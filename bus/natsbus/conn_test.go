@@ -210,6 +210,7 @@ func TestFrozenBroker(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	publishUntilFull(t, c, text)
 	signal(t, b, syscall.SIGCONT)
 	for raw, err := c.Call(within(t), "s", "x"); err != nil; raw, err = c.Call(within(t), "s", "x") {
 		if !errors.Is(err, bus.ErrDisconnected) && !errors.Is(err, bus.ErrNoServer) {
@@ -217,6 +218,18 @@ func TestFrozenBroker(t *testing.T) {
 		}
 	}
 	c.Close()
+}
+
+// publishUntilFull: what cannot leave is not kept without limit.
+func publishUntilFull(t testing.TB, c *Conn, megabyte json.RawMessage) {
+	const most = 32 // megabytes: two batches, and what the system's buffers hold
+	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	for n := 0; c.Publish(ctx, "t", "k", megabyte) == nil; n++ {
+		if n > most {
+			t.Fatalf("%d MB were kept for a broker that stands still", n)
+		}
+	}
 }
 
 func signal(t testing.TB, b *broker, s syscall.Signal) {
