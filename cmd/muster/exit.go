@@ -13,6 +13,8 @@ const (
 	statusDone    = 0
 	statusRefused = 1
 	statusUsage   = 2
+	// statusInterrupted is what shells give to a program that Ctrl-C ended.
+	statusInterrupted = 130
 )
 
 // usageError is a command line that cannot be understood.

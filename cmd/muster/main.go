@@ -21,14 +21,10 @@ func main() {
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run carries out one command line and returns the exit status. The first
-// SIGINT or SIGTERM ends the command in good order. From then on they have
-// their usual effect again, so that a second one ends the process at once.
+// run carries out one command line and returns the exit status.
 func run(args []string, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	defer stop()
-	context.AfterFunc(ctx, stop)
-
 	root, began := newRootCmd()
 	root.SetArgs(args)
 	root.SetOut(stdout)
@@ -38,4 +34,20 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return statusDone
 	}
 	return report(stderr, cmd, err, *began)
+}
+
+// interruptible returns a context that the first SIGINT or SIGTERM ends, so
+// that the command ends in good order. A second one ends the process at once:
+// the goroutine that listens for it lasts as long as the process.
+func interruptible() (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		cancel()
+		<-signals
+		os.Exit(statusInterrupted)
+	}()
+	return ctx, func() { signal.Stop(signals); cancel() }
 }

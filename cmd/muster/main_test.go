@@ -153,8 +153,9 @@ func begin(t *testing.T, args ...string) *process {
 	p := &process{t: t, cmd: command(args...), gone: make(chan struct{})}
 	p.out.changed = make(chan struct{}, 1)
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
-	// A child that outlives the program would hold its output open.
-	p.cmd.WaitDelay = time.Second
+	// A worker that outlives the program keeps its output open. It must not be
+	// closed early: to write to it would end the worker.
+	p.cmd.WaitDelay = 2 * patience
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

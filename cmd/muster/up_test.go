@@ -52,10 +52,10 @@ func beginUp(t *testing.T, args ...string) *cluster {
 func (c *cluster) nobodyLeft() {
 	c.t.Helper()
 	_ = c.cmd.Process.Kill()
-	<-c.gone
 	for _, pid := range c.pids {
 		eventually(c.t, "a worker outlives up", func() bool { return !alive(pid) })
 	}
+	<-c.gone
 }
 
 const impossible = `{"video":{"encode":["av1"],"decode":["vp8"]}}`
@@ -181,8 +181,8 @@ func TestSecondInterruptEndsAtOnce(t *testing.T) {
 	c.signal(syscall.SIGINT)
 	c.await("muster: ending")
 	c.signal(syscall.SIGINT)
-	if status := c.ends(patience); status != -1 {
-		t.Errorf("status %d, want an end by the signal", status)
+	if status := c.ends(patience); status != statusInterrupted {
+		t.Errorf("status %d, want %d", status, statusInterrupted)
 	}
 	c.nobodyLeft()
 }

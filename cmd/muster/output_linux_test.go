@@ -1,0 +1,50 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+)
+
+// terminal is a pseudo-terminal to print to: its master end is one, too.
+func terminal(t *testing.T) *os.File {
+	t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = master.Close() })
+	return master
+}
+
+func TestStyleOnlyOnTerminals(t *testing.T) {
+	tty := terminal(t)
+	for _, c := range []struct {
+		noColor, term string
+		want          bool
+	}{{"", "xterm", true}, {"1", "xterm", false}, {"", "dumb", false}} {
+		t.Setenv("NO_COLOR", c.noColor)
+		t.Setenv("TERM", c.term)
+		if got := styled(tty); got != c.want {
+			t.Errorf("NO_COLOR=%q TERM=%q: styled %v, want %v", c.noColor, c.term, got, c.want)
+		}
+	}
+	t.Setenv("TERM", "xterm")
+	if styled(&bytes.Buffer{}) {
+		t.Error("a buffer is styled")
+	}
+}
+
+func TestTableIsAligned(t *testing.T) {
+	tab := table{heading: []string{"A", "LONG"}}
+	tab.add("wide cell", "")
+	tab.add("é", "x")
+	var out strings.Builder
+	if err := tab.print(&out); err != nil {
+		t.Fatal(err)
+	}
+	if want := "A          LONG\nwide cell\né          x\n"; out.String() != want {
+		t.Errorf("got\n%swant\n%s", out.String(), want)
+	}
+}
