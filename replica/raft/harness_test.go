@@ -292,3 +292,10 @@ func proposal(op state.Op, done func(error)) replica.Proposal {
 		Done:    func(_ state.Result, _ []muster.Event, err error) { done(err) },
 	}
 }
+
+func testCore(addr string) CoreConfig {
+	return CoreConfig{
+		Addr: addr, Peers: []string{"m0", "m1", "m2"}, Seed: 1, ElectionTicks: 10, HeartbeatTicks: 2,
+		CompactBytes: 2000, Placement: state.DefaultConfig(),
+	}
+}

@@ -2,6 +2,7 @@ package raft
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -16,6 +17,7 @@ import (
 // one seed.
 type cluster struct {
 	t       testing.TB
+	seed    uint64
 	rng     *rand.Rand
 	durable bool
 	peers   []string
@@ -53,7 +55,7 @@ type simNode struct {
 
 func newCluster(t testing.TB, seed uint64, durable bool, n int) *cluster {
 	c := &cluster{
-		t: t, rng: rand.New(rand.NewPCG(seed, 1)), durable: durable, nodes: map[string]*simNode{},
+		t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), durable: durable, nodes: map[string]*simNode{},
 		cut: map[[2]string]bool{}, leaders: map[[2]uint64]string{}, states: map[[2]uint64][]byte{}, acked: map[string]string{},
 		compactBytes: 2000,
 	}
@@ -76,7 +78,7 @@ func (c *cluster) failf(format string, args ...any) {
 	for _, line := range c.history[max(0, len(c.history)-60):] {
 		c.t.Log(line)
 	}
-	c.t.Fatalf(format, args...)
+	c.t.Fatalf("seed %d: "+format, append([]any{c.seed}, args...)...)
 }
 
 // boot starts a manager on what its disk has.
@@ -421,12 +423,15 @@ func runSim(t testing.TB, seed uint64, durable bool, n, steps int) *cluster {
 	return c
 }
 
+// seeds is how many simulations each test runs.
+var seeds = flag.Uint64("seeds", 20, "how many seeds the simulations run")
+
 func TestSimulation(t *testing.T) {
 	for _, durable := range []bool{false, true} {
 		for _, n := range []int{1, 3, 5} {
 			t.Run(fmt.Sprintf("durable=%v/managers=%d", durable, n), func(t *testing.T) {
 				acked := 0
-				for seed := range uint64(20) {
+				for seed := range *seeds {
 					c := runSim(t, seed, durable, n, 15000)
 					acked += len(c.acked)
 				}

@@ -25,8 +25,8 @@ import (
 // wrong: it was never answered for, and is cut off. A wrong record with a
 // right one behind it is damage, and refused. The checksum has the file's salt
 // and the record's number in it, so that nothing a caller put into a command
-// looks like a record. Damage to the very last record cannot be told from a
-// write cut short.
+// looks like a record. The first record comes with the file, whole. Damage to
+// the very last one cannot be told from a write cut short.
 const (
 	logMagic    = "muster-log 1\n"
 	recordMagic = "MREC"
@@ -157,8 +157,13 @@ func (w *wal) checksum(head, body []byte) uint32 {
 	return crc32.Update(sum, castagnoli, body)
 }
 
-// checkTail makes sure that nothing right comes after a wrong record.
+// checkTail makes sure that a wrong record is a write cut short: that nothing
+// right comes after it.
 func (w *wal) checkTail(data []byte, at int) error {
+	if w.number == 0 {
+		return fmt.Errorf("%w: its first record, which no crash can cut short, is wrong: restore the directory, "+
+			"or empty it, and this manager begins as a new one", errDamaged)
+	}
 	for next := at + 1; ; next++ {
 		i := bytes.Index(data[next:], []byte(recordMagic))
 		if i < 0 {
