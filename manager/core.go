@@ -19,8 +19,9 @@ type core struct {
 	now     func() muster.Instant
 	replica replica.Replica
 	alive   *member.Liveness
-	// inService is false for the first InitialTime of a manager: workers that
-	// another manager knew come back before tasks are placed.
+	role    replica.Role
+	// inService is false for the first InitialTime of a cluster: workers that
+	// managers before it knew come back before tasks are placed.
 	inService bool
 	// left tells the world that a worker is gone.
 	left func(muster.WorkerLeft)
@@ -43,6 +44,33 @@ func (c *core) propose(op state.Op, done func(state.Result)) {
 			}
 		},
 	})
+}
+
+// leads tells whether this manager decides.
+func (c *core) leads() bool { return c.role.Kind == replica.Leader }
+
+// follow takes up the role that the replica has, and tells whether it is
+// another than before. A new leader gives the workers that it takes over a
+// fresh allowance of silence, and is in service at once where there are any.
+func (c *core) follow() (changed bool) {
+	role := c.replica.Role()
+	if role == c.role {
+		return false
+	}
+	c.role, c.inService = role, false
+	c.log.Info("role", "role", role.Kind.String(), "term", role.Term, "leader", role.Leader)
+	c.alive = member.NewLiveness(c.opts.CheckAliveCount)
+	if !c.leads() {
+		return true
+	}
+	workers := c.replica.State().Workers(state.AllPurposes)
+	for _, worker := range workers {
+		c.alive.Heard(worker)
+	}
+	if len(workers) > 0 || c.opts.InitialTime == 0 {
+		c.enterService()
+	}
+	return true
 }
 
 // flush proposes what is queued, as one batch.
@@ -89,6 +117,9 @@ func (c *core) observe(events []muster.Event) {
 
 // tick lets one liveness interval pass, and removes the workers lost by it.
 func (c *core) tick() {
+	if !c.leads() {
+		return
+	}
 	for _, worker := range c.alive.Tick() {
 		c.log.Warn("worker lost: no sign of life", "worker", worker,
 			"intervals", c.opts.CheckAliveCount, "interval", c.opts.CheckAliveInterval)
@@ -107,6 +138,9 @@ func (c *core) enterService() {
 
 // expire ends the reservations that are over.
 func (c *core) expire() {
+	if !c.leads() {
+		return
+	}
 	c.propose(state.Expire{}, nil)
 	c.flush()
 }

@@ -23,6 +23,7 @@ func newTestCore() *core {
 		now:       func() muster.Instant { return 1000 },
 		replica:   replica.NewLocal(opts.Placement),
 		alive:     member.NewLiveness(opts.CheckAliveCount),
+		role:      replica.Role{Kind: replica.Leader, Term: 1},
 		inService: true,
 		left:      func(muster.WorkerLeft) {},
 	}

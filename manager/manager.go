@@ -49,16 +49,18 @@ type Manager struct {
 	core    *core
 	inbox   *inbox
 	orders  chan func()
-	service bus.Service
+	office  *office
 	unwatch func()
 	link    link
+	initial *time.Timer // the end of the initial time
 	stop    context.CancelFunc
 	done    sync.WaitGroup
 }
 
 // Start runs a manager on the connection, which stays the caller's to close.
-// It returns when the manager takes requests, or an error that wraps ErrServed
-// when the cluster has a manager already.
+// It returns when the manager takes requests or, where it is one of several,
+// when it is ready to take over. The error wraps ErrServed when the cluster has
+// a manager already that this one knows nothing of.
 func Start(ctx context.Context, conn bus.Conn, opts Options) (*Manager, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
@@ -66,8 +68,11 @@ func Start(ctx context.Context, conn bus.Conn, opts Options) (*Manager, error) {
 	if opts.ClusterID == "" {
 		opts.ClusterID = opts.Cluster
 	}
-	if err := probe(ctx, conn, opts.Cluster); err != nil {
-		return nil, err
+	if opts.Replica == nil {
+		if err := probe(ctx, conn, opts.Cluster); err != nil {
+			return nil, err
+		}
+		opts.Replica = replica.NewLocal(opts.Placement)
 	}
 	m := newManager(conn, opts)
 	if err := m.begin(ctx); err != nil {
@@ -76,18 +81,17 @@ func Start(ctx context.Context, conn bus.Conn, opts Options) (*Manager, error) {
 	return m, nil
 }
 
-// begin serves the cluster's name and starts the goroutine that owns the state.
+// begin takes up the role that the replica has, and starts the goroutines.
 func (m *Manager) begin(ctx context.Context) error {
-	cluster := m.core.opts.Cluster
-	service, err := m.conn.Serve(ctx, cluster, m.handle)
-	if err != nil {
-		return fmt.Errorf("manager: serve %s: %w", cluster, err)
+	m.follow()
+	if err := m.office.set(ctx, m.core.leads()); err != nil {
+		return fmt.Errorf("manager: %w", err)
 	}
-	m.service = service
 	running, stop := context.WithCancel(context.Background())
 	m.stop = stop
 	m.unwatch = m.conn.Watch(m.connection)
 	m.done.Go(func() { m.run(running) })
+	m.done.Go(func() { m.office.run(running) })
 	return nil
 }
 
@@ -97,17 +101,24 @@ func newManager(conn bus.Conn, opts Options) *Manager {
 		log = slog.New(slog.DiscardHandler)
 	}
 	log = log.With("component", "manager", "cluster", opts.Cluster)
-	m := &Manager{conn: conn, log: log, inbox: newInbox(), orders: make(chan func())}
+	m := &Manager{conn: conn, log: log, inbox: newInbox(), orders: make(chan func()), initial: stopped()}
+	m.office = newOffice(conn, opts.Cluster, m.handle, log)
 	m.core = &core{
-		opts:      opts,
-		log:       log,
-		now:       func() muster.Instant { return muster.InstantOf(time.Now()) },
-		replica:   replica.NewLocal(opts.Placement),
-		alive:     member.NewLiveness(opts.CheckAliveCount),
-		inService: opts.InitialTime == 0,
-		left:      m.announce,
+		opts:    opts,
+		log:     log,
+		now:     func() muster.Instant { return muster.InstantOf(time.Now()) },
+		replica: opts.Replica,
+		alive:   member.NewLiveness(opts.CheckAliveCount),
+		left:    m.announce,
 	}
 	return m
+}
+
+// stopped is a timer that does not run.
+func stopped() *time.Timer {
+	t := time.NewTimer(time.Hour)
+	t.Stop()
+	return t
 }
 
 // probe looks for another manager of the cluster. Two of them on one queue
@@ -157,7 +168,7 @@ func (m *Manager) order(ctx context.Context, f func()) error {
 // that wait are not answered.
 func (m *Manager) Close() error {
 	m.unwatch()
-	err := m.service.Close()
+	err := m.office.shut()
 	m.stop()
 	m.done.Wait()
 	return err
@@ -184,8 +195,7 @@ func (m *Manager) run(ctx context.Context) {
 	interval := c.opts.CheckAliveInterval
 	check := time.NewTicker(interval)
 	defer check.Stop()
-	initial := time.NewTimer(c.opts.InitialTime)
-	defer initial.Stop()
+	defer m.initial.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -197,8 +207,11 @@ func (m *Manager) run(ctx context.Context) {
 		case <-check.C:
 			m.work() // signs of life that wait come before the silence is counted
 			m.check()
-		case <-initial.C:
+		case <-m.initial.C:
 			c.enterService()
+		case <-c.replica.Ready():
+			c.replica.Apply()
+			m.follow()
 		case f := <-m.orders:
 			f()
 			if c.opts.CheckAliveInterval != interval {
@@ -207,6 +220,18 @@ func (m *Manager) run(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// follow takes up the role that this manager has now.
+func (m *Manager) follow() {
+	if !m.core.follow() {
+		return
+	}
+	m.initial.Stop()
+	if m.core.leads() && !m.core.inService {
+		m.initial.Reset(m.core.opts.InitialTime)
+	}
+	m.office.want(m.core.leads())
 }
 
 // work does what waits in the inbox, as one batch.

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/muster-fleet/muster/replica"
 	"github.com/muster-fleet/muster/state"
 )
 
@@ -15,6 +16,10 @@ type Options struct {
 	Cluster string
 	// ClusterID is what getClusterID answers; the name where it is empty.
 	ClusterID string
+	// Replica is this manager's copy of a state that it shares with others. Nil
+	// means that it is alone. It stays the caller's to close, after the
+	// manager.
+	Replica replica.Replica
 	// Version is shown in the answer to status.
 	Version string
 	// Settings can change while the manager runs.

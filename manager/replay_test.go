@@ -17,6 +17,7 @@ import (
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/amqpbus"
+	"github.com/muster-fleet/muster/replica"
 	"github.com/muster-fleet/muster/state"
 )
 
@@ -284,6 +285,7 @@ func (s *stage) startManager() {
 	opts.CheckAliveInterval = 24 * time.Hour
 	opts.CheckAliveCount = 3 // as the recorded cluster had it
 	opts.Placement.Debit = state.Debit{Mode: state.DebitOff}
+	opts.Replica = replica.NewLocal(opts.Placement)
 	s.conn, s.manager = conn, newManager(conn, opts)
 	s.manager.core.now = func() muster.Instant { return muster.Instant(s.clock.Load()) }
 	s.must(s.manager.begin(s.ctx))
