@@ -88,11 +88,24 @@ func slowListener(t *testing.T, b Broker) {
 	if n := fastSub.Dropped(); n != 0 {
 		t.Errorf("the fast listener lost %d", n)
 	}
+	awaitDropped(t, s, 1+chunk*chunks-bus.ListenerBacklog-3, func() { mustCall(t, teller, server, "echo") })
 	close(s.release)
 	take(t, s.full, "what waited for the slow listener")
 	mustPublish(t, teller, topic, "last", "end")
 	take(t, s.last, "the last notice")
 	checkBounded(t, s, 2+chunk*chunks)
+}
+
+// awaitDropped waits until all that was published has come to the busy
+// listener, which may be later than to the fast one. It looks again after each
+// step.
+func awaitDropped(t testing.TB, s *slow, least uint64, step func()) {
+	ctx := within(t)
+	for s.sub.Dropped() < least {
+		if step(); ctx.Err() != nil {
+			t.Fatalf("dropped %d, want %d at least", s.sub.Dropped(), least)
+		}
+	}
 }
 
 // checkBounded: nothing is unaccounted for, and not much more than the backlog
