@@ -14,6 +14,7 @@ func (c *Config) check() Problems {
 	problems = append(problems, c.checkPair("bus.tls.cert", c.Bus.TLS.Cert, "bus.tls.key", c.Bus.TLS.Key)...)
 	problems = append(problems, c.checkPair("bus.tls.key", c.Bus.TLS.Key, "bus.tls.cert", c.Bus.TLS.Cert)...)
 	problems = append(problems, c.checkEmbedded()...)
+	problems = append(problems, c.checkRaft()...)
 	return append(problems, c.checkPlain()...)
 }
 
@@ -29,6 +30,32 @@ func (c *Config) checkEmbedded() Problems {
 	}
 	return Problems{{Origin: c.Origin(given), Key: given,
 		Message: "the embedded server needs bus.tls.cert and bus.tls.key too, or write bus.url to use another"}}
+}
+
+// checkRaft refuses managers that could not work together.
+func (c *Config) checkRaft() Problems {
+	var problems Problems
+	wrong := func(key, message string) {
+		problems = append(problems, Problem{Origin: c.Origin(key), Key: key, Message: message})
+	}
+	if c.Raft.Addr == "" {
+		if c.Raft.Peers != "" {
+			wrong("raft.peers", "needs raft.addr too")
+		}
+		if c.Raft.Data != "" {
+			wrong("raft.data", "needs raft.addr too")
+		}
+		return problems
+	}
+	if len(c.Raft.PeerList()) > 1 {
+		if c.Raft.Secret == "" && !c.Raft.Local() {
+			wrong("raft.secret", "must be set where managers are on several machines: 16 bytes or more, here or in MUSTER_RAFT_SECRET")
+		}
+		if c.BusKind() == Embedded {
+			wrong("raft.peers", "several managers need one message queue: set bus.url, or [rabbit]")
+		}
+	}
+	return problems
 }
 
 func (c *Config) checkPair(key, text, other, otherText string) Problems {

@@ -3,7 +3,10 @@ package config
 import (
 	"fmt"
 	"maps"
+	"net"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/muster-fleet/muster"
@@ -17,6 +20,7 @@ type Config struct {
 	Strategy Strategy
 	Rabbit   Rabbit
 	Bus      Bus
+	Raft     Raft
 	// Debit is [placement]: how a placement counts before it is reported.
 	Debit state.Debit
 	// Labels are those of the workers that this process starts.
@@ -90,6 +94,38 @@ type TLS struct {
 	// ServerName is the name that the server's certificate must have, if it
 	// is not that of the URL.
 	ServerName string
+}
+
+// Raft is the section [raft].
+type Raft struct {
+	// Addr is where the other managers reach this one. Empty: it is alone.
+	Addr string
+	// Peers are the addresses of the managers that form the cluster, parted by
+	// commas.
+	Peers string
+	// Data is the directory of the log. Empty: in memory.
+	Data   string
+	Secret Secret
+}
+
+// PeerList is Peers as a list.
+func (r Raft) PeerList() []string {
+	var out []string
+	for _, addr := range strings.Split(r.Peers, ",") {
+		if addr = strings.TrimSpace(addr); addr != "" {
+			out = append(out, addr)
+		}
+	}
+	return out
+}
+
+// Local tells whether all managers are on this machine.
+func (r Raft) Local() bool {
+	return !slices.ContainsFunc(append(r.PeerList(), r.Addr), func(addr string) bool {
+		host, _, _ := net.SplitHostPort(addr)
+		ip := net.ParseIP(host)
+		return host != "localhost" && (ip == nil || !ip.IsLoopback())
+	})
 }
 
 // Cascading is the section [cascading]. Cascading is not offered: save for

@@ -13,6 +13,7 @@ var sections = []section{
 	{name: "rabbit", meaning: "RabbitMQ. The section alone, even empty, means that the manager speaks RabbitMQ."},
 	{name: "bus", meaning: "The message queue, where there is no `[rabbit]`."},
 	{name: "bus.tls", meaning: "TLS, for every kind of queue. A relative name of a file starts from the configuration file's directory, one from a flag or the environment from the working directory. The embedded server shows `cert`, and asks for client certificates where there is a `ca`. There is no switch that turns verification off: name the authority in `ca`, and what the certificate is made out to in `server_name`."},
+	{name: "raft", meaning: "Several managers that agree by Raft. Without `addr` the manager is alone."},
 	{name: "placement", meaning: "Placing, beyond OWT."},
 	{name: "labels", meaning: "Labels of the workers that this process starts, one a key."},
 	{name: "cascading", meaning: "OWT's cascading of clusters. It is not offered: its keys are accepted, also ones of other OWT versions that are not listed here."},
@@ -97,6 +98,15 @@ var keys = []key{
 		field: at(text(), func(c *Config) *string { return &c.Bus.TLS.Key })},
 	{name: "bus.tls.server_name", env: "MUSTER_BUS_TLS_SERVER_NAME", restart: true, meaning: "Name in the server's certificate, if it is not the host of the URL.",
 		field: at(text(), func(c *Config) *string { return &c.Bus.TLS.ServerName })},
+
+	{name: "raft.addr", restart: true, meaning: "Host and port at which the other managers reach this one; also its name among them.",
+		field: at(text(), func(c *Config) *string { return &c.Raft.Addr })},
+	{name: "raft.peers", restart: true, meaning: "Addresses of all managers that form the cluster, this one's among them, parted by commas. One that is added to a running cluster names the others only.",
+		field: at(text(), func(c *Config) *string { return &c.Raft.Peers })},
+	{name: "raft.data", restart: true, meaning: "Directory of the log. Empty: the log is in memory, and a manager that starts again gets everything from the others.",
+		field: at(text(), func(c *Config) *string { return &c.Raft.Data })},
+	{name: "raft.secret", env: "MUSTER_RAFT_SECRET", restart: true, meaning: "What the managers of the cluster prove to each other that they know: 16 bytes or more, from a random source. Managers that are all on one machine make one up where there is none, in a file that only their user can read.",
+		field: at(secret(), func(c *Config) *Secret { return &c.Raft.Secret })},
 
 	{name: "placement.debit", meaning: "Load that a placement adds to its worker before the worker reports it: learned per purpose, none (OWT's behaviour), or a fixed one.",
 		field: debitField()},

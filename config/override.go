@@ -23,7 +23,7 @@ func (c *Config) applyEnv(environ []string) Problems {
 	var problems Problems
 	for _, entry := range slices.Sorted(slices.Values(environ)) {
 		name, text, _ := strings.Cut(entry, "=")
-		if !strings.HasPrefix(name, "MUSTER_BUS_") || text == "" {
+		if !ours(name) || text == "" {
 			continue
 		}
 		origin := Origin{Source: FromEnvironment, Name: name}
@@ -37,6 +37,12 @@ func (c *Config) applyEnv(environ []string) Problems {
 		}
 	}
 	return problems
+}
+
+// ours tells whether a variable is meant for Muster's configuration, so that
+// one that is misspelt is found.
+func ours(name string) bool {
+	return strings.HasPrefix(name, "MUSTER_BUS_") || strings.HasPrefix(name, "MUSTER_RAFT_")
 }
 
 func (c *Config) applyFlags(flags []Flag) Problems {
