@@ -33,6 +33,8 @@ type Status struct {
 	// State is "initializing" or "in-service".
 	State   string `json:"state"`
 	Version string `json:"version"`
+	// Managers are those of the cluster, as the leader sees them.
+	Managers []muster.Member `json:"managers"`
 	// Purposes are those of which a worker ever joined.
 	Purposes []PurposeStatus `json:"purposes"`
 }

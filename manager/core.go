@@ -3,6 +3,7 @@ package manager
 import (
 	"log/slog"
 	"math/rand/v2"
+	"sync"
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
@@ -27,6 +28,8 @@ type core struct {
 	left func(muster.WorkerLeft)
 
 	pending []replica.Proposal
+	// asking are the goroutines that ask how the managers stand.
+	asking sync.WaitGroup
 }
 
 // propose queues a change; done, which may be nil, is called with its outcome.

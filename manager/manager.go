@@ -171,6 +171,7 @@ func (m *Manager) Close() error {
 	err := m.office.shut()
 	m.stop()
 	m.done.Wait()
+	m.core.asking.Wait()
 	return err
 }
 

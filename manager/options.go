@@ -1,10 +1,12 @@
 package manager
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"time"
 
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/replica"
 	"github.com/muster-fleet/muster/state"
 )
@@ -20,6 +22,9 @@ type Options struct {
 	// means that it is alone. It stays the caller's to close, after the
 	// manager.
 	Replica replica.Replica
+	// Members tells how the managers stand, for status. Nil where this one is
+	// alone.
+	Members func(context.Context) ([]muster.Member, error)
 	// Version is shown in the answer to status.
 	Version string
 	// Settings can change while the manager runs.

@@ -144,20 +144,6 @@ func listTasks(req *bus.Request, s *state.State, purpose string) {
 	req.Reply(tasks)
 }
 
-// clusterStatus is the answer to status.
-type clusterStatus struct {
-	Cluster  string        `json:"cluster"`
-	State    string        `json:"state"`
-	Version  string        `json:"version,omitempty"`
-	Purposes []state.Count `json:"purposes"`
-}
-
-func (c *core) status(req *bus.Request, s *state.State) {
-	req.Reply(clusterStatus{
-		Cluster: c.opts.Cluster, State: c.phase(), Version: c.opts.Version, Purposes: orEmpty(s.Counts()),
-	})
-}
-
 // orEmpty keeps a list that has nothing in it from being null in JSON.
 func orEmpty[T any](list []T) []T {
 	if list == nil {

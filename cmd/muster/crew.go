@@ -18,6 +18,7 @@ const dismissTime = time.Second
 type job struct {
 	name, purpose string
 	args          []string
+	env           []string // beside that of this process
 }
 
 // member is a process that was started.
@@ -28,9 +29,8 @@ type member struct {
 
 // ending is a process that ended by itself.
 type ending struct {
-	name string
-	pid  int
-	how  string
+	member
+	how string
 }
 
 // crew is processes that end together with this one, however it ends.
@@ -77,19 +77,21 @@ func (c *crew) keep(program string, jobs []job, started chan<- error) {
 
 func (c *crew) start(program string, j job) error {
 	cmd := exec.Command(program, j.args...)
+	cmd.Env = append(os.Environ(), j.env...)
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = bound()
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("start the worker %s: %w", j.name, err)
+		return fmt.Errorf("start %s: %w", j.name, err)
 	}
 	c.commands = append(c.commands, cmd)
-	c.members = append(c.members, member{j, cmd.Process.Pid})
+	m := member{j, cmd.Process.Pid}
+	c.members = append(c.members, m)
 	c.running.Go(func() {
 		how := "done"
 		if err := cmd.Wait(); err != nil {
 			how = err.Error()
 		}
-		c.ends <- ending{j.name, cmd.Process.Pid, how}
+		c.ends <- ending{m, how}
 	})
 	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/config"
@@ -15,7 +16,7 @@ func allReady(workers []muster.Worker, members []member) bool {
 		ready[w.ID] = w.State.MayTake() && w.Load < w.Info.MaxLoad
 	}
 	for _, m := range members {
-		if !ready[m.name] {
+		if m.purpose != managerPurpose && !ready[m.name] {
 			return false
 		}
 	}
@@ -27,7 +28,7 @@ func (u *up) greet(h *host, members []member, ready bool) {
 	say := func(format string, a ...any) { _, _ = fmt.Fprintf(u.stdout, format, a...) }
 	say("%s at %s\n\n", bold(u.stdout, "Cluster "+h.cfg.Manager.Name), h.url())
 	if len(members) > 0 {
-		t := table{heading: []string{"PURPOSE", "WORKER", "PID"}}
+		t := table{heading: []string{"PURPOSE", "NAME", "PID"}}
 		for _, m := range members {
 			t.add(m.purpose, m.name, fmt.Sprint(m.pid))
 		}
@@ -54,8 +55,11 @@ func (u *up) nextLines(h *host, members []member) []string {
 		this + " why webrtc room-1" + where,
 		this + ` schedule video x --preference '{"video":{"encode":["av1"],"decode":["vp8"]}}'` + where,
 	}
-	if len(members) > 0 {
-		m := members[0]
+	if u.managers > 1 {
+		lines = append(lines, this+" status"+where)
+	}
+	if i := slices.IndexFunc(members, func(m member) bool { return m.purpose != managerPurpose }); i >= 0 {
+		m := members[i]
 		lines = append(lines, fmt.Sprintf("kill -9 %d     # the %s worker; forgotten %s", m.pid, m.purpose, forgets(h.cfg)))
 	}
 	return lines

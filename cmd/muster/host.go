@@ -6,13 +6,18 @@ import (
 	"fmt"
 	"log/slog"
 	"syscall"
+	"time"
 
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/connect"
 	"github.com/muster-fleet/muster/bus/natsbus"
 	"github.com/muster-fleet/muster/config"
 	"github.com/muster-fleet/muster/manager"
+	"github.com/muster-fleet/muster/replica/raft"
 )
+
+// handOverTime is how long a manager that ends tries to hand over the lead.
+const handOverTime = time.Second
 
 // host is a manager and the message queue under it, which is in this process
 // where the configuration names no other.
@@ -21,6 +26,7 @@ type host struct {
 	log     *slog.Logger
 	server  *natsbus.Server // nil where the message queue is elsewhere
 	conn    bus.Conn
+	replica *raft.Node // nil where the manager is alone
 	manager *manager.Manager
 }
 
@@ -29,9 +35,21 @@ func startHost(ctx context.Context, cfg *config.Config, log *slog.Logger) (*host
 	h := &host{cfg: cfg, log: log}
 	err := h.connect(ctx)
 	if err == nil {
-		h.manager, err = manager.Start(ctx, h.conn, managerOptions(cfg, log))
+		h.replica, err = startReplica(cfg, log)
+	}
+	if err == nil {
+		h.manager, err = manager.Start(ctx, h.conn, h.managerOptions())
 	}
 	if err != nil {
+		return nil, errors.Join(err, h.close())
+	}
+	return h, nil
+}
+
+// startQueue starts only the message queue, around which others run managers.
+func startQueue(ctx context.Context, cfg *config.Config, log *slog.Logger) (*host, error) {
+	h := &host{cfg: cfg, log: log}
+	if err := h.connect(ctx); err != nil {
 		return nil, errors.Join(err, h.close())
 	}
 	return h, nil
@@ -72,11 +90,15 @@ func startServer(cfg *config.Config, log *slog.Logger) (*natsbus.Server, error) 
 	return server, err
 }
 
-func managerOptions(cfg *config.Config, log *slog.Logger) manager.Options {
-	return manager.Options{
-		Cluster: cfg.Manager.Name, ClusterID: cfg.Cascading.ClusterID, Version: version,
-		Settings: managerSettings(cfg), Logger: log,
+func (h *host) managerOptions() manager.Options {
+	opts := manager.Options{
+		Cluster: h.cfg.Manager.Name, ClusterID: h.cfg.Cascading.ClusterID, Version: version,
+		Settings: managerSettings(h.cfg), Logger: h.log,
 	}
+	if h.replica != nil {
+		opts.Replica, opts.Members = h.replica, members(h.replica)
+	}
+	return opts
 }
 
 func managerSettings(cfg *config.Config) manager.Settings {
@@ -122,11 +144,23 @@ func (h *host) reload(ctx context.Context, load func() (*config.Config, error)) 
 	h.cfg = applied
 }
 
-// close ends the manager, its connection and the embedded message queue.
+// close ends the manager, its connection and the embedded message queue. One
+// that leads others hands over first, so that nobody has to wait for an
+// election.
 func (h *host) close() error {
 	var errs []error
+	if h.replica != nil && h.manager != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), handOverTime)
+		if err := h.replica.Transfer(ctx); err != nil {
+			h.log.Warn("the lead was not handed over", "err", err)
+		}
+		cancel()
+	}
 	if h.manager != nil {
 		errs = append(errs, h.manager.Close())
+	}
+	if h.replica != nil {
+		errs = append(errs, h.replica.Close())
 	}
 	if h.conn != nil {
 		errs = append(errs, h.conn.Close())

@@ -21,15 +21,23 @@ func newManagerCmd() *cobra.Command {
 The message queue is RabbitMQ where the file has a section [rabbit], else the one of bus.url, else a NATS
 server inside the manager, at 127.0.0.1:4222 unless --listen says otherwise.
 
+Several managers agree by Raft: each gets its own --raft address and the --peers of all, and they share one
+message queue. The leader answers; when it dies, another one does.
+
 SIGHUP reads the file again: what can change while the manager runs does, the rest is named in the log.
 SIGINT and SIGTERM end it.` + "\n" + precedence,
 		Example: `  muster manager
   muster manager -c cluster_manager.toml
+  muster manager -c FILE --raft 10.0.0.1:7400 --peers 10.0.0.1:7400,10.0.0.2:7400,10.0.0.3:7400
   kill -HUP $(pidof muster)          # after a change of the file`,
 		Args: takes(),
 	}
 	settings, logs := settingsOf(cmd), loggingFlags(cmd, slog.LevelInfo)
 	settings.listen()
+	settings.flag("initial-time", "manager.initial_time", "how `long` a fresh manager only gathers workers (default \"10s\")")
+	settings.flag("raft", "raft.addr", "`address` at which the other managers reach this one")
+	settings.flag("peers", "raft.peers", "`addresses` of all managers that form the cluster, parted by commas")
+	settings.flag("data", "raft.data", "`directory` of the log (default: in memory)")
 	settings.reach("message `queue`, instead of the embedded one: nats://..., tls://..., amqp://... or amqps://...")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return runManager(cmd.Context(), settings.load, logs.logger(cmd.ErrOrStderr()))

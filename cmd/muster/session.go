@@ -47,9 +47,13 @@ func (a *asking) ask(ctx context.Context, f func(context.Context, *client.Client
 		return err
 	}
 	defer func() { _ = conn.Close() }()
-	c := client.New(conn, client.Options{Cluster: cfg.Manager.Name, Timeout: *a.timeout, TryTimeout: *a.timeout})
+	c := client.New(conn, client.Options{Cluster: cfg.Manager.Name, Timeout: *a.timeout, TryTimeout: tryTime})
 	return plain(f(ctx, c), cfg, *a.timeout)
 }
+
+// tryTime is how long one try to reach the manager may take: when the leader
+// dies, what it had received is asked of the next one after this time.
+const tryTime = 500 * time.Millisecond
 
 // open connects to the message queue of a cluster, under a name for its
 // operator.

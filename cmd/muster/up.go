@@ -44,6 +44,7 @@ message queue in the settings, one is started on this machine.` + "\n" + precede
 	u := &up{settings: settingsOf(cmd), logs: loggingFlags(cmd, slog.LevelWarn)}
 	u.settings.listen()
 	u.settings.flag("cluster", "manager.name", "`name` of the cluster (default \"owt-cluster\")")
+	cmd.Flags().IntVar(&u.managers, "managers", 1, "how many managers to run; several agree by Raft, each in a process of its own")
 	cmd.Flags().IntVar(&u.workers, "workers", len(upPurposes), "how many workers to run")
 	cmd.Flags().StringSliceVar(&u.loads, "load", []string{"cpu"}, loadUsage)
 	cmd.Flags().Float64Var(&u.maxLoad, "max-load", 1, "load from which a worker gets no further tasks, above 0 and up to 1")
@@ -58,6 +59,7 @@ message queue in the settings, one is started on this machine.` + "\n" + precede
 type up struct {
 	settings *settings
 	logs     *logging
+	managers int
 	workers  int
 	loads    []string
 	maxLoad  float64
@@ -81,7 +83,11 @@ func (u *up) run(ctx context.Context) error {
 	warn(cfg, log)
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP) // the terminal was closed
 	defer stop()
-	h, err := startHost(ctx, cfg, log)
+	start := startHost
+	if u.managers > 1 {
+		start = startQueue
+	}
+	h, err := start(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
@@ -91,6 +97,9 @@ func (u *up) run(ctx context.Context) error {
 
 // check finds what is wrong with the flags before anything runs.
 func (u *up) check() error {
+	if u.managers < 1 {
+		return usagef("--managers must be at least 1, but is %d", u.managers)
+	}
 	if u.workers < 0 {
 		return usagef("--workers must not be negative, but is %d", u.workers)
 	}
@@ -114,7 +123,15 @@ func (u *up) load() (*config.Config, error) {
 
 // staff runs the workers until ctx is over.
 func (u *up) staff(ctx context.Context, h *host) error {
-	crew, err := hire(u.jobs(h))
+	jobs := u.jobs(h)
+	if u.managers > 1 {
+		managers, err := u.managerJobs(h)
+		if err != nil {
+			return err
+		}
+		jobs = append(managers, jobs...)
+	}
+	crew, err := hire(jobs)
 	if err != nil {
 		return err
 	}
@@ -125,13 +142,20 @@ func (u *up) staff(ctx context.Context, h *host) error {
 	for {
 		select {
 		case end := <-crew.ends:
-			_, _ = fmt.Fprintf(u.stderr, "muster: %s (pid %d) ended: %s. The manager forgets it %s.\n",
-				end.name, end.pid, end.how, forgets(h.cfg))
+			_, _ = fmt.Fprintf(u.stderr, "muster: %s (pid %d) ended: %s.%s\n", end.name, end.pid, end.how, consequence(end, h.cfg))
 		case <-ctx.Done():
 			_, _ = fmt.Fprintln(u.stderr, "muster: ending")
 			return nil
 		}
 	}
+}
+
+// consequence is what the end of a process means for the cluster.
+func consequence(end ending, cfg *config.Config) string {
+	if end.purpose == managerPurpose {
+		return " The others go on as long as they are a majority."
+	}
+	return " The manager forgets it " + forgets(cfg) + "."
 }
 
 // forgets is when the manager gives up a worker that died.
@@ -145,15 +169,10 @@ func (u *up) jobs(h *host) []job {
 	for i := range u.workers {
 		purpose := upPurposes[i%len(upPurposes)]
 		id := newWorkerID(purpose)
-		args := []string{"worker", "--purpose", purpose, "--id", id, "--cluster", h.cfg.Manager.Name,
+		args := []string{"worker", "--purpose", purpose, "--id", id,
 			"--max-load", strconv.FormatFloat(u.maxLoad, 'g', -1, 64),
-			"--log-level", u.logs.level.String(), "--log-format", string(u.logs.format)}
-		if h.server != nil {
-			args = append(args, "--url", h.server.URL())
 		}
-		if u.settings.file != "" {
-			args = append(args, "--config", u.settings.file)
-		}
+		args = append(args, u.commonArgs(h)...)
 		for _, load := range u.loads {
 			args = append(args, "--load", load)
 		}
@@ -163,6 +182,19 @@ func (u *up) jobs(h *host) []job {
 		jobs = append(jobs, job{name: id, purpose: purpose, args: args})
 	}
 	return jobs
+}
+
+// commonArgs say to each process where the cluster is.
+func (u *up) commonArgs(h *host) []string {
+	args := []string{"--cluster", h.cfg.Manager.Name,
+		"--log-level", u.logs.level.String(), "--log-format", string(u.logs.format)}
+	if h.server != nil {
+		args = append(args, "--url", h.server.URL())
+	}
+	if u.settings.file != "" {
+		args = append(args, "--config", u.settings.file)
+	}
+	return args
 }
 
 // upCodecs are what the video workers offer.

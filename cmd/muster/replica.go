@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/config"
+	"github.com/muster-fleet/muster/replica"
+	"github.com/muster-fleet/muster/replica/raft"
+)
+
+// startReplica starts this manager's part in a cluster of several. It is nil
+// where the manager is alone.
+func startReplica(cfg *config.Config, log *slog.Logger) (*raft.Node, error) {
+	if cfg.Raft.Addr == "" {
+		return nil, nil
+	}
+	opts := raft.DefaultOptions()
+	opts.Cluster, opts.Addr, opts.Peers, opts.Dir = cfg.Manager.Name, cfg.Raft.Addr, cfg.Raft.PeerList(), cfg.Raft.Data
+	opts.Label, opts.Placement, opts.Logger = strconv.Itoa(os.Getpid()), cfg.Placement(), log
+	secret, err := raftSecret(cfg)
+	if err != nil {
+		return nil, err
+	}
+	opts.Secret = secret
+	return raft.Start(opts)
+}
+
+// raftSecret is what the managers of the cluster share. Those that are all on
+// this machine need none in their configuration: they find it in a file that
+// only their user can read, and the first of them makes it up.
+func raftSecret(cfg *config.Config) ([]byte, error) {
+	if secret := cfg.Raft.Secret.Reveal(); secret != "" || !cfg.Raft.Local() {
+		return []byte(secret), nil
+	}
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return nil, fmt.Errorf("the managers' secret: %w: set MUSTER_RAFT_SECRET", err)
+	}
+	path := filepath.Join(dir, "muster", "raft.secret")
+	secret, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		secret, err = makeSecret(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the managers' secret: %w: set MUSTER_RAFT_SECRET", err)
+	}
+	return secret, nil
+}
+
+// makeSecret writes a secret whole, unless another process was faster.
+func makeSecret(path string) ([]byte, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	draft, err := os.CreateTemp(filepath.Dir(path), ".raft-") // only its user can read it
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.Remove(draft.Name()) }()
+	if _, err = draft.WriteString(randomSecret()); err != nil {
+		return nil, errors.Join(err, draft.Close())
+	}
+	if err = draft.Close(); err != nil {
+		return nil, err
+	}
+	if err = os.Link(draft.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	return os.ReadFile(path)
+}
+
+func randomSecret() string {
+	var random [32]byte
+	_, _ = rand.Read(random[:]) // never fails
+	return hex.EncodeToString(random[:])
+}
+
+// members tells how the managers stand, as this one sees them.
+func members(node *raft.Node) func(context.Context) ([]muster.Member, error) {
+	return func(ctx context.Context) ([]muster.Member, error) {
+		s, err := node.Status(ctx)
+		if err != nil {
+			return nil, err
+		}
+		var out []muster.Member
+		for _, m := range s.Members {
+			pid, _ := strconv.Atoi(m.Label) // 0 where it is not known yet
+			role := replica.Follower
+			if m.Addr == s.Leader {
+				role = replica.Leader
+			}
+			out = append(out, muster.Member{
+				ID: m.ID, Addr: m.Addr, PID: pid, Role: role.String(), Term: s.Term,
+				Index: m.Match, Lag: m.Lag, Voter: m.Voter, Active: m.Active,
+			})
+		}
+		return out, nil
+	}
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/client"
+)
+
+func newStatusCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show how the managers and the purposes stand",
+		Long: `Show the managers of the cluster, which of them leads, how far the others are behind and who counts in a
+majority, and for each purpose its workers and tasks.
+
+With -o json it is one object: {"cluster", "state", "version", "managers": [{"id", "addr", "pid", "role", "term", "index",
+"lag", "voter", "active"}], "purposes": [...]}; a role is leader, follower or candidate.` + "\n" + precedence,
+		Example: "  muster status\n  muster status -o json",
+		Args:    takes(),
+	}
+	a := askingFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
+			s, err := c.Status(ctx)
+			if err != nil {
+				return err
+			}
+			if *a.output == formatJSON {
+				return printJSON(cmd.OutOrStdout(), s)
+			}
+			return printStatus(cmd.OutOrStdout(), s)
+		})
+	}
+	return cmd
+}
+
+func printStatus(w io.Writer, s client.Status) error {
+	if _, err := fmt.Fprintf(w, "%s is %s\n\n", bold(w, "Cluster "+s.Cluster), s.State); err != nil {
+		return err
+	}
+	managers := table{heading: []string{"MANAGER", "PID", "ROLE", "TERM", "INDEX", "LAG", "VOTES", "HEARD"}}
+	for _, m := range s.Managers {
+		managers.add(named(m), fmt.Sprint(m.PID), m.Role, fmt.Sprint(m.Term), fmt.Sprint(m.Index), fmt.Sprint(m.Lag),
+			yesNo(m.Voter), yesNo(m.Active))
+	}
+	if err := managers.print(w); err != nil || len(s.Purposes) == 0 {
+		return err
+	}
+	purposes := table{heading: []string{"PURPOSE", "STRATEGY", "WORKERS", "READY", "FULL", "RUNNING", "RESERVED"}}
+	for _, p := range s.Purposes {
+		purposes.add(p.Purpose, string(p.Strategy), fmt.Sprint(p.Workers), fmt.Sprint(p.Ready), fmt.Sprint(p.Full),
+			fmt.Sprint(p.Running), fmt.Sprint(p.Reserved))
+	}
+	if _, err := fmt.Fprintln(w); err != nil {
+		return err
+	}
+	return purposes.print(w)
+}
+
+// named is the address of a manager, or its id where it is alone.
+func named(m muster.Member) string {
+	if m.Addr != "" {
+		return m.Addr
+	}
+	return m.ID
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
