@@ -1,0 +1,192 @@
+package owt
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+
+	"github.com/muster-fleet/muster"
+)
+
+// The types of OWT's events.
+const (
+	workerJoin    = "worker_join"
+	workerQuit    = "worker_quit"
+	workerState   = "worker_state"
+	workerLoad    = "worker_load"
+	workerPickUp  = "worker_pickup"
+	workerLayDown = "worker_laydown"
+	scheduled     = "scheduled"
+	unscheduled   = "unscheduled"
+)
+
+// event is something that happened, in OWT's words.
+type event struct {
+	Type    string  `json:"type"`
+	Payload payload `json:"payload"`
+}
+
+// payload has the members of all events; each uses those that it needs.
+type payload struct {
+	Purpose string          `json:"purpose"`
+	Worker  string          `json:"worker"`
+	Info    json.RawMessage `json:"info"`
+	State   *muster.State   `json:"state"`
+	Load    *float64        `json:"load"`
+	Task    string          `json:"task"`
+	Tasks   []string        `json:"tasks"`
+	// ReserveTime is in milliseconds. A call without one gets none from OWT.
+	ReserveTime float64 `json:"reserve_time"`
+}
+
+// parseEvent reads the data of an update.
+func parseEvent(data json.RawMessage) (event, error) {
+	var e event
+	if err := json.Unmarshal(data, &e); err != nil {
+		return event{}, fmt.Errorf("update: %w", err)
+	}
+	if err := e.check(); err != nil {
+		return event{}, fmt.Errorf("update %q: %w", e.Type, err)
+	}
+	return e, nil
+}
+
+// check tells whether the event has what its type needs.
+func (e *event) check() error {
+	p := &e.Payload
+	switch e.Type {
+	case workerJoin:
+		return need(p.Purpose != "", "a purpose", p.Worker)
+	case workerQuit, workerPickUp:
+		return need(true, "", p.Worker)
+	case workerState:
+		return need(p.State != nil, "a state", p.Worker)
+	case workerLoad:
+		return need(p.Load != nil, "a load", p.Worker)
+	case workerLayDown, unscheduled:
+		return need(p.Task != "", "a task", p.Worker)
+	case scheduled:
+		return need(p.Task != "" && p.Purpose != "", "a task and a purpose", p.Worker)
+	}
+	return errors.New("unknown type")
+}
+
+func need(ok bool, what, worker string) error {
+	if worker == "" {
+		return errors.New("payload: a worker is wanted")
+	}
+	if !ok {
+		return fmt.Errorf("payload: %s is wanted", what)
+	}
+	return nil
+}
+
+// reserveMillis is a reserve time as a whole number; absurd ones are left to
+// the state to cut.
+func reserveMillis(f float64) int64 {
+	if !(f > 0) {
+		return 0
+	}
+	return int64(math.Min(f, math.MaxInt32))
+}
+
+// updates are the bodies that tell the other managers of the events. OWT has no
+// word for a reservation that ran out: each manager watches the time itself.
+func updates(events []muster.Event) []json.RawMessage {
+	var bodies []json.RawMessage
+	for i := 0; i < len(events); i++ {
+		if first, ok := events[i].(muster.TaskPickedUp); ok {
+			n := pickedUpTogether(events[i:], first.Worker)
+			bodies = append(bodies, pickUpBody(first.Worker, events[i:i+n]))
+			i += n - 1
+			continue
+		}
+		if body := updateBody(events[i]); body != nil {
+			bodies = append(bodies, body)
+		}
+	}
+	return bodies
+}
+
+// pickedUpTogether is how many tasks the worker picked up in a row.
+func pickedUpTogether(events []muster.Event, worker string) int {
+	for i, ev := range events {
+		if e, ok := ev.(muster.TaskPickedUp); !ok || e.Worker != worker {
+			return i
+		}
+	}
+	return len(events)
+}
+
+func pickUpBody(worker string, events []muster.Event) json.RawMessage {
+	p := append(text("{", "worker", worker), `,"tasks":`...)
+	p = appendList(p, "[]", events, func(dst []byte, ev muster.Event) []byte {
+		return appendString(dst, ev.(muster.TaskPickedUp).Task)
+	})
+	return update(workerPickUp, append(p, '}'))
+}
+
+// updateBody is nil for what OWT does not tell.
+func updateBody(ev muster.Event) json.RawMessage {
+	switch e := ev.(type) {
+	case muster.WorkerJoined:
+		p := append(text("{", "purpose", e.Purpose), text(",", "worker", e.Worker)...)
+		return update(workerJoin, append(append(append(p, `,"info":`...), infoJSON(e.Info)...), '}'))
+	case muster.WorkerLeft:
+		return update(workerQuit, append(text("{", "worker", e.Worker), '}'))
+	case muster.WorkerStateChanged:
+		p := append(text("{", "worker", e.Worker), `,"state":`...)
+		return update(workerState, append(strconv.AppendInt(p, int64(e.State), 10), '}'))
+	case muster.WorkerLoadChanged:
+		p := append(text("{", "worker", e.Worker), `,"load":`...)
+		return update(workerLoad, append(appendFloat(p, e.Load), '}'))
+	case muster.TaskLaidDown:
+		return update(workerLayDown, onWorker(e.Worker, e.Task))
+	case muster.TaskReserved:
+		return reservedBody(e)
+	case muster.TaskReleased:
+		if e.Reason == muster.ReleasedUnscheduled {
+			return update(unscheduled, onWorker(e.Worker, e.Task))
+		}
+	}
+	return nil
+}
+
+// reservedBody tells of a reservation. One of no length is a task that runs
+// and that its caller gave up.
+func reservedBody(e muster.TaskReserved) json.RawMessage {
+	if e.ReserveMillis == 0 {
+		return update(unscheduled, onWorker(e.Worker, e.Task))
+	}
+	p := append(text("{", "purpose", e.Purpose), text(",", "task", e.Task)...)
+	p = append(append(p, text(",", "worker", e.Worker)...), `,"reserve_time":`...)
+	return update(scheduled, append(strconv.AppendInt(p, e.ReserveMillis, 10), '}'))
+}
+
+func onWorker(worker, task string) []byte {
+	return append(append(text("{", "worker", worker), text(",", "task", task)...), '}')
+}
+
+// text is a member whose value is a string, after a brace or a comma.
+func text(before, name, value string) []byte {
+	return appendString(appendName([]byte(before), name), value)
+}
+
+func update(kind string, payload []byte) json.RawMessage {
+	data := append(text("{", "type", kind), `,"payload":`...)
+	return envelope(typeUpdate, append(append(data, payload...), '}'), nil)
+}
+
+// infoJSON is what a worker said of itself, as it said it.
+func infoJSON(info muster.Info) json.RawMessage {
+	if info.Raw != nil {
+		return info.Raw
+	}
+	raw, err := json.Marshal(info)
+	if err != nil {
+		return json.RawMessage("{}")
+	}
+	return raw
+}

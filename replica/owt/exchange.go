@@ -1,0 +1,109 @@
+package owt
+
+import (
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/member"
+)
+
+// freshness is how long a message of the election may wait to be sent.
+const freshness = 100 * time.Millisecond
+
+// listen runs on a goroutine of the connection's. It leaves aside what is for
+// another manager.
+func (r *Replica) listen(key string, body json.RawMessage) {
+	to, id, ok := address(key)
+	if !ok || id != "" && id != r.name || key == keySlave && r.leads.Load() {
+		return
+	}
+	r.inbox.put(letter{to, id != "", body})
+	r.ring()
+}
+
+// watch hears how the connection stands.
+func (r *Replica) watch(s bus.Status) {
+	if !s.Connected {
+		r.down.Store(true)
+	} else if r.down.Swap(false) {
+		r.broken.Store(true)
+	}
+}
+
+// say sends a message of the election.
+func (r *Replica) say(m member.ElectionMessage) {
+	key, body := electionBody(m, r.seq)
+	r.outbox.put(parcel{key, body, r.opts.Now().Add(freshness)})
+}
+
+// receive takes a message to where it belongs. One that cannot be read is
+// counted, and that is all.
+func (r *Replica) receive(l letter) {
+	m, err := parse(l.body)
+	if err == nil {
+		m.to, m.private = l.to, l.private
+		err = r.dispatch(&m)
+	}
+	if err != nil {
+		r.malformed(err)
+	}
+	r.turn()
+}
+
+func (r *Replica) malformed(err error) {
+	r.stats.Malformed++
+	r.log.Warn("a manager's message, or a part of it, cannot be read and is passed over", "error", err)
+}
+
+func (r *Replica) dispatch(m *message) error {
+	em, ok, err := m.election()
+	if ok {
+		if err == nil {
+			r.hearElection(em, m.Muster)
+		}
+		return err
+	}
+	switch m.Type {
+	case typeRequest:
+		return r.hearRequest(m)
+	case typeRuntime:
+		return r.hearRuntime(m)
+	case typeUpdate:
+		return r.hearUpdate(m)
+	}
+	return unknownTypeError(m.Type)
+}
+
+type unknownTypeError string
+
+func (e unknownTypeError) Error() string {
+	return "a message of the unknown type " + strconv.Quote(string(e))
+}
+
+func (r *Replica) hearElection(m member.ElectionMessage, more *addition) {
+	now := r.clock()
+	r.election.Hear(now, m)
+	r.turn()
+	if m.Kind == member.DeclareMaster && m.To == member.Slave && r.election.Role() == member.Slave && m.ID == r.election.MasterID() {
+		r.hearCount(now, more)
+	}
+}
+
+// turn does what a change of role asks for.
+func (r *Replica) turn() {
+	term, leads := r.election.Term(), r.election.Role() == member.Master
+	if term == r.feed.term {
+		return
+	}
+	r.feed.term = term
+	r.leads.Store(leads)
+	r.log.Info("role", "role", r.election.Role(), "master", r.election.MasterID(), "term", term)
+	switch r.election.Role() {
+	case member.Master:
+		r.stand(member.Current)
+	case member.Slave:
+		r.beginFeed()
+	}
+}

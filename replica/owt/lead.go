@@ -1,0 +1,63 @@
+package owt
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/member"
+	"github.com/muster-fleet/muster/replica"
+	"github.com/muster-fleet/muster/state"
+)
+
+// Propose implements replica.Replica. A leader carries commands out at once,
+// tells the slaves, and calls Done.
+func (r *Replica) Propose(batch ...replica.Proposal) {
+	for _, p := range batch {
+		if err := r.refusal(); err != nil {
+			p.Done(state.Result{}, nil, err)
+			continue
+		}
+		result, events := r.ledger.apply(p.Command)
+		r.tell(events)
+		p.Done(result, events, nil)
+	}
+}
+
+// tell publishes what happened.
+func (r *Replica) tell(events []muster.Event) {
+	for _, body := range updates(events) {
+		r.seq++
+		r.outbox.put(parcel{key: keySlave, body: body})
+	}
+}
+
+// hearRequest notes a slave that wants the state. Whoever asks twice before it
+// is answered is answered once.
+func (r *Replica) hearRequest(m *message) error {
+	if r.election.Role() != member.Master || m.to != member.Master {
+		return nil
+	}
+	var id int64
+	if err := json.Unmarshal(m.Data, &id); err != nil {
+		return fmt.Errorf("%s: %w", m.Type, err)
+	}
+	if !slices.Contains(r.wanted, id) {
+		r.wanted = append(r.wanted, id)
+	}
+	return nil
+}
+
+// serveRequests hands the state to who asked. Only a leader knows it.
+func (r *Replica) serveRequests() {
+	wanted := r.wanted
+	r.wanted = nil
+	if len(wanted) == 0 || r.refusal() != nil {
+		return
+	}
+	body := envelope(typeRuntime, r.ledger.runtimeJSON(), &r.seq)
+	for _, id := range wanted {
+		r.outbox.put(parcel{key: runtimeKey(id), body: body})
+	}
+}

@@ -1,0 +1,310 @@
+package owt
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/muster-fleet/muster/replica"
+	"github.com/muster-fleet/muster/state"
+)
+
+const ms = time.Millisecond
+
+// trio is three managers, the largest of which leads and has a worker.
+func trio(t *testing.T) (h *hub, a, b, c *manager) {
+	h = &hub{}
+	a, b, c = h.join(t, low), h.join(t, mid), h.join(t, high)
+	pass(300 * ms)
+	c.want(replica.Leader)
+	a.want(replica.Follower)
+	b.want(replica.Follower)
+	c.mustPropose(join("w1"), load("w1", 0.2), schedule("t1"))
+	pass(50 * ms)
+	return h, a, b, c
+}
+
+func wantEqual(t *testing.T, managers ...*manager) {
+	t.Helper()
+	first := managers[0].json()
+	for _, m := range managers[1:] {
+		if got := m.json(); got != first {
+			t.Errorf("manager %d has\n%s\nand manager %d\n%s", managers[0].ID(), first, m.ID(), got)
+		}
+	}
+}
+
+func bubble(t *testing.T, f func(t *testing.T)) { synctest.Test(t, f) }
+
+func TestManagersHaveTheSame(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		_, a, b, c := trio(t)
+		wantEqual(t, a, b, c)
+		if !strings.Contains(a.json(), `"t1":{"reserve_time":60000,"worker":"w1"}`) {
+			t.Errorf("the slave has %s", a.json())
+		}
+		if got := a.is(); got.Leader != c.name {
+			t.Errorf("the slave follows %q, want %q", got.Leader, c.name)
+		}
+		late := (&hub{}).dial() // a manager that joins later has it, too
+		late.hub = a.conn.hub
+		d := a.conn.hub.join(t, low+100)
+		pass(100 * ms)
+		d.want(replica.Follower)
+		wantEqual(t, c, d)
+		for _, m := range []*manager{a, b, c, d} {
+			if s := m.counts(); s.Malformed+s.Holes+s.Unsent+s.Dropped != 0 {
+				t.Errorf("manager %d: %+v", m.ID(), s)
+			}
+			m.stop()
+		}
+	})
+}
+
+func TestSlaveRefuses(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		_, a, b, c := trio(t)
+		var not replica.NotLeaderError
+		if err := a.propose(schedule("t2")); !errors.As(err, &not) || not.Leader != c.name {
+			t.Errorf("a slave's answer: %v, want that %s leads", err, c.name)
+		}
+		a.on(func() {
+			a.Read(func(s *state.State, err error) {
+				if !errors.As(err, &not) || !s.Has("w1") {
+					t.Errorf("a slave's look-up: %v, want its state, and that it does not lead", err)
+				}
+			})
+		})
+		c.on(func() {
+			c.Read(func(s *state.State, err error) {
+				if err != nil || !s.Has("w1") {
+					t.Errorf("the leader's look-up: %v", err)
+				}
+			})
+		})
+		for _, m := range []*manager{a, b, c} {
+			m.stop()
+		}
+	})
+}
+
+func TestSlaveTakesOverWithTheState(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		_, a, b, c := trio(t)
+		before := c.json()
+		c.stop()
+		pass(400 * ms)
+		b.want(replica.Leader)
+		a.want(replica.Follower)
+		if got := b.json(); got != before {
+			t.Errorf("the new leader has\n%s\nthe old one had\n%s", got, before)
+		}
+		b.mustPropose(schedule("t2"))
+		pass(50 * ms)
+		wantEqual(t, a, b)
+		a.stop()
+		b.stop()
+	})
+}
+
+// A stopped master that wakes up does not answer, and follows whoever took its
+// place, though by OWT's rule it is the older one.
+func TestStoppedMasterDoesNotAnswer(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		_, a, b, c := trio(t)
+		thaw := c.freeze()
+		pass(500 * ms)
+		b.want(replica.Leader)
+		b.mustPropose(schedule("t2"))
+		thaw(func() {
+			var not replica.NotLeaderError
+			if err := c.proposeHere(schedule("t3")); !errors.As(err, &not) {
+				t.Errorf("the woken master's answer: %v, want that it does not lead", err)
+			}
+			c.Read(func(_ *state.State, err error) {
+				if !errors.As(err, &not) {
+					t.Errorf("the woken master's look-up: %v, want that it does not lead", err)
+				}
+			})
+		})
+		pass(100 * ms)
+		c.want(replica.Follower)
+		b.want(replica.Leader)
+		wantEqual(t, a, b, c)
+		if !strings.Contains(c.json(), `"t2"`) || strings.Contains(c.json(), `"t3"`) {
+			t.Errorf("the woken master has %s", c.json())
+		}
+		for _, m := range []*manager{a, b, c} {
+			m.stop()
+		}
+	})
+}
+
+func TestMasterThatIsCutOffStopsAnswering(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		_, a, b, c := trio(t)
+		c.conn.set(false)
+		pass(220 * ms)
+		if err := c.propose(schedule("t2")); err == nil {
+			t.Error("a master that does not hear itself answered")
+		}
+		pass(300 * ms)
+		b.want(replica.Leader)
+		b.mustPropose(schedule("t4"))
+		c.conn.set(true)
+		pass(100 * ms)
+		c.want(replica.Follower)
+		b.want(replica.Leader)
+		wantEqual(t, a, b, c)
+		for _, m := range []*manager{a, b, c} {
+			m.stop()
+		}
+	})
+}
+
+func TestMissedUpdatesAreNoticed(t *testing.T) {
+	tests := map[string]func(h *hub, b, c *manager) (restore func()){
+		"one is lost": func(h *hub, b, c *manager) func() {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			h.lose = func(to *hubConn, _, body string) bool {
+				return to == b.conn && strings.Contains(body, typeUpdate) && strings.Contains(body, "w2")
+			}
+			return func() {}
+		},
+		"the connection is lost for a moment": func(h *hub, b, c *manager) func() {
+			b.conn.set(false)
+			return func() { b.conn.set(true) }
+		},
+	}
+	for name, meddle := range tests {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				h, a, b, c := trio(t)
+				restore := meddle(h, b, c)
+				c.mustPropose(join("w2"), load("w2", 0.1), schedule("t2"))
+				pass(20 * ms)
+				restore()
+				pass(200 * ms)
+				wantEqual(t, a, b, c)
+				if s := b.counts(); s.Holes != 1 || s.Requests != 2 {
+					t.Errorf("the slave counted %+v, want one hole, and one request more", s)
+				}
+				if s := a.counts(); s.Holes != 0 || s.Requests != 1 {
+					t.Errorf("the other slave counted %+v", s)
+				}
+				for _, m := range []*manager{a, b, c} {
+					m.stop()
+				}
+			})
+		})
+	}
+}
+
+// A manager that never got the state is not elected while one that has it is
+// there, whatever their ids.
+func TestWhoHasTheStateIsElected(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := &hub{}
+		a := h.join(t, low)
+		pass(300 * ms)
+		a.mustPropose(join("w1"))
+		b := h.join(t, mid)
+		pass(100 * ms)
+		h.mu.Lock()
+		h.lose = func(_ *hubConn, key, _ string) bool { return strings.HasPrefix(key, keySlave+".") }
+		h.mu.Unlock()
+		c := h.join(t, high)
+		pass(100 * ms)
+		c.want(replica.Follower)
+		a.stop()
+		pass(400 * ms)
+		b.want(replica.Leader)
+		c.want(replica.Follower)
+		b.stop()
+		pass(400 * ms)
+		c.want(replica.Leader) // alone it may
+		c.stop()
+	})
+}
+
+func TestReservationsEndOnSlavesToo(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		_, a, b, c := trio(t)
+		pass(62 * time.Second)
+		c.mustPropose(state.Expire{})
+		pass(2 * time.Second)
+		if strings.Contains(a.json(), `"t1"`) {
+			t.Errorf("the slave still has %s", a.json())
+		}
+		wantEqual(t, a, b, c)
+		for _, m := range []*manager{a, b, c} {
+			m.stop()
+		}
+	})
+}
+
+func TestStrangeMessagesAreCountedAndNothingElseIsLost(t *testing.T) {
+	strange := []spoken{
+		{keySlave, `{"type":"updateData","data":{"type":"worker_join","payload":{"purpose":"video","worker":"w9","info":7}}}`},
+		{keySlave, `{"type":"updateData","data":{"type":"worker_load","payload":{"worker":"w1","load":-1}}}`},
+		{keySlave, `{"type":"updateData","data":{"type":"worker_dance","payload":{}}}`},
+		{keySlave, `{"type":"updateData"}`},
+		{keySlave, `no JSON`},
+		{keySlave, `null`},
+		{keySlave, `{"type":"declareMaster","data":"me"}`},
+		{keySlave, `{"type":"declareMaster","data":{"id":-5,"life_time":1}}`},
+		{keySlave + "." + "1000001", `{"type":"runtimeData","data":{"schedulers":[]}}`},
+		{keySlave, `{"type":"what","data":{}}`},
+	}
+	bubble(t, func(t *testing.T) {
+		h, a, b, c := trio(t)
+		for _, s := range strange {
+			h.publish(s.key, s.body)
+		}
+		h.publish("elsewhere", "no JSON")
+		h.publish(keyMaster, `{"type":"requestRuntimeData","data":"me"}`)
+		c.mustPropose(schedule("t2"))
+		pass(600 * ms)
+		wantEqual(t, a, b, c)
+		if got := a.counts().Malformed; got != uint64(len(strange)) {
+			t.Errorf("the slave counted %d malformed messages, want %d", got, len(strange))
+		}
+		if got := c.counts().Malformed; got != 1 {
+			t.Errorf("the master counted %d malformed messages, want 1", got)
+		}
+		for _, m := range []*manager{a, b, c} {
+			m.stop()
+		}
+	})
+}
+
+// A heart-beat that could not leave in time says nothing true any more.
+func TestOldHeartBeatsAreNotSent(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := &hub{}
+		o := newOutbox(h.dial(), "topic", time.Now)
+		o.put(parcel{key: keySlave, body: []byte(`"old"`), deadline: time.Now().Add(-ms)})
+		o.put(parcel{key: keySlave, body: []byte(`"new"`), deadline: time.Now().Add(ms)})
+		o.put(parcel{key: keySlave, body: []byte(`"any"`)})
+		o.close()
+		if len(h.said) != 2 || h.said[0].body != `"new"` || h.said[1].body != `"any"` {
+			t.Errorf("sent was %v", h.said)
+		}
+	})
+}
+
+func TestOptions(t *testing.T) {
+	conn := (&hub{}).dial()
+	for want, o := range map[string]Options{
+		"Conn":    {Cluster: "c"},
+		"Cluster": {Conn: conn},
+		"ID":      {Conn: conn, Cluster: "c", ID: 5},
+	} {
+		if _, err := Open(t.Context(), o); err == nil || !strings.Contains(err.Error(), "Options."+want) {
+			t.Errorf("the error is %v, want one that names Options.%s", err, want)
+		}
+	}
+}
