@@ -94,6 +94,18 @@ func TestParseInfo(t *testing.T) {
 	}
 }
 
+func TestInfoKeepsUnknownMembers(t *testing.T) {
+	const raw = `{"id":"w","info":{"maxLoad":0.5,"own":[1]}}`
+	var w muster.Worker
+	if err := json.Unmarshal([]byte(raw), &w); err != nil || w.Info.MaxLoad != 0.5 {
+		t.Fatalf("%+v, %v", w.Info, err)
+	}
+	back, err := json.Marshal(w.Info)
+	if err != nil || string(back) != `{"maxLoad":0.5,"own":[1]}` {
+		t.Errorf("came back as %s, %v", back, err)
+	}
+}
+
 func TestExcludedIsAnObjectOfWhatExcluded(t *testing.T) {
 	var e muster.Excluded
 	e[muster.RuleCodec], e[muster.RuleNotReady] = 2, 1

@@ -78,7 +78,7 @@ type Info struct {
 // OWT's meaning (MaxLoad 1 where it is absent or not positive); a member of the
 // wrong type is an error that names it.
 func ParseInfo(raw json.RawMessage) (Info, error) {
-	info := Info{State: StateUnreported}
+	info := plainInfo{State: StateUnreported}
 	if t := bytes.TrimLeft(raw, " \t\r\n"); len(t) == 0 || t[0] != '{' {
 		return Info{}, errors.New("info must be a JSON object")
 	}
@@ -96,7 +96,26 @@ func ParseInfo(raw json.RawMessage) (Info, error) {
 		info.MaxLoad = 1
 	}
 	info.Raw = raw
-	return info, nil
+	return Info(info), nil
+}
+
+// plainInfo is an Info whose JSON is its fields.
+type plainInfo Info
+
+// MarshalJSON writes the info as the worker sent it where that is known, and
+// else its fields.
+func (i Info) MarshalJSON() ([]byte, error) {
+	if i.Raw != nil {
+		return i.Raw, nil
+	}
+	return json.Marshal(plainInfo(i))
+}
+
+// UnmarshalJSON is ParseInfo.
+func (i *Info) UnmarshalJSON(data []byte) error {
+	info, err := ParseInfo(bytes.Clone(data))
+	*i = info
+	return err
 }
 
 // Worker is a worker as the manager knows it.
