@@ -46,6 +46,8 @@ type Manager struct {
 	// CheckAliveCount how many counts in a row may be missed.
 	CheckAliveInterval time.Duration
 	CheckAliveCount    int
+	// MaxSilentShare is the share of the workers that may be given up at once.
+	MaxSilentShare float64
 	// ReserveTime is the length of a reservation that names none.
 	ReserveTime time.Duration
 	// TotalNode and ElectTimeout are OWT 5.1's, and have no effect.
@@ -148,6 +150,7 @@ func Default() *Config {
 			InitialTime:        10 * time.Second,
 			CheckAliveInterval: time.Second,
 			CheckAliveCount:    10,
+			MaxSilentShare:     0.5,
 			ReserveTime:        time.Duration(placing.ReserveMillis) * time.Millisecond,
 			TotalNode:          1,
 		},

@@ -14,7 +14,7 @@ func TestDefaultsAgreeWithManager(t *testing.T) {
 	c, want := config.Default(), manager.DefaultOptions()
 	got := manager.Settings{
 		InitialTime: c.Manager.InitialTime, CheckAliveInterval: c.Manager.CheckAliveInterval,
-		CheckAliveCount: c.Manager.CheckAliveCount, Placement: c.Placement(),
+		CheckAliveCount: c.Manager.CheckAliveCount, MaxSilentShare: c.Manager.MaxSilentShare, Placement: c.Placement(),
 	}
 	if diff := cmp.Diff(want.Settings, got); diff != "" {
 		t.Error("want -, got +", diff)

@@ -50,6 +50,8 @@ var keys = []key{
 		field: at(span(10*time.Millisecond, time.Hour), func(c *Config) *time.Duration { return &c.Manager.CheckAliveInterval })},
 	{name: "manager.check_alive_count", meaning: "How many counts in a row a worker may miss; at the next one it is lost.",
 		field: at(whole(1, 1_000_000), func(c *Config) *int { return &c.Manager.CheckAliveCount })},
+	{name: "manager.max_silent_share", meaning: "Beyond OWT: where more than ten workers, and more than this share of all, are lost at the same count, none is given up: what they would be heard through is more likely to have failed. 1: any number is.",
+		field: at(load(), func(c *Config) *float64 { return &c.Manager.MaxSilentShare })},
 	{name: "manager.schedule_reserve_time", meaning: "How long a worker is held for a task, where the request does not say.",
 		field: at(span(time.Millisecond, most), func(c *Config) *time.Duration { return &c.Manager.ReserveTime })},
 	{name: "manager.totalNode", restart: true, inert: true, meaning: "OWT 5.1: number of managers.",

@@ -62,7 +62,7 @@ func (c *core) follow() (changed bool) {
 	}
 	c.role, c.inService = role, false
 	c.log.Info("role", "role", role.Kind.String(), "term", role.Term, "leader", role.Leader)
-	c.alive = member.NewLiveness(c.opts.CheckAliveCount)
+	c.alive = member.NewLiveness(c.opts.CheckAliveCount, c.opts.MaxSilentShare)
 	if !c.leads() {
 		return true
 	}
@@ -123,7 +123,12 @@ func (c *core) tick() {
 	if !c.leads() {
 		return
 	}
-	for _, worker := range c.alive.Tick() {
+	held := c.alive.Held()
+	lost := c.alive.Tick()
+	if now := c.alive.Held(); now != held {
+		c.log.Warn("too many workers are silent at once: none of them is given up", "silent", now, "before", held)
+	}
+	for _, worker := range lost {
 		c.log.Warn("worker lost: no sign of life", "worker", worker,
 			"intervals", c.opts.CheckAliveCount, "interval", c.opts.CheckAliveInterval)
 		c.propose(state.WorkerLost{Worker: worker}, nil)

@@ -22,7 +22,7 @@ func newTestCore() *core {
 		opts: opts, log: slog.New(slog.DiscardHandler),
 		now:       func() muster.Instant { return 1000 },
 		replica:   replica.NewLocal(opts.Placement),
-		alive:     member.NewLiveness(opts.CheckAliveCount),
+		alive:     member.NewLiveness(opts.CheckAliveCount, opts.MaxSilentShare),
 		role:      replica.Role{Kind: replica.Leader, Term: 1},
 		inService: true,
 		left:      func(muster.WorkerLeft) {},

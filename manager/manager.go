@@ -108,7 +108,7 @@ func newManager(conn bus.Conn, opts Options) *Manager {
 		log:     log,
 		now:     func() muster.Instant { return muster.InstantOf(time.Now()) },
 		replica: opts.Replica,
-		alive:   member.NewLiveness(opts.CheckAliveCount),
+		alive:   member.NewLiveness(opts.CheckAliveCount, opts.MaxSilentShare),
 		left:    m.announce,
 	}
 	return m
@@ -145,7 +145,7 @@ func (m *Manager) Reconfigure(ctx context.Context, s Settings) error {
 	return m.order(ctx, func() {
 		s.InitialTime = m.core.opts.InitialTime
 		m.core.opts.Settings = s
-		m.core.alive.SetLimit(s.CheckAliveCount)
+		m.core.alive.SetLimit(s.CheckAliveCount, s.MaxSilentShare)
 		m.core.propose(state.Configure{Config: s.Placement}, nil)
 		m.core.flush()
 		m.log.Info("settings changed")

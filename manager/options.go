@@ -42,6 +42,11 @@ type Settings struct {
 	// that gave none in CheckAliveCount intervals, and the one after, is lost.
 	CheckAliveInterval time.Duration
 	CheckAliveCount    int
+	// MaxSilentShare is the share of the workers, from 0 to 1, that may be lost
+	// in one interval. Where more are silent, none is given up: what they
+	// would be heard through is more likely to have failed. It counts from
+	// member.FewSilent workers on; 1 gives up any number.
+	MaxSilentShare float64
 	// Placement says how tasks are placed.
 	Placement state.Config
 }
@@ -54,6 +59,7 @@ func DefaultOptions() Options {
 			InitialTime:        10 * time.Second,
 			CheckAliveInterval: time.Second,
 			CheckAliveCount:    10,
+			MaxSilentShare:     0.5,
 			Placement:          state.DefaultConfig(),
 		},
 	}
@@ -75,6 +81,8 @@ func (s Settings) validate() error {
 		return errors.New("manager: CheckAliveInterval must be positive")
 	case s.CheckAliveCount < 0:
 		return errors.New("manager: CheckAliveCount must not be negative")
+	case !(s.MaxSilentShare >= 0 && s.MaxSilentShare <= 1):
+		return errors.New("manager: MaxSilentShare must be from 0 to 1")
 	}
 	return nil
 }

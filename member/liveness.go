@@ -9,20 +9,34 @@ import "slices"
 // each count rises by one, being heard sets it to 0, and a count past the
 // limit means that the worker is lost.
 //
+// Beyond OWT: where too many are silent at once, the fault is more likely with
+// what they would be heard through, and nobody is given up.
+//
 // Its zero value is not usable; see NewLiveness. It is not safe for use by
 // several goroutines.
 type Liveness struct {
 	limit  int
+	share  float64
 	absent map[string]int
+	held   int
 }
 
-// NewLiveness returns a Liveness that bears limit ticks of silence.
-func NewLiveness(limit int) *Liveness {
-	return &Liveness{limit: limit, absent: make(map[string]int)}
+// FewSilent is how many workers may be given up at once whatever their share.
+const FewSilent = 10
+
+// NewLiveness returns a Liveness that bears limit ticks of silence. Where more
+// than FewSilent workers, and more than share of all of them, are past the
+// limit at the same tick, none of them is lost.
+func NewLiveness(limit int, share float64) *Liveness {
+	return &Liveness{limit: limit, share: share, absent: make(map[string]int)}
 }
 
-// SetLimit changes how many ticks of silence are borne.
-func (l *Liveness) SetLimit(limit int) { l.limit = limit }
+// SetLimit changes what NewLiveness set.
+func (l *Liveness) SetLimit(limit int, share float64) { l.limit, l.share = limit, share }
+
+// Held is how many workers the last tick did not give up because they were
+// too many.
+func (l *Liveness) Held() int { return l.held }
 
 // Heard tells that the worker is alive, and makes it known where it was not.
 func (l *Liveness) Heard(worker string) { l.absent[worker] = 0 }
@@ -38,11 +52,15 @@ func (l *Liveness) Absent(worker string) int { return l.absent[worker] }
 // the order of their names, and forgets them.
 func (l *Liveness) Tick() (lost []string) {
 	for worker, n := range l.absent {
-		if n+1 > l.limit {
+		l.absent[worker] = min(n, l.limit) + 1
+		if n >= l.limit {
 			lost = append(lost, worker)
-			continue
 		}
-		l.absent[worker] = n + 1
+	}
+	l.held = 0
+	if n := len(lost); n > FewSilent && float64(n) > l.share*float64(len(l.absent)) {
+		l.held = n
+		return nil
 	}
 	for _, worker := range lost {
 		delete(l.absent, worker)

@@ -6,7 +6,7 @@ import (
 )
 
 func TestWorkerIsLostPastTheLimit(t *testing.T) {
-	l := NewLiveness(3)
+	l := NewLiveness(3, 1)
 	l.Heard("a")
 	l.Heard("b")
 	for tick := 1; tick <= 3; tick++ {
@@ -27,7 +27,7 @@ func TestWorkerIsLostPastTheLimit(t *testing.T) {
 }
 
 func TestLostWorkersComeInOrder(t *testing.T) {
-	l := NewLiveness(0)
+	l := NewLiveness(0, 1)
 	for _, w := range []string{"c", "a", "b"} {
 		l.Heard(w)
 	}
@@ -37,7 +37,7 @@ func TestLostWorkersComeInOrder(t *testing.T) {
 }
 
 func TestResetGivesAFreshAllowance(t *testing.T) {
-	l := NewLiveness(1)
+	l := NewLiveness(1, 1)
 	l.Heard("a")
 	l.Tick()
 	l.Reset()
@@ -47,7 +47,7 @@ func TestResetGivesAFreshAllowance(t *testing.T) {
 }
 
 func TestForgottenWorkerIsNotLost(t *testing.T) {
-	l := NewLiveness(0)
+	l := NewLiveness(0, 1)
 	l.Heard("a")
 	l.Forget("a")
 	if lost := l.Tick(); lost != nil {
@@ -56,12 +56,44 @@ func TestForgottenWorkerIsNotLost(t *testing.T) {
 }
 
 func TestLowerLimitCountsAtTheNextTick(t *testing.T) {
-	l := NewLiveness(10)
+	l := NewLiveness(10, 1)
 	l.Heard("a")
 	l.Tick()
 	l.Tick()
-	l.SetLimit(2)
+	l.SetLimit(2, 1)
 	if lost := l.Tick(); !slices.Equal(lost, []string{"a"}) {
 		t.Errorf("lost %v, want [a]", lost)
+	}
+}
+
+// When most of a fleet falls silent in one moment, it is not the fleet that is
+// gone.
+func TestManySilentAtOnceAreHeld(t *testing.T) {
+	l := NewLiveness(2, 0.5)
+	name := func(i int) string { return string(rune('a' + i)) }
+	for i := range 20 {
+		l.Heard(name(i))
+	}
+	for range 10 {
+		if lost := l.Tick(); lost != nil {
+			t.Fatalf("lost %v", lost)
+		}
+	}
+	if l.Held() != 20 {
+		t.Errorf("%d are held, want 20", l.Held())
+	}
+	for i := range 12 {
+		l.Heard(name(i))
+	}
+	if lost := l.Tick(); len(lost) != 8 || l.Held() != 0 {
+		t.Errorf("lost %v and held %d, want the 8 that stayed silent", lost, l.Held())
+	}
+}
+
+func TestFewSilentAreLostWhateverTheirShare(t *testing.T) {
+	l := NewLiveness(0, 0.5)
+	l.Heard("a")
+	if lost := l.Tick(); len(lost) != 1 {
+		t.Errorf("the only worker fell silent, and lost are %v", lost)
 	}
 }

@@ -106,6 +106,7 @@ func managerSettings(cfg *config.Config) manager.Settings {
 		InitialTime:        cfg.Manager.InitialTime,
 		CheckAliveInterval: cfg.Manager.CheckAliveInterval,
 		CheckAliveCount:    cfg.Manager.CheckAliveCount,
+		MaxSilentShare:     cfg.Manager.MaxSilentShare,
 		Placement:          cfg.Placement(),
 	}
 }
