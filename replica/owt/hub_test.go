@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -127,6 +128,9 @@ type manager struct {
 	do   chan func()
 	quit chan struct{}
 	done sync.WaitGroup
+	over sync.Once
+	// watchers are asked after each Apply, until they say true.
+	watchers []func() bool
 }
 
 func (h *hub) join(t *testing.T, id int64) *manager {
@@ -151,8 +155,12 @@ func (m *manager) own() {
 		case <-m.quit:
 			return
 		}
+		m.watchers = slices.DeleteFunc(m.watchers, func(f func() bool) bool { return f() })
 	}
 }
+
+// end is stop for whoever does not know whether that was done.
+func (m *manager) end() { m.over.Do(m.stop) }
 
 // stop lets the manager fall silent, for good.
 func (m *manager) stop() {

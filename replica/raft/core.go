@@ -120,7 +120,7 @@ func NewCore(cfg CoreConfig, saved *Saved) (*Core, error) {
 
 // renew begins a life of the log: with nothing in it, and a new id.
 func (c *Core) renew() {
-	c.id = c.rng.Uint64()>>1 + 1 // the library keeps the highest for itself
+	c.id = newID(c.rng)
 	c.life++
 	c.rn, c.store, c.conf = nil, newMemLog(), &pb.ConfState{}
 	c.roster = roster{addrs: map[uint64]string{}}
@@ -131,6 +131,9 @@ func (c *Core) renew() {
 	c.form = forming{nonce: c.rng.Uint64(), seen: map[string]sighting{}, lost: map[uint64]bool{}}
 	c.election, c.tend = election{}, tending{joins: map[string]uint64{}}
 }
+
+// newID draws an id. The library keeps 0 and the highest for itself.
+func newID(rng *rand.Rand) uint64 { return rng.Uint64()>>1 + 1 }
 
 // resume goes on with what was saved.
 func (c *Core) resume(saved *Saved) error {
@@ -209,7 +212,7 @@ func (c *Core) Tick() {
 		c.formTick()
 		return
 	}
-	if c.rn.BasicStatus().RaftState == etcd.StateLeader {
+	if c.elected() {
 		c.rn.Tick()
 		c.tendTick()
 	} else {
@@ -246,6 +249,8 @@ func (c *Core) onRaft(m Message) {
 		return
 	case m.Gen != c.roster.gen:
 		return
+	case m.raft.GetType() == pb.MsgReadIndex && c.role.Kind != replica.Leader:
+		return // it is asked again: see questionReads
 	}
 	c.heard[m.raft.GetFrom()] = m.From
 	if m.isSnapshot() {
@@ -306,6 +311,10 @@ func (c *Core) updateRole() {
 		c.lose()
 	}
 	c.role = role
+	if role.Kind == replica.Leader && len(c.reads.asked) > 0 && c.reads.index == 0 {
+		defer c.pump()
+		c.questionReads()
+	}
 	c.log.Info("role", "role", role.Kind.String(), "term", role.Term, "leader", role.Leader)
 	c.out.Commits = append(c.out.Commits, Commit{Role: &role})
 }
@@ -328,6 +337,9 @@ func (c *Core) currentRole() replica.Role {
 	}
 	return role
 }
+
+// elected reports whether this manager won the last election.
+func (c *Core) elected() bool { return c.rn.BasicStatus().RaftState == etcd.StateLeader }
 
 // leader is the address of the leader, empty where none is known.
 func (c *Core) leader() string { return c.role.Leader }

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 
-	etcd "go.etcd.io/raft/v3"
 	pb "go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
 
@@ -88,7 +87,7 @@ func (c *Core) decided(m *pb.Message) {
 		c.handed = e.GetIndex()
 		c.handedTerm = e.GetTerm()
 	}
-	if c.rn.BasicStatus().RaftState == etcd.StateLeader {
+	if c.elected() {
 		c.led = c.handedTerm
 	}
 	for _, resp := range m.GetResponses() {

@@ -148,15 +148,22 @@ func (c *Core) mayFound() bool {
 }
 
 // found writes the beginning of a cluster: an entry 1 that says who belongs to
-// it, as a snapshot.
+// it, as a snapshot. A peer that is away has a vote too, under an id that is
+// nobody's, until it joins: a majority is always one of all peers, so that two
+// majorities of them that begin apart cannot both come to be.
 func (c *Core) found() {
-	conf := &pb.ConfState{Voters: []uint64{c.id}}
-	r := roster{gen: c.rng.Uint64() | 1, admitted: c.cfg.Peers, addrs: map[uint64]string{c.id: c.cfg.Addr}}
-	for addr, s := range c.recent() {
-		if s.gen == 0 && slices.Contains(c.cfg.Peers, addr) {
-			r.addrs[s.id] = addr
-			conf.Voters = append(conf.Voters, s.id)
+	conf := &pb.ConfState{}
+	r := roster{gen: c.rng.Uint64() | 1, admitted: c.cfg.Peers, addrs: map[uint64]string{}}
+	recent := c.recent()
+	for _, addr := range c.cfg.Peers {
+		id := newID(c.rng)
+		if s, ok := recent[addr]; ok && s.gen == 0 {
+			id = s.id
+		} else if addr == c.cfg.Addr {
+			id = c.id
 		}
+		r.addrs[id] = addr
+		conf.Voters = append(conf.Voters, id)
 	}
 	slices.Sort(conf.Voters)
 	c.form.founder = true

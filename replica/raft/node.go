@@ -34,8 +34,9 @@ type Node struct {
 	writes    *mailbox[Write]
 	incoming  chan []Message
 	orders    chan func(*Core)
-	sending   map[string]bool // snapshots under way, of the loop alone
-	version   int             // of the members, of the loop alone
+	sending   map[string]bool    // snapshots under way, of the loop alone
+	version   int                // of the members, of the loop alone
+	backlog   []replica.Proposal // of the loop alone
 
 	mu      sync.Mutex
 	links   map[string]*link
@@ -48,6 +49,10 @@ type Node struct {
 }
 
 var _ replica.Replica = (*Node)(nil)
+
+// maxAtOnce is how many proposals are put into the log before the loop looks
+// at its clock again: some milliseconds' worth.
+const maxAtOnce = 8192
 
 // Start starts a manager's replica. It returns before the manager has found
 // the others: Role tells.
@@ -254,12 +259,24 @@ func (n *Node) drain() {
 		}
 		break
 	}
-	if batch := n.proposals.take(); len(batch) > 0 {
-		n.core.Propose(batch...)
+	if n.backlog = append(n.backlog, n.proposals.take()...); len(n.backlog) > 0 {
+		n.propose()
 	}
 	if reads := n.reading.take(); len(reads) > 0 {
 		n.core.Read(reads...)
 	}
+}
+
+// propose gives the Core proposals, not so many at once that heartbeats would
+// be late.
+func (n *Node) propose() {
+	batch := n.backlog[:min(len(n.backlog), maxAtOnce)]
+	if n.backlog = n.backlog[len(batch):]; len(n.backlog) == 0 {
+		n.backlog = nil
+	} else {
+		signal(n.proposals.ready)
+	}
+	n.core.Propose(batch...)
 }
 
 // act does what the Core put out.
@@ -303,7 +320,9 @@ func (n *Node) end() {
 	n.err = n.core.Err()
 	n.mu.Unlock()
 	n.core.end()
-	n.drain()
+	for n.drain(); len(n.backlog) > 0; {
+		n.propose()
+	}
 	n.commits.put(n.core.Take().Commits...)
 	n.notify()
 	close(n.over)

@@ -43,7 +43,13 @@ func (c *Core) askReads() {
 	c.questionReads()
 }
 
+// questionReads asks who leads, unless it is this manager and it does not have
+// everything yet: a leader that votes alone would answer even then, with what
+// it remembers to be decided, which may be less than what was answered.
 func (c *Core) questionReads() {
+	if c.elected() && c.led != c.rn.BasicStatus().GetTerm() {
+		return
+	}
 	c.reads.last++
 	c.rn.ReadIndex(binary.BigEndian.AppendUint64(nil, c.reads.last))
 }

@@ -29,6 +29,8 @@ type cluster struct {
 	leaders      map[[2]uint64]string // by cluster and term
 	states       map[[2]uint64][]byte // by cluster and index
 	acked        map[string]string    // tasks that were answered, with their worker
+	terms        map[string]uint64    // of the entries of these tasks
+	term         uint64               // of the entry that is being applied
 	tasks        int
 	history      []string
 	compactBytes int
@@ -56,7 +58,7 @@ type simNode struct {
 func newCluster(t testing.TB, seed uint64, durable bool, n int) *cluster {
 	c := &cluster{
 		t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), durable: durable, nodes: map[string]*simNode{},
-		cut: map[[2]string]bool{}, leaders: map[[2]uint64]string{}, states: map[[2]uint64][]byte{}, acked: map[string]string{},
+		cut: map[[2]string]bool{}, leaders: map[[2]uint64]string{}, states: map[[2]uint64][]byte{}, acked: map[string]string{}, terms: map[string]uint64{},
 		compactBytes: 2000,
 	}
 	for i := range n {
@@ -156,11 +158,12 @@ func (c *cluster) own(n *simNode) {
 	done := n.commits[0]
 	n.commits = n.commits[1:]
 	before := n.copy.Role()
+	c.term = done.Term
 	n.copy.Do(done)
 	if role := n.copy.Role(); role != before {
 		c.logf("%s is %s of term %d, leader %q", n.addr, role.Kind, role.Term, role.Leader)
 		if role.Kind == replica.Leader {
-			c.checkAcked(n.copy.State(), c.acked, n.addr)
+			c.checkAcked(n.copy.State(), c.ackedBefore(role.Term), n.addr)
 		}
 	}
 	if done.Index > 0 && n.core.rn != nil {
@@ -179,6 +182,17 @@ func (c *cluster) checkAcked(s *state.State, acked map[string]string, who string
 			c.failf("%s has task %s on %q (%v), answered was %s", who, task, w, err, worker)
 		}
 	}
+}
+
+// ackedBefore returns the tasks of earlier terms.
+func (c *cluster) ackedBefore(term uint64) map[string]string {
+	out := map[string]string{}
+	for task, worker := range c.acked {
+		if c.terms[task] < term {
+			out[task] = worker
+		}
+	}
+	return out
 }
 
 // propose asks a manager for something.
@@ -205,7 +219,7 @@ func (c *cluster) propose(n *simNode) {
 			}
 			called = true
 			if err == nil && r.Err == nil {
-				c.acked[task] = r.Worker
+				c.acked[task], c.terms[task] = r.Worker, c.term
 			}
 		}})
 	}
