@@ -26,6 +26,10 @@
 //     harm.
 //   - A listener that is too slow loses messages of its own, counted in
 //     Dropped, and delays nobody else.
+//   - Members that Stand for a name take turns: the leader gets the requests.
+//     A request that a member got and did not answer goes to another when the
+//     member's connection is lost, so that it may be carried out twice. Whether
+//     the queue does that, see Post.
 //   - A body that is not a well-formed request is answered with an error where
 //     it says whom to answer, counted, and otherwise ignored.
 //
@@ -97,6 +101,11 @@ type Conn interface {
 	// with a line break) may be refused, and is never taken for another.
 	Serve(ctx context.Context, server string, h Handler) (Service, error)
 
+	// Stand makes this Conn one of several members that serve the name in turn.
+	// It begins as a member that does not lead, and returns once the broker
+	// knows. Names and the Handler are as in Serve.
+	Stand(ctx context.Context, server string, h Handler) (Post, error)
+
 	// Publish tells body, encoded as JSON, to whoever listens on the topic
 	// with a pattern that fits the key. Words of a key are parted by dots.
 	Publish(ctx context.Context, topic, key string, body any) error
@@ -138,6 +147,42 @@ type Service interface {
 	// Close ends it. Requests already handed to the Handler may still be
 	// answered.
 	Close() error
+}
+
+// Post is one member of those that serve a name in turn.
+//
+// Some queues hold a request until it was dealt with (RabbitMQ does, NATS does
+// not). On these:
+//
+//   - The name is there as long as one member stands, whether or not one leads.
+//   - A member that does not lead gets only what no leader can take at once,
+//     and one or a few at a time: after a leader's death, or in a burst. Its
+//     Handler decides: keep it until it leads itself, or GiveBack.
+//   - A request counts as dealt with after Reply or Fail, or Done. If the Conn
+//     is lost or the Post closed before, another member gets it, and what this
+//     one answers then is not sent. So a request may be carried out twice.
+//
+// On the others the name is there while a leader is; callers ask again.
+//
+// While an old leader has not noticed that there is a new one, the new one gets
+// the requests; the old one may get some of them, too, and must not answer what
+// it cannot know to be true.
+type Post interface {
+	// Malformed and Close are as in Service, except for what a queue holds: it
+	// gives that to another member.
+	Service
+
+	// Lead makes this member the leader of that term, which is at least 1. The
+	// higher term goes before the lower where two lead.
+	//
+	// It returns once the broker knows. Where that fails, or takes longer than
+	// the context allows, the member leads nevertheless as soon as it can, with
+	// the next connection at the latest. That holds for Follow, too.
+	Lead(ctx context.Context, term uint64) error
+
+	// Follow makes this member one that does not lead. It keeps what it has
+	// received, to be answered or given back.
+	Follow(ctx context.Context) error
 }
 
 // Subscription is a listener that is running.

@@ -11,8 +11,9 @@ type Request struct {
 	Method string
 	Args   Args
 
-	send     func(Reply)
-	answered atomic.Bool
+	send   func(Reply)
+	settle func(done bool) // nil unless a queue holds the request
+	ended  atomic.Bool
 }
 
 // NewRequest is for those who implement a Conn: send gives an answer to the
@@ -22,11 +23,19 @@ func NewRequest(c Call, send func(Reply)) *Request {
 	return &Request{Method: c.Method, Args: c.Args, send: send}
 }
 
+// NewHeldRequest is NewRequest for a queue that holds the request until it is
+// dealt with. Of two things one happens, once: the last answer is sent, and send
+// sees to the rest; or settle is called, with true if it was dealt with without
+// an answer, with false to hand it back.
+func NewHeldRequest(c Call, send func(Reply), settle func(done bool)) *Request {
+	return &Request{Method: c.Method, Args: c.Args, send: send, settle: settle}
+}
+
 // Wanted reports whether the caller waits for an answer: false for a cast.
 func (r *Request) Wanted() bool { return r.send != nil }
 
-// Reply answers with data, encoded as JSON. Only the first of Reply and Fail
-// counts; for a cast neither does anything.
+// Reply answers with data, encoded as JSON. Only the first of Reply, Fail, Done
+// and GiveBack counts. For a cast Reply and Fail are Done.
 func (r *Request) Reply(data any) {
 	raw, err := encode(data)
 	if err != nil {
@@ -39,7 +48,7 @@ func (r *Request) Reply(data any) {
 // Status gives one of several answers; Reply or Fail must follow.
 func (r *Request) Status(data any) {
 	raw, err := encode(data)
-	if err == nil && r.send != nil && !r.answered.Load() {
+	if err == nil && r.send != nil && !r.ended.Load() {
 		r.send(Reply{Data: raw, Status: true})
 	}
 }
@@ -56,8 +65,35 @@ func (r *Request) FailDetail(reason string, detail any) {
 	r.finish(Reply{Failed: true, Err: reason, Detail: raw})
 }
 
-func (r *Request) finish(reply Reply) {
-	if r.send != nil && r.answered.CompareAndSwap(false, true) {
-		r.send(reply)
+// Done ends a request without an answer: a cast that was carried out. A call is
+// left to its caller's deadline.
+func (r *Request) Done() {
+	if r.end() && r.settle != nil {
+		r.settle(true)
 	}
 }
+
+// GiveBack hands the request back to the queue, which soon hands it to the
+// leader, or to another member, or to this one again. It reports false, and has
+// done nothing, where no queue holds the request, or it was ended before: what
+// is to become of it is then still for the Handler to say.
+func (r *Request) GiveBack() bool {
+	if r.settle == nil || !r.end() {
+		return false
+	}
+	r.settle(false)
+	return true
+}
+
+func (r *Request) finish(reply Reply) {
+	switch {
+	case !r.end():
+	case r.send != nil:
+		r.send(reply)
+	case r.settle != nil:
+		r.settle(true)
+	}
+}
+
+// end reports whether it was called for the first time.
+func (r *Request) end() bool { return r.ended.CompareAndSwap(false, true) }

@@ -3,6 +3,7 @@ package bus_test
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -77,4 +78,59 @@ func TestCastIsNotAnswered(t *testing.T) {
 	r.Reply(2)
 	r.Fail("3")
 	r.FailDetail("4", 5)
+}
+
+// TestHeldRequestIsSettledOnce: a queue that holds the request hears of it once,
+// unless an answer is sent.
+func TestHeldRequestIsSettledOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		call bool
+		end  func(*bus.Request)
+		want []bool
+	}{
+		"call answered":   {true, func(r *bus.Request) { r.Reply(1) }, nil},
+		"call dropped":    {true, func(r *bus.Request) { r.Done() }, []bool{true}},
+		"call given back": {true, func(r *bus.Request) { r.GiveBack() }, []bool{false}},
+		"cast done":       {false, func(r *bus.Request) { r.Done() }, []bool{true}},
+		"cast replied":    {false, func(r *bus.Request) { r.Reply(1) }, []bool{true}},
+		"cast refused":    {false, func(r *bus.Request) { r.Fail("no") }, []bool{true}},
+		"cast given back": {false, func(r *bus.Request) { r.GiveBack() }, []bool{false}},
+	} {
+		var heard collect
+		var settled []bool
+		var send func(bus.Reply)
+		if c.call {
+			send = heard.send
+		}
+		r := bus.NewHeldRequest(bus.Call{}, send, func(done bool) { settled = append(settled, done) })
+		c.end(r)
+		answers := len(heard.all)
+		r.Reply(2)
+		r.Done()
+		if r.GiveBack() {
+			t.Errorf("%s: it was given back afterwards", name)
+		}
+		if !slices.Equal(settled, c.want) || len(heard.all) != answers || (answers == 1) != (c.want == nil) {
+			t.Errorf("%s: settled %v with %d answers", name, settled, len(heard.all))
+		}
+	}
+}
+
+// TestGiveBackToNobody: where no queue holds the request it is still there to
+// be answered.
+func TestGiveBackToNobody(t *testing.T) {
+	var heard collect
+	r := bus.NewRequest(bus.Call{}, heard.send)
+	if r.GiveBack() {
+		t.Error("it was given back")
+	}
+	r.Reply(1)
+	if len(heard.all) != 1 {
+		t.Errorf("%d answers", len(heard.all))
+	}
+	r = bus.NewRequest(bus.Call{}, heard.send)
+	r.Done()
+	if r.Reply(2); len(heard.all) != 1 {
+		t.Error("a call that was left was answered")
+	}
 }

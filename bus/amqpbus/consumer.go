@@ -16,6 +16,12 @@ type consumer struct {
 	what  string // for the log
 	// declare sees to it that the broker has the queue, and names it.
 	declare func(*amqp.Channel) (queue string, err error)
+	// begin asks for the messages of the queue, and cancel for no more of them.
+	begin  func(s *session, ch *amqp.Channel, queue string) (<-chan amqp.Delivery, error)
+	cancel func(ch *amqp.Channel)
+	// next returns what to receive from after the deliveries have ended without
+	// the channel, nil if there is nothing; it may be nil.
+	next func() <-chan amqp.Delivery
 	// ready is told the queue when messages can come from it; it may be nil.
 	ready func(s *session, queue string)
 	// handle gets the messages, one at a time. It must be quick: what waits for
@@ -99,7 +105,7 @@ func (k *consumer) openOnce(s *session) (<-chan amqp.Delivery, error) {
 		_ = ch.Close()
 		return nil, err
 	}
-	deliveries, err := ch.Consume(queue, consumerTag, true, false, false, false, nil)
+	deliveries, err := k.begin(s, ch, queue)
 	if err != nil {
 		_ = ch.Close()
 		return nil, err
@@ -115,12 +121,20 @@ func (k *consumer) openOnce(s *session) (<-chan amqp.Delivery, error) {
 // unique on its channel only.
 const consumerTag = "m"
 
+// consumePlainly is OWT's way, without acknowledgements.
+func consumePlainly(_ *session, ch *amqp.Channel, queue string) (<-chan amqp.Delivery, error) {
+	return ch.Consume(queue, consumerTag, true, false, false, false, nil)
+}
+
 // pump handles messages until the consumer or the session is closed. When it
 // is only the channel, or the queue, it begins again.
 func (k *consumer) pump(s *session, deliveries <-chan amqp.Delivery) {
 	for {
-		for d := range deliveries {
-			k.handle(d)
+		for deliveries != nil {
+			for d := range deliveries {
+				k.handle(d)
+			}
+			deliveries = k.successor()
 		}
 		var pause backoff
 		for again := false; !again; {
@@ -130,6 +144,13 @@ func (k *consumer) pump(s *session, deliveries <-chan amqp.Delivery) {
 			deliveries, again = k.reopen(s)
 		}
 	}
+}
+
+func (k *consumer) successor() <-chan amqp.Delivery {
+	if k.next == nil {
+		return nil
+	}
+	return k.next()
 }
 
 func (k *consumer) reopen(s *session) (<-chan amqp.Delivery, bool) {
@@ -172,7 +193,7 @@ func (k *consumer) detach(ctx context.Context) {
 	}
 	gone := make(chan struct{})
 	started := s.spawn(func() {
-		_ = ch.Cancel(consumerTag, false)
+		k.cancel(ch)
 		_ = ch.Close()
 		// The pump may have been opening the channel again.
 		k.pumps.Wait()
@@ -190,5 +211,9 @@ func (k *consumer) detach(ctx context.Context) {
 
 // newConsumer leaves what differs to its caller.
 func newConsumer(c *Conn, what string) *consumer {
-	return &consumer{owner: c, what: what, done: make(chan struct{})}
+	return &consumer{
+		owner: c, what: what, done: make(chan struct{}),
+		begin:  consumePlainly,
+		cancel: func(ch *amqp.Channel) { _ = ch.Cancel(consumerTag, false) },
+	}
 }

@@ -9,10 +9,12 @@ import (
 // longer message.
 const inboxBytes = 64 << 20
 
-// letter is a message that waits; key is empty for a request.
+// letter is a message that waits; key is empty for a request, held is nil unless
+// the broker holds the request.
 type letter struct {
 	key  string
 	body []byte
+	held *held
 }
 
 // inbox keeps a bounded number of messages for a handler that runs on a

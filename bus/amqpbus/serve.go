@@ -33,22 +33,26 @@ func (c *Conn) Serve(ctx context.Context, server string, h bus.Handler) (bus.Ser
 	if err := checkName("server", server); err != nil {
 		return nil, err
 	}
-	s := &service{conn: c, name: server, handler: h}
+	s := newService(c, server, h)
+	s.consumer.handle = func(d amqp.Delivery) { s.receive(letter{body: d.Body}) }
+	s.consumer.stop = s.inbox.close
+	if err := c.consume(ctx, s.consumer); err != nil {
+		return nil, fmt.Errorf("amqpbus: serving %q: %w", server, err)
+	}
+	return s, nil
+}
+
+// newService leaves to its caller what is done with deliveries and at the end.
+func newService(c *Conn, server string, h bus.Handler) *service {
+	s := &service{conn: c, name: server, handler: h, consumer: newConsumer(c, "server "+server)}
 	s.inbox = newInbox(ServerBacklog, s.handle)
-	k := newConsumer(c, "server "+server)
-	k.declare = func(ch *amqp.Channel) (string, error) {
+	s.consumer.declare = func(ch *amqp.Channel) (string, error) {
 		if err := declareRPC(ch); err != nil {
 			return "", err
 		}
 		return server, declareServer(ch, server)
 	}
-	k.handle = s.receive
-	k.stop = s.inbox.close
-	s.consumer = k
-	if err := c.consume(ctx, k); err != nil {
-		return nil, fmt.Errorf("amqpbus: serving %q: %w", server, err)
-	}
-	return s, nil
+	return s
 }
 
 // Malformed implements bus.Service.
@@ -62,57 +66,70 @@ func (s *service) Close() error {
 }
 
 // receive keeps a request for the handler.
-func (s *service) receive(d amqp.Delivery) {
-	if s.inbox.put(letter{body: d.Body}) {
+func (s *service) receive(l letter) {
+	if s.inbox.put(l) {
 		s.refusing.Store(false)
 		return
 	}
 	if !s.refusing.Swap(true) {
 		s.conn.log.Warn("requests come faster than they are handled, refusing some", "server", s.name)
 	}
-	if call, err := bus.ParseCall(d.Body); err == nil {
-		if send := s.answerer(call); send != nil {
-			bus.NewRequest(call, send).Fail(reasonOverloaded)
-		}
-	}
+	call, _ := bus.ParseCall(l.body)
+	s.request(call, l).Fail(reasonOverloaded)
 }
 
 func (s *service) handle(l letter) {
+	if l.held != nil && !l.held.isHeld() {
+		return // another member has it
+	}
 	call, err := bus.ParseCall(l.body)
 	if err == nil && len(call.ReplyTo) > maxName {
 		err = fmt.Errorf("request: replyTo has more than %d bytes", maxName)
 	}
-	send := s.answerer(call)
+	r := s.request(call, l)
 	if err != nil {
 		s.malformed.Add(1)
 		s.conn.log.Debug("malformed request", "server", s.name, "error", err)
-		if send != nil {
-			bus.NewRequest(call, send).Fail(err.Error())
-		}
+		r.Fail(err.Error())
 		return
 	}
-	s.handler(bus.NewRequest(call, send))
+	s.handler(r)
 }
 
-// answerer returns what sends the answers to a call, nil if nobody waits for
-// one or it cannot be told who.
-func (s *service) answerer(call bus.Call) func(bus.Reply) {
-	if call.CorrID == nil || call.ReplyTo == "" || len(call.ReplyTo) > maxName {
-		return nil
+// request makes one whose answers are sent, if somebody waits for them and it
+// can be told who.
+func (s *service) request(call bus.Call, l letter) *bus.Request {
+	var send func(bus.Reply)
+	if call.CorrID != nil && call.ReplyTo != "" && len(call.ReplyTo) <= maxName {
+		send = func(r bus.Reply) {
+			r.CorrID = call.CorrID
+			s.answer(call.ReplyTo, r, l.held)
+		}
 	}
-	return func(r bus.Reply) {
-		r.CorrID = call.CorrID
-		s.conn.answer(call.ReplyTo, r)
+	if l.held == nil {
+		return bus.NewRequest(call, send)
+	}
+	return bus.NewHeldRequest(call, send, l.held.settle)
+}
+
+// answer sends an answer to a request. If the broker holds that, it is told
+// afterwards; an answer that could not be sent leaves the request held.
+func (s *service) answer(replyTo string, r bus.Reply, k *held) {
+	if k == nil {
+		s.conn.answer(s.conn.session.Load(), replyTo, r)
+		return
+	}
+	if k.isHeld() && s.conn.answer(k.hold.session, replyTo, r) && !r.Status {
+		k.settle(true)
 	}
 }
 
-// answer sends an answer on the connection that there is now. If there is none,
-// or it is stuck, the answer is lost, as the caller's deadline allows for.
-func (c *Conn) answer(replyTo string, r bus.Reply) {
-	session := c.session.Load()
+// answer sends an answer. If there is no connection, or it is stuck, the answer
+// is lost, as the caller's deadline allows for; then it returns false.
+func (c *Conn) answer(session *session, replyTo string, r bus.Reply) bool {
 	if session == nil || session.wire.unsent() > hardLimit {
 		c.log.Debug("an answer is lost: no connection, or one that is stuck")
-		return
+		return false
 	}
 	buf := c.buffers.get()
 	defer c.buffers.put(buf)
@@ -121,7 +138,9 @@ func (c *Conn) answer(replyTo string, r bus.Reply) {
 		r = bus.Reply{CorrID: r.CorrID, Failed: true, Err: fmt.Sprintf("the answer has more than %d bytes", maxBody)}
 		*buf = bus.AppendReply((*buf)[:0], r)
 	}
-	if err := session.rpc.publishNow(message{exchange: exchangeRPC, key: replyTo, body: *buf}); err != nil {
+	err := session.rpc.publishNow(message{exchange: exchangeRPC, key: replyTo, body: *buf})
+	if err != nil {
 		c.log.Debug("an answer is lost", "error", err)
 	}
+	return err == nil
 }

@@ -16,6 +16,12 @@ type suiteBroker struct{ *rabbittest.Broker }
 
 func (b suiteBroker) Dial(t testing.TB) bus.Conn { return dial(t, b.Broker) }
 
+func (b suiteBroker) DialAt(t testing.TB, addr string) bus.Conn {
+	return dialWith(t, bus.Options{URL: "amqp://guest:guest@" + addr + "/"})
+}
+
+func (b suiteBroker) Holds() bool { return true }
+
 func (b suiteBroker) Stop(testing.TB) { b.Kill() }
 
 func (b suiteBroker) Start(t testing.TB) {

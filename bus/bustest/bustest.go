@@ -23,6 +23,12 @@ import (
 type Broker interface {
 	// Dial returns a new connection, which the suite closes.
 	Dial(t testing.TB) bus.Conn
+	// Addr is the broker's TCP address; DialAt is Dial for a Wire to it.
+	Addr() string
+	DialAt(t testing.TB, addr string) bus.Conn
+	// Holds tells whether the broker holds a request until it was dealt with:
+	// see bus.Post.
+	Holds() bool
 	// Stop ends the broker at once. Its connections break.
 	Stop(t testing.TB)
 	// Start brings a stopped broker back under the same address, without
@@ -47,7 +53,10 @@ func Run(t *testing.T, b Broker) {
 	groups := [][]testCase{
 		callCases, refusalCases, deadlineCases, nameCases, orderCases,
 		malformedCases, topicCases, slowCases, serverCases, watchCases,
-		closeCases, loadCases, restartCases,
+		closeCases, loadCases, standCases, restartCases,
+	}
+	if b.Holds() {
+		groups = append(groups, holdCases)
 	}
 	for _, group := range groups {
 		for _, c := range group {

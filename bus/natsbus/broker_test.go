@@ -81,6 +81,15 @@ func (b *broker) Stop(t testing.TB) {
 
 func (b *broker) Dial(t testing.TB) bus.Conn { return dialT(t, bus.Options{URL: b.url}) }
 
+func (b *broker) Addr() string { return strings.TrimPrefix(b.url, "nats://") }
+
+func (b *broker) DialAt(t testing.TB, addr string) bus.Conn {
+	return dialT(t, bus.Options{URL: "nats://" + addr})
+}
+
+// Holds: NATS holds nothing.
+func (b *broker) Holds() bool { return false }
+
 func dialT(t testing.TB, o bus.Options) *Conn {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)

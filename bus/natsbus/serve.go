@@ -95,10 +95,6 @@ func (s *service) Malformed() uint64 { return s.malformed.Load() }
 // Close takes no more requests, lets the handler have those that are here
 // already, and waits for it.
 func (s *service) Close() error {
-	how := (*nats.Subscription).Unsubscribe
-	if s.conn.wire.up.Load() {
-		how = (*nats.Subscription).Drain
-	}
-	s.end(how)
+	s.end(how(s.conn))
 	return nil
 }

@@ -1,0 +1,224 @@
+package amqpbus
+
+import (
+	"runtime"
+	"sync"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// giveBackAfter is how long a request that is given back is kept first, so that
+// one that nobody wants does not spin between the members.
+const giveBackAfter = 5 * time.Millisecond
+
+// hold is the broker's hold on what it has delivered on one channel: it waits
+// to hear of each delivery, by its tag, that it was dealt with, and hands all
+// others to somebody else when the channel is closed.
+//
+// Tags count from 1. One word to the broker can deal with all up to a tag, so
+// hold knows which are open: answers given in order cost the broker one such
+// word a batch.
+type hold struct {
+	session *session
+	channel *amqp.Channel
+	wake    chan struct{} // has a token while the broker is to be told something
+	ending  chan struct{} // closed by end
+	ended   chan struct{} // closed when the broker was told the last
+
+	mu       sync.Mutex
+	over     bool
+	received uint64          // all up to this tag were
+	early    map[uint64]bool // so were these, above it
+	oldest   *held           // open, by their tags
+	newest   *held
+	settled  []*held
+	spare    []*held
+	returned []*held // in the order in which they are due
+}
+
+// held is a delivery that the broker holds.
+type held struct {
+	hold         *hold
+	tag          uint64
+	older, newer *held
+	due          time.Time // when it goes back
+}
+
+func newHold(s *session, ch *amqp.Channel) *hold {
+	return &hold{
+		session: s, channel: ch,
+		wake: make(chan struct{}, 1), ending: make(chan struct{}), ended: make(chan struct{}),
+	}
+}
+
+// receive takes a delivery in.
+func (h *hold) receive(tag uint64) *held {
+	k := &held{hold: h, tag: tag}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.count(tag)
+	h.link(k)
+	return k
+}
+
+func (h *hold) count(tag uint64) {
+	if tag != h.received+1 {
+		if h.early == nil {
+			h.early = map[uint64]bool{}
+		}
+		h.early[tag] = true
+		return
+	}
+	h.received++
+	for h.early[h.received+1] {
+		h.received++
+		delete(h.early, h.received)
+	}
+}
+
+// link puts k to its place, which is the last but for what was early.
+func (h *hold) link(k *held) {
+	k.older = h.newest
+	for k.older != nil && k.older.tag > k.tag {
+		k.older = k.older.older
+	}
+	if k.older == nil {
+		k.newer, h.oldest = h.oldest, k
+	} else {
+		k.newer, k.older.newer = k.older.newer, k
+	}
+	if k.newer == nil {
+		h.newest = k
+	} else {
+		k.newer.older = k
+	}
+}
+
+func (h *hold) unlink(k *held) {
+	if k.older == nil {
+		h.oldest = k.newer
+	} else {
+		k.older.newer = k.newer
+	}
+	if k.newer == nil {
+		h.newest = k.older
+	} else {
+		k.newer.older = k.older
+	}
+}
+
+// isHeld reports whether the broker waits to hear of the delivery. If not it
+// has given it to somebody else.
+func (k *held) isHeld() bool {
+	k.hold.mu.Lock()
+	over := k.hold.over
+	k.hold.mu.Unlock()
+	return !over && !k.hold.session.isOver()
+}
+
+// settle has the broker told that the delivery was dealt with, or that somebody
+// else must. It is called once.
+func (k *held) settle(done bool) {
+	h := k.hold
+	h.mu.Lock()
+	if done {
+		h.settled = append(h.settled, k)
+	} else {
+		k.due = time.Now().Add(giveBackAfter)
+		h.returned = append(h.returned, k)
+	}
+	h.mu.Unlock()
+	select {
+	case h.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run tells the broker, until end or the end of the session.
+func (h *hold) run() {
+	defer close(h.ended)
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	for {
+		select {
+		case <-h.wake:
+			// Whoever is about to settle gets a turn, as in coalescer.next.
+			runtime.Gosched()
+		case <-pause.C:
+		case <-h.ending:
+			h.acknowledge()
+			return
+		case <-h.session.over:
+			return
+		}
+		h.acknowledge()
+		if wait := h.giveBack(); wait > 0 {
+			pause.Reset(wait)
+		}
+	}
+}
+
+// acknowledge tells what was dealt with. Errors mean that the channel is gone,
+// and that the broker has taken everything back.
+func (h *hold) acknowledge() {
+	all, limit := h.takeSettled()
+	var upTo uint64
+	for _, k := range all {
+		if k.tag <= limit {
+			upTo = max(upTo, k.tag)
+		} else {
+			_ = h.channel.Ack(k.tag, false)
+		}
+	}
+	if upTo > 0 {
+		_ = h.channel.Ack(upTo, true)
+	}
+}
+
+// takeSettled also returns the tag up to which nothing is open.
+func (h *hold) takeSettled() (all []*held, limit uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	all = h.settled
+	clear(h.spare)
+	h.settled, h.spare = h.spare[:0], all
+	for _, k := range all {
+		h.unlink(k)
+	}
+	limit = h.received
+	if h.oldest != nil {
+		limit = min(limit, h.oldest.tag-1)
+	}
+	return all, limit
+}
+
+// giveBack gives back what is due, and returns how long the next has to wait,
+// 0 if there is none.
+func (h *hold) giveBack() time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for len(h.returned) > 0 {
+		k := h.returned[0]
+		if wait := time.Until(k.due); wait > 0 {
+			return wait
+		}
+		h.returned = h.returned[1:]
+		h.unlink(k)
+		_ = h.channel.Nack(k.tag, false, true)
+	}
+	return 0
+}
+
+// end has the broker told what was dealt with. What is open then goes to
+// somebody else when the channel is closed.
+func (h *hold) end() {
+	h.mu.Lock()
+	first := !h.over
+	h.over = true
+	h.mu.Unlock()
+	if first {
+		close(h.ending)
+	}
+	<-h.ended
+}

@@ -1,0 +1,341 @@
+package bustest
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/muster-fleet/muster/bus"
+)
+
+// holdCases are for brokers that hold a request until it was dealt with.
+var holdCases = []testCase{
+	{"LeaderDies", leaderDies},
+	{"LeaderDiesWithCasts", leaderDiesWithCasts},
+	{"LeadershipMovesUnderLoad", leadershipMoves},
+	{"NameOutlivesMembers", nameOutlives},
+	{"HeldUntilSomebodyLeads", heldUntilLed},
+	{"GiveBackReachesLeader", giveBackReachesLeader},
+	{"DealtWithIsNotRepeated", dealtWith},
+	{"RoleOutlivesConnection", roleOutlives},
+}
+
+// burst is how many requests may come at once without one of them going to a
+// member that does not lead: RabbitMQ takes a consumer to which it has 200
+// messages unsent for one that is away.
+const burst = 160
+
+// keep is a handler that only keeps.
+func keep(n int) (chan *bus.Request, bus.Handler) {
+	got := make(chan *bus.Request, n)
+	return got, func(r *bus.Request) { got <- r }
+}
+
+func takeN(t testing.TB, got <-chan *bus.Request, n int) []*bus.Request {
+	t.Helper()
+	var all []*bus.Request
+	for range n {
+		all = append(all, take(t, got, "a request"))
+	}
+	return all
+}
+
+// through dials by way of a wire of its own.
+func through(t testing.TB, b Broker) (bus.Conn, *Wire) {
+	t.Helper()
+	w := NewWire(t, b.Addr())
+	c := b.DialAt(t, w.Addr())
+	t.Cleanup(func() { closeOnce(t, c) })
+	return c, w
+}
+
+// leaderDies with calls in its hands; the next leader answers each of them, and
+// the dead one's answers reach nobody.
+func leaderDies(t *testing.T, b Broker) {
+	const n = burst
+	server := named(t, "s")
+	doomed, wire := through(t, b)
+	got, h := keep(n)
+	lead(t, stand(t, doomed, server, h), 1)
+	heirGot, h := keep(2 * n)
+	heir := stand(t, dial(t, b), server, h)
+	c := dial(t, b)
+	var calls []<-chan outcome
+	for i := range n {
+		calls = append(calls, start(within(t), c, server, "x", i))
+	}
+	lost := takeN(t, got, n)
+	for _, r := range lost[:n/3] {
+		r.Reply("answered while it lived")
+	}
+	wire.Cut()
+	for _, r := range lost[n/3:] {
+		r.Reply("answered too late")
+	}
+	lead(t, heir, 2)
+	go func() {
+		for r := range heirGot {
+			r.Reply(r.Args[0])
+		}
+	}()
+	defer close(heirGot)
+	late := 0
+	for i, call := range calls {
+		o := take(t, call, "an answer")
+		if o.err != nil {
+			t.Fatalf("call %d: %v", i, o.err)
+		}
+		if string(o.data) == `"answered too late"` {
+			late++
+		} else if string(o.data) != `"answered while it lived"` {
+			wantJSON(t, string(o.data), i)
+		}
+	}
+	if late != 0 {
+		t.Errorf("%d answers of a leader that was cut off arrived", late)
+	}
+	if err := heir.Close(); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+}
+
+// leaderDiesWithCasts that were not carried out.
+func leaderDiesWithCasts(t *testing.T, b Broker) {
+	const n = burst
+	server := named(t, "s")
+	doomed, wire := through(t, b)
+	got, h := keep(n)
+	lead(t, stand(t, doomed, server, h), 1)
+	heirGot, h := keep(2 * n)
+	heir := stand(t, dial(t, b), server, h)
+	c := dial(t, b)
+	for i := range n {
+		mustCast(t, c, server, "x", i)
+	}
+	takeN(t, got, n)
+	wire.Cut()
+	lead(t, heir, 2)
+	seen := map[string]bool{}
+	for _, r := range takeN(t, heirGot, n) {
+		seen[string(r.Args[0])] = true
+		r.Done()
+	}
+	if len(seen) != n {
+		t.Errorf("%d different casts arrived, want %d", len(seen), n)
+	}
+}
+
+// leadershipMoves to and fro while calls flow: each is answered. A member that
+// does not lead gives back what it gets.
+func leadershipMoves(t *testing.T, b Broker) {
+	server := named(t, "s")
+	var posts []bus.Post
+	for range 2 {
+		posts = append(posts, stand(t, dial(t, b), server, sometimes()))
+	}
+	lead(t, posts[1], 1)
+	l := startLoad(t, dial(t, b), server)
+	for i := range 20 {
+		lead(t, posts[i%2], uint64(i+2))
+		follow(t, posts[(i+1)%2])
+		l.waitForAnswers(t, l.answers.Load()+20)
+	}
+	l.end()
+}
+
+// sometimes is a handler that gives back every seventh request.
+func sometimes() bus.Handler {
+	n := 0
+	return func(r *bus.Request) {
+		if n++; n%7 != 0 || !r.GiveBack() {
+			echo(r)
+		}
+	}
+}
+
+// nameOutlives: members come, lead, and go with requests in their hands; one
+// stays. No call finds the name missing, and all are answered.
+func nameOutlives(t *testing.T, b Broker) {
+	server := named(t, "s")
+	lead(t, stand(t, dial(t, b), server, echo), 1)
+	l := startLoad(t, dial(t, b), server)
+	for i := range 10 {
+		got, h := keep(1 << 16)
+		guest := stand(t, dial(t, b), server, h)
+		lead(t, guest, uint64(i+2))
+		takeN(t, got, 16) // each caller's call: nothing is answered now
+		if err := guest.Close(); err != nil {
+			t.Fatalf("Close: %v", err)
+		}
+		l.waitForAnswers(t, l.answers.Load()+20)
+	}
+	l.end()
+}
+
+// startLoad calls from 16 goroutines until end; each call must be answered.
+func startLoad(t testing.TB, c bus.Conn, server string) *steadyLoad {
+	l := &steadyLoad{restartLoad{server: server, conn: c, stop: make(chan struct{}), more: make(chan struct{}, 1)}}
+	for range 16 {
+		l.wg.Go(func() { l.work(t) })
+	}
+	l.waitForAnswers(t, 100)
+	return l
+}
+
+// steadyLoad is a restartLoad that takes no failure.
+type steadyLoad struct{ restartLoad }
+
+func (l *steadyLoad) work(t testing.TB) {
+	for i := 0; ; i++ {
+		select {
+		case <-l.stop:
+			return
+		default:
+		}
+		if !l.once(t, i) {
+			t.Errorf("call %d failed", i)
+			return
+		}
+	}
+}
+
+func (l *steadyLoad) end() {
+	close(l.stop)
+	l.wg.Wait()
+}
+
+// heldUntilLed: while nobody leads, requests wait, some in the hands of members;
+// the first leader gets all.
+func heldUntilLed(t *testing.T, b Broker) {
+	const n = 500
+	server := named(t, "s")
+	got, h := keep(n)
+	other := stand(t, dial(t, b), server, h)
+	leaderGot, h := keep(2 * n)
+	leader := stand(t, dial(t, b), server, h)
+	c := dial(t, b)
+	var calls []<-chan outcome
+	for i := range n {
+		calls = append(calls, start(within(t), c, server, "x", i))
+	}
+	kept := []*bus.Request{take(t, got, "a request without a leader")}
+	lead(t, leader, 1)
+	follow(t, other)
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		for i, call := range calls {
+			o := take(t, call, "an answer")
+			if want := fmt.Sprint(i); o.err != nil || string(o.data) != want {
+				t.Errorf("call %d: %s, %v", i, o.data, o.err)
+			}
+		}
+	}()
+	for {
+		select {
+		case r := <-got:
+			kept = append(kept, r)
+		case r := <-leaderGot:
+			r.Reply(r.Args[0])
+		case <-answered:
+			return
+		}
+		if len(kept) > 0 && len(got) == 0 {
+			for _, r := range kept {
+				if !r.GiveBack() {
+					t.Error("a request could not be given back")
+				}
+			}
+			kept = nil
+		}
+	}
+}
+
+// giveBackReachesLeader; what is done with a request afterwards does nothing.
+func giveBackReachesLeader(t *testing.T, b Broker) {
+	server := named(t, "s")
+	got, h := keep(9)
+	stand(t, dial(t, b), server, h)
+	call := start(within(t), dial(t, b), server, "x")
+	r := take(t, got, "the request")
+	leaderGot, h := keep(9)
+	leader := stand(t, dial(t, b), server, h)
+	lead(t, leader, 1)
+	if !r.GiveBack() || r.GiveBack() {
+		t.Error("a request can be given back once")
+	}
+	r.Reply("too late")
+	r.Fail("too late")
+	r.Done()
+	take(t, leaderGot, "the request that was given back").Reply("leader")
+	wantJSON(t, string(take(t, call, "the answer").data), "leader")
+}
+
+// dealtWith: what was answered, done or refused does not come to the next.
+func dealtWith(t *testing.T, b Broker) {
+	const n = burst / 4
+	server, c := named(t, "s"), dial(t, b)
+	var served sync.WaitGroup
+	served.Add(4*n + 1)
+	first := stand(t, dial(t, b), server, func(r *bus.Request) {
+		defer served.Done()
+		switch r.Method {
+		case "cast":
+			r.Done()
+		case "castReplied":
+			r.Reply(nil)
+		case "refused":
+			r.Fail("no")
+		default:
+			echo(r)
+		}
+	})
+	got, h := keep(9)
+	second := stand(t, dial(t, b), server, h)
+	lead(t, first, 1)
+	for i := range n {
+		mustCast(t, c, server, "cast", i)
+		mustCast(t, c, server, "castReplied", i)
+		_ = start(within(t), c, server, "refused", i)
+		_ = start(within(t), c, server, "echo", i)
+	}
+	b.Send(t, server, []byte(`{"method":7}`))
+	mustCall(t, c, server, "echo")
+	served.Wait()
+	if err := first.Close(); err != nil {
+		t.Fatalf("Close: %v", err)
+	}
+	lead(t, second, 2)
+	mustCast(t, c, server, "last")
+	if r := take(t, got, "the next request"); r.Method != "last" {
+		t.Errorf("%s came again", r.Method)
+	}
+}
+
+// roleOutlives: a leader whose connection broke leads again. What it had
+// received comes again; answering that of before does nothing.
+func roleOutlives(t *testing.T, b Broker) {
+	server := named(t, "s")
+	conn, wire := through(t, b)
+	got, h := keep(9)
+	lead(t, stand(t, conn, server, h), 1)
+	stand(t, dial(t, b), server, func(r *bus.Request) { r.GiveBack() })
+	status := watch(t, conn)
+	c := dial(t, b)
+	for range 3 {
+		call := start(within(t), c, server, "x")
+		before := take(t, got, "the request")
+		wire.Tear()
+		await(t, status, false)
+		await(t, status, true)
+		again := take(t, got, "the request again")
+		before.Reply("stale")
+		before.GiveBack()
+		again.Reply("fresh")
+		o := take(t, call, "the answer")
+		if o.err != nil {
+			t.Fatal(o.err)
+		}
+		wantJSON(t, string(o.data), "fresh")
+	}
+}

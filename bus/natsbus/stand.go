@@ -1,0 +1,110 @@
+package natsbus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+
+	"github.com/muster-fleet/muster/bus"
+	"github.com/nats-io/nats.go"
+)
+
+// post is one member of those that serve a name in turn. NATS holds nothing
+// for anybody, so only a leader subscribes.
+type post struct {
+	*service
+	name    string
+	subject string
+
+	mu     sync.Mutex
+	leads  bool // subscription is one
+	closed bool
+}
+
+// Stand makes the Conn a member of those that serve a name in turn. Without a
+// leader the name is not there: callers get bus.ErrNoServer at once, and ask
+// again. What a leader had received when it died is lost: its callers run into
+// their deadline.
+//
+// Leaders of different terms all get every request, so that an old one that is
+// frozen swallows none.
+func (c *Conn) Stand(ctx context.Context, server string, h bus.Handler) (bus.Post, error) {
+	subject, err := rpcSubject(server)
+	if err == nil {
+		err = c.check(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("stand for %q: %w", server, err)
+	}
+	return &post{service: &service{conn: c, handler: h}, name: server, subject: subject}, nil
+}
+
+// Lead makes this member the leader of that term.
+func (p *post) Lead(ctx context.Context, term uint64) error {
+	if term == 0 {
+		return errors.New("natsbus: a term is at least 1")
+	}
+	if err := p.lead(ctx, term); err != nil {
+		return fmt.Errorf("lead %q: %w", p.name, err)
+	}
+	return nil
+}
+
+// lead subscribes, in a queue group of the term's. A leader that is elected
+// again stays in the group of its first term: what counts is that no other
+// leader is in it. A subscription that the server could not be told of now is
+// one for the next connection.
+func (p *post) lead(ctx context.Context, term uint64) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed || p.conn.closing.Load() {
+		return bus.ErrClosed
+	}
+	if !p.leads {
+		s := &subscription{conn: p.conn, done: make(chan struct{})}
+		group := queueGroup + "." + strconv.FormatUint(term, 10)
+		if err := p.conn.enter(s, p.subject, group, serviceLimit, p.take); err != nil {
+			return err
+		}
+		p.subscription, p.leads = s, true
+	}
+	return p.conn.flush(ctx)
+}
+
+// Follow makes this member one that does not lead.
+func (p *post) Follow(context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed || p.conn.closing.Load() {
+		return fmt.Errorf("follow at %q: %w", p.name, bus.ErrClosed)
+	}
+	p.leave()
+	return nil
+}
+
+// Close ends it, and waits for the handler.
+func (p *post) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	p.leave()
+	return nil
+}
+
+// leave takes no more requests, and lets the handler have those that are here.
+func (p *post) leave() {
+	if p.leads {
+		p.subscription.end(how(p.conn))
+		p.leads = false
+	}
+}
+
+// how a subscription ends: in good order, if that is possible.
+func how(c *Conn) func(*nats.Subscription) error {
+	if c.wire.up.Load() {
+		return (*nats.Subscription).Drain
+	}
+	return (*nats.Subscription).Unsubscribe
+}
