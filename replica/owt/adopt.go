@@ -15,7 +15,7 @@ import (
 // A task on a worker that is gone, which OWT keeps until its time is over, is
 // not taken.
 func (l *ledger) adopt(at muster.Instant, d *runtimeData) {
-	if !l.sameOrder(d) {
+	if !l.sameOrder(d) || !l.samePurposes(d) {
 		*l = *newLedger(l.state.Config())
 	}
 	l.dropWorkers(at, d)
@@ -50,6 +50,17 @@ func (l *ledger) sameOrder(d *runtimeData) bool {
 			return false
 		}
 		n++
+	}
+	return true
+}
+
+// samePurposes tells whether the other knows all purposes that are known here: a
+// state does not forget one.
+func (l *ledger) samePurposes(d *runtimeData) bool {
+	for _, name := range l.purposes {
+		if !slices.ContainsFunc(d.schedulers, func(s schedulerData) bool { return s.purpose == name }) {
+			return false
+		}
 	}
 	return true
 }
@@ -165,22 +176,25 @@ func (l *ledger) adoptRunning(at muster.Instant, w workerData, want map[string]p
 }
 
 // adoptReserve takes the reserve time of a task. A reservation that is here
-// already goes on as it is.
+// already goes on as it is. A task that runs without one has the default, of
+// which OWT does not speak.
 func (l *ledger) adoptReserve(at muster.Instant, purpose string, t taskData, w place) {
-	e, known := l.tasks[purpose][t.task]
-	if known && e.reserve == t.reserve || t.reserve == noReserve && w.running {
+	if e, known := l.tasks[purpose][t.task]; known && e.reserve == t.reserve {
 		return
 	}
 	reserve := t.reserve
-	if !w.running && reserve <= 0 {
+	if reserve == noReserve || reserve == 0 && !w.running {
 		reserve = l.state.Config().ReserveMillis
 	}
 	l.fold(at, l.reserved(at, purpose, t.task, w.worker, reserve))
+	if t.reserve == noReserve && w.running {
+		l.enter(purpose, t.task, noReserve)
+	}
 }
 
 // rewrite puts purposes and tasks into the order of the document.
 func (l *ledger) rewrite(d *runtimeData) {
-	old, purposes := l.tasks, l.purposes
+	old := l.tasks
 	l.tasks, l.purposes = map[string]map[string]entry{}, nil
 	for _, s := range d.schedulers {
 		l.purpose(s.purpose)
@@ -190,8 +204,7 @@ func (l *ledger) rewrite(d *runtimeData) {
 			}
 		}
 	}
-	for _, name := range purposes {
-		l.purpose(name)
+	for _, name := range l.purposes {
 		for _, t := range l.state.AllTasks(name) {
 			if _, ok := l.tasks[name][t.Task]; !ok {
 				l.enter(name, t.Task, old[name][t.Task].reserve)

@@ -8,9 +8,12 @@ import (
 	"github.com/muster-fleet/muster/state"
 )
 
-// update makes happen what another manager says that happened. An error means
-// that the event speaks of something that this copy does not have, or cannot
-// be: what can be done of it is done.
+// errUnknown is an update about something that this copy does not have: it
+// missed an earlier one.
+var errUnknown = errors.New("an update speaks of what is unknown here")
+
+// update makes happen what another manager says that happened. Its error is
+// errUnknown, or what is wrong with the update.
 func (l *ledger) update(at muster.Instant, e event) error {
 	p := &e.Payload
 	switch e.Type {
@@ -21,21 +24,30 @@ func (l *ledger) update(at muster.Instant, e event) error {
 		}
 		return l.carryOut(at, state.Join{Purpose: p.Purpose, Worker: p.Worker, Info: info})
 	case workerQuit:
-		return l.carryOut(at, state.Quit{Worker: p.Worker})
+		_ = l.carryOut(at, state.Quit{Worker: p.Worker}) // or it is gone already
+		return nil
+	}
+	purpose, known := l.state.PurposeOf(p.Worker)
+	if !known {
+		return fmt.Errorf("%w: worker %q", errUnknown, p.Worker)
+	}
+	switch e.Type {
 	case workerState:
 		return l.carryOut(at, state.ReportState{Worker: p.Worker, State: *p.State})
 	case workerLoad:
-		return l.updateLoad(at, p.Worker, *p.Load)
+		return l.carryOut(at, state.ReportLoad{Loads: []state.WorkerLoad{{Worker: p.Worker, Load: *p.Load}}})
 	case workerPickUp:
-		return l.updatePickUp(at, p.Worker, p.Tasks)
+		return l.updatePickUp(at, purpose, p)
 	case workerLayDown:
-		return l.carryOut(at, state.LayDownTask{Worker: p.Worker, Task: p.Task})
+		if l.carryOut(at, state.LayDownTask{Worker: p.Worker, Task: p.Task}) != nil {
+			return fmt.Errorf("%w: worker %q runs no task %q", errUnknown, p.Worker, p.Task)
+		}
 	case scheduled:
-		return l.updateScheduled(at, p)
+		return l.updateScheduled(at, purpose, p)
 	case unscheduled:
-		return l.carryOut(at, state.Unschedule{Worker: p.Worker, Task: p.Task})
+		_ = l.carryOut(at, state.Unschedule{Worker: p.Worker, Task: p.Task}) // or it is gone already
 	}
-	return fmt.Errorf("unknown update %q", e.Type)
+	return nil
 }
 
 // carryOut is for events that say as much as the command that caused them.
@@ -44,29 +56,18 @@ func (l *ledger) carryOut(at muster.Instant, op state.Op) error {
 	return result.Err
 }
 
-func (l *ledger) updateLoad(at muster.Instant, worker string, load float64) error {
-	if !l.state.Has(worker) {
-		return muster.ReasonNoWorker(worker)
-	}
-	return l.carryOut(at, state.ReportLoad{Loads: []state.WorkerLoad{{Worker: worker, Load: load}}})
-}
-
 // updatePickUp believes the master: a task that it says is here is nowhere
 // else.
-func (l *ledger) updatePickUp(at muster.Instant, worker string, tasks []string) error {
-	purpose, ok := l.state.PurposeOf(worker)
-	if !ok {
-		return muster.ReasonNoWorker(worker)
+func (l *ledger) updatePickUp(at muster.Instant, purpose string, p *payload) error {
+	for _, task := range p.Tasks {
+		l.takeFromOthers(at, purpose, task, p.Worker)
 	}
-	for _, task := range tasks {
-		l.takeFromOthers(at, purpose, task, worker)
-	}
-	return l.carryOut(at, state.PickUpTasks{Worker: worker, Tasks: tasks})
+	return l.carryOut(at, state.PickUpTasks{Worker: p.Worker, Tasks: p.Tasks})
 }
 
-func (l *ledger) updateScheduled(at muster.Instant, p *payload) error {
-	if purpose, ok := l.state.PurposeOf(p.Worker); !ok || purpose != p.Purpose {
-		return errors.New("scheduled to a worker that is unknown, or of another purpose")
+func (l *ledger) updateScheduled(at muster.Instant, purpose string, p *payload) error {
+	if purpose != p.Purpose {
+		return fmt.Errorf("%w: a worker %q of purpose %q", errUnknown, p.Worker, p.Purpose)
 	}
 	l.takeFromOthers(at, p.Purpose, p.Task, p.Worker)
 	reserve := reserveMillis(p.ReserveTime)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/member"
 	"github.com/muster-fleet/muster/state"
 )
@@ -31,6 +30,7 @@ type feed struct {
 	asked   time.Duration // when the state was asked for last
 	asking  bool
 	expired time.Duration
+	dropped uint64 // messages, up to the last look
 }
 
 func (r *Replica) stand(s member.Standing) {
@@ -73,6 +73,10 @@ func (r *Replica) tickFeed(now time.Duration) {
 	}
 	if r.broken.Swap(false) {
 		r.miss("the connection was lost")
+	}
+	if n := r.dropped(); n != f.dropped {
+		f.dropped = n
+		r.miss("this manager was too busy to listen")
 	}
 	since := now - f.asked
 	switch {
@@ -127,17 +131,16 @@ func (r *Replica) hearUpdate(m *message) error {
 		return nil
 	}
 	e, err := parseEvent(m.Data)
-	if err != nil {
-		return err
+	if err == nil {
+		err = r.ledger.update(r.instant(), e)
 	}
-	err = r.ledger.update(r.instant(), e)
-	var reason muster.Reason
-	if errors.As(err, &reason) || err != nil && (e.Type == workerLayDown || e.Type == scheduled) {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errUnknown):
 		r.miss(err.Error())
 		return nil
 	}
-	if e.Type == unscheduled {
-		return nil // of what is gone already
-	}
+	r.miss("an update cannot be read")
 	return err
 }

@@ -115,10 +115,12 @@ func (r *Replica) Ready() <-chan struct{} { return r.ready }
 // Stats are the counts so far.
 func (r *Replica) Stats() Stats {
 	s := r.stats
-	s.Dropped += r.sub.Dropped() + r.inbox.lost()
+	s.Dropped = r.dropped()
 	s.Unsent = r.outbox.failed()
 	return s
 }
+
+func (r *Replica) dropped() uint64 { return r.sub.Dropped() + r.inbox.lost() }
 
 // Apply implements replica.Replica.
 func (r *Replica) Apply() {
@@ -168,7 +170,8 @@ func (r *Replica) currentRole(now time.Duration) replica.Role {
 // clock is the time since the start, which no change of the date moves.
 func (r *Replica) clock() time.Duration { return r.opts.Now().Sub(r.start) }
 
-func (r *Replica) instant() muster.Instant { return muster.InstantOf(r.opts.Now()) }
+// instant is the date of the start, and the time since.
+func (r *Replica) instant() muster.Instant { return muster.InstantOf(r.start.Add(r.clock())) }
 
 // ring tells the owner that there is something to do.
 func (r *Replica) ring() {

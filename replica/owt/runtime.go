@@ -95,6 +95,9 @@ func (d *runtimeData) scheduler(purpose string, raw json.RawMessage, found map[s
 	s := schedulerData{purpose: purpose}
 	d.try(purpose+".workers", members(parts.Workers, func(id string, raw json.RawMessage) error {
 		w, err := parseWorker(raw)
+		if err == nil && id == "" {
+			err = errors.New("a worker needs an id")
+		}
 		if err != nil {
 			d.try(purpose+".workers."+id, err)
 			return nil
