@@ -17,6 +17,11 @@ const (
 	ReasonNoMatch        Reason = "No worker matches the preference."
 )
 
+// ReasonAskAgain is that of a manager, one of several, that does not lead at
+// the moment. It is none of OWT's: where a queue can, it hands the request to
+// the leader instead.
+const ReasonAskAgain Reason = "another manager leads: ask again"
+
 // ReasonNoScheduler says that no worker of the purpose ever joined.
 func ReasonNoScheduler(purpose string) Reason {
 	return Reason("No scheduler for purpose: " + purpose)

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 )
 
@@ -56,8 +57,11 @@ func (c *Client) try(ctx context.Context, method string, args []any) (json.RawMe
 
 // again reports whether another try may bring an answer.
 func (c *Client) again(err error) bool {
+	var refused *bus.RemoteError
 	switch {
 	case errors.Is(err, bus.ErrDisconnected), errors.Is(err, bus.ErrNoServer), errors.Is(err, context.DeadlineExceeded):
+		return true
+	case errors.As(err, &refused) && refused.Reason == string(muster.ReasonAskAgain):
 		return true
 	case c.opts.WaitReady:
 		return errors.Is(understand(err), ErrNotReady)

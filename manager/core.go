@@ -32,21 +32,31 @@ type core struct {
 	asking sync.WaitGroup
 }
 
-// propose queues a change; done, which may be nil, is called with its outcome.
-// Changes and look-ups take effect in the order in which they came.
-func (c *core) propose(op state.Op, done func(state.Result)) {
+// propose queues a change that req asks for, nil where nobody does; done, which
+// may be nil, is called when it has been decided. Changes and look-ups take
+// effect in the order in which they came.
+func (c *core) propose(req *bus.Request, op state.Op, done func(state.Result)) {
 	c.pending = append(c.pending, replica.Proposal{
 		Command: state.Command{At: c.now(), Seed: rand.Uint64(), Op: op},
 		Done: func(result state.Result, events []muster.Event, err error) {
-			c.observe(events)
 			if err != nil {
-				result.Err = err
+				elsewhere(req)
+				return
 			}
+			c.observe(events)
 			if done != nil {
 				done(result)
 			}
 		},
 	})
+}
+
+// elsewhere hands a request on that this manager cannot answer, because it does
+// not lead, or does no longer.
+func elsewhere(req *bus.Request) {
+	if req != nil && !req.GiveBack() {
+		req.Fail(string(muster.ReasonAskAgain))
+	}
 }
 
 // leads tells whether this manager decides.
@@ -91,7 +101,7 @@ func (c *core) look(req *bus.Request, answer func(*state.State)) {
 	c.flush()
 	c.replica.Read(func(s *state.State, err error) {
 		if err != nil {
-			req.Fail(err.Error())
+			elsewhere(req)
 			return
 		}
 		answer(s)
@@ -131,7 +141,7 @@ func (c *core) tick() {
 	for _, worker := range lost {
 		c.log.Warn("worker lost: no sign of life", "worker", worker,
 			"intervals", c.opts.CheckAliveCount, "interval", c.opts.CheckAliveInterval)
-		c.propose(state.WorkerLost{Worker: worker}, nil)
+		c.propose(nil, state.WorkerLost{Worker: worker}, nil)
 	}
 	c.flush()
 }
@@ -149,7 +159,7 @@ func (c *core) expire() {
 	if !c.leads() {
 		return
 	}
-	c.propose(state.Expire{}, nil)
+	c.propose(nil, state.Expire{}, nil)
 	c.flush()
 }
 
@@ -158,7 +168,7 @@ func (c *core) expire() {
 // runs; told "initializing" it picks them up again.
 func (c *core) join(req *bus.Request, purpose, worker string, info muster.Info) {
 	op := state.Join{Purpose: purpose, Worker: worker, Info: info}
-	c.propose(op, func(result state.Result) {
+	c.propose(req, op, func(result state.Result) {
 		phase := c.phase()
 		if result.Already {
 			phase = phaseInitializing
@@ -190,12 +200,15 @@ func (c *core) keepAlive(req *bus.Request, worker string) {
 	req.Reply("ok")
 }
 
-// reportLoad lets reports that come one after another travel as one command.
+// reportLoad lets reports that come one after another travel as one command. A
+// cast counts as dealt with at once: a report that is lost is soon followed by
+// the next.
 func (c *core) reportLoad(req *bus.Request, worker string, load float64) {
 	if req.Wanted() {
 		change(state.ReportLoad{Loads: []state.WorkerLoad{{Worker: worker, Load: load}}})(c, req)
 		return
 	}
+	req.Done()
 	report := state.WorkerLoad{Worker: worker, Load: load}
 	if n := len(c.pending); n > 0 {
 		if last, ok := c.pending[n-1].Command.Op.(state.ReportLoad); ok {
@@ -203,7 +216,7 @@ func (c *core) reportLoad(req *bus.Request, worker string, load float64) {
 			return
 		}
 	}
-	c.propose(state.ReportLoad{Loads: []state.WorkerLoad{report}}, nil)
+	c.propose(nil, state.ReportLoad{Loads: []state.WorkerLoad{report}}, nil)
 }
 
 func (c *core) schedule(req *bus.Request, op state.Schedule, explain bool) {
@@ -211,5 +224,5 @@ func (c *core) schedule(req *bus.Request, op state.Schedule, explain bool) {
 		req.Fail(string(muster.ReasonNotReady))
 		return
 	}
-	c.propose(op, func(result state.Result) { answerSchedule(req, result, explain) })
+	c.propose(req, op, func(result state.Result) { answerSchedule(req, result, explain) })
 }

@@ -189,7 +189,7 @@ func TestStrategyChangesAtRunTime(t *testing.T) {
 	}
 	placement := state.DefaultConfig()
 	placement.Strategies["conference"] = muster.RoundRobin
-	c.propose(state.Configure{Config: placement}, nil)
+	c.propose(nil, state.Configure{Config: placement}, nil)
 	c.flush()
 	if got := place("3") + place("4"); got != "ab" && got != "ba" {
 		t.Errorf("round-robin placed on %s, want each once", got)

@@ -243,7 +243,7 @@ func decodeListTasks(r *reader) action {
 // an answer is wanted at all (OWT's programs cast these), or refused.
 func change(op state.Op) action {
 	return func(c *core, req *bus.Request) {
-		c.propose(op, func(result state.Result) { answer(req, "ok", result.Err) })
+		c.propose(req, op, func(result state.Result) { answer(req, "ok", result.Err) })
 	}
 }
 

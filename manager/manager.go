@@ -48,6 +48,7 @@ type Manager struct {
 	log     *slog.Logger
 	core    *core
 	inbox   *inbox
+	parked  []item // what came while nobody led
 	orders  chan func()
 	office  *office
 	unwatch func()
@@ -68,24 +69,26 @@ func Start(ctx context.Context, conn bus.Conn, opts Options) (*Manager, error) {
 	if opts.ClusterID == "" {
 		opts.ClusterID = opts.Cluster
 	}
-	if opts.Replica == nil {
+	alone := opts.Replica == nil
+	if alone {
 		if err := probe(ctx, conn, opts.Cluster); err != nil {
 			return nil, err
 		}
 		opts.Replica = replica.NewLocal(opts.Placement)
 	}
 	m := newManager(conn, opts)
-	if err := m.begin(ctx); err != nil {
+	if err := m.begin(ctx, alone); err != nil {
 		return nil, err
 	}
 	return m, nil
 }
 
-// begin takes up the role that the replica has, and starts the goroutines.
-func (m *Manager) begin(ctx context.Context) error {
+// begin takes up the role that the replica has, takes requests, and starts the
+// goroutines.
+func (m *Manager) begin(ctx context.Context, alone bool) error {
 	m.follow()
-	if err := m.office.set(ctx, m.core.leads()); err != nil {
-		return fmt.Errorf("manager: %w", err)
+	if err := m.office.open(ctx, alone); err != nil {
+		return err
 	}
 	running, stop := context.WithCancel(context.Background())
 	m.stop = stop
@@ -146,8 +149,10 @@ func (m *Manager) Reconfigure(ctx context.Context, s Settings) error {
 		s.InitialTime = m.core.opts.InitialTime
 		m.core.opts.Settings = s
 		m.core.alive.SetLimit(s.CheckAliveCount, s.MaxSilentShare)
-		m.core.propose(state.Configure{Config: s.Placement}, nil)
-		m.core.flush()
+		if m.core.leads() {
+			m.core.propose(nil, state.Configure{Config: s.Placement}, nil)
+			m.core.flush()
+		}
 		m.log.Info("settings changed")
 	})
 }
@@ -168,7 +173,7 @@ func (m *Manager) order(ctx context.Context, f func()) error {
 // that wait are not answered.
 func (m *Manager) Close() error {
 	m.unwatch()
-	err := m.office.shut()
+	err := m.office.close()
 	m.stop()
 	m.done.Wait()
 	m.core.asking.Wait()
@@ -232,13 +237,39 @@ func (m *Manager) follow() {
 	if m.core.leads() && !m.core.inService {
 		m.initial.Reset(m.core.opts.InitialTime)
 	}
-	m.office.want(m.core.leads())
+	m.office.take(m.core.role)
+	if m.core.role.Kind != replica.Candidate {
+		m.settle()
+	}
+}
+
+// settle deals with what came while nobody led.
+func (m *Manager) settle() {
+	parked := m.parked
+	m.parked = nil
+	for _, it := range parked {
+		m.do(it)
+	}
+	m.core.flush()
+}
+
+// do carries a request out, if this manager leads. What comes while nobody
+// leads waits: often it is this manager that leads next.
+func (m *Manager) do(it item) {
+	switch {
+	case m.core.leads():
+		it.act(m.core, it.req)
+	case m.core.role.Kind == replica.Candidate && len(m.parked) < maxWaiting:
+		m.parked = append(m.parked, it)
+	default:
+		elsewhere(it.req)
+	}
 }
 
 // work does what waits in the inbox, as one batch.
 func (m *Manager) work() {
 	for _, it := range m.inbox.take() {
-		it.act(m.core, it.req)
+		m.do(it)
 	}
 	m.core.flush()
 }

@@ -8,89 +8,85 @@ import (
 	"time"
 
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/replica"
 )
 
 // office is where the leader takes requests: the server of the cluster's name.
-// A manager opens it when it leads and closes it when it does not.
+// A manager that is alone serves it; several stand for it in turn, so that what
+// a leader received and did not answer goes to the next one.
 type office struct {
 	conn    bus.Conn
 	cluster string
 	handler bus.Handler
 	log     *slog.Logger
+	service bus.Service // of a manager that is alone
+	post    bus.Post    // of one of several
 
-	// wanted holds what the office should be, if that is not known yet to the
-	// goroutine that opens and closes it.
-	wanted chan bool
-	// opening guards what follows.
-	opening sync.Mutex
-	service bus.Service
-	over    bool
+	// wanted holds the role that the post has not been told of yet.
+	wanted chan replica.Role
+	done   sync.WaitGroup
 }
 
-// againAfter is how long it takes to try again to open an office.
+// againAfter is when a post is told again that could not be told.
 const againAfter = 20 * time.Millisecond
 
 func newOffice(conn bus.Conn, cluster string, h bus.Handler, log *slog.Logger) *office {
-	return &office{conn: conn, cluster: cluster, handler: h, log: log, wanted: make(chan bool, 1)}
+	return &office{conn: conn, cluster: cluster, handler: h, log: log, wanted: make(chan replica.Role, 1)}
 }
 
-// want says what the office should be, and does not wait for that.
-func (o *office) want(open bool) {
+// open takes requests from now on, as far as the role has it.
+func (o *office) open(ctx context.Context, alone bool) error {
+	var err error
+	if alone {
+		o.service, err = o.conn.Serve(ctx, o.cluster, o.handler)
+	} else {
+		o.post, err = o.conn.Stand(ctx, o.cluster, o.handler)
+	}
+	if err != nil {
+		return fmt.Errorf("manager: serve %s: %w", o.cluster, err)
+	}
+	return nil
+}
+
+// take tells the role, and does not wait.
+func (o *office) take(role replica.Role) {
 	select {
 	case <-o.wanted:
 	default:
 	}
-	o.wanted <- open
+	o.wanted <- role
 }
 
-// run opens and closes the office as it is wanted, until ctx is over.
+// run tells the post of each role, until ctx is over.
 func (o *office) run(ctx context.Context) {
 	again := time.NewTimer(0)
-	defer again.Stop()
-	open := o.isOpen()
-	for {
+	again.Stop()
+	var role replica.Role
+	for o.post != nil {
 		select {
 		case <-ctx.Done():
 			return
-		case open = <-o.wanted:
+		case role = <-o.wanted:
 		case <-again.C:
 		}
-		if err := o.set(ctx, open); err != nil && ctx.Err() == nil {
-			o.log.Error("cannot take requests yet", "err", err)
+		if err := o.tell(ctx, role); err != nil && ctx.Err() == nil {
+			o.log.Warn("the message queue does not know yet who leads", "role", role.Kind.String(), "err", err)
 			again.Reset(againAfter)
 		}
 	}
 }
 
-func (o *office) isOpen() bool {
-	o.opening.Lock()
-	defer o.opening.Unlock()
-	return o.service != nil
-}
-
-// set opens or closes the office.
-func (o *office) set(ctx context.Context, open bool) error {
-	o.opening.Lock()
-	defer o.opening.Unlock()
-	switch {
-	case open && o.service == nil && !o.over:
-		service, err := o.conn.Serve(ctx, o.cluster, o.handler)
-		if err != nil {
-			return fmt.Errorf("serve %s: %w", o.cluster, err)
-		}
-		o.service = service
-	case !open && o.service != nil:
-		err := o.service.Close()
-		o.service = nil
-		return err
+func (o *office) tell(ctx context.Context, role replica.Role) error {
+	if role.Kind == replica.Leader {
+		return o.post.Lead(ctx, role.Term)
 	}
-	return nil
+	return o.post.Follow(ctx)
 }
 
-// shut closes the office for good.
-func (o *office) shut() error {
-	o.opening.Lock()
-	o.over = true
-	o.opening.Unlock()
-	return o.set(context.Background(), false)
+// close takes no more requests.
+func (o *office) close() error {
+	if o.post != nil {
+		return o.post.Close()
+	}
+	return o.service.Close()
 }

@@ -17,7 +17,7 @@ func answerSchedule(req *bus.Request, result state.Result, explain bool) {
 		req.FailDetail(result.Err.Error(), result.Explanation)
 	case result.Err != nil:
 		req.Fail(result.Err.Error())
-	case req.Wanted():
+	default:
 		req.Reply(placed(result, explain))
 	}
 }

@@ -288,7 +288,7 @@ func (s *stage) startManager() {
 	opts.Replica = replica.NewLocal(opts.Placement)
 	s.conn, s.manager = conn, newManager(conn, opts)
 	s.manager.core.now = func() muster.Instant { return muster.Instant(s.clock.Load()) }
-	s.must(s.manager.begin(s.ctx))
+	s.must(s.manager.begin(s.ctx, true))
 }
 
 func (s *stage) enterService() {
