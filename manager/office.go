@@ -2,9 +2,9 @@ package manager
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/muster-fleet/muster/bus"
@@ -24,7 +24,6 @@ type office struct {
 
 	// wanted holds the role that the post has not been told of yet.
 	wanted chan replica.Role
-	done   sync.WaitGroup
 }
 
 // againAfter is when a post is told again that could not be told.
@@ -69,7 +68,11 @@ func (o *office) run(ctx context.Context) {
 		case role = <-o.wanted:
 		case <-again.C:
 		}
-		if err := o.tell(ctx, role); err != nil && ctx.Err() == nil {
+		err := o.tell(ctx, role)
+		if errors.Is(err, bus.ErrClosed) {
+			return
+		}
+		if err != nil && ctx.Err() == nil {
 			o.log.Warn("the message queue does not know yet who leads", "role", role.Kind.String(), "err", err)
 			again.Reset(againAfter)
 		}
