@@ -14,6 +14,26 @@
 //     has an exclusive queue named by the broker.
 //   - Nothing is acknowledged, as in OWT: what a connection had received or was
 //     being sent when it broke is lost, and the caller's deadline tells it so.
+//     Requests to a Post are the exception.
+//
+// # Members that stand for a name
+//
+// Every member consumes the server's queue, which so lives while one of them
+// does. They differ in the priority of their consumer (x-priority): a leader has
+// its term, a plain server, as OWT's are, 0, and a member that does not lead -1.
+// RabbitMQ delivers to the highest that is not busy. It takes a consumer for
+// busy while it has 200 messages to write to it, or as many as its prefetch
+// limit are not acknowledged. So a leader has no such limit, and another member
+// the smallest, 1: in a burst, and while nobody leads, each of them has one
+// request in its hands, and the rest waits in the queue.
+//
+// A request is acknowledged after its answer was handed to the connection, many
+// with one word where they are answered in order. The broker hands on what is
+// not acknowledged when it sees the connection close: at once where a process
+// died, after its heart-beats (10 to 15 s) where one is frozen or cut off. A
+// new leader gets everything else meanwhile, since its term is higher. RabbitMQ
+// closes the channel of who keeps a request for longer than its
+// consumer_timeout, 30 minutes; the member then begins anew.
 //
 // # How a Conn lives
 //

@@ -73,3 +73,50 @@ func ExampleConn_Subscribe() {
 	// Output:
 	// exit.quit {"reason":"quit","message":{"purpose":"webrtc","id":"webrtc-1","type":"worker"}}
 }
+
+// Two members of one cluster. The leader goes with a call in its hands, and the
+// next leader answers it; the caller notices nothing.
+func ExampleConn_Stand() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	broker, err := shared.Launch(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	dial := func() *amqpbus.Conn {
+		conn, err := amqpbus.Dial(ctx, bus.Options{URL: broker.URL()})
+		if err != nil {
+			log.Fatal(err)
+		}
+		return conn
+	}
+	first, second, caller := dial(), dial(), dial()
+	defer second.Close()
+	defer caller.Close()
+
+	received := make(chan *bus.Request, 1)
+	leader, err := first.Stand(ctx, "example-cluster", func(r *bus.Request) { received <- r })
+	if err != nil {
+		log.Fatal(err)
+	}
+	next, err := second.Stand(ctx, "example-cluster", func(r *bus.Request) { r.Reply("by the second") })
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := leader.Lead(ctx, 1); err != nil { // it won the election of term 1
+		log.Fatal(err)
+	}
+	answered := make(chan string)
+	go func() {
+		raw, err := caller.Call(ctx, "example-cluster", "schedule")
+		answered <- fmt.Sprint(string(raw), " ", err)
+	}()
+	<-received
+	first.Close()
+	if err := next.Lead(ctx, 2); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(<-answered)
+	// Output:
+	// "by the second" <nil>
+}
