@@ -26,9 +26,10 @@
 // # What is added to the wire
 //
 // OWT's updates have no number. A heart-beat, and the answer to a request for
-// the state, therefore say how many updates their master told before:
+// the state, therefore say how many updates their master told before, and which
+// of our masters is the later one:
 //
-//	{"type":"declareMaster","data":{"id":1234567,"life_time":8},"muster":{"seq":3}}
+//	{"type":"declareMaster","data":{"id":1234567,"life_time":8},"muster":{"seq":3,"term":1}}
 //
 // A slave that counted otherwise missed some, and asks for the state again. A
 // Node master sends no such member: it is asked every few seconds, and when an

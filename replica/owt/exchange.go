@@ -34,7 +34,7 @@ func (r *Replica) watch(s bus.Status) {
 
 // say sends a message of the election.
 func (r *Replica) say(m member.ElectionMessage) {
-	key, body := electionBody(m, r.seq)
+	key, body := electionBody(m, r.told)
 	r.outbox.put(parcel{key, body, r.opts.Now().Add(freshness)})
 }
 
@@ -86,24 +86,28 @@ func (r *Replica) hearElection(m member.ElectionMessage, more *addition) {
 	now := r.clock()
 	r.election.Hear(now, m)
 	r.turn()
-	if m.Kind == member.DeclareMaster && m.To == member.Slave && r.election.Role() == member.Slave && m.ID == r.election.MasterID() {
-		r.hearCount(now, more)
+	if m.Kind != member.DeclareMaster || m.ID == r.opts.ID || more == nil {
+		return
+	}
+	r.hearTerm(more.Term)
+	if m.To == member.Slave && r.election.Role() == member.Slave && m.ID == r.election.MasterID() {
+		r.hearCount(now, more.Seq)
 	}
 }
 
 // turn does what a change of role asks for.
 func (r *Replica) turn() {
-	term, leads := r.election.Term(), r.election.Role() == member.Master
-	if term == r.feed.term {
+	period, role := r.election.Term(), r.election.Role()
+	if period == r.periods {
 		return
 	}
-	r.feed.term = term
-	r.leads.Store(leads)
-	r.log.Info("role", "role", r.election.Role(), "master", r.election.MasterID(), "term", term)
-	switch r.election.Role() {
-	case member.Master:
-		r.stand(member.Current)
-	case member.Slave:
+	r.periods = period
+	r.leads.Store(role == member.Master)
+	switch {
+	case role == member.Master && !r.election.Doubting():
+		r.lead()
+	case role == member.Slave:
 		r.beginFeed()
 	}
+	r.log.Info("role", "role", role, "doubting", r.election.Doubting(), "master", r.election.MasterID(), "term", r.told.Term)
 }

@@ -19,7 +19,6 @@ const (
 
 // feed is what a slave has of its master.
 type feed struct {
-	term     uint64 // of the election, up to which all is done
 	standing member.Standing
 	// synced tells that the state has been handed over by this master, and
 	// numbered that it counts its updates, of which seq have come.
@@ -92,9 +91,9 @@ func (r *Replica) tickFeed(now time.Duration) {
 }
 
 // hearCount compares what the master has told with what has come.
-func (r *Replica) hearCount(now time.Duration, more *addition) {
+func (r *Replica) hearCount(now time.Duration, told uint64) {
 	f := &r.feed
-	if more != nil && f.synced && f.numbered && more.Seq != f.seq {
+	if f.synced && f.numbered && told != f.seq {
 		r.miss("the master has told more than has come")
 		r.tickFeed(now)
 	}

@@ -110,7 +110,7 @@ func TestMasterOfTheRecordedSlaves(t *testing.T) {
 	node.say(keyMaster, told(lines, typeRequest)[0])
 	answer := node.next(heard, typeRuntime)
 	want := without(t, told(lines, typeRuntime)[0], departed)
-	want = fmt.Sprintf(`%s,"muster":{"seq":%d}}`, strings.TrimSuffix(want, "}"), len(wanted)+2)
+	want = fmt.Sprintf(`%s,"muster":{"seq":%d,"term":1}}`, strings.TrimSuffix(want, "}"), len(wanted)+2)
 	if answer.RoutingKey != "clusterManager.slave.239247530" || string(answer.Body) != want {
 		t.Errorf("the slave was told under %s\n%s\nwant\n%s", answer.RoutingKey, answer.Body, want)
 	}

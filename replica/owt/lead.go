@@ -28,8 +28,27 @@ func (r *Replica) Propose(batch ...replica.Proposal) {
 // tell publishes what happened.
 func (r *Replica) tell(events []muster.Event) {
 	for _, body := range updates(events) {
-		r.seq++
+		r.told.Seq++
 		r.outbox.put(parcel{key: keySlave, body: body})
+	}
+}
+
+// lead begins a period in which this manager leads.
+func (r *Replica) lead() {
+	r.told.Term++
+	r.stand(member.Current)
+}
+
+// hearTerm takes notice of another master's term. A master that hears one as
+// high as its own, and stays, takes a higher one, so that the message queue
+// knows it for the later leader.
+func (r *Replica) hearTerm(term uint64) {
+	switch {
+	case term > maxTerm:
+	case r.election.Role() != member.Master:
+		r.told.Term = max(r.told.Term, term)
+	case term >= r.told.Term:
+		r.told.Term = term + 1
 	}
 }
 
@@ -56,7 +75,7 @@ func (r *Replica) serveRequests() {
 	if len(wanted) == 0 || r.refusal() != nil {
 		return
 	}
-	body := envelope(typeRuntime, r.ledger.runtimeJSON(), &r.seq)
+	body := envelope(typeRuntime, r.ledger.runtimeJSON(), &r.told)
 	for _, id := range wanted {
 		r.outbox.put(parcel{key: runtimeKey(id), body: body})
 	}

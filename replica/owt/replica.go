@@ -28,7 +28,8 @@ type Replica struct {
 	ledger   *ledger
 	election *member.Election
 	role     replica.Role
-	seq      uint64 // updates that this manager has told
+	told     addition // as a master; the term is the highest heard of
+	periods  uint64   // of the election, up to which turn has been called
 	feed     feed   // as a slave
 	wanted   []int64
 	stats    Stats
@@ -105,8 +106,8 @@ func (r *Replica) ID() int64 { return r.opts.ID }
 func (r *Replica) State() *state.State { return r.ledger.state }
 
 // Role implements replica.Replica. A master is the leader only while it can be
-// sure that it was not replaced. Term counts this manager's own roles: OWT's
-// masters have no number that all know.
+// sure that it was not replaced. Each of our masters takes a Term that is higher
+// than those that it heard of; Node's have none.
 func (r *Replica) Role() replica.Role { return r.role }
 
 // Ready implements replica.Replica.
@@ -154,7 +155,7 @@ func (r *Replica) refusal() error {
 }
 
 func (r *Replica) currentRole(now time.Duration) replica.Role {
-	role := replica.Role{Kind: replica.Candidate, Term: r.election.Term()}
+	role := replica.Role{Kind: replica.Candidate, Term: r.told.Term}
 	switch {
 	case r.election.Serving(now):
 		role.Kind = replica.Leader

@@ -94,10 +94,14 @@ func TestSlaveTakesOverWithTheState(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		_, a, b, c := trio(t)
 		before := c.json()
+		first := c.is().Term
 		c.stop()
 		pass(400 * ms)
 		b.want(replica.Leader)
 		a.want(replica.Follower)
+		if x, y := b.is().Term, a.is().Term; x != first+1 || y != x {
+			t.Errorf("after term %d the new leader has term %d, and its follower %d", first, x, y)
+		}
 		if got := b.json(); got != before {
 			t.Errorf("the new leader has\n%s\nthe old one had\n%s", got, before)
 		}

@@ -42,12 +42,18 @@ type message struct {
 	private bool // for one manager
 }
 
-// addition closes the hole that OWT's updates bear no number: each heart-beat
-// says how many went before it. Topics keep the order, so a slave that counted
-// otherwise has missed some.
+// addition is what heart-beats, and the state that is handed on, say beyond OWT.
 type addition struct {
+	// Seq is how many updates the master told before, which bear no number
+	// themselves. Topics keep the order, so a slave that counted otherwise has
+	// missed some.
 	Seq uint64 `json:"seq"`
+	// Term is the master's: each takes one that is higher than all it heard of.
+	Term uint64 `json:"term"`
 }
+
+// maxTerm keeps a stranger's word from making terms run over.
+const maxTerm = 1 << 53
 
 // declaration is the data of a heart-beat, and of a probe.
 type declaration struct {
@@ -111,8 +117,8 @@ func (m *message) election() (em member.ElectionMessage, ok bool, err error) {
 	return em, true, nil
 }
 
-// electionBody writes a message of the election. seq goes with heart-beats.
-func electionBody(em member.ElectionMessage, seq uint64) (key string, body json.RawMessage) {
+// electionBody writes a message of the election. more goes with heart-beats.
+func electionBody(em member.ElectionMessage, more addition) (key string, body json.RawMessage) {
 	switch em.Kind {
 	case member.SelfRecommend:
 		return keyCandidate, envelope(typeRecommend, strconv.AppendInt(nil, em.ID, 10), nil)
@@ -120,7 +126,7 @@ func electionBody(em member.ElectionMessage, seq uint64) (key string, body json.
 		return keyProbe + "." + strconv.FormatInt(em.ID, 10), envelope(typeProbe, declarationData(em), nil)
 	}
 	key = [...]string{member.Candidate: keyCandidate, member.Master: keyMaster, member.Slave: keySlave}[em.To]
-	return key, envelope(typeDeclare, declarationData(em), &seq)
+	return key, envelope(typeDeclare, declarationData(em), &more)
 }
 
 func declarationData(em member.ElectionMessage) []byte {
@@ -130,12 +136,13 @@ func declarationData(em member.ElectionMessage) []byte {
 }
 
 // envelope writes a message; what is ours comes last.
-func envelope(kind string, data []byte, seq *uint64) json.RawMessage {
+func envelope(kind string, data []byte, more *addition) json.RawMessage {
 	body := make([]byte, 0, len(data)+64)
 	body = append(append(append(body, `{"type":"`...), kind...), `","data":`...)
 	body = append(body, data...)
-	if seq != nil {
-		body = append(strconv.AppendUint(append(body, `,"muster":{"seq":`...), *seq, 10), '}')
+	if more != nil {
+		body = strconv.AppendUint(append(body, `,"muster":{"seq":`...), more.Seq, 10)
+		body = append(strconv.AppendUint(append(body, `,"term":`...), more.Term, 10), '}')
 	}
 	return append(body, '}')
 }

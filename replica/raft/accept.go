@@ -48,14 +48,14 @@ func (n *Node) receive(ctx context.Context, conn net.Conn, known func()) {
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
-	peer := conn.RemoteAddr()
+	inner := conn
 	if n.dialer.tls != nil {
-		conn = tls.Server(conn, serverTLS(n.dialer.tls))
+		inner = tls.Server(conn, serverTLS(n.dialer.tls))
 	}
-	s, err := n.dialer.handshake.accept(conn, n.life.Load())
+	s, err := n.dialer.handshake.accept(inner, n.life.Load())
 	known()
 	if err != nil {
-		n.log.Warn("connection refused", "from", peer, "err", err)
+		n.log.Warn("connection refused", "from", conn.RemoteAddr(), "err", err)
 		return
 	}
 	if l := n.link(s.peer); l != nil {

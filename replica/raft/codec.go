@@ -13,7 +13,10 @@ var errMalformed = errors.New("malformed")
 // writer appends numbers as varints, and texts and lists with their length
 // before them. Lists and raw JSON that are nil stay apart from empty ones,
 // since every copy of a state must see the same.
-type writer struct{ buf []byte }
+type writer struct {
+	buf []byte
+	top byte // the highest operation in it
+}
 
 func (w *writer) byte(b byte)     { w.buf = append(w.buf, b) }
 func (w *writer) uint(n uint64)   { w.buf = binary.AppendUvarint(w.buf, n) }
@@ -78,8 +81,6 @@ func (w *writer) pairs(m map[string]string) {
 type reader struct {
 	buf []byte
 	bad bool
-	// newer tells that what is wrong is an operation that is not known here.
-	newer bool
 }
 
 func (r *reader) fail() {

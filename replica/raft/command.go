@@ -21,7 +21,15 @@ const (
 	opUnschedule
 	opExpire
 	opConfigure
+
+	opTop = opConfigure // the highest that is known
 )
+
+// op writes the number of an operation, and remembers the highest.
+func (w *writer) op(number byte) {
+	w.byte(number)
+	w.top = max(w.top, number)
+}
 
 // command writes a command. It reports an operation that it does not know.
 func (w *writer) command(c *state.Command) error {
@@ -29,25 +37,25 @@ func (w *writer) command(c *state.Command) error {
 	w.fixed(c.Seed)
 	switch op := c.Op.(type) {
 	case state.Schedule:
-		w.byte(opSchedule)
+		w.op(opSchedule)
 		w.text(op.Purpose)
 		w.text(op.Task)
 		w.raw(op.Preference)
 		w.int(op.ReserveMillis)
 	case state.PickUpTasks:
-		w.byte(opPickUpTasks)
+		w.op(opPickUpTasks)
 		w.text(op.Worker)
 		w.texts(op.Tasks)
 	case state.LayDownTask:
-		w.byte(opLayDownTask)
+		w.op(opLayDownTask)
 		w.text(op.Worker)
 		w.text(op.Task)
 	case state.Unschedule:
-		w.byte(opUnschedule)
+		w.op(opUnschedule)
 		w.text(op.Worker)
 		w.text(op.Task)
 	case state.ReportLoad:
-		w.byte(opReportLoad)
+		w.op(opReportLoad)
 		w.loads(op.Loads)
 	default:
 		return w.rareCommand(c.Op)
@@ -58,24 +66,24 @@ func (w *writer) command(c *state.Command) error {
 func (w *writer) rareCommand(op state.Op) error {
 	switch op := op.(type) {
 	case state.ReportState:
-		w.byte(opReportState)
+		w.op(opReportState)
 		w.text(op.Worker)
 		w.int(int64(op.State))
 	case state.Join:
-		w.byte(opJoin)
+		w.op(opJoin)
 		w.text(op.Purpose)
 		w.text(op.Worker)
 		w.info(&op.Info)
 	case state.Quit:
-		w.byte(opQuit)
+		w.op(opQuit)
 		w.text(op.Worker)
 	case state.WorkerLost:
-		w.byte(opWorkerLost)
+		w.op(opWorkerLost)
 		w.text(op.Worker)
 	case state.Expire:
-		w.byte(opExpire)
+		w.op(opExpire)
 	case state.Configure:
-		w.byte(opConfigure)
+		w.op(opConfigure)
 		w.config(&op.Config)
 	default:
 		return fmt.Errorf("raft: command %T has no form in the log", op)
@@ -154,7 +162,6 @@ func (r *reader) command() state.Command {
 	case opConfigure:
 		c.Op = state.Configure{Config: r.config()}
 	default:
-		r.newer = !r.bad
 		r.fail()
 	}
 	return c

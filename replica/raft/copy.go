@@ -1,6 +1,8 @@
 package raft
 
 import (
+	"log/slog"
+
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/replica"
 	"github.com/muster-fleet/muster/state"
@@ -13,14 +15,18 @@ type Observer func(cmd state.Command, result state.Result, events []muster.Event
 // Copy is a manager's copy of the state, and what its owner does with Commits.
 type Copy struct {
 	observe Observer
+	log     *slog.Logger
 	state   *state.State
 	role    replica.Role
 	index   uint64
 }
 
-// NewCopy returns a copy of an empty state. observe may be nil.
-func NewCopy(cfg state.Config, observe Observer) *Copy {
-	return &Copy{state: state.New(cfg), observe: observe}
+// NewCopy returns a copy of an empty state. observe and log may be nil.
+func NewCopy(cfg state.Config, observe Observer, log *slog.Logger) *Copy {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Copy{state: state.New(cfg), observe: observe, log: log}
 }
 
 // State is the copy as far as it was brought.
@@ -58,11 +64,23 @@ func (c *Copy) apply(done Commit) {
 		result, events := c.state.Apply(p.Command)
 		p.Done(result, events, nil)
 	}
-	for _, cmd := range done.commands {
+	if done.batch.kind == recordBatch {
+		c.applyBatch(done)
+	}
+	c.index = done.Index
+}
+
+// applyBatch applies what others proposed. A batch that is malformed is
+// nothing, for all managers alike.
+func (c *Copy) applyBatch(done Commit) {
+	commands, err := done.batch.commands()
+	if err != nil {
+		c.log.Error("entry of the log ignored", "index", done.Index, "err", err)
+	}
+	for _, cmd := range commands {
 		result, events := c.state.Apply(cmd)
 		if c.observe != nil {
 			c.observe(cmd, result, events)
 		}
 	}
-	c.index = done.Index
 }

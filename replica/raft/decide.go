@@ -19,11 +19,11 @@ type Commit struct {
 	// Role is what this manager is from now on, where that has changed.
 	Role *replica.Role
 
-	state    *state.State // takes the place of the copy
-	commands []state.Command
-	own      []replica.Proposal // decided, or with err lost
-	reads    []func(*state.State, error)
-	err      error
+	state *state.State       // takes the place of the copy
+	batch record             // commands that others proposed
+	own   []replica.Proposal // decided, or with err lost
+	reads []func(*state.State, error)
+	err   error
 }
 
 // Propose puts commands into the log, as few entries as they fit into. On a
@@ -127,13 +127,7 @@ func (c *Core) decidedBatch(rec record, done *Commit) {
 		done.own = own
 		return
 	}
-	commands, err := rec.commands()
-	if errors.Is(err, errNewer) {
-		c.fail(err)
-	} else if err != nil {
-		c.log.Error("entry of the log ignored", "index", done.Index, "err", err)
-	}
-	done.commands = commands
+	done.batch = rec
 }
 
 // entryCommands returns the commands in an entry: none where it has another
@@ -144,10 +138,8 @@ func entryCommands(e *pb.Entry) ([]state.Command, error) {
 	}
 	rec, err := decodeRecord(e.GetData())
 	if err == nil && rec.kind == recordBatch {
-		var commands []state.Command
-		if commands, err = rec.commands(); err == nil {
-			return commands, nil
-		}
+		commands, _ := rec.commands()
+		return commands, nil
 	}
 	if errors.Is(err, errNewer) {
 		return nil, err

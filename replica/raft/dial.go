@@ -27,10 +27,11 @@ func (d *dialer) dial(ctx context.Context, addr string, kind byte) (*session, er
 	}
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
+	inner := conn
 	if d.tls != nil {
-		conn = tls.Client(conn, clientTLS(d.tls, addr))
+		inner = tls.Client(conn, clientTLS(d.tls, addr))
 	}
-	s, err := d.handshake.dial(conn, addr, kind)
+	s, err := d.handshake.dial(inner, addr, kind)
 	if err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("manager at %s: %w", addr, err)

@@ -69,7 +69,7 @@ type intro struct {
 }
 
 func (i *intro) encode() []byte {
-	w := writer{[]byte(introMagic)}
+	w := writer{buf: []byte(introMagic)}
 	w.byte(i.kind)
 	w.text(i.cluster)
 	w.text(i.from)

@@ -26,14 +26,32 @@ type manager struct {
 	*Node
 	t       testing.TB
 	orders  chan func()
-	applied chan struct{} // closed after each Apply
-	mu      sync.Mutex
+	turn    *turn // of all managers
 	stopped chan struct{}
 	ended   sync.WaitGroup
 }
 
-func own(t testing.TB, n *Node) *manager {
-	m := &manager{Node: n, t: t, orders: make(chan func()), applied: make(chan struct{}), stopped: make(chan struct{})}
+// turn tells whoever watches that something was applied somewhere.
+type turn struct {
+	mu   sync.Mutex
+	next chan struct{}
+}
+
+func (t *turn) watch() <-chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.next
+}
+
+func (t *turn) pass() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	close(t.next)
+	t.next = make(chan struct{})
+}
+
+func own(t testing.TB, n *Node, turn *turn) *manager {
+	m := &manager{Node: n, t: t, orders: make(chan func()), turn: turn, stopped: make(chan struct{})}
 	m.ended.Go(m.run)
 	return m
 }
@@ -43,10 +61,7 @@ func (m *manager) run() {
 		select {
 		case <-m.Ready():
 			m.Apply()
-			m.mu.Lock()
-			close(m.applied)
-			m.applied = make(chan struct{})
-			m.mu.Unlock()
+			m.turn.pass()
 		case f := <-m.orders:
 			f()
 		case <-m.stopped:
@@ -81,16 +96,14 @@ func (m *manager) await(what string, f func() bool) {
 	m.t.Helper()
 	deadline := time.After(testTime)
 	for {
-		m.mu.Lock()
-		applied := m.applied
-		m.mu.Unlock()
+		turn := m.turn.watch()
 		ok := false
 		m.do(func() { ok = f() })
 		if ok {
 			return
 		}
 		select {
-		case <-applied:
+		case <-turn:
 		case <-deadline:
 			s, _ := m.Status(context.Background())
 			m.t.Fatalf("%s: never %s: %+v", m.opts.Addr, what, s)
@@ -126,6 +139,7 @@ type fleet struct {
 	addrs    []string
 	managers map[string]*manager
 	change   func(*Options)
+	turn     *turn
 	idle     map[string]net.Listener // addresses that are taken and not used yet
 }
 
@@ -133,7 +147,7 @@ var testSecret = []byte("a secret that only tests have")
 
 // newFleet starts n managers. change may be nil.
 func newFleet(t testing.TB, n int, change func(*Options)) *fleet {
-	f := &fleet{t: t, managers: map[string]*manager{}, change: change, idle: map[string]net.Listener{}}
+	f := &fleet{t: t, turn: &turn{next: make(chan struct{})}, managers: map[string]*manager{}, change: change, idle: map[string]net.Listener{}}
 	for range n {
 		f.addrs = append(f.addrs, f.address())
 	}
@@ -179,7 +193,7 @@ func (f *fleet) start(addr string, peers []string) *manager {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	m := own(f.t, n)
+	m := own(f.t, n, f.turn)
 	f.managers[addr] = m
 	return m
 }
@@ -190,21 +204,27 @@ func (f *fleet) kill(m *manager) {
 	m.kill()
 }
 
-// leader waits for the one that leads.
+// leader waits for one that leads.
 func (f *fleet) leader() *manager {
 	f.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), testTime)
-	defer cancel()
-	for _, m := range f.managers {
-		s, err := m.Await(ctx, func(s Status) bool { return f.managers[s.Leader] != nil })
-		if err != nil {
-			f.t.Fatalf("no leader: %v", err)
+	deadline := time.After(testTime)
+	for {
+		turn := f.turn.watch()
+		for _, addr := range f.addrs {
+			m, leads := f.managers[addr], false
+			if m == nil {
+				continue
+			}
+			if m.do(func() { leads = m.Role().Kind == replica.Leader }); leads {
+				return m
+			}
 		}
-		lead := f.managers[s.Leader]
-		lead.await("leader", func() bool { return lead.Role().Kind == replica.Leader })
-		return lead
+		select {
+		case <-turn:
+		case <-deadline:
+			f.t.Fatal("no leader")
+		}
 	}
-	return nil
 }
 
 func (f *fleet) followers() []*manager {

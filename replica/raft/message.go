@@ -64,7 +64,7 @@ func (m *Message) isSnapshot() bool { return m.raft.GetType() == pb.MsgSnap && m
 
 // appendMessage writes a message. From is not part of it.
 func appendMessage(buf []byte, m *Message) ([]byte, error) {
-	w := writer{buf}
+	w := writer{buf: buf}
 	w.fixed(m.Gen)
 	switch {
 	case m.hello != nil:

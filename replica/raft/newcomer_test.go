@@ -52,7 +52,7 @@ func BenchmarkNewcomer(b *testing.B) {
 // fill places tasks.
 func (f *fleet) fill(workers, tasks int) {
 	lead, done := f.leader(), make(chan error, 1)
-	left := workers + 1 + tasks
+	left := 0
 	one := func(_ state.Result, _ []muster.Event, err error) {
 		if left--; left == 0 || err != nil {
 			select {
@@ -76,9 +76,12 @@ func (f *fleet) fill(workers, tasks int) {
 	for i := range tasks {
 		add(state.Schedule{Purpose: "webrtc", Task: fmt.Sprintf("5f0c2a8e-room-%08d", i), ReserveMillis: state.MaxReserveMillis})
 	}
-	lead.do(func() { lead.Propose(batch...) })
-	if err := <-done; err != nil {
-		f.t.Fatal(err)
+	for part := range slices.Chunk(batch, 10_000) {
+		left = len(part)
+		lead.do(func() { lead.Propose(part...) })
+		if err := <-done; err != nil {
+			f.t.Fatal(err)
+		}
 	}
 }
 

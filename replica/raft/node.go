@@ -85,7 +85,7 @@ func newNode(opts Options) *Node {
 	}
 	return &Node{
 		opts: opts, log: log.With("component", "raft", "addr", opts.Addr),
-		copy:      NewCopy(opts.Placement, opts.Observe),
+		copy:      NewCopy(opts.Placement, opts.Observe, log),
 		dialer:    &dialer{handshake: &handshake{cluster: opts.Cluster, addr: opts.Addr, secret: opts.Secret}, tls: opts.TLS},
 		proposals: newMailbox[replica.Proposal](), reading: newMailbox[func(*state.State, error)](),
 		commits: newMailbox[Commit](), writes: newMailbox[Write](),
@@ -248,9 +248,10 @@ func (n *Node) step(messages []Message) {
 	}
 }
 
-// drain takes what else has come meanwhile, so that it goes out together.
+// drain takes what else has come meanwhile, so that it goes out together; not
+// so much that heartbeats would be late.
 func (n *Node) drain() {
-	for range cap(n.incoming) {
+	for began := time.Now(); time.Since(began) < n.opts.Tick/2; {
 		select {
 		case messages := <-n.incoming:
 			n.step(messages)

@@ -25,7 +25,7 @@ const (
 // record is what an entry of the log says.
 //
 //	version, kind
-//	batch:          origin, sequence, number of commands, commands
+//	batch:          origin, sequence, highest operation, number of commands, commands
 //	admit, dismiss: address
 type record struct {
 	kind     byte
@@ -35,12 +35,15 @@ type record struct {
 	body     reader // the commands
 }
 
-// batch writes the head of a batch of n commands.
-func (w *writer) batch(origin, sequence uint64, n int) {
+// batch writes the head of a batch of n commands. The highest of their
+// operations is in it, so that a manager sees before it reads them whether it
+// knows them all.
+func (w *writer) batch(origin, sequence uint64, top byte, n int) {
 	w.byte(recordVersion)
 	w.byte(recordBatch)
 	w.fixed(origin)
 	w.uint(sequence)
+	w.byte(top)
 	w.uint(uint64(n))
 }
 
@@ -60,8 +63,8 @@ func encodeBatch(origin, sequence uint64, proposals []replica.Proposal, limit in
 	if n == 0 {
 		return nil, 0, err
 	}
-	w := writer{make([]byte, 0, len(body.buf)+32)}
-	w.batch(origin, sequence, n)
+	w := writer{buf: make([]byte, 0, len(body.buf)+32)}
+	w.batch(origin, sequence, body.top, n)
 	return append(w.buf, body.buf...), n, nil
 }
 
@@ -86,6 +89,9 @@ func decodeRecord(data []byte) (record, error) {
 	switch rec.kind {
 	case recordBatch:
 		rec.origin, rec.sequence = r.fixed(), r.uint()
+		if top := r.byte(); top > opTop {
+			return rec, fmt.Errorf("%w (operation %d)", errNewer, top)
+		}
 		rec.body = r
 	case recordAdmit, recordDismiss:
 		rec.addr = r.text()
@@ -113,10 +119,7 @@ func (rec record) commands() ([]state.Command, error) {
 		}
 		commands = append(commands, c)
 	}
-	switch {
-	case r.newer:
-		return nil, fmt.Errorf("%w (operation)", errNewer)
-	case !r.whole():
+	if !r.whole() {
 		return nil, fmt.Errorf("batch: %w", errMalformed)
 	}
 	return commands, nil

@@ -97,7 +97,7 @@ func (r *reader) addrs() map[uint64]string {
 
 // snapshotData is the data of a snapshot: the roster, then the state.
 func snapshotData(r *roster, stateBytes []byte) []byte {
-	w := writer{make([]byte, 0, len(stateBytes)+256)}
+	w := writer{buf: make([]byte, 0, len(stateBytes)+256)}
 	w.roster(r)
 	return append(w.buf, stateBytes...)
 }

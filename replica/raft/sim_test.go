@@ -93,7 +93,7 @@ func (c *cluster) boot(addr string, peers []string) {
 	if err != nil {
 		c.failf("boot %s: %v", addr, err)
 	}
-	n.core, n.copy, n.down = core, NewCopy(state.DefaultConfig(), nil), false
+	n.core, n.copy, n.down = core, NewCopy(state.DefaultConfig(), nil, nil), false
 	n.commits, n.writes, n.jobs = nil, nil, nil
 	c.collect(n)
 }
