@@ -151,6 +151,10 @@ func (e *Election) Serving(now time.Duration) bool {
 	return e.role == Master && !e.master.doubting && now <= e.master.lease
 }
 
+// Doubting tells whether the manager is a master that does not know whether it
+// was replaced.
+func (e *Election) Doubting() bool { return e.role == Master && e.master.doubting }
+
 // Tick lets time pass, and returns what is to be sent, in this order. It wants
 // to be called every 10 ms or so.
 func (e *Election) Tick(now time.Duration) []ElectionMessage {

@@ -30,7 +30,7 @@ type Replica struct {
 	role     replica.Role
 	told     addition // as a master; the term is the highest heard of
 	periods  uint64   // of the election, up to which turn has been called
-	feed     feed   // as a slave
+	feed     feed     // as a slave
 	wanted   []int64
 	stats    Stats
 
