@@ -21,11 +21,12 @@ func newBenchCmd() *cobra.Command {
 		Use:   "bench",
 		Short: "Measure how fast tasks are placed",
 		Long: `Measures how fast tasks are placed. "place" looks at the deciding alone, "rpc" at a manager on a
-message queue. Neither touches a cluster that runs. Ctrl-C ends a run; what was measured so far is printed.`,
+message queue, "failover" at what callers notice when managers fail. None touches a cluster that runs.
+Ctrl-C ends a run; what was measured so far is printed.`,
 		Args: noSuchCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newBenchPlaceCmd(), newBenchRPCCmd())
+	cmd.AddCommand(newBenchPlaceCmd(), newBenchRPCCmd(), newBenchFailoverCmd())
 	return cmd
 }
 
