@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -39,8 +40,10 @@ func within(t testing.TB) context.Context {
 	return ctx
 }
 
-func dialRabbit(t *testing.T) bus.Conn {
-	conn, err := amqpbus.Dial(within(t), bus.Options{URL: shared.Broker(t).URL()})
+func dialRabbit(t *testing.T) bus.Conn { return dialURL(t, shared.Broker(t).URL()) }
+
+func dialURL(t *testing.T, url string) bus.Conn {
+	conn, err := amqpbus.Dial(within(t), bus.Options{URL: url})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,16 +69,21 @@ func open(t *testing.T, conn bus.Conn, cluster string, id int64) *manager {
 func (m *manager) until(what string, cond func() bool) {
 	m.t.Helper()
 	ready := make(chan struct{})
+	m.onceIt(cond, func() { close(ready) })
+	take(m.t, ready, what)
+}
+
+// onceIt calls do when cond is true.
+func (m *manager) onceIt(cond func() bool, do func()) {
 	m.on(func() {
 		m.watchers = append(m.watchers, func() bool {
 			if !cond() {
 				return false
 			}
-			close(ready)
+			do()
 			return true
 		})
 	})
-	take(m.t, ready, what)
 }
 
 func (m *manager) untilRole(kind replica.RoleKind) {
@@ -151,6 +159,43 @@ func failover(t *testing.T, dial func(*testing.T) bus.Conn) {
 	}
 }
 
+// A broker that is killed and comes back finds its managers with what they had.
+func TestBrokerRestarts(t *testing.T) {
+	broker := rabbittest.Start(t)
+	a, b := open(t, dialURL(t, broker.URL()), cluster, low), open(t, dialURL(t, broker.URL()), cluster, high)
+	b.untilRole(replica.Leader)
+	b.mustPropose(join("w1"), load("w1", 0.2), schedule("t1"))
+	want := b.json()
+	a.untilJSON(want)
+	broker.Kill()
+	a.untilRole(replica.Candidate)
+	b.untilRole(replica.Candidate)
+	if err := b.propose(schedule("t2")); err == nil {
+		t.Error("it answers while it cannot know whether it leads")
+	}
+	if err := broker.Restart(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	leads := make(chan *manager, 2)
+	for _, m := range []*manager{a, b} {
+		m.onceIt(func() bool { return m.Role().Kind == replica.Leader }, func() { leads <- m })
+	}
+	leader := take(t, leads, "a leader after the restart")
+	follower := a
+	if leader == a {
+		follower = b
+	}
+	leader.mustPropose(schedule("t3"))
+	follower.untilRole(replica.Follower)
+	follower.untilSynced()
+	follower.untilJSON(leader.json())
+	if got := without(t, leader.json(), `,"t3":{"reserve_time":60000,"worker":"w1"}`); got != want {
+		t.Errorf("after the restart they have\n%s\nwant\n%s", got, want)
+	}
+	a.end()
+	b.end()
+}
+
 // nodeProgram is an OWT manager whose words were recorded: a client of the
 // broker that says what they said, byte for byte.
 type nodeProgram struct {
@@ -178,7 +223,7 @@ func newNodeProgram(t *testing.T) *nodeProgram {
 func (n *nodeProgram) say(key, body string) {
 	n.t.Helper()
 	if err := n.ch.Publish(management, key, false, false, amqp.Publishing{Body: []byte(body)}); err != nil {
-		n.t.Fatal(err)
+		n.t.Error(err)
 	}
 }
 
@@ -212,27 +257,40 @@ func (n *nodeProgram) next(from <-chan amqp.Delivery, kind string) amqp.Delivery
 	}
 }
 
-// beat says heart-beats as the recorded master does, until the returned
-// function is called.
-func (n *nodeProgram) beat(lines []line) (stop func()) {
+// lead is the recorded master: it says its heart-beats, and answers requests for
+// the state, the first with the first of the answers, all after the last with
+// the last, until the returned function is called. What our manager asked comes
+// out of the channel.
+func (n *nodeProgram) lead(lines []line, answers ...string) (asked <-chan string, die func()) {
 	body := told(lines, typeDeclare)[0]
 	head, rest, _ := strings.Cut(body, `"life_time":`)
 	_, tail, _ := strings.Cut(rest, "}")
+	requests, heard := n.hear(keyMaster+".#"), make(chan string, 1024)
 	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
 		ticker := time.NewTicker(20 * time.Millisecond)
 		defer ticker.Stop()
-		for life := 6120; ; life++ {
-			for _, key := range []string{keySlave, keyCandidate, keyMaster} {
-				n.say(key, fmt.Sprintf(`%s"life_time":%d}%s`, head, life, tail))
-			}
+		for life := 6120; ; {
 			select {
 			case <-quit:
 				return
+			case d := <-requests:
+				if strings.Contains(string(d.Body), typeRequest) {
+					n.say(runtimeKey(mid), answers[0])
+					answers = answers[min(1, len(answers)-1):]
+					heard <- string(d.Body)
+				}
 			case <-ticker.C:
+				for _, key := range []string{keySlave, keyCandidate, keyMaster} {
+					n.say(key, fmt.Sprintf(`%s"life_time":%d}%s`, head, life, tail))
+				}
+				life++
 			}
 		}
 	}()
-	return func() { close(quit); <-done }
+	var once sync.Once
+	die = func() { once.Do(func() { close(quit); <-done }) }
+	n.t.Cleanup(die)
+	return heard, die
 }

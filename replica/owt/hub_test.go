@@ -24,6 +24,8 @@ type hub struct {
 	mu    sync.Mutex
 	conns []*hubConn
 	said  []spoken
+	// answered is for a test that answers.
+	answered int
 	// lose tells which messages do not reach whom; nil loses none.
 	lose func(to *hubConn, key string, body string) bool
 }
@@ -36,6 +38,7 @@ type hubConn struct {
 	bus.Conn
 	hub     *hub
 	pattern string
+	apart   bool
 	listen  bus.Listener
 	watch   func(bus.Status)
 	down    bool
@@ -53,8 +56,24 @@ func (c *hubConn) Publish(_ context.Context, _, key string, body any) error {
 	if c.isDown() {
 		return bus.ErrDisconnected
 	}
-	c.hub.publish(key, string(body.(json.RawMessage)))
+	c.hub.carry(c, key, string(body.(json.RawMessage)))
 	return nil
+}
+
+// split puts a manager into another half of the broker.
+func (h *hub) split(c *hubConn) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c.apart = true
+}
+
+// heal makes the broker whole.
+func (h *hub) heal() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, c := range h.conns {
+		c.apart = false
+	}
 }
 
 func (c *hubConn) isDown() bool {
@@ -75,13 +94,16 @@ func (c *hubConn) set(connected bool) {
 	}
 }
 
-func (h *hub) publish(key, body string) {
+// publish says something in the greater half.
+func (h *hub) publish(key, body string) { h.carry(&hubConn{}, key, body) }
+
+func (h *hub) carry(from *hubConn, key, body string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.said = append(h.said, spoken{key, body})
 	for _, c := range h.conns {
 		fits, _ := path.Match(strings.ReplaceAll(c.pattern, "#", "*"), key)
-		if fits && c.listen != nil && !c.down && (h.lose == nil || !h.lose(c, key, body)) {
+		if fits && c.listen != nil && !c.down && c.apart == from.apart && (h.lose == nil || !h.lose(c, key, body)) {
 			c.listen(key, json.RawMessage(body))
 		}
 	}

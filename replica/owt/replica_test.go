@@ -168,6 +168,96 @@ func TestMasterThatIsCutOffStopsAnswering(t *testing.T) {
 	})
 }
 
+// A broker that splits makes two masters. When it is whole again the younger one
+// follows, and what it did alone is lost: there is no quorum.
+func TestYoungerMasterFollowsAfterASplit(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h, a, b, c := trio(t)
+		h.split(c.conn)
+		pass(400 * ms)
+		b.want(replica.Leader)
+		c.want(replica.Leader)
+		b.mustPropose(schedule("in the younger half"))
+		c.mustPropose(schedule("in the older half"))
+		h.heal()
+		pass(100 * ms)
+		c.want(replica.Leader)
+		a.want(replica.Follower)
+		b.want(replica.Follower)
+		wantEqual(t, a, b, c)
+		if got := b.json(); strings.Contains(got, "younger") || !strings.Contains(got, "older") {
+			t.Errorf("after the split they have %s", got)
+		}
+		c.mustPropose(schedule("t9"))
+		pass(50 * ms)
+		wantEqual(t, a, b, c)
+		c.stop()
+		pass(400 * ms)
+		if got := b.is(); got.Kind != replica.Leader || got.Term != 3 {
+			t.Errorf("the next leader is %v, want one of term 3, after the two of before", got)
+		}
+		a.stop()
+		b.stop()
+	})
+}
+
+// A leader that stays takes a higher term than the rival whom it heard of.
+func TestLeaderOutdoesAYoungerRivalsTerm(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h, a, b, c := trio(t)
+		h.publish(keyMaster, `{"type":"declareMaster","data":{"id":7,"life_time":0},"muster":{"seq":0,"term":41}}`)
+		h.publish(keyMaster, `{"type":"declareMaster","data":{"id":7,"life_time":0},"muster":{"seq":0,"term":18446744073709551615}}`)
+		pass(50 * ms)
+		for _, m := range []*manager{a, b, c} {
+			if got := m.is().Term; got != 42 {
+				t.Errorf("manager %d is in term %d, want 42", m.ID(), got)
+			}
+			m.stop()
+		}
+	})
+}
+
+// A Node master numbers nothing: it is asked for the state now and then.
+func TestNodeMasterIsAskedNowAndThen(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := &hub{}
+		a := h.join(t, low)
+		beats := time.NewTicker(20 * ms)
+		defer beats.Stop()
+		for range 560 { // 11.2 s
+			h.publish(keyCandidate, `{"type":"declareMaster","data":{"id":7,"life_time":3}}`)
+			h.publish(keySlave, `{"type":"declareMaster","data":{"id":7,"life_time":3}}`)
+			if asked := h.count(typeRequest); asked > h.answered {
+				h.publish(runtimeKey(low), `{"type":"runtimeData","data":{"schedulers":{},"workers":{}}}`)
+				h.answered = asked
+			}
+			<-beats.C
+		}
+		synctest.Wait()
+		if got := h.count(typeRequest); got != 3 {
+			t.Errorf("it asked %d times, want at once and every five seconds", got)
+		}
+		a.stop()
+	})
+}
+
+// A request that nobody answers is made again.
+func TestRequestIsMadeAgain(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := &hub{}
+		h.lose = func(_ *hubConn, key, _ string) bool { return strings.HasPrefix(key, keySlave+".") }
+		c := h.join(t, high)
+		pass(300 * ms)
+		a := h.join(t, low)
+		pass(1200 * ms)
+		if got := a.counts().Requests; got != 3 {
+			t.Errorf("it asked %d times in 1.2 s, want 3", got)
+		}
+		a.stop()
+		c.stop()
+	})
+}
+
 func TestMissedUpdatesAreNoticed(t *testing.T) {
 	tests := map[string]func(h *hub, b, c *manager) (restore func()){
 		"one is lost": func(h *hub, b, c *manager) func() {
