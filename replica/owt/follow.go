@@ -20,6 +20,7 @@ const (
 // feed is what a slave has of its master.
 type feed struct {
 	standing member.Standing
+	master   int64
 	// synced tells that the state has been handed over by this master, and
 	// numbered that it counts its updates, of which seq have come.
 	synced, numbered bool
@@ -37,11 +38,18 @@ func (r *Replica) stand(s member.Standing) {
 	r.election.Stand(s)
 }
 
-// beginFeed makes this manager the slave of another master: what it has is no
-// longer known to be all.
+// beginFeed makes this manager the slave of a master. Of another one than
+// before: then what it has is no longer known to be all. A candidate that finds
+// its master again has heard its updates all the while.
 func (r *Replica) beginFeed() {
 	f := &r.feed
-	f.synced, f.numbered, f.hole, f.asking = false, false, false, false
+	if id := r.election.MasterID(); id != f.master {
+		f.master, f.synced = id, false
+	}
+	if f.synced {
+		return
+	}
+	f.numbered, f.hole, f.asking = false, false, false
 	r.stand(min(f.standing, member.Stale))
 	r.ask()
 }

@@ -60,6 +60,12 @@ func (c *hubConn) Publish(_ context.Context, _, key string, body any) error {
 	return nil
 }
 
+func (h *hub) setLose(lose func(to *hubConn, key, body string) bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.lose = lose
+}
+
 // split puts a manager into another half of the broker.
 func (h *hub) split(c *hubConn) {
 	h.mu.Lock()

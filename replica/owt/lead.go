@@ -36,6 +36,7 @@ func (r *Replica) tell(events []muster.Event) {
 // lead begins a period in which this manager leads.
 func (r *Replica) lead() {
 	r.told.Term++
+	r.feed.master, r.feed.synced = r.opts.ID, false
 	r.stand(member.Current)
 }
 

@@ -241,11 +241,32 @@ func TestNodeMasterIsAskedNowAndThen(t *testing.T) {
 	})
 }
 
+// A slave that loses its master for a moment, and no update, asks for nothing.
+func TestSlaveThatFindsItsMasterAgainAsksForNothing(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h, a, b, c := trio(t)
+		h.setLose(func(_ *hubConn, _, body string) bool { return strings.Contains(body, typeDeclare) })
+		pass(140 * ms)
+		a.want(replica.Candidate)
+		c.mustPropose(schedule("t2"))
+		h.setLose(nil)
+		pass(50 * ms)
+		a.want(replica.Follower)
+		wantEqual(t, a, b, c)
+		for _, m := range []*manager{a, b, c} {
+			if s := m.counts(); s.Holes != 0 || s.Requests > 1 {
+				t.Errorf("manager %d: %+v", m.ID(), s)
+			}
+			m.stop()
+		}
+	})
+}
+
 // A request that nobody answers is made again.
 func TestRequestIsMadeAgain(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := &hub{}
-		h.lose = func(_ *hubConn, key, _ string) bool { return strings.HasPrefix(key, keySlave+".") }
+		h.setLose(func(_ *hubConn, key, _ string) bool { return strings.HasPrefix(key, keySlave+".") })
 		c := h.join(t, high)
 		pass(300 * ms)
 		a := h.join(t, low)
@@ -261,11 +282,9 @@ func TestRequestIsMadeAgain(t *testing.T) {
 func TestMissedUpdatesAreNoticed(t *testing.T) {
 	tests := map[string]func(h *hub, b, c *manager) (restore func()){
 		"one is lost": func(h *hub, b, c *manager) func() {
-			h.mu.Lock()
-			defer h.mu.Unlock()
-			h.lose = func(to *hubConn, _, body string) bool {
+			h.setLose(func(to *hubConn, _, body string) bool {
 				return to == b.conn && strings.Contains(body, typeUpdate) && strings.Contains(body, "w2")
-			}
+			})
 			return func() {}
 		},
 		"the connection is lost for a moment": func(h *hub, b, c *manager) func() {
@@ -307,9 +326,7 @@ func TestWhoHasTheStateIsElected(t *testing.T) {
 		a.mustPropose(join("w1"))
 		b := h.join(t, mid)
 		pass(100 * ms)
-		h.mu.Lock()
-		h.lose = func(_ *hubConn, key, _ string) bool { return strings.HasPrefix(key, keySlave+".") }
-		h.mu.Unlock()
+		h.setLose(func(_ *hubConn, key, _ string) bool { return strings.HasPrefix(key, keySlave+".") })
 		c := h.join(t, high)
 		pass(100 * ms)
 		c.want(replica.Follower)

@@ -7,10 +7,6 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// keptEntries is how many entries stay in the log before a snapshot, so that a
-// manager that is a little behind needs no snapshot.
-const keptEntries = 4096
-
 // Job is the making of a snapshot: the last one, and the entries since. It
 // reads nothing else, so that it runs beside everything: nobody who owns a
 // state stands still for it. Its price is a second copy of the state for as
@@ -76,7 +72,7 @@ func (c *Core) Compacted(j *Job, snap *pb.Snapshot, err error) {
 	case err != nil:
 		c.fail(err)
 	case snap.GetMetadata().GetIndex() > c.store.snapIndex():
-		c.store.compact(snap, keptEntries)
+		c.store.compact(snap, c.cfg.CompactBytes/4) // for those who are a little behind
 		if c.cfg.Durable {
 			c.queue(Write{Snapshot: snap})
 		}

@@ -11,7 +11,7 @@ import (
 
 // maxFrame is the longest frame that is read: several of the library's largest
 // messages. A longer one is no frame.
-const maxFrame = 8 << 20
+const maxFrame = 16 << 20
 
 // frameHead is the length of what comes before a frame's body.
 const frameHead = 4

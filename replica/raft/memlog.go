@@ -110,11 +110,15 @@ func (l *memLog) install(snap *pb.Snapshot) {
 }
 
 // compact puts a snapshot of this manager's own in place of the entries up to
-// it, save the last keep of them, from which others can catch up.
-func (l *memLog) compact(snap *pb.Snapshot, keep uint64) {
+// it, save about keep bytes of them, from which others can catch up.
+func (l *memLog) compact(snap *pb.Snapshot, keep int) {
 	l.snap = snap
 	index := snap.GetMetadata().GetIndex()
-	if first := index - min(index, keep); first > l.base {
+	first := index
+	for ; first > l.base && keep > 0; first-- {
+		keep -= entrySize(l.entries[first-l.base-1])
+	}
+	if first > l.base {
 		term, _ := l.Term(first)
 		l.entries = append([]*pb.Entry(nil), l.entries[first-l.base:]...)
 		l.base, l.baseTerm = first, term

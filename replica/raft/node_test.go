@@ -1,9 +1,11 @@
 package raft
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -297,4 +299,48 @@ func TestDirectoryOfAnother(t *testing.T) {
 		t.Fatal("a manager in the directory of another")
 	}
 	t.Log(err)
+}
+
+func TestLargeCommands(t *testing.T) {
+	f := newFleet(t, 3, nil)
+	f.join("w1")
+	big := func(size int) state.Op {
+		return state.Schedule{Purpose: "webrtc", Task: fmt.Sprint("t", size), Preference: bytes.Repeat([]byte("1"), size)}
+	}
+	if _, err := f.leader().try(big(maxCommand)); err == nil {
+		t.Error("a command was taken that is too large")
+	}
+	for range 5 {
+		f.must(big(maxCommand - 1000))
+	}
+	f.schedule("t")
+	f.equal()
+}
+
+func TestValidate(t *testing.T) {
+	for what, change := range map[string]func(*Options){
+		"Cluster":        func(o *Options) { o.Cluster = "" },
+		"Peers":          func(o *Options) { o.Peers = nil },
+		"each manager":   func(o *Options) { o.Peers = []string{"a:1", "a:1"} },
+		"host:port":      func(o *Options) { o.Addr = "nowhere" },
+		"strangers":      func(o *Options) { o.Secret = nil },
+		"16 or more":     func(o *Options) { o.Secret = []byte("short") },
+		"Tick":           func(o *Options) { o.Tick = 0 },
+		"HeartbeatTicks": func(o *Options) { o.HeartbeatTicks = 0 },
+		"ElectionTicks":  func(o *Options) { o.ElectionTicks = 3 },
+		"CompactBytes":   func(o *Options) { o.CompactBytes = 0 },
+		"MaxSnapshot":    func(o *Options) { o.MaxSnapshot = 0 },
+		"Placement":      func(o *Options) { o.Placement.General = "none" },
+		"Label":          func(o *Options) { o.Label = strings.Repeat("x", 2000) },
+	} {
+		opts := DefaultOptions()
+		opts.Addr, opts.Peers, opts.Secret = "a:1", []string{"a:1", "b:1"}, testSecret
+		if err := opts.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		change(&opts)
+		if err := opts.Validate(); err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("%s: got %v", what, err)
+		}
+	}
 }

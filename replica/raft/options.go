@@ -88,6 +88,8 @@ func (o Options) Validate() error {
 		return errors.New("raft: Secret or TLS must be set: managers do not talk to strangers")
 	case o.Secret != nil && len(o.Secret) < 16:
 		return fmt.Errorf("raft: Secret of %d bytes: use 16 or more, from a random source", len(o.Secret))
+	case len(o.Label) > maxText:
+		return fmt.Errorf("raft: Label of %d bytes: use %d or less", len(o.Label), maxText)
 	case o.Tick <= 0:
 		return errors.New("raft: Tick must be positive")
 	case o.HeartbeatTicks < 1:

@@ -15,6 +15,10 @@ const recordVersion = 1
 // what the others apply must stop, or its state would differ.
 var errNewer = errors.New("the log has an entry that this version of Muster does not know: upgrade this manager")
 
+// maxCommand is how large a command may be. Larger ones would not fit into a
+// frame, and hold everything else up.
+const maxCommand = 4 << 20
+
 // The kinds of record.
 const (
 	recordBatch   = 1 // commands
@@ -49,12 +53,17 @@ func (w *writer) batch(origin, sequence uint64, top byte, n int) {
 
 // encodeBatch writes as many of the proposals as fit into an entry of about
 // limit bytes, at least one, and returns how many these are. A command that
-// has no form in the log is an error, and is then the first of the rest.
+// has no form in the log, or is too large, is an error, and is then the first
+// of the rest.
 func encodeBatch(origin, sequence uint64, proposals []replica.Proposal, limit int) (data []byte, n int, err error) {
 	var body writer
 	for n < len(proposals) && (n == 0 || len(body.buf) < limit) {
 		size := len(body.buf)
-		if err = body.command(&proposals[n].Command); err != nil {
+		err = body.command(&proposals[n].Command)
+		if big := len(body.buf) - size; err == nil && big > maxCommand {
+			err = fmt.Errorf("raft: a command of %d bytes: at most %d fit into the log", big, maxCommand)
+		}
+		if err != nil {
 			body.buf = body.buf[:size]
 			break
 		}

@@ -2,7 +2,6 @@ package raft
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -23,6 +22,7 @@ type cluster struct {
 	peers   []string
 	nodes   map[string]*simNode
 	flights []flight
+	lose    func(flight) bool // what is lost besides
 	cut     map[[2]string]bool
 	calm    bool // nothing is lost, doubled or late
 
@@ -46,7 +46,6 @@ type simNode struct {
 	addr    string
 	core    *Core
 	copy    *Copy
-	gen     uint64
 	commits []Commit
 	writes  []Write
 	jobs    []*Job
@@ -254,7 +253,7 @@ func (c *cluster) deliver() {
 		c.flights = slices.Delete(c.flights, i, i+1)
 	}
 	to := c.nodes[f.to]
-	lost := to == nil || to.down || c.cut[[2]string{f.from, f.to}] || !c.calm && c.rng.IntN(50) == 0
+	lost := to == nil || to.down || c.lose != nil && c.lose(f) || c.cut[[2]string{f.from, f.to}] || !c.calm && c.rng.IntN(50) == 0
 	if !lost {
 		to.core.Step(f.message)
 		c.collect(to)
@@ -305,155 +304,6 @@ func (c *cluster) step() {
 	default:
 		if !n.down {
 			c.read(n)
-		}
-	}
-}
-
-// trouble makes something go wrong.
-func (c *cluster) trouble() {
-	n := c.node()
-	switch c.rng.IntN(10) {
-	case 0, 1:
-		a, b := c.node().addr, c.node().addr
-		c.logf("cut %s to %s", a, b)
-		c.cut[[2]string{a, b}] = true
-	case 2:
-		for _, other := range c.peers {
-			c.cut[[2]string{n.addr, other}] = true
-			c.cut[[2]string{other, n.addr}] = true
-		}
-		c.logf("cut off %s", n.addr)
-	case 3, 4, 5:
-		clear(c.cut)
-		c.logf("heal")
-	case 6, 7:
-		c.restart(n)
-	case 8:
-		if !n.down {
-			c.logf("%s hears that %s is gone", n.addr, n.core.leader())
-			n.core.PeerGone(n.core.leader())
-			c.collect(n)
-		}
-	case 9:
-		if !n.down {
-			n.core.Transfer()
-			c.collect(n)
-		}
-	}
-}
-
-// restart crashes a manager, or starts it again. One without a disk may only
-// be lost while all the others have their logs: it counts as one fault until
-// it is a voter again.
-func (c *cluster) restart(n *simNode) {
-	switch {
-	case n.down:
-		c.logf("boot %s", n.addr)
-		c.boot(n.addr, c.peers)
-	case c.durable || len(c.peers) > 1 && c.whole():
-		c.crash(n)
-	}
-}
-
-// whole reports whether all managers are up and voters, and know it.
-func (c *cluster) whole() bool {
-	for _, n := range c.nodes {
-		if n.down || n.core.rn == nil {
-			return false
-		}
-		for _, other := range c.nodes {
-			if other.down || !isVoter(n.core.conf, other.core.id) || len(n.core.conf.GetVoters()) != len(c.peers) || len(n.core.conf.GetVotersOutgoing()) > 0 {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-// settle ends all trouble, and waits until everybody agrees.
-func (c *cluster) settle() {
-	clear(c.cut)
-	c.calm = true
-	for _, addr := range c.peers {
-		if c.nodes[addr].down {
-			c.boot(addr, c.peers)
-		}
-	}
-	for range 4000 {
-		c.round()
-		if c.agreed() {
-			return
-		}
-	}
-	for _, addr := range c.peers {
-		c.t.Logf("%s: %+v", addr, c.nodes[addr].core.Status())
-	}
-	c.failf("no agreement after the trouble is over")
-}
-
-// round is a tick for everybody, and everything that comes of it.
-func (c *cluster) round() {
-	for _, addr := range c.peers {
-		n := c.nodes[addr]
-		n.core.Tick()
-		c.collect(n)
-	}
-	for busy := true; busy; {
-		busy = len(c.flights) > 0
-		c.deliver()
-		for _, addr := range c.peers {
-			n := c.nodes[addr]
-			busy = busy || len(n.commits) > 0 || len(n.writes) > 0 || len(n.jobs) > 0
-			c.work(n)
-		}
-	}
-}
-
-func (c *cluster) agreed() bool {
-	index, leaders := c.nodes[c.peers[0]].copy.Index(), 0
-	for _, n := range c.nodes {
-		if n.copy.Role().Kind == replica.Leader {
-			leaders++
-		}
-		if n.copy.Index() != index {
-			return false
-		}
-	}
-	return leaders == 1 && c.whole()
-}
-
-func runSim(t testing.TB, seed uint64, durable bool, n, steps int) *cluster {
-	c := newCluster(t, seed, durable, n)
-	for i := range steps {
-		c.step()
-		if i%97 == 0 && c.rng.IntN(3) == 0 {
-			c.trouble()
-		}
-	}
-	c.settle()
-	for _, n := range c.nodes {
-		c.checkAcked(n.copy.State(), c.acked, n.addr)
-	}
-	return c
-}
-
-// seeds is how many simulations each test runs.
-var seeds = flag.Uint64("seeds", 20, "how many seeds the simulations run")
-
-func TestSimulation(t *testing.T) {
-	for _, durable := range []bool{false, true} {
-		for _, n := range []int{1, 3, 5} {
-			t.Run(fmt.Sprintf("durable=%v/managers=%d", durable, n), func(t *testing.T) {
-				acked := 0
-				for seed := range *seeds {
-					c := runSim(t, seed, durable, n, 15000)
-					acked += len(c.acked)
-				}
-				t.Logf("%d answered placements", acked)
-				if acked == 0 {
-					t.Error("nothing was ever answered")
-				}
-			})
 		}
 	}
 }
