@@ -193,8 +193,8 @@ func TestYoungerMasterFollowsAfterASplit(t *testing.T) {
 		wantEqual(t, a, b, c)
 		c.stop()
 		pass(400 * ms)
-		if got := b.is(); got.Kind != replica.Leader || got.Term != 3 {
-			t.Errorf("the next leader is %v, want one of term 3, after the two of before", got)
+		if got := b.is(); got.Kind != replica.Leader || got.Term < 3 {
+			t.Errorf("the next leader is %v, want a term after the two of before", got)
 		}
 		a.stop()
 		b.stop()
