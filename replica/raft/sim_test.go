@@ -3,6 +3,7 @@ package raft
 import (
 	"bytes"
 	"fmt"
+	"hash/fnv"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -33,6 +34,7 @@ type cluster struct {
 	term         uint64               // of the entry that is being applied
 	tasks        int
 	history      []string
+	trace        uint64 // of all messages
 	compactBytes int
 }
 
@@ -136,6 +138,7 @@ func (c *cluster) collect(n *simNode) {
 	}
 	out := n.core.Take()
 	for _, e := range out.Messages {
+		c.note(&e)
 		c.flights = append(c.flights, flight{n.addr, e.To, e.Message})
 	}
 	n.writes = append(n.writes, out.Writes...)
@@ -150,6 +153,17 @@ func (c *cluster) collect(n *simNode) {
 		}
 		c.leaders[key] = n.core.Status().ID
 	}
+}
+
+// note makes a message part of the trace.
+func (c *cluster) note(e *Envelope) {
+	data, err := appendMessage([]byte(e.To), &e.Message)
+	if err != nil {
+		c.failf("message: %v", err)
+	}
+	h := fnv.New64a()
+	_, _ = h.Write(data)
+	c.trace = c.trace*31 + h.Sum64()
 }
 
 // own does what the owner of the state does, one Commit at a time.

@@ -109,9 +109,16 @@ func TestDeadLeaderIsReplacedWithoutATick(t *testing.T) {
 		c := newCluster(t, seed, false, 3)
 		c.calm = true
 		lead := c.lead()
+		if seed%2 == 1 { // one of the others has more than the other
+			behind := c.peers[seed/2%3]
+			c.cut[[2]string{lead.addr, behind}] = behind != lead.addr
+			c.propose(lead)
+			c.quiesce()
+			clear(c.cut)
+		}
 		lead.down = true
-		for _, n := range c.nodes {
-			if !n.down {
+		for _, addr := range c.peers {
+			if n := c.nodes[addr]; n != lead {
 				n.core.PeerGone(lead.addr)
 				c.collect(n)
 			}
@@ -130,13 +137,12 @@ func TestOneWhoIsWrongUnseatsNobody(t *testing.T) {
 		c.calm = true
 		lead := c.lead()
 		term := lead.copy.Role().Term
-		for _, n := range c.nodes {
-			if n != lead {
-				n.core.PeerGone(lead.addr)
-				c.collect(n)
-				break
-			}
+		wrong := c.nodes[c.peers[0]]
+		if wrong == lead {
+			wrong = c.nodes[c.peers[1]]
 		}
+		wrong.core.PeerGone(lead.addr)
+		c.collect(wrong)
 		for range 50 {
 			c.round()
 		}
@@ -166,4 +172,19 @@ func (c *cluster) now() *simNode {
 		}
 	}
 	return nil
+}
+
+// TestSameSeedSameHistory: every message of two runs is the same.
+func TestSameSeedSameHistory(t *testing.T) {
+	for _, durable := range []bool{false, true} {
+		run := func() (string, uint64) {
+			c := runSim(t, 5, durable, 3, 6000)
+			return strings.Join(c.history, "\n"), c.trace
+		}
+		history1, trace1 := run()
+		history2, trace2 := run()
+		if history1 != history2 || trace1 != trace2 {
+			t.Errorf("durable=%v: the same seed, and another history (%x, %x)", durable, trace1, trace2)
+		}
+	}
 }
