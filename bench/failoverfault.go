@@ -46,7 +46,7 @@ func (t *trial) fail(ctx context.Context) (span, error) {
 		t.cluster.Heal(leader)
 	default:
 		t.cluster.Kill(leader)
-		err = t.cluster.Run(leader)
+		err = t.cluster.Launch(leader)
 	}
 	if err == nil {
 		err = t.awaitHealth(ctx)

@@ -70,7 +70,7 @@ func Start(conn bus.Conn, o Options) (*Cluster, error) {
 	c := &Cluster{opts: o, status: conn, crew: NewCrew(), secret: randomSecret()}
 	err := c.lay()
 	for i := 0; err == nil && i < len(c.managers); i++ {
-		err = c.Run(c.managers[i])
+		err = c.Launch(c.managers[i])
 	}
 	if err != nil {
 		c.Close()
@@ -147,8 +147,8 @@ func (c *Cluster) guardQueue(m *Manager) error {
 // Managers are the places of the managers.
 func (c *Cluster) Managers() []*Manager { return c.managers }
 
-// Run starts a process at a place where none runs.
-func (c *Cluster) Run(m *Manager) error {
+// Launch starts a process at a place where none runs.
+func (c *Cluster) Launch(m *Manager) error {
 	p, err := c.crew.Start(c.command(m))
 	if err == nil {
 		m.Process = p

@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// Kill ends the manager's process with SIGKILL. Run replaces it.
+// Kill ends the manager's process with SIGKILL. Launch replaces it.
 func (c *Cluster) Kill(m *Manager) { m.Process.Kill() }
 
 // Stop halts the manager's process, without its knowing, until Continue.

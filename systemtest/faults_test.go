@@ -1,0 +1,94 @@
+package systemtest
+
+import (
+	"testing"
+
+	"github.com/muster-fleet/muster/systemtest/cluster"
+)
+
+func TestLeaderIsKilled(t *testing.T) {
+	onQueues(t, func(t *testing.T, q queue) {
+		r := startRig(t, q, false)
+		for range 3 {
+			leader := r.leader()
+			r.Kill(leader)
+			r.must(r.Launch(leader))
+			r.healed()
+		}
+		r.verify()
+	})
+}
+
+func TestLeaderIsStopped(t *testing.T) {
+	onQueues(t, func(t *testing.T, q queue) {
+		r := startRig(t, q, false)
+		r.while(r.Stop, r.Continue)
+		r.verify()
+	})
+}
+
+func TestLeaderIsCutOff(t *testing.T) {
+	onQueues(t, func(t *testing.T, q queue) {
+		r := startRig(t, q, true)
+		r.while(r.Cut, r.Heal)
+		r.verify()
+	})
+}
+
+// while does something to the leader until another one leads and answers.
+func (r *rig) while(begin, end func(*cluster.Manager)) {
+	r.Helper()
+	for range 2 {
+		leader := r.leader()
+		begin(leader)
+		_, err := r.AwaitLeader(r.ctx, leader)
+		r.must(err)
+		r.calm()
+		end(leader)
+		r.healed()
+	}
+}
+
+// In the end none of the managers is there any more that placed the tasks.
+func TestManagersAreReplaced(t *testing.T) {
+	onQueues(t, func(t *testing.T, q queue) {
+		r := startRig(t, q, false)
+		leader := r.leader()
+		for _, m := range r.Managers() {
+			if m != leader {
+				r.replace(m)
+			}
+		}
+		r.replace(leader)
+		r.verify()
+	})
+}
+
+func (r *rig) replace(m *cluster.Manager) {
+	r.Helper()
+	r.Kill(m)
+	r.must(r.Launch(m))
+	r.healed()
+}
+
+func TestManagersAreRestartedInTurn(t *testing.T) {
+	onQueues(t, func(t *testing.T, q queue) {
+		r := startRig(t, q, false)
+		for _, m := range r.Managers() {
+			r.must(r.End(m))
+			r.must(r.Launch(m))
+			r.healed()
+		}
+		r.verify()
+	})
+}
+
+func TestQueueIsKilledAndComesBack(t *testing.T) {
+	onQueues(t, func(t *testing.T, q queue) {
+		r := startRig(t, q, false)
+		q.Kill()
+		r.must(q.Restart(r.ctx))
+		r.healed()
+		r.verify()
+	})
+}

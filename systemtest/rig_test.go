@@ -1,0 +1,206 @@
+package systemtest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/bus/connect"
+	"github.com/muster-fleet/muster/client"
+	"github.com/muster-fleet/muster/systemtest/cluster"
+	"github.com/muster-fleet/muster/systemtest/history"
+)
+
+const (
+	purpose = "webrtc"
+	workers = 3
+	rate    = 100 // calls a second
+	// patience bounds what a test waits for. A healthy run never comes near it.
+	patience = 60 * time.Second
+	// some is how many calls are answered before, between and after faults.
+	some = 30
+)
+
+const config = `
+[manager]
+initial_time = 0
+[strategy]
+webrtc = "randomly-pick"
+[placement]
+debit = "off"
+`
+
+// rig is three managers, their workers and their callers, all running.
+type rig struct {
+	*testing.T
+	*cluster.Cluster
+	ctx    context.Context
+	queue  queue
+	client *client.Client
+	load   *history.Load
+	faults int
+	output output
+}
+
+// output is what processes print.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// rigs counts them, so that each has a cluster of its own.
+var rigs atomic.Int64
+
+// startRig returns when the managers are well, the workers have joined, and
+// calls are answered.
+func startRig(t *testing.T, q queue, cuttable bool) *rig {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	r := &rig{T: t, ctx: ctx, queue: q}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the processes printed:\n%s", r.output.String())
+		}
+	})
+	conn, err := connect.Open(ctx, bus.Options{URL: q.URL()})
+	r.must(err)
+	t.Cleanup(func() { _ = conn.Close() })
+	o := cluster.Options{
+		Program: program, URL: q.URL(), Name: fmt.Sprintf("systemtest-%d", rigs.Add(1)),
+		Managers: 3, Config: config, Cuttable: cuttable, Output: &r.output,
+	}
+	r.Cluster, err = cluster.Start(conn, o)
+	r.must(err)
+	t.Cleanup(r.Cluster.Close)
+	r.must(r.AwaitHealth(ctx))
+	r.client = client.New(conn, client.Options{Cluster: o.Name, Timeout: patience / 2, TryTimeout: 500 * time.Millisecond})
+	for i := range workers {
+		r.startWorker(o, fmt.Sprintf("%s-%020x@localhost", purpose, i))
+	}
+	r.awaitWorkers()
+	r.load = &history.Load{Schedule: r.schedule, Look: r.look, Rate: rate, Seed: 1}
+	r.load.Begin()
+	r.calm()
+	return r
+}
+
+func (r *rig) must(err error) {
+	r.Helper()
+	if err != nil {
+		r.Fatal(err)
+	}
+}
+
+func (r *rig) startWorker(o cluster.Options, id string) {
+	r.Helper()
+	cmd := exec.Command(program, "worker", "--url", o.URL, "--cluster", o.Name,
+		"--purpose", purpose, "--id", id, "--load", "memory", "--max-load", "1")
+	cmd.Stdout, cmd.Stderr = o.Output, o.Output
+	_, err := r.Crew().Start(cmd)
+	r.must(err)
+}
+
+// awaitWorkers waits until every worker has joined and reported its load.
+func (r *rig) awaitWorkers() {
+	r.Helper()
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for {
+		ready := 0
+		list, err := r.client.Workers(r.ctx, purpose)
+		for _, w := range list {
+			if w.Load < 1 {
+				ready++
+			}
+		}
+		if ready == workers {
+			return
+		}
+		select {
+		case <-again.C:
+		case <-r.ctx.Done():
+			r.Fatalf("workers do not join: %+v, %v", list, err)
+		}
+	}
+}
+
+func (r *rig) schedule(task string) (string, error) {
+	placed, err := r.client.Schedule(context.Background(), client.Request{Purpose: purpose, Task: task, Reserve: time.Hour})
+	return placed.Worker, err
+}
+
+func (r *rig) look(task string) (string, error) {
+	worker, err := r.client.Scheduled(context.Background(), purpose, task)
+	return worker, err
+}
+
+// calm lets some calls be answered.
+func (r *rig) calm() {
+	r.Helper()
+	r.must(r.load.Await(r.ctx, some))
+}
+
+// leader is the manager that leads.
+func (r *rig) leader() *cluster.Manager {
+	r.Helper()
+	m, err := r.AwaitLeader(r.ctx, nil)
+	r.must(err)
+	return m
+}
+
+// healed counts a fault, waits until all managers are well, and lets some calls
+// be answered.
+func (r *rig) healed() {
+	r.Helper()
+	r.faults++
+	r.must(r.AwaitHealth(r.ctx))
+	r.calm()
+}
+
+// verify ends the calls and checks what came of them.
+func (r *rig) verify() {
+	r.Helper()
+	calls := r.load.End()
+	longest := history.Gap(calls, 0, r.load.Now())
+	final := map[string]string{}
+	for _, task := range history.Placed(calls) {
+		c := history.Call{Task: task, Look: true, Start: r.load.Now()}
+		c.Worker, c.Err = r.look(task)
+		if c.Err != nil && !errors.Is(c.Err, client.ErrNoTask) {
+			r.Fatalf("look up %s in the end: %v", task, c.Err)
+		}
+		c.End, c.Err = r.load.Now(), nil
+		final[task] = c.Worker
+		calls = append(calls, c)
+	}
+	v := history.Judge(calls, final)
+	r.Logf("faults %d, calls %d, lost %d, doubled %d, refused %d, longest gap %v",
+		r.faults, v.Calls, v.Lost(), v.Doubled, v.Refused, longest.Round(100*time.Microsecond))
+	if v.Lost() != 0 || v.Doubled != 0 || v.Refused != 0 {
+		r.Errorf("callers noticed:\n%s", strings.Join(v.Problems, "\n"))
+	}
+	if !linearizable(calls) {
+		r.Error("the calls had no order in which each task had one worker")
+	}
+}
