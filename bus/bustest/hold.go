@@ -14,6 +14,7 @@ var holdCases = []testCase{
 	{"LeaderDiesWithCasts", leaderDiesWithCasts},
 	{"LeadershipMovesUnderLoad", leadershipMoves},
 	{"NameOutlivesMembers", nameOutlives},
+	{"ClosedMemberHandsOn", closedHandsOn},
 	{"HeldUntilSomebodyLeads", heldUntilLed},
 	{"GiveBackReachesLeader", giveBackReachesLeader},
 	{"DealtWithIsNotRepeated", dealtWith},
@@ -170,6 +171,56 @@ func nameOutlives(t *testing.T, b Broker) {
 		l.waitForAnswers(t, l.answers.Load()+20)
 	}
 	l.end()
+}
+
+// closedHandsOn: of what a member has it answers every second request, and the
+// others go to the next. What it says of these afterwards is not sent.
+func closedHandsOn(t *testing.T, b Broker) {
+	const n = 20
+	server, conn, c := named(t, "s"), dial(t, b), dial(t, b)
+	serve(t, conn, server+"other", echo)
+	got, h := keep(2 * n)
+	closed := stand(t, conn, server, h)
+	lead(t, closed, 1)
+	nextGot, h := keep(2 * n)
+	next := stand(t, dial(t, b), server, h)
+	var calls []<-chan outcome
+	for range n {
+		calls = append(calls, start(within(t), c, server, "x"))
+	}
+	var open []*bus.Request
+	for i, r := range takeN(t, got, n) {
+		r.Status("working on it")
+		if i%2 == 1 {
+			r.Reply("first")
+		} else {
+			open = append(open, r)
+		}
+	}
+	if err := closed.Close(); err != nil {
+		t.Fatalf("Close: %v", err)
+	}
+	lead(t, next, 2)
+	again := takeN(t, nextGot, n/2)
+	for _, r := range open {
+		r.Reply("too late")
+	}
+	// What was sent on that connection has arrived when this is answered.
+	mustCall(t, conn, server+"other", "echo")
+	for _, r := range again {
+		r.Reply("next")
+	}
+	answers := map[string]int{}
+	for _, call := range calls {
+		o := take(t, call, "the answer")
+		if o.err != nil {
+			t.Fatal(o.err)
+		}
+		answers[string(o.data)]++
+	}
+	if answers[`"first"`] != n/2 || answers[`"next"`] != n/2 || len(nextGot) != 0 {
+		t.Errorf("answers %v, and %d requests too many", answers, len(nextGot))
+	}
 }
 
 // startLoad calls from 16 goroutines until end; each call must be answered.
