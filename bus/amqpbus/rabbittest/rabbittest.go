@@ -153,7 +153,13 @@ func (b *Broker) Stop() {
 }
 
 // Freeze halts the broker with SIGSTOP: its connections stay open and silent.
-func (b *Broker) Freeze() error { return b.signal(syscall.SIGSTOP) }
+// It returns when the broker stands still.
+func (b *Broker) Freeze() error {
+	if err := b.signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	return awaitHalt(b.node.pid)
+}
 
 // Thaw lets a frozen broker go on.
 func (b *Broker) Thaw() error { return b.signal(syscall.SIGCONT) }
