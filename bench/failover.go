@@ -54,7 +54,8 @@ type FailoverOptions struct {
 	How   Fault
 	Kills int
 	// Pause is how long a stopped or cut-off leader stays that way. It stays
-	// so until another one leads in any case.
+	// so until another one leads in any case. Where that is shorter than the
+	// callers wait, calls that it holds may still be answered when it is back.
 	Pause time.Duration
 	// Rate is how many calls there are in a second.
 	Rate int
@@ -74,7 +75,7 @@ type FailoverOptions struct {
 func DefaultFailoverOptions() FailoverOptions {
 	return FailoverOptions{
 		Bus: bus.Options{URL: EmbeddedNATS}, Managers: 3, Workers: 20,
-		How: FaultKill, Kills: 10, Pause: 2 * time.Second, Rate: 500, Seed: 1,
+		How: FaultKill, Kills: 10, Pause: 3 * time.Second, Rate: 500, Seed: 1,
 	}
 }
 

@@ -8,12 +8,9 @@ import (
 
 func TestLeaderIsKilled(t *testing.T) {
 	onQueues(t, func(t *testing.T, q queue) {
-		r := startRig(t, q, false)
+		r := startRig(t, q, setup{})
 		for range 3 {
-			leader := r.leader()
-			r.Kill(leader)
-			r.must(r.Launch(leader))
-			r.healed()
+			r.replace(r.leader())
 		}
 		r.verify()
 	})
@@ -21,7 +18,7 @@ func TestLeaderIsKilled(t *testing.T) {
 
 func TestLeaderIsStopped(t *testing.T) {
 	onQueues(t, func(t *testing.T, q queue) {
-		r := startRig(t, q, false)
+		r := startRig(t, q, setup{})
 		r.while(r.Stop, r.Continue)
 		r.verify()
 	})
@@ -29,10 +26,20 @@ func TestLeaderIsStopped(t *testing.T) {
 
 func TestLeaderIsCutOff(t *testing.T) {
 	onQueues(t, func(t *testing.T, q queue) {
-		r := startRig(t, q, true)
+		r := startRig(t, q, setup{cuttable: true})
 		r.while(r.Cut, r.Heal)
 		r.verify()
 	})
+}
+
+// An unmodified program of OWT makes each call once. RabbitMQ holds it until it
+// was answered. There are enough of them that some are under way at any time.
+func TestLeaderIsKilledUnderCallersOfOWT(t *testing.T) {
+	r := startRig(t, rabbit.Broker(t), setup{owt: true, rate: 1000})
+	for range 3 {
+		r.replace(r.leader())
+	}
+	r.verify()
 }
 
 // while does something to the leader until another one leads and answers.
@@ -52,7 +59,7 @@ func (r *rig) while(begin, end func(*cluster.Manager)) {
 // In the end none of the managers is there any more that placed the tasks.
 func TestManagersAreReplaced(t *testing.T) {
 	onQueues(t, func(t *testing.T, q queue) {
-		r := startRig(t, q, false)
+		r := startRig(t, q, setup{})
 		leader := r.leader()
 		for _, m := range r.Managers() {
 			if m != leader {
@@ -73,7 +80,7 @@ func (r *rig) replace(m *cluster.Manager) {
 
 func TestManagersAreRestartedInTurn(t *testing.T) {
 	onQueues(t, func(t *testing.T, q queue) {
-		r := startRig(t, q, false)
+		r := startRig(t, q, setup{})
 		for _, m := range r.Managers() {
 			r.must(r.End(m))
 			r.must(r.Launch(m))
@@ -85,7 +92,7 @@ func TestManagersAreRestartedInTurn(t *testing.T) {
 
 func TestQueueIsKilledAndComesBack(t *testing.T) {
 	onQueues(t, func(t *testing.T, q queue) {
-		r := startRig(t, q, false)
+		r := startRig(t, q, setup{})
 		q.Kill()
 		r.must(q.Restart(r.ctx))
 		r.healed()

@@ -3,6 +3,7 @@ package systemtest
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os/exec"
@@ -43,7 +44,8 @@ type rig struct {
 	*testing.T
 	*cluster.Cluster
 	ctx    context.Context
-	queue  queue
+	conn   bus.Conn
+	name   string
 	client *client.Client
 	load   *history.Load
 	faults int
@@ -68,38 +70,52 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
+// setup is what a rig has that others do not.
+type setup struct {
+	cuttable bool // managers can be cut off
+	owt      bool // callers call once, as an unmodified program of OWT does
+	rate     int  // calls a second, where they are not as many as elsewhere
+}
+
 // rigs counts them, so that each has a cluster of its own.
 var rigs atomic.Int64
 
 // startRig returns when the managers are well, the workers have joined, and
 // calls are answered.
-func startRig(t *testing.T, q queue, cuttable bool) *rig {
+func startRig(t *testing.T, q queue, has setup) *rig {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
-	r := &rig{T: t, ctx: ctx, queue: q}
+	r := &rig{T: t, ctx: ctx, name: fmt.Sprintf("systemtest-%d", rigs.Add(1))}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the processes printed:\n%s", r.output.String())
 		}
 	})
-	conn, err := connect.Open(ctx, bus.Options{URL: q.URL()})
+	var err error
+	r.conn, err = connect.Open(ctx, bus.Options{URL: q.URL()})
 	r.must(err)
-	t.Cleanup(func() { _ = conn.Close() })
+	t.Cleanup(func() { _ = r.conn.Close() })
 	o := cluster.Options{
-		Program: program, URL: q.URL(), Name: fmt.Sprintf("systemtest-%d", rigs.Add(1)),
-		Managers: 3, Config: config, Cuttable: cuttable, Output: &r.output,
+		Program: program, URL: q.URL(), Name: r.name,
+		Managers: 3, Config: config, Cuttable: has.cuttable, Output: &r.output,
 	}
-	r.Cluster, err = cluster.Start(conn, o)
+	r.Cluster, err = cluster.Start(r.conn, o)
 	r.must(err)
 	t.Cleanup(r.Cluster.Close)
 	r.must(r.AwaitHealth(ctx))
-	r.client = client.New(conn, client.Options{Cluster: o.Name, Timeout: patience / 2, TryTimeout: 500 * time.Millisecond})
+	r.client = client.New(r.conn, client.Options{Cluster: o.Name, Timeout: patience / 2, TryTimeout: 500 * time.Millisecond})
 	for i := range workers {
 		r.startWorker(o, fmt.Sprintf("%s-%020x@localhost", purpose, i))
 	}
 	r.awaitWorkers()
 	r.load = &history.Load{Schedule: r.schedule, Look: r.look, Rate: rate, Seed: 1}
+	if has.rate > 0 {
+		r.load.Rate = has.rate
+	}
+	if has.owt {
+		r.load.Schedule = r.scheduleOnce
+	}
 	r.load.Begin()
 	r.calm()
 	return r
@@ -150,9 +166,22 @@ func (r *rig) schedule(task string) (string, error) {
 	return placed.Worker, err
 }
 
+func (r *rig) scheduleOnce(task string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), bus.DefaultTimeout*time.Millisecond)
+	defer cancel()
+	raw, err := r.conn.Call(ctx, r.name, "schedule", purpose, task, "preference", time.Hour.Milliseconds())
+	if err != nil {
+		return "", err
+	}
+	var placed struct {
+		ID string `json:"id"`
+	}
+	err = json.Unmarshal(raw, &placed)
+	return placed.ID, err
+}
+
 func (r *rig) look(task string) (string, error) {
-	worker, err := r.client.Scheduled(context.Background(), purpose, task)
-	return worker, err
+	return r.client.Scheduled(context.Background(), purpose, task)
 }
 
 // calm lets some calls be answered.

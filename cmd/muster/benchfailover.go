@@ -20,6 +20,8 @@ How the leader fails:
   stop  its process stands still for --pause, then goes on
   cut   for --pause nothing passes between it and the other managers, and between it and the queue
 
+A pause that is shorter than callers wait lets a leader give back in time what it held.
+
 Who calls: "owt" makes each call once and waits 2 s, as an unmodified program of OWT does (the default on
 RabbitMQ); "muster" is Muster's own client, which asks again (the default on NATS).
 

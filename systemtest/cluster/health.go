@@ -81,6 +81,13 @@ func (c *Cluster) AwaitHealth(ctx context.Context) error {
 }
 
 func (c *Cluster) health(ctx context.Context) error {
+	for _, m := range c.managers {
+		select {
+		case <-m.Process.Gone:
+			return fmt.Errorf("the manager at %s ended: %s", m.Addr, m.Process.cmd.ProcessState)
+		default:
+		}
+	}
 	members, err := c.Members(ctx)
 	if err != nil {
 		return err
