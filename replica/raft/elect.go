@@ -16,6 +16,10 @@ type election struct {
 	// and not just silent. wait is how many of them belong to others.
 	hurry, wait int
 
+	// asked is who asked last whether it would get a vote, and when.
+	asked   *pb.Message
+	askedAt int
+
 	term uint64 // when silence began
 	vote uint64
 }
@@ -62,7 +66,7 @@ func (c *Core) hurryTick() {
 	}
 	again := 2
 	if c.rn.BasicStatus().RaftState == etcd.StateCandidate {
-		again = 3 + c.rng.IntN(c.cfg.ElectionTicks)
+		again = 2 + c.rng.IntN(c.cfg.ElectionTicks/2+1)
 	}
 	if e.silence >= again {
 		c.campaign()
@@ -80,6 +84,7 @@ func (c *Core) heardFrom(m *pb.Message) {
 			e.hurry = 0
 		}
 	case pb.MsgPreVote:
+		e.asked, e.askedAt = m, c.form.now
 		c.overtake(m)
 	}
 	if st.GetTerm() != e.term || st.GetVote() != e.vote {
@@ -116,8 +121,23 @@ func (c *Core) PeerGone(addr string) {
 		c.log.Debug("leader not forgotten", "err", err)
 		return
 	}
-	c.hurry(2 * c.rank(lead))
+	c.hurry(3 * c.rank(lead))
+	c.askedBefore()
 	c.pump()
+}
+
+// askedBefore answers one who saw earlier that the leader is gone, and was
+// ignored for it.
+func (c *Core) askedBefore() {
+	m := c.election.asked
+	if m == nil || c.form.now-c.election.askedAt > 3 || m.GetTerm() <= c.rn.BasicStatus().GetTerm() {
+		return
+	}
+	c.election.asked = nil
+	if err := c.rn.Step(m); err != nil {
+		c.log.Debug("question not answered", "err", err)
+	}
+	c.overtake(m)
 }
 
 // hurry elects a leader at once, after a wait that lets others go first.

@@ -286,24 +286,45 @@ func (f *fleet) equal() {
 	}
 }
 
-// voters waits until a manager sees exactly n voters, and no learners.
+// voters waits until all managers agree that there are n voters, no learners,
+// and that each of them is one.
 func (f *fleet) voters(n int) {
 	f.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), testTime)
-	defer cancel()
-	for _, m := range f.managers {
-		s, err := m.Await(ctx, func(s Status) bool {
-			for _, other := range s.Members {
-				if !other.Voter {
-					return false
-				}
-			}
-			return len(s.Members) == n
-		})
-		if err != nil {
-			f.t.Fatalf("%v: %+v", err, s)
+	deadline := time.After(testTime)
+	for {
+		turn := f.turn.watch()
+		if f.whole(n) {
+			return
+		}
+		select {
+		case <-turn:
+		case <-deadline:
+			f.t.Fatalf("never %d voters", n)
 		}
 	}
+}
+
+func (f *fleet) whole(n int) bool {
+	ids, seen := map[string]bool{}, map[string]int{}
+	for _, m := range f.managers {
+		s, err := m.Status(context.Background())
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		ids[s.ID] = true
+		for _, other := range s.Members {
+			if !other.Voter {
+				return false
+			}
+			seen[other.ID]++
+		}
+	}
+	for id := range ids {
+		if seen[id] != len(ids) {
+			return false
+		}
+	}
+	return len(seen) == n
 }
 
 func proposal(op state.Op, done func(error)) replica.Proposal {

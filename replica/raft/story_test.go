@@ -105,7 +105,7 @@ func TestSilentLeaderIsReplaced(t *testing.T) {
 
 // TestDeadLeaderIsReplacedWithoutATick: when all see that it is gone.
 func TestDeadLeaderIsReplacedWithoutATick(t *testing.T) {
-	for seed := range uint64(20) {
+	for seed := range uint64(60) {
 		c := newCluster(t, seed, false, 3)
 		c.calm = true
 		lead := c.lead()
@@ -117,10 +117,15 @@ func TestDeadLeaderIsReplacedWithoutATick(t *testing.T) {
 			clear(c.cut)
 		}
 		lead.down = true
-		for _, addr := range c.peers {
-			if n := c.nodes[addr]; n != lead {
-				n.core.PeerGone(lead.addr)
-				c.collect(n)
+		for i := range c.peers {
+			n := c.nodes[c.peers[(i+int(seed))%3]]
+			if n == lead {
+				continue
+			}
+			n.core.PeerGone(lead.addr)
+			c.collect(n)
+			if seed%4 > 1 { // they do not see it at the same time
+				c.quiesce()
 			}
 		}
 		c.quiesce()
