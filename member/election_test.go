@@ -178,9 +178,34 @@ func TestStoppedSlaveDoesNotTakeItsOwnAbsenceForTheMasters(t *testing.T) {
 	d := newDrive(t, mid, Current)
 	d.run(10*ms, true)
 	d.hear(declare(Candidate, low, 5))
+	d.run(d.now+110*ms, true) // two misses
 	d.now += time.Minute
 	d.run(d.now+80*ms, true)
 	d.want(Slave, false)
+}
+
+func TestSlaveDoesNotFollowItself(t *testing.T) {
+	d := newDrive(t, mid, Current)
+	d.makeMaster()
+	d.hear(declare(Master, low, 500))
+	d.hear(declare(Slave, mid, 1000)) // on its way since before
+	if d.e.MasterID() != low {
+		t.Errorf("it follows %d, want %d", d.e.MasterID(), low)
+	}
+	d.run(d.now+70*ms, false)
+	d.hear(declare(Slave, mid, 1001))
+	d.run(d.now+70*ms, false)
+	d.want(Candidate, false)
+}
+
+func TestFirstLeaseIsShort(t *testing.T) {
+	d := newDrive(t, mid, Current)
+	d.run(160*ms, true)
+	d.run(170*ms, false)
+	d.want(Master, true)
+	if d.now += 80 * ms; d.e.Serving(d.now) {
+		t.Error("a new master that was never heard serves for longer than half the time to decide")
+	}
 }
 
 func TestStoppedCandidateListensAnew(t *testing.T) {
@@ -306,6 +331,23 @@ func TestOldEchoesDoNotEndADoubt(t *testing.T) {
 	}
 	d.hear(declare(Master, mid, d.e.master.beats.number))
 	d.want(Master, false)
+	d.run(d.now+10*ms, true) // one that counts
+	d.want(Master, false)
+}
+
+func TestLeaseCountsFromTheSending(t *testing.T) {
+	d := newDrive(t, mid, Current)
+	d.makeMaster()
+	d.now += time.Minute
+	probes := d.run(d.now+80*ms, false)
+	d.now += 150 * ms
+	for _, p := range probes {
+		d.hear(p)
+	}
+	d.want(Master, true)
+	if d.now += 40 * ms; d.e.Serving(d.now) {
+		t.Error("a probe that was 170 ms on its way is trusted for another 40")
+	}
 }
 
 func TestStoppedMasterJoinsTheElectionThatItHearsOf(t *testing.T) {

@@ -118,7 +118,7 @@ type place struct {
 func (l *ledger) adoptTasks(at muster.Instant, s schedulerData, d *runtimeData) {
 	want := l.places(s, d)
 	for _, t := range l.state.AllTasks(s.purpose) {
-		if w, ok := want[t.Task]; !ok || w.worker != t.Worker || t.Running && !w.running {
+		if w, ok := want[t.Task]; !ok || w.worker != t.Worker {
 			l.release(at, t)
 		}
 	}
@@ -152,9 +152,7 @@ func (l *ledger) places(s schedulerData, d *runtimeData) map[string]place {
 			continue
 		}
 		for _, task := range w.tasks {
-			if !want[task].running {
-				want[task] = place{w.id, true}
-			}
+			want[task] = place{w.id, true}
 		}
 	}
 	return want

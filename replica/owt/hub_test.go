@@ -39,6 +39,7 @@ type hubConn struct {
 	hub     *hub
 	pattern string
 	apart   bool
+	blocked chan struct{}
 	listen  bus.Listener
 	watch   func(bus.Status)
 	down    bool
@@ -55,6 +56,9 @@ func (h *hub) dial() *hubConn {
 func (c *hubConn) Publish(_ context.Context, _, key string, body any) error {
 	if c.isDown() {
 		return bus.ErrDisconnected
+	}
+	if gate := c.gate(); gate != nil {
+		<-gate
 	}
 	c.hub.carry(c, key, string(body.(json.RawMessage)))
 	return nil
@@ -86,6 +90,26 @@ func (c *hubConn) isDown() bool {
 	c.hub.mu.Lock()
 	defer c.hub.mu.Unlock()
 	return c.down
+}
+
+func (c *hubConn) gate() chan struct{} {
+	c.hub.mu.Lock()
+	defer c.hub.mu.Unlock()
+	return c.blocked
+}
+
+// block lets nothing leave until the returned function is called.
+func (c *hubConn) block() (release func()) {
+	gate := make(chan struct{})
+	c.hub.mu.Lock()
+	defer c.hub.mu.Unlock()
+	c.blocked = gate
+	return func() {
+		c.hub.mu.Lock()
+		c.blocked = nil
+		c.hub.mu.Unlock()
+		close(gate)
+	}
 }
 
 // set makes and breaks the connection.

@@ -138,6 +138,13 @@ func TestSlaveThatHearsEverythingIsEqual(t *testing.T) {
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			follow(t, slave, h.at, h.step(t))
 			same(t, "while folding", h.master, slave)
+			for _, id := range h.master.state.Workers(state.AllPurposes) {
+				a, _ := h.master.state.Worker(id)
+				b, _ := slave.state.Worker(id)
+				if diff := cmp.Diff(a, b); diff != "" {
+					t.Fatalf("the workers differ, debits included:\n%s", diff)
+				}
+			}
 		}
 		h.expire(slave)
 		same(t, "after the reservations", h.master, slave)
@@ -203,5 +210,63 @@ func TestAdoptingWhatAgreesProlongsNoReservation(t *testing.T) {
 	l.adopt(900, d)
 	if got := l.state.AllTasks("")[0].Until; got != 1100 {
 		t.Errorf("the reservation ends at %d, want 1100", got)
+	}
+}
+
+// two is a copy with two workers of a purpose, and a task on the first.
+func two(t *testing.T) *ledger {
+	t.Helper()
+	l := newLedger(quiet())
+	l.purpose("video")
+	for _, op := range []state.Op{join("w1"), join("w2"), load("w1", 0), load("w2", 0.1), schedule("t")} {
+		if err := l.carryOut(1, op); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return l
+}
+
+// A slave may still hold a reservation that its master has ended: the master's
+// word moves the task.
+func TestMastersWordMovesATask(t *testing.T) {
+	for _, body := range []string{
+		`{"type":"scheduled","payload":{"purpose":"video","task":"t","worker":"w2","reserve_time":5000}}`,
+		`{"type":"worker_pickup","payload":{"worker":"w2","tasks":["t"]}}`,
+	} {
+		l := two(t)
+		e, err := parseEvent(json.RawMessage(body))
+		if err == nil {
+			err = l.update(2, e)
+		}
+		if on, _ := l.state.Scheduled("video", "t"); err != nil || on != "w2" {
+			t.Errorf("after %s the task is on %s: %v", body, on, err)
+		}
+	}
+}
+
+func TestReservationIsNoLongerThanOneMayBe(t *testing.T) {
+	l := two(t)
+	e, err := parseEvent(json.RawMessage(`{"type":"scheduled","payload":{"purpose":"video","task":"t2","worker":"w2","reserve_time":1e15}}`))
+	if err == nil {
+		err = l.update(2, e)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	tasks := l.state.AllTasks("video")
+	if got := tasks[len(tasks)-1].Until; got != 2+state.MaxReserveMillis {
+		t.Errorf("it ends at %d, want a day later", got)
+	}
+}
+
+func TestPurposeThatTheMasterDoesNotKnowIsForgotten(t *testing.T) {
+	l := two(t)
+	d, err := parseRuntime(json.RawMessage(`{"schedulers":{"audio":{"workers":{},"tasks":{}}},"workers":{}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.adopt(2, d)
+	if counts := l.state.Counts(); len(counts) != 1 || counts[0].Purpose != "audio" {
+		t.Errorf("the purposes are %v, want audio alone", counts)
 	}
 }

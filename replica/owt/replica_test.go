@@ -217,25 +217,120 @@ func TestLeaderOutdoesAYoungerRivalsTerm(t *testing.T) {
 	})
 }
 
-// A Node master numbers nothing: it is asked for the state now and then.
-func TestNodeMasterIsAskedNowAndThen(t *testing.T) {
+// nodeMaster says heart-beats as a Node master does, and hands over an empty
+// state to whoever asks, for that long.
+func (h *hub) nodeMaster(d time.Duration) {
+	beats := time.NewTicker(20 * ms)
+	defer beats.Stop()
+	for ; d > 0; d -= 20 * ms {
+		h.publish(keyCandidate, `{"type":"declareMaster","data":{"id":7,"life_time":3}}`)
+		h.publish(keySlave, `{"type":"declareMaster","data":{"id":7,"life_time":3}}`)
+		if asked := h.count(typeRequest); asked > h.answered {
+			h.publish(runtimeKey(low), `{"type":"runtimeData","data":{"schedulers":{},"workers":{}}}`)
+			h.answered = asked
+		}
+		<-beats.C
+	}
+	synctest.Wait()
+}
+
+// A Node master numbers nothing: it is asked for the state now and then, and
+// where something must have been missed.
+func TestNodeMasterIsAskedAgain(t *testing.T) {
+	tests := map[string]struct {
+		happens func(h *hub, a *manager)
+		lasts   time.Duration
+		asked   int
+	}{
+		"now and then":        {func(*hub, *manager) {}, 11 * time.Second, 3},
+		"nothing happened":    {func(*hub, *manager) {}, time.Second, 1},
+		"the connection":      {func(_ *hub, a *manager) { a.conn.set(false); a.conn.set(true) }, time.Second, 2},
+		"an unknown worker":   {says(workerLoad, `"worker":"w9","load":0.5`), time.Second, 2},
+		"an unknown task":     {says(workerLayDown, `"worker":"w9","task":"t"`), time.Second, 2},
+		"one that is unclear": {says(workerLoad, `"worker":"w9"`), time.Second, 2},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				h := &hub{}
+				a := h.join(t, low)
+				h.nodeMaster(200 * ms)
+				tt.happens(h, a)
+				h.nodeMaster(tt.lasts)
+				if got := h.count(typeRequest); got != tt.asked {
+					t.Errorf("it asked %d times in %v, want %d", got, tt.lasts, tt.asked)
+				}
+				a.stop()
+			})
+		})
+	}
+}
+
+func says(kind, payload string) func(*hub, *manager) {
+	return func(h *hub, _ *manager) {
+		h.publish(keySlave, `{"type":"updateData","data":{"type":"`+kind+`","payload":{`+payload+`}}}`)
+	}
+}
+
+// Who knows that it missed something lets the other go first.
+func TestWhoMissedSomethingIsNotElected(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h, a, b, c := trio(t)
+		h.setLose(func(to *hubConn, key, body string) bool {
+			return to == b.conn && (strings.Contains(body, "w2") || strings.HasPrefix(key, keySlave+"."))
+		})
+		c.mustPropose(join("w2"))
+		pass(50 * ms)
+		c.stop()
+		pass(400 * ms)
+		a.want(replica.Leader)
+		b.want(replica.Follower)
+		h.setLose(nil)
+		pass(600 * ms)
+		wantEqual(t, a, b)
+		a.stop()
+		b.stop()
+	})
+}
+
+// A master that was stopped does not hand on what may be old.
+func TestMasterInDoubtHandsNothingOn(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := &hub{}
 		a := h.join(t, low)
-		beats := time.NewTicker(20 * ms)
-		defer beats.Stop()
-		for range 560 { // 11.2 s
-			h.publish(keyCandidate, `{"type":"declareMaster","data":{"id":7,"life_time":3}}`)
-			h.publish(keySlave, `{"type":"declareMaster","data":{"id":7,"life_time":3}}`)
-			if asked := h.count(typeRequest); asked > h.answered {
-				h.publish(runtimeKey(low), `{"type":"runtimeData","data":{"schedulers":{},"workers":{}}}`)
-				h.answered = asked
-			}
-			<-beats.C
-		}
+		pass(300 * ms)
+		thaw := a.freeze()
+		pass(500 * ms)
+		h.publish(keyMaster, `{"type":"requestRuntimeData","data":77}`)
+		thaw(a.Apply)
 		synctest.Wait()
-		if got := h.count(typeRequest); got != 3 {
-			t.Errorf("it asked %d times, want at once and every five seconds", got)
+		if got := h.count(typeRuntime); got != 0 {
+			t.Error("it handed its state on before it listened")
+		}
+		pass(100 * ms)
+		a.want(replica.Leader)
+		h.publish(keyMaster, `{"type":"requestRuntimeData","data":77}`)
+		pass(20 * ms)
+		if got := h.count(typeRuntime); got != 1 {
+			t.Errorf("it handed its state on %d times, want once", got)
+		}
+		a.stop()
+	})
+}
+
+// What a master wanted to say while its broker stood still is not said later.
+func TestHeartBeatsDoNotPileUp(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := &hub{}
+		a := h.join(t, low)
+		pass(300 * ms)
+		release := a.conn.block()
+		pass(150 * ms) // it still leads, and goes on saying so
+		before := h.count(typeDeclare)
+		release()
+		synctest.Wait()
+		if got := h.count(typeDeclare) - before; got > 1+3*6 {
+			t.Errorf("it said %d heart-beats at once, want those of the last 100 ms", got)
 		}
 		a.stop()
 	})
