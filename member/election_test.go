@@ -331,7 +331,7 @@ func TestOldEchoesDoNotEndADoubt(t *testing.T) {
 	}
 	d.hear(declare(Master, mid, d.e.master.beats.number))
 	d.want(Master, false)
-	d.run(d.now+10*ms, true) // one that counts
+	d.run(d.now+20*ms, true) // one that counts
 	d.want(Master, false)
 }
 

@@ -293,6 +293,29 @@ func TestWhoMissedSomethingIsNotElected(t *testing.T) {
 	})
 }
 
+// A slave that has not heard yet what its new master has goes behind one that
+// has, and does not know less for it.
+func TestWhoIsNewToItsMasterGoesBehind(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h, a, b, c := trio(t) // and a fourth, which leads next to last
+		h.setLose(func(to *hubConn, key, _ string) bool { return to == b.conn && strings.HasPrefix(key, keySlave+".") })
+		d := h.join(t, low+1000)
+		pass(100 * ms)
+		c.stop()
+		pass(400 * ms)
+		d.want(replica.Leader)
+		d.stop()
+		pass(400 * ms)
+		a.want(replica.Leader)
+		b.want(replica.Follower)
+		if !strings.Contains(b.json(), `"t1"`) {
+			t.Errorf("it has %s", b.json())
+		}
+		a.stop()
+		b.stop()
+	})
+}
+
 // A master that was stopped does not hand on what may be old.
 func TestMasterInDoubtHandsNothingOn(t *testing.T) {
 	bubble(t, func(t *testing.T) {
