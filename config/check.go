@@ -38,6 +38,14 @@ func (c *Config) checkRaft() Problems {
 	wrong := func(key, message string) {
 		problems = append(problems, Problem{Origin: c.Origin(key), Key: key, Message: message})
 	}
+	switch {
+	case c.Manager.Replica == "raft" && c.Raft.Addr == "":
+		wrong("manager.replica", "needs raft.addr too")
+	case c.Manager.Replica == "owt" && c.Raft.Addr != "":
+		wrong("manager.replica", "is owt, and raft.addr asks for Raft: leave one of them out")
+	case c.Manager.Replica == "owt" && c.BusKind() == Embedded:
+		wrong("manager.replica", "several managers need one message queue: set bus.url, or [rabbit]")
+	}
 	if c.Raft.Addr == "" {
 		if c.Raft.Peers != "" {
 			wrong("raft.peers", "needs raft.addr too")

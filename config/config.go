@@ -50,6 +50,9 @@ type Manager struct {
 	MaxSilentShare float64
 	// ReserveTime is the length of a reservation that names none.
 	ReserveTime time.Duration
+	// Replica is how several managers agree: "raft", "owt", or "auto" for what
+	// the section [raft] says.
+	Replica string
 	// TotalNode and ElectTimeout are OWT 5.1's, and have no effect.
 	TotalNode    int
 	ElectTimeout time.Duration
@@ -152,6 +155,7 @@ func Default() *Config {
 			CheckAliveCount:    10,
 			MaxSilentShare:     0.5,
 			ReserveTime:        time.Duration(placing.ReserveMillis) * time.Millisecond,
+			Replica:            "auto",
 			TotalNode:          1,
 		},
 		Strategy: Strategy{General: placing.General, ByPurpose: placing.Strategies},

@@ -54,6 +54,8 @@ var keys = []key{
 		field: at(load(), func(c *Config) *float64 { return &c.Manager.MaxSilentShare })},
 	{name: "manager.schedule_reserve_time", meaning: "How long a worker is held for a task, where the request does not say.",
 		field: at(span(time.Millisecond, most), func(c *Config) *time.Duration { return &c.Manager.ReserveTime })},
+	{name: "manager.replica", restart: true, meaning: "How several managers agree: `raft` (with `raft.addr`), or `owt`, OWT's own protocol of 4.x and 5.0, beside its Node.js managers. `auto`: by Raft where there is a `raft.addr`, else the manager is alone.",
+		field: at(choice("auto", "raft", "owt"), func(c *Config) *string { return &c.Manager.Replica })},
 	{name: "manager.totalNode", restart: true, inert: true, meaning: "OWT 5.1: number of managers.",
 		field: at(whole(1, 1000), func(c *Config) *int { return &c.Manager.TotalNode })},
 	{name: "manager.electTimeout", restart: true, inert: true, meaning: "OWT 5.1: how long a manager waits before it stands for election.",

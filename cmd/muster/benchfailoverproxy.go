@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"os"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
 	"github.com/muster-fleet/muster/config"
 	"github.com/muster-fleet/muster/manager"
-	"github.com/muster-fleet/muster/replica/raft"
 )
 
 // newBehindProxyCmd is a manager for bench failover --how cut: it listens
@@ -43,11 +40,7 @@ func startBehindProxy(ctx context.Context, cfg *config.Config, listen string, lo
 	h := &host{cfg: cfg, log: log}
 	err := h.connect(ctx)
 	if err == nil {
-		opts := raft.DefaultOptions()
-		opts.Cluster, opts.Addr, opts.Peers, opts.Listen = cfg.Manager.Name, cfg.Raft.Addr, cfg.Raft.PeerList(), listen
-		opts.Label, opts.Placement, opts.Logger = strconv.Itoa(os.Getpid()), cfg.Placement(), log
-		opts.Secret = []byte(cfg.Raft.Secret.Reveal())
-		h.replica, err = raft.Start(opts)
+		h.cohort, err = h.startRaft(listen)
 	}
 	if err == nil {
 		h.manager, err = manager.Start(ctx, h.conn, h.managerOptions())

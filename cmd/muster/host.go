@@ -13,7 +13,6 @@ import (
 	"github.com/muster-fleet/muster/bus/natsbus"
 	"github.com/muster-fleet/muster/config"
 	"github.com/muster-fleet/muster/manager"
-	"github.com/muster-fleet/muster/replica/raft"
 )
 
 // handOverTime is how long a manager that ends tries to hand over the lead.
@@ -26,7 +25,7 @@ type host struct {
 	log     *slog.Logger
 	server  *natsbus.Server // nil where the message queue is elsewhere
 	conn    bus.Conn
-	replica *raft.Node // nil where the manager is alone
+	cohort  *cohort // nil where the manager is alone
 	manager *manager.Manager
 }
 
@@ -35,7 +34,7 @@ func startHost(ctx context.Context, cfg *config.Config, log *slog.Logger) (*host
 	h := &host{cfg: cfg, log: log}
 	err := h.connect(ctx)
 	if err == nil {
-		h.replica, err = startReplica(cfg, log)
+		h.cohort, err = h.startReplica(ctx)
 	}
 	if err == nil {
 		h.manager, err = manager.Start(ctx, h.conn, h.managerOptions())
@@ -95,8 +94,8 @@ func (h *host) managerOptions() manager.Options {
 		Cluster: h.cfg.Manager.Name, ClusterID: h.cfg.Cascading.ClusterID, Version: version,
 		Settings: managerSettings(h.cfg), Logger: h.log,
 	}
-	if h.replica != nil {
-		opts.Replica, opts.Members = h.replica, members(h.replica)
+	if h.cohort != nil {
+		opts.Replica, opts.Members = h.cohort, h.cohort.members
 	}
 	return opts
 }
@@ -150,9 +149,9 @@ func (h *host) reload(ctx context.Context, load func() (*config.Config, error)) 
 // election.
 func (h *host) close() error {
 	var errs []error
-	if h.replica != nil && h.manager != nil {
+	if h.cohort != nil && h.manager != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), handOverTime)
-		if err := h.replica.Transfer(ctx); err != nil {
+		if err := h.cohort.handOver(ctx); err != nil {
 			h.log.Warn("the lead was not handed over", "err", err)
 		}
 		cancel()
@@ -160,8 +159,8 @@ func (h *host) close() error {
 	if h.manager != nil {
 		errs = append(errs, h.manager.Close())
 	}
-	if h.replica != nil {
-		errs = append(errs, h.replica.Close())
+	if h.cohort != nil {
+		errs = append(errs, h.cohort.close())
 	}
 	if h.conn != nil {
 		errs = append(errs, h.conn.Close())

@@ -22,7 +22,8 @@ The message queue is RabbitMQ where the file has a section [rabbit], else the on
 server inside the manager, at 127.0.0.1:4222 unless --listen says otherwise.
 
 Several managers agree by Raft: each gets its own --raft address and the --peers of all, and they share one
-message queue. The leader answers; when it dies, another one does.
+message queue. The leader answers; when it dies, another one does. With --replica owt they speak the protocol of OWT's
+managers of 4.x and 5.0, among those and among themselves: it promises less, see docs/decisions/owt-election.md.
 
 SIGHUP reads the file again: what can change while the manager runs does, the rest is named in the log.
 SIGINT and SIGTERM end it.` + "\n" + precedence,
@@ -35,6 +36,7 @@ SIGINT and SIGTERM end it.` + "\n" + precedence,
 	settings, logs := settingsOf(cmd), loggingFlags(cmd, slog.LevelInfo)
 	settings.listen()
 	settings.flag("initial-time", "manager.initial_time", "how `long` a fresh manager only gathers workers (default \"10s\")")
+	settings.flag("replica", "manager.replica", "how several managers agree: raft, or `owt`, beside OWT's own managers")
 	settings.flag("raft", "raft.addr", "`address` at which the other managers reach this one")
 	settings.flag("peers", "raft.peers", "`addresses` of all managers that form the cluster, parted by commas")
 	settings.flag("data", "raft.data", "`directory` of the log (default: in memory)")

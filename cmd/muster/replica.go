@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -15,24 +14,58 @@ import (
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/config"
 	"github.com/muster-fleet/muster/replica"
+	"github.com/muster-fleet/muster/replica/owt"
 	"github.com/muster-fleet/muster/replica/raft"
 )
 
+// cohort is this manager's part in a cluster of several.
+type cohort struct {
+	replica.Replica
+	// members tells how the managers stand; nil where that is not known.
+	members func(context.Context) ([]muster.Member, error)
+	// handOver gives the lead to another manager, if this one has it.
+	handOver func(context.Context) error
+	close    func() error
+}
+
 // startReplica starts this manager's part in a cluster of several. It is nil
 // where the manager is alone.
-func startReplica(cfg *config.Config, log *slog.Logger) (*raft.Node, error) {
-	if cfg.Raft.Addr == "" {
-		return nil, nil
+func (h *host) startReplica(ctx context.Context) (*cohort, error) {
+	switch {
+	case h.cfg.Manager.Replica == "owt":
+		return h.startOWT(ctx)
+	case h.cfg.Raft.Addr != "":
+		return h.startRaft("")
 	}
-	opts := raft.DefaultOptions()
+	return nil, nil
+}
+
+func (h *host) startOWT(ctx context.Context) (*cohort, error) {
+	r, err := owt.Open(ctx, owt.Options{
+		Conn: h.conn, Cluster: h.cfg.Manager.Name, Placement: h.cfg.Placement(), Logger: h.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &cohort{Replica: r, handOver: func(context.Context) error { return nil }, close: r.Close}, nil
+}
+
+// startRaft listens at that address, "" for the one that the others know.
+func (h *host) startRaft(listen string) (*cohort, error) {
+	cfg, opts := h.cfg, raft.DefaultOptions()
 	opts.Cluster, opts.Addr, opts.Peers, opts.Dir = cfg.Manager.Name, cfg.Raft.Addr, cfg.Raft.PeerList(), cfg.Raft.Data
-	opts.Label, opts.Placement, opts.Logger = strconv.Itoa(os.Getpid()), cfg.Placement(), log
+	opts.Listen = listen
+	opts.Label, opts.Placement, opts.Logger = strconv.Itoa(os.Getpid()), cfg.Placement(), h.log
 	secret, err := raftSecret(cfg)
 	if err != nil {
 		return nil, err
 	}
 	opts.Secret = secret
-	return raft.Start(opts)
+	node, err := raft.Start(opts)
+	if err != nil {
+		return nil, err
+	}
+	return &cohort{Replica: node, members: members(node), handOver: node.Transfer, close: node.Close}, nil
 }
 
 // raftSecret is what the managers of the cluster share. Those that are all on
