@@ -249,6 +249,8 @@ func (c *Core) onRaft(m Message) {
 		return
 	case m.Gen != c.roster.gen:
 		return
+	case c.ghost(m.raft):
+		return
 	case m.raft.GetType() == pb.MsgReadIndex && c.role.Kind != replica.Leader:
 		return // it is asked again: see questionReads
 	}

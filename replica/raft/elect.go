@@ -15,6 +15,7 @@ type election struct {
 	// hurry is how many ticks are left in which the leader is known to be gone
 	// and not just silent. wait is how many of them belong to others.
 	hurry, wait int
+	gone        uint64 // who is known to be gone, while there is hurry
 
 	// asked is who asked last whether it would get a vote, and when.
 	asked   *pb.Message
@@ -121,9 +122,21 @@ func (c *Core) PeerGone(addr string) {
 		c.log.Debug("leader not forgotten", "err", err)
 		return
 	}
+	c.election.gone = lead
 	c.hurry(3 * c.rank(lead))
 	c.askedBefore()
 	c.pump()
+}
+
+// ghost reports whether a message is the last of a leader that is gone. Taken
+// for a sign of life, it would keep this manager from voting. Should the
+// leader be there after all, it is heard again when the hurry is over.
+func (c *Core) ghost(m *pb.Message) bool {
+	if c.election.hurry == 0 || m.GetFrom() != c.election.gone {
+		return false
+	}
+	t := m.GetType()
+	return t == pb.MsgApp || t == pb.MsgHeartbeat || t == pb.MsgSnap
 }
 
 // askedBefore answers one who saw earlier that the leader is gone, and was

@@ -135,6 +135,27 @@ func TestDeadLeaderIsReplacedWithoutATick(t *testing.T) {
 	}
 }
 
+// TestLastWordsOfADeadLeader: what it sent before it died comes after the news.
+func TestLastWordsOfADeadLeader(t *testing.T) {
+	for seed := range uint64(20) {
+		c := newCluster(t, seed, false, 3)
+		c.calm = true
+		lead := c.lead()
+		c.propose(lead) // on its way
+		lead.down = true
+		for _, addr := range c.peers {
+			if n := c.nodes[addr]; n != lead {
+				n.core.PeerGone(lead.addr)
+				c.collect(n)
+			}
+		}
+		c.quiesce()
+		if c.now() == nil {
+			t.Fatalf("seed %d: the last words of a dead leader kept the others from voting", seed)
+		}
+	}
+}
+
 // TestOneWhoIsWrongUnseatsNobody: one follower thinks that the leader is gone.
 func TestOneWhoIsWrongUnseatsNobody(t *testing.T) {
 	for seed := range uint64(20) {
