@@ -207,4 +207,3 @@ func TestWhoHasTheStateIsElected(t *testing.T) {
 		c.stop()
 	})
 }
-
