@@ -76,6 +76,7 @@ func (c *core) follow() (changed bool) {
 	if !c.leads() {
 		return true
 	}
+	c.propose(nil, state.Configure{Config: c.opts.Placement}, nil) // the leader's configuration is in force
 	workers := c.replica.State().Workers(state.AllPurposes)
 	for _, worker := range workers {
 		c.alive.Heard(worker)
@@ -200,6 +201,10 @@ func (c *core) keepAlive(req *bus.Request, worker string) {
 	req.Reply("ok")
 }
 
+// maxReports is how many reports travel as one command, which must not grow too
+// large to be replicated.
+const maxReports = 4096
+
 // reportLoad lets reports that come one after another travel as one command. A
 // cast counts as dealt with at once: a report that is lost is soon followed by
 // the next.
@@ -211,7 +216,7 @@ func (c *core) reportLoad(req *bus.Request, worker string, load float64) {
 	req.Done()
 	report := state.WorkerLoad{Worker: worker, Load: load}
 	if n := len(c.pending); n > 0 {
-		if last, ok := c.pending[n-1].Command.Op.(state.ReportLoad); ok {
+		if last, ok := c.pending[n-1].Command.Op.(state.ReportLoad); ok && len(last.Loads) < maxReports {
 			c.pending[n-1].Command.Op = state.ReportLoad{Loads: append(last.Loads, report)}
 			return
 		}

@@ -144,6 +144,14 @@ func (h *host) reload(ctx context.Context, load func() (*config.Config, error)) 
 	h.cfg = applied
 }
 
+// ended is closed when this manager cannot go on by itself.
+func (h *host) ended() <-chan struct{} {
+	if h.cohort == nil {
+		return nil
+	}
+	return h.cohort.ended
+}
+
 // close ends the manager, its connection and the embedded message queue. One
 // that leads others hands over first, so that nobody has to wait for an
 // election.

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -64,6 +66,8 @@ func runManager(ctx context.Context, load func() (*config.Config, error), log *s
 		select {
 		case <-hangups:
 			h.reload(ctx, load)
+		case <-h.ended():
+			return errors.Join(fmt.Errorf("the managers' log: %w", h.cohort.err()), h.close())
 		case <-ctx.Done():
 			log.Info("manager ends")
 			return h.close()

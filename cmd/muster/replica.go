@@ -25,7 +25,11 @@ type cohort struct {
 	members func(context.Context) ([]muster.Member, error)
 	// handOver gives the lead to another manager, if this one has it.
 	handOver func(context.Context) error
-	close    func() error
+	// ended is closed when it has ended by itself, which err explains; nil
+	// where it never does.
+	ended <-chan struct{}
+	err   func() error
+	close func() error
 }
 
 // startReplica starts this manager's part in a cluster of several. It is nil
@@ -65,7 +69,8 @@ func (h *host) startRaft(listen string) (*cohort, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &cohort{Replica: node, members: members(node), handOver: node.Transfer, close: node.Close}, nil
+	return &cohort{Replica: node, members: members(node), handOver: node.Transfer,
+		ended: node.Done(), err: node.Err, close: node.Close}, nil
 }
 
 // raftSecret is what the managers of the cluster share. Those that are all on
