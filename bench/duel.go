@@ -54,7 +54,7 @@ func (d duel) progress(done time.Duration) {
 func (d duel) result(ceiling, manager *load) RPCResult {
 	echoed, placed := ceiling.times(), manager.times()
 	out := RPCResult{
-		Bus: d.rig.kind, Workers: d.rig.opts.Workers, Inflight: d.inflight,
+		Bus: d.rig.kind, Managers: d.rig.opts.Managers, Workers: d.rig.opts.Workers, Inflight: d.inflight,
 		CeilingPerS: ceiling.perSecond(), PlacementsPerS: manager.perSecond(),
 		CeilingP50: echoed.quantile(0.50), CeilingP99: echoed.quantile(0.99),
 		P50: placed.quantile(0.50), P99: placed.quantile(0.99),

@@ -8,13 +8,10 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
-	"github.com/muster-fleet/muster/manager"
-	"github.com/muster-fleet/muster/state"
 )
 
-// rig is everything that a run needs, started: a manager, a fleet and a caller
+// rig is everything that a run needs, started: managers, a fleet and a caller
 // with a connection each, all to one broker.
 type rig struct {
 	opts   RPCOptions
@@ -34,7 +31,7 @@ type rig struct {
 func startRig(ctx context.Context, o RPCOptions) (*rig, error) {
 	rng := rand.New(rand.NewPCG(o.Seed, 0))
 	r := &rig{opts: o, fleet: newFleet(o.Workers, o.ISPs, o.Regions, 0.1, 0.2, rng)}
-	for _, step := range []func(context.Context) error{r.reachBroker, r.startManager, r.startFleet, r.startCaller} {
+	for _, step := range []func(context.Context) error{r.reachBroker, r.startManagers, r.startFleet, r.startCaller} {
 		if err := step(ctx); err != nil {
 			r.close()
 			return nil, fmt.Errorf("bench: %w", err)
@@ -71,29 +68,6 @@ func (r *rig) dial(ctx context.Context, who string) (bus.Conn, error) {
 	}
 	r.stops = append(r.stops, func() { _ = conn.Close() })
 	return conn, nil
-}
-
-// debit is small, so that what is placed within a reserve time never fills the
-// fleet: it is the manager that is measured, not the fleet's room.
-const debit = 1e-6
-
-func (r *rig) startManager(ctx context.Context) error {
-	conn, err := r.dial(ctx, "manager")
-	if err != nil {
-		return err
-	}
-	o := manager.DefaultOptions()
-	o.Cluster = r.opts.Cluster
-	o.InitialTime = 0
-	o.Logger = r.opts.Logger
-	o.Placement.Strategies = map[string]muster.Strategy{purpose: muster.LeastUsed}
-	o.Placement.Debit = state.Debit{Mode: state.DebitFixed, Fixed: debit}
-	m, err := manager.Start(ctx, conn, o)
-	if err != nil {
-		return fmt.Errorf("start the manager: %w", err)
-	}
-	r.stops = append(r.stops, func() { _ = m.Close() })
-	return nil
 }
 
 func (r *rig) startFleet(ctx context.Context) error {

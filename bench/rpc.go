@@ -18,6 +18,9 @@ type RPCOptions struct {
 	Bus bus.Options
 	// Workers is the size of the fleet, spread evenly over ISPs × Regions.
 	Workers, ISPs, Regions int
+	// Managers is how many there are; several agree by Raft, with their logs in
+	// memory.
+	Managers int
 	// Inflight is how many calls are outstanding at a time; each is measured
 	// for Duration, half of which the echo server gets.
 	Inflight []int
@@ -40,7 +43,7 @@ type RPCOptions struct {
 // DefaultRPCOptions returns a fleet of 100 workers on an embedded NATS server.
 func DefaultRPCOptions() RPCOptions {
 	return RPCOptions{
-		Bus: bus.Options{URL: EmbeddedNATS}, Workers: 100, ISPs: 4, Regions: 8,
+		Bus: bus.Options{URL: EmbeddedNATS}, Workers: 100, ISPs: 4, Regions: 8, Managers: 1,
 		Inflight: []int{256}, Duration: 10 * time.Second, Slice: 250 * time.Millisecond,
 		Reserve: time.Second, Seed: 1,
 	}
@@ -50,6 +53,7 @@ func DefaultRPCOptions() RPCOptions {
 type RPCResult struct {
 	// Bus is "nats" or "amqp".
 	Bus      string `json:"bus"`
+	Managers int    `json:"managers"`
 	Workers  int    `json:"workers"`
 	Inflight int    `json:"inflight"`
 	// CeilingPerS is the calls that the bare echo server answered in a second,
@@ -99,6 +103,8 @@ func (o RPCOptions) Validate() error {
 	switch {
 	case o.Workers < 1:
 		return errors.New("bench: workers must be at least 1")
+	case o.Managers < 1:
+		return errors.New("bench: managers must be at least 1")
 	case o.ISPs < 1 || o.Regions < 1:
 		return errors.New("bench: isps and regions must be at least 1")
 	case len(o.Inflight) == 0:

@@ -48,6 +48,22 @@ func TestRPCOverNATS(t *testing.T) {
 	checkRPC(t, results, kindNATS)
 }
 
+func TestRPCWithThreeManagers(t *testing.T) {
+	for _, url := range []string{EmbeddedNATS, rabbit.Broker(t).URL()} {
+		o := small(url)
+		o.Managers = 3
+		results, err := RPC(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range results {
+			if r.Managers != 3 || r.Failed != 0 || r.PlacementsPerS <= 0 {
+				t.Errorf("%+v", r)
+			}
+		}
+	}
+}
+
 func TestRPCOverRabbitMQ(t *testing.T) {
 	results, err := RPC(t.Context(), small(rabbit.Broker(t).URL()))
 	if err != nil {

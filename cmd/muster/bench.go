@@ -204,6 +204,7 @@ func newBenchRPCCmd() *cobra.Command {
 	flags.StringVar(&o.Bus.URL, "url", o.Bus.URL,
 		"message queue: nats://… or amqp://…; "+bench.EmbeddedNATS+" starts one for the run")
 	flags.IntVar(&o.Workers, "workers", o.Workers, "workers of the fleet")
+	flags.IntVar(&o.Managers, "managers", o.Managers, "managers; several agree by Raft, all in this process")
 	flags.IntSliceVar(&o.Inflight, "inflight", o.Inflight, "calls outstanding at a time; several numbers, parted by commas, are several measurements")
 	flags.DurationVar(&o.Duration, "duration", o.Duration, "time for each measurement, half of which the echo server gets")
 	flags.DurationVar(&o.Slice, "slice", o.Slice, "time after which echo server and manager take turns")
