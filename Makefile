@@ -1,13 +1,14 @@
 # `make` alone prints what there is. Variables to set on the command line:
-# ARGS for `up`, FUZZTIME for `fuzz`, PKG (default ./...) for what to test.
+# ARGS for `up`, FUZZTIME for `fuzz`, SEEDS for `sim`, PKG (default ./...) for what to test.
 
 GO       ?= go
 PKG      ?= ./...
 FUZZTIME ?= 5s
+SEEDS    ?= 200
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help build up test check fmt vet lint race fuzz bench bench-once figures docs rabbitmq clean
+.PHONY: help build up test check fmt vet lint race fuzz sim bench bench-once figures docs rabbitmq clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -39,6 +40,9 @@ race: rabbitmq ## run every test under the race detector (needs a C compiler)
 
 fuzz: ## run every fuzz target for FUZZTIME (default 5s, FUZZTIME=10m for long)
 	@GO='$(GO)' scripts/fuzz $(FUZZTIME) $(PKG)
+
+sim: ## simulate clusters of managers with SEEDS seeds (default 200)
+	$(GO) test ./replica/raft -count 1 -timeout 60m -run TestSimulation -seeds $(SEEDS)
 
 bench: ## run every benchmark
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m $(PKG)
