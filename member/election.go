@@ -87,6 +87,10 @@ func DefaultElectionTiming() ElectionTiming {
 	}
 }
 
+// firstLease is the lease of a master whose heart-beats nobody has heard yet:
+// somebody else may decide after Decide, and messages take their time.
+func (t *ElectionTiming) firstLease() time.Duration { return t.Decide / 2 }
+
 // The ids under which a manager stands that lacks something: OWT elects the
 // largest, so whoever has more is elected, by OWT's own managers too.
 const (

@@ -41,11 +41,10 @@ func (p *pulse) when(number int64) (time.Duration, bool) {
 }
 
 // takeOver makes a candidate the master. It has just heard itself, and nobody
-// who goes first. Its first lease is short: a candidate that has not heard the
-// first heart-beat may decide again after Decide.
+// who goes first.
 func (e *Election) takeOver() {
 	e.become(Master)
-	e.master = mastership{lease: e.now + e.timing.Decide/2}
+	e.master = mastership{lease: e.now + e.timing.firstLease()}
 	e.tickMaster()
 }
 
@@ -77,17 +76,20 @@ func (e *Election) doubt() {
 
 // hearProbe ends the doubt when enough probes came back. Whatever another
 // master said before a probe was heard before it; that several must come back
-// leaves another master the time to be heard where messages were lost.
+// leaves another master the time to be heard where messages were lost. Nobody
+// but the master hears a probe, so that somebody may just begin to stand: the
+// lease is short until a heart-beat came back.
 func (e *Election) hearProbe(p ElectionMessage) {
 	m := &e.master
 	if e.role != Master || !m.doubting || p.ID != e.id || p.LifeTime <= m.asked {
 		return
 	}
 	sent, known := m.probes.when(p.LifeTime)
-	if m.echoes++; !known || m.echoes < e.timing.Quiet || sent+e.timing.Lease < e.now {
+	lease := sent + e.timing.firstLease()
+	if m.echoes++; !known || m.echoes < e.timing.Quiet || lease < e.now {
 		return
 	}
-	m.doubting, m.lease = false, sent+e.timing.Lease
+	m.doubting, m.lease = false, lease
 	e.term++
 	e.next = e.now
 }
