@@ -102,12 +102,15 @@ func (c *Cluster) lay() error {
 			return err
 		}
 	}
+	for _, p := range c.proxies { // only now are all addresses known
+		p.start()
+	}
 	return nil
 }
 
 // guardPeers makes a proxy the address of the manager.
 func (c *Cluster) guardPeers(m *Manager) error {
-	p, err := startProxy(func() string { return m.listen }, func(first []byte) ([]*valve, bool) {
+	p, err := newProxy(func() string { return m.listen }, func(first []byte) ([]*valve, bool) {
 		from, ok := c.from(m, first)
 		return []*valve{from, m.valve}, ok
 	})
@@ -135,7 +138,7 @@ func (c *Cluster) guardQueue(m *Manager) error {
 		return fmt.Errorf("url %s must be one server's, with its port, where managers are to be cut off", bus.Redacted(c.opts.URL))
 	}
 	broker := u.Host
-	p, err := startProxy(func() string { return broker }, func([]byte) ([]*valve, bool) { return []*valve{m.valve}, true })
+	p, err := newProxy(func() string { return broker }, func([]byte) ([]*valve, bool) { return []*valve{m.valve}, true })
 	if err == nil {
 		c.proxies = append(c.proxies, p)
 		u.Host = p.addr()

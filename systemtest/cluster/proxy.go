@@ -19,16 +19,20 @@ type proxy struct {
 	done sync.WaitGroup
 }
 
-// startProxy listens on a port that stays its own until it is closed.
-func startProxy(target func() string, valves func([]byte) ([]*valve, bool)) (*proxy, error) {
+// newProxy listens on a port that stays its own until it is closed. It lets
+// nobody in before start, so that target and valves may depend on its address.
+func newProxy(target func() string, valves func([]byte) ([]*valve, bool)) (*proxy, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
+	return &proxy{listener: l, target: target, valves: valves, stop: func() {}}, nil
+}
+
+func (p *proxy) start() {
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &proxy{listener: l, target: target, valves: valves, stop: cancel}
+	p.stop = cancel
 	p.done.Go(func() { p.accept(ctx) })
-	return p, nil
 }
 
 func (p *proxy) addr() string { return p.listener.Addr().String() }

@@ -38,12 +38,13 @@ func echoServer(t *testing.T) string {
 
 func TestProxyPassesNothingWhileAValveIsShut(t *testing.T) {
 	target, v := echoServer(t), newValve()
-	p, err := startProxy(func() string { return target }, func(first []byte) ([]*valve, bool) {
+	p, err := newProxy(func() string { return target }, func(first []byte) ([]*valve, bool) {
 		return []*valve{v}, len(first) > 1
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.start()
 	defer p.close()
 	conn, err := net.Dial("tcp", p.addr())
 	if err != nil {
