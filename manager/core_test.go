@@ -137,6 +137,20 @@ func TestReportsInARowAreOneCommand(t *testing.T) {
 	}
 }
 
+func TestManyReportsAreSeveralCommands(t *testing.T) {
+	c := newTestCore()
+	for range maxReports + 1 {
+		act, err := decode("reportLoad", argsOf(t, `["c-1",0.1]`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		act(c, bus.NewRequest(bus.Call{}, nil))
+	}
+	if len(c.pending) != 2 {
+		t.Errorf("%d reports are %d commands, want 2", maxReports+1, len(c.pending))
+	}
+}
+
 func TestCallsOfCastMethodsAreAnswered(t *testing.T) {
 	c := newTestCore()
 	ask(t, c, "join", `["conference","c-1",`+testInfo+`]`)
