@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync/atomic"
+	"time"
 )
 
 // Request is a call or a cast that arrived at a server.
@@ -13,6 +14,7 @@ type Request struct {
 
 	send   func(Reply)
 	settle func(done bool) // nil unless a queue holds the request
+	stale  time.Duration
 	ended  atomic.Bool
 }
 
@@ -33,6 +35,10 @@ func NewHeldRequest(c Call, send func(Reply), settle func(done bool)) *Request {
 
 // Wanted reports whether the caller waits for an answer: false for a cast.
 func (r *Request) Wanted() bool { return r.send != nil }
+
+// Stale marks the answer that follows as one from a state of that age, which may
+// be out of date. It belongs to whoever answers.
+func (r *Request) Stale(age time.Duration) { r.stale = age }
 
 // Reply answers with data, encoded as JSON. Only the first of Reply, Fail, Done
 // and GiveBack counts. For a cast Reply and Fail are Done.
@@ -89,6 +95,7 @@ func (r *Request) finish(reply Reply) {
 	switch {
 	case !r.end():
 	case r.send != nil:
+		reply.Stale = r.stale
 		r.send(reply)
 	case r.settle != nil:
 		r.settle(true)

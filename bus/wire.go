@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 	"unsafe"
 
 	"github.com/tidwall/gjson"
@@ -35,6 +36,9 @@ type Reply struct {
 	Detail json.RawMessage
 	// CorrID is the number of the call.
 	CorrID json.RawMessage
+	// Stale is how old the state is that the answer is from, 0 for one that is
+	// up to date. OWT's programs ignore it.
+	Stale time.Duration
 }
 
 const (
@@ -143,6 +147,8 @@ func ParseReply(body []byte) (Reply, error) {
 			r.Err = value.String()
 		case "detail":
 			r.Detail = raw(body, value)
+		case "stale":
+			r.Stale = staleAge(value.Num)
 		}
 		return true
 	})
@@ -179,6 +185,10 @@ func AppendReply(dst []byte, r Reply) []byte {
 			dst = append(dst, `,"detail":`...)
 			dst = append(dst, r.Detail...)
 		}
+	}
+	if r.Stale > 0 {
+		dst = append(dst, `,"stale":`...)
+		dst = strconv.AppendInt(dst, staleMillis(r.Stale), 10)
 	}
 	return append(dst, '}')
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -108,6 +109,7 @@ func TestOWTsWords(t *testing.T) {
 		{reply(bus.Reply{Data: json.RawMessage("1"), CorrID: json.RawMessage("2"), Status: true}), `{"data":1,"corrID":2,"type":"onStatus"}`},
 		{reply(bus.Reply{Failed: true, Err: bus.MethodUnknown, CorrID: json.RawMessage("3")}),
 			`{"data":"error","corrID":3,"type":"callback","err":"Not support method"}`},
+		{reply(bus.Reply{Data: json.RawMessage("1"), Stale: 2500 * time.Millisecond}), `{"data":1,"type":"callback","stale":2500}`},
 		{reply(bus.Reply{Failed: true, Err: `a"`, Detail: json.RawMessage("{}")}), `{"data":"error","type":"callback","err":"a\"","detail":{}}`},
 	} {
 		if c.got != c.want {
@@ -124,6 +126,10 @@ func TestParseReply(t *testing.T) {
 		`{"data":1,"corrID":2,"type":"onStatus"}`:    {Data: json.RawMessage("1"), CorrID: json.RawMessage("2"), Status: true},
 		`{"data":"error","corrID":3,"err":""}`:       {Data: json.RawMessage(`"error"`), CorrID: json.RawMessage("3"), Failed: true},
 		`{"corrID":3,"err":null}`:                    {CorrID: json.RawMessage("3")},
+		`{"data":1,"stale":2500}`:                    {Data: json.RawMessage("1"), Stale: 2500 * time.Millisecond},
+		`{"data":1,"stale":-1}`:                      {Data: json.RawMessage("1")},
+		`{"data":1,"stale":"soon"}`:                  {Data: json.RawMessage("1")},
+		`{"data":1,"stale":1e300}`:                   {Data: json.RawMessage("1"), Stale: 87600 * time.Hour},
 		`{"err":{"a": 1},"detail":[1]}`:              {Failed: true, Err: `{"a": 1}`, Detail: json.RawMessage("[1]")},
 		`{"err":"x\u00e4"}`:                          {Failed: true, Err: "xä"},
 	} {

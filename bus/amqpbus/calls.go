@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strconv"
 	"sync"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -30,8 +31,9 @@ type call struct {
 
 // answer is how a call ended.
 type answer struct {
-	data json.RawMessage
-	err  error
+	data  json.RawMessage
+	err   error
+	stale time.Duration
 }
 
 func (c *calls) begin(onStatus func(json.RawMessage)) (*call, error) {
@@ -118,9 +120,9 @@ func (c *calls) answered(d amqp.Delivery) {
 	switch {
 	case k == nil:
 	case r.Failed:
-		k.done <- answer{err: r.Refusal()}
+		k.done <- answer{err: r.Refusal(), stale: r.Stale}
 	default:
-		k.done <- answer{data: r.Data}
+		k.done <- answer{data: r.Data, stale: r.Stale}
 	}
 }
 

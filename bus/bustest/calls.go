@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/muster-fleet/muster/bus"
 )
@@ -20,6 +22,7 @@ var callCases = []testCase{
 	{"CallIgnoresStatus", callIgnoresStatus},
 	{"CastIsNotAnswered", castIsNotAnswered},
 	{"ReplyFromAnyGoroutine", replyFromAnyGoroutine},
+	{"StaleAnswersSaySo", staleAnswersSaySo},
 }
 
 var refusalCases = []testCase{
@@ -241,4 +244,33 @@ func unencodableArgument(t *testing.T, b Broker) {
 	if err := c.Publish(context.Background(), named(t, "t"), "x", bad); err == nil {
 		t.Error("Publish encoded a channel")
 	}
+}
+
+func staleAnswersSaySo(t *testing.T, b Broker) {
+	server := named(t, "s")
+	serve(t, dial(t, b), server, func(r *bus.Request) {
+		switch r.Method {
+		case "old":
+			r.Stale(1500 * time.Millisecond)
+			r.Reply("x")
+		case "no":
+			r.Stale(time.Nanosecond)
+			r.Fail("no")
+		default:
+			r.Reply("x")
+		}
+	})
+	c := dial(t, b)
+	var heard []time.Duration
+	ctx := bus.OnStale(within(t), func(age time.Duration) { heard = append(heard, age) })
+	for _, method := range []string{"new", "old", "no"} {
+		raw, err := c.Call(ctx, server, method)
+		if refused := err != nil; refused != (method == "no") || !refused && string(raw) != `"x"` {
+			t.Errorf("%s is answered %s, %v", method, raw, err)
+		}
+	}
+	if want := []time.Duration{1500 * time.Millisecond, time.Millisecond}; !slices.Equal(heard, want) {
+		t.Errorf("heard of the ages %v, want %v", heard, want)
+	}
+	mustCall(t, c, server, "old") // nobody asked to hear of it
 }

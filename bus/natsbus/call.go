@@ -22,6 +22,7 @@ func (c *Conn) Call(ctx context.Context, server, method string, args ...any) (js
 func (c *Conn) CallStatus(ctx context.Context, server, method string, onStatus func(json.RawMessage), args ...any) (json.RawMessage, error) {
 	r := c.call(ctx, server, method, onStatus, args)
 	if r.err == nil {
+		bus.TellStale(ctx, r.reply.Stale)
 		r.err = r.reply.Refusal()
 	} else {
 		r.err = fmt.Errorf("call %q of server %q: %w", method, server, r.err)
