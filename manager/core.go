@@ -2,7 +2,6 @@ package manager
 
 import (
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 
 	"github.com/muster-fleet/muster"
@@ -18,6 +17,7 @@ type core struct {
 	opts    Options
 	log     *slog.Logger
 	now     func() muster.Instant
+	seed    func() uint64 // of commands
 	replica replica.Replica
 	alive   *member.Liveness
 	role    replica.Role
@@ -37,7 +37,7 @@ type core struct {
 // effect in the order in which they came.
 func (c *core) propose(req *bus.Request, op state.Op, done func(state.Result)) {
 	c.pending = append(c.pending, replica.Proposal{
-		Command: state.Command{At: c.now(), Seed: rand.Uint64(), Op: op},
+		Command: state.Command{At: c.now(), Seed: c.seed(), Op: op},
 		Done: func(result state.Result, events []muster.Event, err error) {
 			if err != nil {
 				elsewhere(req)

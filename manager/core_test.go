@@ -21,6 +21,7 @@ func newTestCore() *core {
 	return &core{
 		opts: opts, log: slog.New(slog.DiscardHandler),
 		now:       func() muster.Instant { return 1000 },
+		seed:      func() uint64 { return 7 },
 		replica:   replica.NewLocal(opts.Placement),
 		alive:     member.NewLiveness(opts.CheckAliveCount, opts.MaxSilentShare),
 		role:      replica.Role{Kind: replica.Leader, Term: 1},

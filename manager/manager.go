@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -110,6 +111,7 @@ func newManager(conn bus.Conn, opts Options) *Manager {
 		opts:    opts,
 		log:     log,
 		now:     func() muster.Instant { return muster.InstantOf(time.Now()) },
+		seed:    rand.Uint64,
 		replica: opts.Replica,
 		alive:   member.NewLiveness(opts.CheckAliveCount, opts.MaxSilentShare),
 		left:    m.announce,
