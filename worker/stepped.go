@@ -1,0 +1,123 @@
+package worker
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/muster-fleet/muster"
+)
+
+// Surroundings are what a Stepped worker has in place of a connection and a
+// clock.
+type Surroundings interface {
+	// Call asks the manager. answered is to be called once, later: with what
+	// bus.Conn.Call would return, after Options.CallTimeout at the latest.
+	Call(method string, args []any, answered func(json.RawMessage, error))
+	// Cast tells the manager.
+	Cast(method string, args []any) error
+	// Rest has Tick called after that time, and not before.
+	Rest(d time.Duration)
+	// Dropped are tasks that the worker must end, Ended the end of it.
+	Dropped(tasks []string)
+	Ended(err error)
+}
+
+// Stepped is a worker's side of the protocol without a goroutine and a clock of
+// its own: whoever drives it says what happens when, so that a simulation can
+// run many of them in one goroutine. It decides nothing that a Worker does not
+// decide by the same code. Options.Handlers and callbacks are left alone. It is
+// not safe for concurrent use.
+type Stepped struct {
+	w      *Worker
+	around Surroundings
+	now    func() time.Time
+}
+
+// NewStepped returns a worker that joins at the first Tick. opts needs an ID
+// and an IP, lest they are made up.
+func NewStepped(opts Options, around Surroundings, now func() time.Time) (*Stepped, error) {
+	w, err := newWorker(nil, opts)
+	if err != nil {
+		return nil, err
+	}
+	return &Stepped{w: w, around: around, now: now}, nil
+}
+
+// Tick is the time after Rest, or between two ticks, being over.
+func (s *Stepped) Tick() {
+	s.around.Rest(s.w.interval()) // an action may ask for another
+	s.do((*machine).tick)
+}
+
+// Measured tells a load, from 0 to 1.
+func (s *Stepped) Measured(load float64) { s.do(func(m *machine) { m.measured(load) }) }
+
+// Reconnected tells that the connection was lost and made again.
+func (s *Stepped) Reconnected() { s.do((*machine).reconnected) }
+
+// AddTask, RemoveTask, RejectTask and ReportState are those of Worker.
+
+// AddTask says that the worker runs these tasks now.
+func (s *Stepped) AddTask(tasks ...string) { s.do(func(m *machine) { m.add(tasks) }) }
+
+// RemoveTask says that it no longer runs the task.
+func (s *Stepped) RemoveTask(task string) { s.do(func(m *machine) { m.remove(task) }) }
+
+// RejectTask says that it will not take the task.
+func (s *Stepped) RejectTask(task string) { s.do(func(m *machine) { m.reject(task) }) }
+
+// ReportState says whether it may get tasks.
+func (s *Stepped) ReportState(state muster.State) { s.do(func(m *machine) { m.setState(state) }) }
+
+// Quit ends it, and tells the manager.
+func (s *Stepped) Quit() { s.do(func(m *machine) { m.end(ErrQuit) }) }
+
+// Tasks are those that it runs.
+func (s *Stepped) Tasks() []string { return slices.Clone(s.w.machine.tasks) }
+
+// Joined tells that it is a member, as far as it knows.
+func (s *Stepped) Joined() bool { return s.w.machine.phase == joined }
+
+func (s *Stepped) do(input func(*machine)) {
+	m := &s.w.machine
+	m.now = s.now()
+	input(m)
+	for actions := m.take(); len(actions) > 0; actions = m.take() {
+		for _, a := range actions {
+			s.perform(a)
+		}
+	}
+}
+
+func (s *Stepped) perform(a action) {
+	opts := &s.w.opts
+	switch a := a.(type) {
+	case callJoin:
+		s.ask("join", []any{opts.Purpose, opts.ID, s.w.info}, (*machine).joinAnswered)
+	case callKeepAlive:
+		s.ask("keepAlive", []any{opts.ID}, func(m *machine, answer string, err error) {
+			m.keepAliveAnswered(a.beat, answer, err)
+		})
+	case cast:
+		if err := s.around.Cast(a.method, a.args); err != nil {
+			s.w.machine.castFailed(err)
+		}
+	case rest:
+		s.around.Rest(s.w.interval())
+	case happenedDropped:
+		s.around.Dropped(a.tasks)
+	case giveUp:
+		if a.quit {
+			_ = s.around.Cast("quit", []any{opts.ID}) // a manager that is not told notices by itself
+		}
+		s.around.Ended(a.err)
+	}
+}
+
+func (s *Stepped) ask(method string, args []any, answered func(*machine, string, error)) {
+	s.around.Call(method, args, func(raw json.RawMessage, err error) {
+		answer, err := word(raw, err)
+		s.do(func(m *machine) { answered(m, answer, err) })
+	})
+}
