@@ -8,7 +8,7 @@ SEEDS    ?= 200
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help build up test check fmt vet lint race fuzz sim bench bench-once figures docs rabbitmq clean
+.PHONY: help build up test check fmt vet lint race fuzz sim bench bench-once figures docs tools clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -20,7 +20,7 @@ build: ## build bin/muster
 up: build ## build, then run a queue, a manager and three workers (ARGS='--workers 5')
 	@bin/muster up $(ARGS)
 
-test: rabbitmq ## run every test; installs RabbitMQ where it is missing (root)
+test: tools ## run every test; installs RabbitMQ, Node.js, ffmpeg where missing (root)
 	$(GO) test -timeout 12m $(PKG)
 
 check: fmt vet lint race fuzz bench-once ## format, vet, lint, race detector, short fuzzing, benchmarks once
@@ -35,7 +35,7 @@ vet: ## run go vet
 lint: ## run staticcheck
 	$(GO) tool staticcheck $(PKG)
 
-race: rabbitmq ## run every test under the race detector (needs a C compiler)
+race: tools ## run every test under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -timeout 25m $(PKG)
 
 fuzz: ## run every fuzz target for FUZZTIME (default 5s, FUZZTIME=10m for long)
@@ -50,14 +50,14 @@ bench: ## run every benchmark
 bench-once: ## run every benchmark at one iteration, so that none rots
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 10m $(PKG)
 
-figures: build rabbitmq ## measure the figures of docs/benchmarks.md anew (long)
+figures: build tools ## measure the figures of docs/benchmarks.md anew (long)
 	scripts/bench-docs -u
 
 docs: ## write the pages in docs/ that are generated
 	$(GO) test ./config -run '^TestManual$$' -update
 
-rabbitmq:
-	@scripts/install-rabbitmq
+tools:
+	@scripts/install-tools
 
 clean: ## remove what was built
 	rm -rf bin
