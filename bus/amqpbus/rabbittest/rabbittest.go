@@ -31,7 +31,7 @@ import (
 )
 
 // ErrNotInstalled: there is no RabbitMQ on this machine.
-var ErrNotInstalled = errors.New("RabbitMQ is not installed: run 'make test', which installs it, or scripts/install-rabbitmq as root")
+var ErrNotInstalled = errors.New("RabbitMQ is not installed: run 'make test', which installs it, or scripts/install-tools as root")
 
 // User and Password are of a second user that every broker has, for tests that
 // look for the password where it must not be.
