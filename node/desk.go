@@ -1,0 +1,168 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/muster-fleet/muster"
+)
+
+// desk has the tasks of a node.
+type desk struct {
+	work Work
+	opts Options
+	// publish sends an event; retire tells the agent of a task that ended.
+	publish func(Event)
+	retire  func(muster.TaskReport)
+
+	ctx     context.Context
+	running sync.WaitGroup
+
+	mu   sync.Mutex
+	jobs map[string]*job
+}
+
+// job is a task that was started.
+type job struct {
+	desk  *desk
+	order Order
+	began time.Time
+	stop  context.CancelFunc
+	ended chan struct{}
+
+	mu     sync.Mutex
+	state  muster.TaskState
+	err    string
+	took   time.Duration
+	share  float64
+	detail json.RawMessage
+}
+
+// start begins a task. A task that was started before with the same spec is
+// left as it is.
+func (d *desk) start(o Order) error {
+	if o.Task == "" {
+		return errors.New("task is missing: start takes {task, room, spec}")
+	}
+	if err := d.work.Check(o.Spec); err != nil {
+		return fmt.Errorf("spec: %w", err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.ctx.Err() != nil {
+		return errors.New("the node is ending")
+	}
+	if old := d.jobs[o.Task]; old != nil {
+		return old.repeated(o)
+	}
+	ctx, stop := context.WithCancel(d.ctx)
+	j := &job{desk: d, order: o, began: time.Now(), stop: stop, ended: make(chan struct{}), state: muster.TaskRunning, share: -1}
+	d.jobs[o.Task] = j
+	d.running.Go(func() { j.run(ctx) })
+	return nil
+}
+
+func (j *job) repeated(o Order) error {
+	if !bytes.Equal(j.order.Spec, o.Spec) || j.order.Room != o.Room {
+		return fmt.Errorf("task %s was started with another spec or room", o.Task)
+	}
+	return nil
+}
+
+func (j *job) run(ctx context.Context) {
+	defer j.stop()
+	d := j.desk
+	t := &Task{Name: j.order.Task, Room: j.order.Room, Node: d.opts.ID, Purpose: d.opts.Purpose, Spec: j.order.Spec, job: j}
+	err := guarded(ctx, d.work, t)
+	j.end(outcome(err, ctx.Err() != nil))
+	d.opts.Logger.Info("task over", "task", t.Name, "state", j.snapshot().State, "err", err)
+	if d.linger() {
+		d.retire(j.snapshot())
+	}
+	d.mu.Lock()
+	delete(d.jobs, j.order.Task)
+	d.mu.Unlock()
+}
+
+// guarded keeps a panic of one task from the others.
+func guarded(ctx context.Context, w Work, t *Task) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return w.Do(ctx, t)
+}
+
+// linger waits while the report of an ended task is readable; false means that
+// the node ends.
+func (d *desk) linger() bool {
+	select {
+	case <-time.After(d.opts.Linger):
+		return true
+	case <-d.ctx.Done():
+		return false
+	}
+}
+
+func (j *job) end(state muster.TaskState, why string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.state, j.err, j.took = state, why, time.Since(j.began)
+	close(j.ended)
+}
+
+// report takes what the work says of itself.
+func (j *job) report(p Progress) {
+	detail, err := json.Marshal(p.Detail)
+	if err != nil {
+		j.desk.opts.Logger.Warn("a report cannot be encoded", "task", j.order.Task, "err", err)
+		detail = nil
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.share, j.detail = p.Share, detail
+}
+
+func (j *job) snapshot() muster.TaskReport {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	r := muster.TaskReport{
+		Task: j.order.Task, Room: j.order.Room, Node: j.desk.opts.ID, State: j.state, Error: j.err, Detail: j.detail,
+		Seconds: j.took.Seconds(),
+	}
+	if j.state == muster.TaskRunning {
+		r.Seconds = time.Since(j.began).Seconds()
+	}
+	if j.share >= 0 {
+		share := j.share
+		r.Progress = &share
+	}
+	return r
+}
+
+// find returns a task that runs, or that ended a moment ago.
+func (d *desk) find(task string) (*job, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if j := d.jobs[task]; j != nil {
+		return j, nil
+	}
+	return nil, muster.ReasonNoTask
+}
+
+// close ends all tasks, and waits for them.
+func (d *desk) close() {
+	d.mu.Lock()
+	for _, j := range d.jobs {
+		j.stop()
+	}
+	d.mu.Unlock()
+	d.running.Wait()
+}
