@@ -1,6 +1,3 @@
-// Package process runs nodes, the processes that do an agent's tasks, and keeps
-// them in hand: it knows when a node is ready, that it is alive, and that
-// nothing of it is left when it has ended.
 package process
 
 import (
