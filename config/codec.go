@@ -232,6 +232,20 @@ func listen() codec[string] {
 	return c
 }
 
+// listenOrNot is listen, or nothing.
+func listenOrNot() codec[string] {
+	c := listen()
+	read := c.read
+	c.words = "host:port, or empty"
+	c.read = func(v value) (string, error) {
+		if s, err := v.asString(); err != nil || s == "" {
+			return "", err
+		}
+		return read(v)
+	}
+	return c
+}
+
 var schemes = []string{"nats", "tls", "amqp", "amqps"}
 
 func address() codec[URL] {

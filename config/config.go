@@ -25,6 +25,7 @@ type Config struct {
 	Debit state.Debit
 	// Labels are those of the workers that this process starts.
 	Labels    map[string]string
+	Metrics   Metrics
 	Cascading Cascading
 
 	// file is the path that was read, "" for none.
@@ -48,6 +49,12 @@ type Manager struct {
 	CheckAliveCount    int
 	// MaxSilentShare is the share of the workers that may be given up at once.
 	MaxSilentShare float64
+	// RecheckShare is the share of them that may be given up at a count after a
+	// time in which none was.
+	RecheckShare float64
+	// StaleAfter is how long nobody leads before look-ups are answered from the
+	// last state. 0 means never.
+	StaleAfter time.Duration
 	// ReserveTime is the length of a reservation that names none.
 	ReserveTime time.Duration
 	// Replica is how several managers agree: "raft", "owt", or "auto" for what
@@ -99,6 +106,12 @@ type TLS struct {
 	// ServerName is the name that the server's certificate must have, if it
 	// is not that of the URL.
 	ServerName string
+}
+
+// Metrics is the section [metrics].
+type Metrics struct {
+	// Addr is where the metrics are shown over HTTP. Empty: nowhere.
+	Addr string
 }
 
 // Raft is the section [raft].
@@ -154,6 +167,8 @@ func Default() *Config {
 			CheckAliveInterval: time.Second,
 			CheckAliveCount:    10,
 			MaxSilentShare:     0.5,
+			RecheckShare:       0.05,
+			StaleAfter:         time.Second,
 			ReserveTime:        time.Duration(placing.ReserveMillis) * time.Millisecond,
 			Replica:            "auto",
 			TotalNode:          1,

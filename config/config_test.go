@@ -37,7 +37,7 @@ func TestOWTsFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	manager := Manager{
-		Name: "owt-cluster", InitialTime: 6 * time.Second, CheckAliveInterval: time.Second, CheckAliveCount: 3, MaxSilentShare: 0.5, Replica: "auto",
+		Name: "owt-cluster", InitialTime: 6 * time.Second, CheckAliveInterval: time.Second, CheckAliveCount: 3, MaxSilentShare: 0.5, RecheckShare: 0.05, StaleAfter: time.Second, Replica: "auto",
 		ReserveTime: time.Minute, TotalNode: 3, ElectTimeout: time.Second,
 	}
 	if diff := cmp.Diff(manager, c.Manager); diff != "" {

@@ -15,6 +15,7 @@ func TestDefaultsAgreeWithManager(t *testing.T) {
 	got := manager.Settings{
 		InitialTime: c.Manager.InitialTime, CheckAliveInterval: c.Manager.CheckAliveInterval,
 		CheckAliveCount: c.Manager.CheckAliveCount, MaxSilentShare: c.Manager.MaxSilentShare, Placement: c.Placement(),
+		RecheckShare: c.Manager.RecheckShare, StaleAfter: c.Manager.StaleAfter,
 	}
 	if diff := cmp.Diff(want.Settings, got); diff != "" {
 		t.Error("want -, got +", diff)

@@ -9,7 +9,7 @@ import (
 
 func TestErrors(t *testing.T) {
 	const all = "least-used, most-used, last-used, round-robin, randomly-pick, weight-robin, two-choices"
-	const list = "[manager], [strategy], [rabbit], [bus], [bus.tls], [raft], [placement], [labels], [cascading]"
+	const list = "[manager], [strategy], [rabbit], [bus], [bus.tls], [raft], [placement], [metrics], [labels], [cascading]"
 	for _, test := range []struct{ file, want string }{
 		{"[manager]\nintial_time = 1", `m.toml:2:1: manager.intial_time: unknown key; did you mean initial_time?`},
 		{"[manager]\n  check-alive-count = 1", `m.toml:2:3: manager.check-alive-count: unknown key; did you mean check_alive_count?`},
@@ -65,6 +65,8 @@ func TestErrors(t *testing.T) {
 		{"[bus.tls]\nkey = 'a.pem'", `m.toml:2:1: bus.tls.key: needs bus.tls.cert too`},
 		{"[bus.tls]\nca = 'a.pem'", `m.toml:2:1: bus.tls.ca: the embedded server needs bus.tls.cert and bus.tls.key too, or write bus.url to use another`},
 		{"[rabbit]\nhost = 'h:5672'", `m.toml:2:8: rabbit.host: "h:5672" is no host: write a name or an IP address, the port is a key of its own`},
+		{"[metrics]\naddr = '9100'", `m.toml:2:8: metrics.addr: "9100" is no address: write host:port, such as 127.0.0.1:4222`},
+		{"[manager]\nrecheck_share = 1.5", `m.toml:2:17: manager.recheck_share: 1.5 is out of range: use a load from 0 to 1`},
 		{"[bus]\nlisten = 'a/b:1'", `m.toml:2:10: bus.listen: "a/b:1" is no address: write host:port, such as 127.0.0.1:4222`},
 		{"[bus]\nurl = 'amqp://h'\ntls.ca = 'x'", `m.toml:2:1: bus.url: amqp:// is without TLS, and [bus.tls] asks for it: write amqps://`},
 

@@ -15,6 +15,7 @@ var sections = []section{
 	{name: "bus.tls", meaning: "TLS, for every kind of queue. A relative name of a file starts from the configuration file's directory, one from a flag or the environment from the working directory. The embedded server shows `cert`, and asks for client certificates where there is a `ca`. There is no switch that turns verification off: name the authority in `ca`, and what the certificate is made out to in `server_name`."},
 	{name: "raft", meaning: "Several managers that agree by Raft. Without `addr` the manager is alone."},
 	{name: "placement", meaning: "Placing, beyond OWT."},
+	{name: "metrics", meaning: "What the manager measures, for Prometheus."},
 	{name: "labels", meaning: "Labels of the workers that this process starts, one a key."},
 	{name: "cascading", meaning: "OWT's cascading of clusters. It is not offered: its keys are accepted, also ones of other OWT versions that are not listed here."},
 }
@@ -52,6 +53,10 @@ var keys = []key{
 		field: at(whole(1, 1_000_000), func(c *Config) *int { return &c.Manager.CheckAliveCount })},
 	{name: "manager.max_silent_share", meaning: "Beyond OWT: where more than ten workers, and more than this share of all, are lost at the same count, none is given up: what they would be heard through is more likely to have failed. 1: any number is.",
 		field: at(load(), func(c *Config) *float64 { return &c.Manager.MaxSilentShare })},
+	{name: "manager.recheck_share", meaning: "Beyond OWT: after a time in which no worker could be heard, or none was given up, at most this share of the workers is lost at one count, though at least one. 1: any number is.",
+		field: at(load(), func(c *Config) *float64 { return &c.Manager.RecheckShare })},
+	{name: "manager.stale_after", meaning: "Beyond OWT: how long the managers have no leader before look-ups are answered from the last state, marked as stale; everything else waits. OWT's programs wait for 2 seconds. 0: never. Not with `replica = \"owt\"`.",
+		field: at(span(0, time.Hour), func(c *Config) *time.Duration { return &c.Manager.StaleAfter })},
 	{name: "manager.schedule_reserve_time", meaning: "How long a worker is held for a task, where the request does not say.",
 		field: at(span(time.Millisecond, most), func(c *Config) *time.Duration { return &c.Manager.ReserveTime })},
 	{name: "manager.replica", restart: true, meaning: "How several managers agree: `raft` (with `raft.addr`), or `owt`, OWT's own protocol of 4.x and 5.0, beside its Node.js managers. `auto`: by Raft where there is a `raft.addr`, else the manager is alone.",
@@ -116,6 +121,9 @@ var keys = []key{
 		field: debitField()},
 	{name: "placement.debit_floor", meaning: "The least that a learned debit is.",
 		field: at(load(), func(c *Config) *float64 { return &c.Debit.Floor })},
+
+	{name: "metrics.addr", env: "MUSTER_METRICS_ADDR", restart: true, meaning: "Host and port of an HTTP server that shows the metrics at `/metrics`. It asks nobody who they are. Empty: none. Port 0: any that is free, which the log names.",
+		field: at(listenOrNot(), func(c *Config) *string { return &c.Metrics.Addr })},
 
 	{name: "cascading.enabled", restart: true, inert: true, meaning: "A warning, if true.",
 		field: at(yesNo(), func(c *Config) *bool { return &c.Cascading.Enabled })},

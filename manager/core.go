@@ -3,6 +3,7 @@ package manager
 import (
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
@@ -24,6 +25,9 @@ type core struct {
 	// inService is false for the first InitialTime of a cluster: workers that
 	// managers before it knew come back before tasks are placed.
 	inService bool
+	// stale tells how old the state is while this manager answers from one that
+	// nobody vouches for; nil while it does not.
+	stale func() time.Duration
 	// left tells the world that a worker is gone.
 	left func(muster.WorkerLeft)
 
@@ -72,7 +76,7 @@ func (c *core) follow() (changed bool) {
 	}
 	c.role, c.inService = role, false
 	c.log.Info("role", "role", role.Kind.String(), "term", role.Term, "leader", role.Leader)
-	c.alive = member.NewLiveness(c.opts.CheckAliveCount, c.opts.MaxSilentShare)
+	c.alive = c.newLiveness()
 	if !c.leads() {
 		return true
 	}
@@ -81,10 +85,17 @@ func (c *core) follow() (changed bool) {
 	for _, worker := range workers {
 		c.alive.Heard(worker)
 	}
+	c.alive.Reset()
 	if len(workers) > 0 || c.opts.InitialTime == 0 {
 		c.enterService()
 	}
 	return true
+}
+
+func (c *core) newLiveness() *member.Liveness {
+	l := member.NewLiveness(c.opts.CheckAliveCount, c.opts.MaxSilentShare)
+	l.SetPace(c.opts.RecheckShare)
+	return l
 }
 
 // flush proposes what is queued, as one batch.
@@ -97,8 +108,13 @@ func (c *core) flush() {
 }
 
 // look answers a look-up from a state that has everything in it that was
-// answered before.
+// answered before or, where nobody vouches for one, from the last, marked.
 func (c *core) look(req *bus.Request, answer func(*state.State)) {
+	if c.stale != nil {
+		req.Stale(c.stale())
+		answer(c.replica.State())
+		return
+	}
 	c.flush()
 	c.replica.Read(func(s *state.State, err error) {
 		if err != nil {

@@ -16,12 +16,15 @@ const (
 type link struct {
 	up   atomic.Bool
 	down atomic.Bool // down since the last look that found it up again
+	// losses is how often it went down, or was found so.
+	losses atomic.Int64
 }
 
 func (l *link) set(up bool) {
 	l.up.Store(up)
 	if !up {
 		l.down.Store(true)
+		l.losses.Add(1)
 	}
 }
 

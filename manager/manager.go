@@ -24,7 +24,6 @@ import (
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
-	"github.com/muster-fleet/muster/member"
 	"github.com/muster-fleet/muster/replica"
 	"github.com/muster-fleet/muster/state"
 )
@@ -49,12 +48,17 @@ type Manager struct {
 	log     *slog.Logger
 	core    *core
 	inbox   *inbox
-	parked  []item // what came while nobody led
+	lot     lot // what came while nobody led
 	orders  chan func()
 	office  *office
+	hearsay *hearsay // nil for one that is alone
 	unwatch func()
 	link    link
 	initial *time.Timer // the end of the initial time
+	standIn standIn
+	unled   *time.Timer // the next look for a leader
+	heard   int64       // how often another leader was heard at the last look
+	losses  int64       // of the link at the last look
 	stop    context.CancelFunc
 	done    sync.WaitGroup
 }
@@ -87,16 +91,32 @@ func Start(ctx context.Context, conn bus.Conn, opts Options) (*Manager, error) {
 // begin takes up the role that the replica has, takes requests, and starts the
 // goroutines.
 func (m *Manager) begin(ctx context.Context, alone bool) error {
+	if !alone {
+		m.hearsay = newHearsay(m.conn, m.core.opts.Cluster, m.log)
+		if err := m.hearsay.open(ctx); err != nil {
+			return fmt.Errorf("manager: hear of the other managers: %w", err)
+		}
+	}
 	m.follow()
 	if err := m.office.open(ctx, alone); err != nil {
-		return err
+		return errors.Join(err, m.closeHearsay())
 	}
 	running, stop := context.WithCancel(context.Background())
 	m.stop = stop
 	m.unwatch = m.conn.Watch(m.connection)
 	m.done.Go(func() { m.run(running) })
 	m.done.Go(func() { m.office.run(running) })
+	if m.hearsay != nil {
+		m.done.Go(func() { m.hearsay.run(running) })
+	}
 	return nil
+}
+
+func (m *Manager) closeHearsay() error {
+	if m.hearsay == nil {
+		return nil
+	}
+	return m.hearsay.close()
 }
 
 func newManager(conn bus.Conn, opts Options) *Manager {
@@ -105,7 +125,8 @@ func newManager(conn bus.Conn, opts Options) *Manager {
 		log = slog.New(slog.DiscardHandler)
 	}
 	log = log.With("component", "manager", "cluster", opts.Cluster)
-	m := &Manager{conn: conn, log: log, inbox: newInbox(), orders: make(chan func()), initial: stopped()}
+	m := &Manager{conn: conn, log: log, inbox: newInbox(), orders: make(chan func()), initial: stopped(), unled: stopped()}
+	m.standIn.after = opts.StaleAfter
 	m.office = newOffice(conn, opts.Cluster, m.handle, log)
 	m.core = &core{
 		opts:    opts,
@@ -113,9 +134,9 @@ func newManager(conn bus.Conn, opts Options) *Manager {
 		now:     func() muster.Instant { return muster.InstantOf(time.Now()) },
 		seed:    rand.Uint64,
 		replica: opts.Replica,
-		alive:   member.NewLiveness(opts.CheckAliveCount, opts.MaxSilentShare),
 		left:    m.announce,
 	}
+	m.core.alive = m.core.newLiveness()
 	return m
 }
 
@@ -151,6 +172,9 @@ func (m *Manager) Reconfigure(ctx context.Context, s Settings) error {
 		s.InitialTime = m.core.opts.InitialTime
 		m.core.opts.Settings = s
 		m.core.alive.SetLimit(s.CheckAliveCount, s.MaxSilentShare)
+		m.core.alive.SetPace(s.RecheckShare)
+		m.standIn.after = s.StaleAfter
+		m.watchUnled()
 		if m.core.leads() {
 			m.core.propose(nil, state.Configure{Config: s.Placement}, nil)
 			m.core.flush()
@@ -175,7 +199,7 @@ func (m *Manager) order(ctx context.Context, f func()) error {
 // that wait are not answered.
 func (m *Manager) Close() error {
 	m.unwatch()
-	err := m.office.close()
+	err := errors.Join(m.office.close(), m.closeHearsay())
 	m.stop()
 	m.done.Wait()
 	m.core.asking.Wait()
@@ -204,6 +228,7 @@ func (m *Manager) run(ctx context.Context) {
 	check := time.NewTicker(interval)
 	defer check.Stop()
 	defer m.initial.Stop()
+	defer m.unled.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -212,6 +237,9 @@ func (m *Manager) run(ctx context.Context) {
 			m.work()
 		case <-expire.C:
 			c.expire()
+			m.lot.expire(time.Now())
+		case <-m.unled.C:
+			m.lookForLeader()
 		case <-check.C:
 			m.work() // signs of life that wait come before the silence is counted
 			m.check()
@@ -239,30 +267,27 @@ func (m *Manager) follow() {
 	if m.core.leads() && !m.core.inService {
 		m.initial.Reset(m.core.opts.InitialTime)
 	}
-	m.office.take(m.core.role)
+	m.followUnled()
 	if m.core.role.Kind != replica.Candidate {
-		m.settle()
+		m.settle(m.lot.leave(nil))
 	}
 }
 
-// settle deals with what came while nobody led.
-func (m *Manager) settle() {
-	parked := m.parked
-	m.parked = nil
-	for _, it := range parked {
+// settle does what waited.
+func (m *Manager) settle(waited []item) {
+	for _, it := range waited {
 		m.do(it)
 	}
 	m.core.flush()
 }
 
-// do carries a request out, if this manager leads. What comes while nobody
-// leads waits: often it is this manager that leads next.
+// do carries a request out, if this manager leads, or stands in and can. What
+// comes while nobody leads waits: often it is this manager that leads next.
 func (m *Manager) do(it item) {
 	switch {
-	case m.core.leads():
+	case m.core.leads(), m.answersStale(it):
 		it.act(m.core, it.req)
-	case m.core.role.Kind == replica.Candidate && len(m.parked) < maxWaiting:
-		m.parked = append(m.parked, it)
+	case m.core.role.Kind == replica.Candidate && !m.ledElsewhere() && m.lot.park(it, time.Now()):
 	default:
 		elsewhere(it.req)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/member"
 	"github.com/muster-fleet/muster/replica"
 	"github.com/muster-fleet/muster/state"
 )
@@ -47,6 +48,13 @@ type Settings struct {
 	// would be heard through is more likely to have failed. It counts from
 	// member.FewSilent workers on; 1 gives up any number.
 	MaxSilentShare float64
+	// RecheckShare is the share of the workers, from 0 to 1, that may be lost in
+	// one interval after a time in which none was given up, or could be: at
+	// least one. 1 means any number.
+	RecheckShare float64
+	// StaleAfter is how long nobody leads before a look-up is answered from the
+	// last state, marked as stale. OWT's programs wait for 2 s. 0 means never.
+	StaleAfter time.Duration
 	// Placement says how tasks are placed.
 	Placement state.Config
 }
@@ -60,6 +68,8 @@ func DefaultOptions() Options {
 			CheckAliveInterval: time.Second,
 			CheckAliveCount:    10,
 			MaxSilentShare:     0.5,
+			RecheckShare:       member.DefaultPace,
+			StaleAfter:         time.Second,
 			Placement:          state.DefaultConfig(),
 		},
 	}
@@ -83,6 +93,10 @@ func (s Settings) validate() error {
 		return errors.New("manager: CheckAliveCount must not be negative")
 	case !(s.MaxSilentShare >= 0 && s.MaxSilentShare <= 1):
 		return errors.New("manager: MaxSilentShare must be from 0 to 1")
+	case !(s.RecheckShare >= 0 && s.RecheckShare <= 1):
+		return errors.New("manager: RecheckShare must be from 0 to 1")
+	case s.StaleAfter < 0:
+		return errors.New("manager: StaleAfter must not be negative")
 	}
 	return nil
 }

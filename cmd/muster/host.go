@@ -101,13 +101,19 @@ func (h *host) managerOptions() manager.Options {
 }
 
 func managerSettings(cfg *config.Config) manager.Settings {
-	return manager.Settings{
+	s := manager.Settings{
 		InitialTime:        cfg.Manager.InitialTime,
 		CheckAliveInterval: cfg.Manager.CheckAliveInterval,
 		CheckAliveCount:    cfg.Manager.CheckAliveCount,
 		MaxSilentShare:     cfg.Manager.MaxSilentShare,
+		RecheckShare:       cfg.Manager.RecheckShare,
+		StaleAfter:         cfg.Manager.StaleAfter,
 		Placement:          cfg.Placement(),
 	}
+	if cfg.Manager.Replica == "owt" {
+		s.StaleAfter = 0 // OWT's managers do not say who leads
+	}
+	return s
 }
 
 // url is where programs on this machine reach the message queue.

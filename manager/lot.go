@@ -1,0 +1,66 @@
+package manager
+
+import (
+	"time"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/bus"
+)
+
+// patience is how long a call waits for a leader: as long as OWT's programs wait
+// for an answer. Carried out later, it would serve nobody.
+const patience = bus.DefaultTimeout * time.Millisecond
+
+// lot is where requests wait while nobody leads, in the order in which they
+// came: often it is this manager that leads next. It belongs to the goroutine
+// that owns the state.
+type lot struct {
+	waiting []parked
+	// overdue is how many at the front have waited long enough; what is left of
+	// them are casts, which nobody repeats.
+	overdue int
+}
+
+// parked is a request that waits, and since when. One that has left has no act.
+type parked struct {
+	item
+	since time.Time
+}
+
+// park lets a request wait, and reports false when too many do.
+func (l *lot) park(it item, now time.Time) bool {
+	if len(l.waiting) >= maxWaiting {
+		return false
+	}
+	l.waiting = append(l.waiting, parked{it, now})
+	return true
+}
+
+// expire tells the callers that have waited for too long to ask again.
+func (l *lot) expire(now time.Time) {
+	for ; l.overdue < len(l.waiting); l.overdue++ {
+		p := &l.waiting[l.overdue]
+		if now.Sub(p.since) < patience {
+			return
+		}
+		if p.act != nil && p.req.Wanted() {
+			p.req.Fail(string(muster.ReasonAskAgain))
+			p.item = item{}
+		}
+	}
+}
+
+// leave takes out the requests that which picks, in their order; nil picks all.
+func (l *lot) leave(which func(item) bool) []item {
+	var out []item
+	for i := range l.waiting {
+		if p := &l.waiting[i]; p.act != nil && (which == nil || which(p.item)) {
+			out = append(out, p.item)
+			p.item = item{}
+		}
+	}
+	if which == nil {
+		*l = lot{}
+	}
+	return out
+}
