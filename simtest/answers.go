@@ -1,0 +1,144 @@
+package simtest
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/bus"
+)
+
+// verdict is what an answer says of a task.
+type verdict int
+
+const (
+	saysNothing verdict = iota // such as "ask again"
+	saysOn                     // it is on a worker
+	saysNowhere
+	saysElsewhere // it is not on that worker
+)
+
+// claim is what an answer says.
+type claim struct {
+	key    taskKey
+	says   verdict
+	worker string
+}
+
+// claimOf reads an answer. The words are those of the wire.
+func claimOf(l *letter, r bus.Reply) claim {
+	switch l.method {
+	case "schedule":
+		return scheduleClaim(l, r)
+	case "getScheduled":
+		c := claim{key: taskKey{arg(l, 0), arg(l, 1)}}
+		switch {
+		case !r.Failed:
+			c.says, c.worker = saysOn, text(r.Data)
+		case r.Err == string(muster.ReasonNoTask), r.Err == string(muster.ReasonInvalidPurpose):
+			c.says = saysNowhere
+		}
+		return c
+	case "unschedule":
+		return unscheduleClaim(l, r)
+	}
+	return claim{}
+}
+
+func scheduleClaim(l *letter, r bus.Reply) claim {
+	c := claim{key: taskKey{arg(l, 0), arg(l, 1)}}
+	var placed struct{ ID string }
+	switch {
+	case !r.Failed && json.Unmarshal(r.Data, &placed) == nil:
+		c.says, c.worker = saysOn, placed.ID
+	case strings.HasPrefix(r.Err, "Failed in scheduling"), strings.HasPrefix(r.Err, "No "):
+		c.says = saysNowhere
+	}
+	return c
+}
+
+// unscheduleClaim: the purpose of the task is that of its worker.
+func unscheduleClaim(l *letter, r bus.Reply) claim {
+	purpose, _, _ := strings.Cut(arg(l, 0), "-")
+	c := claim{key: taskKey{purpose, arg(l, 1)}, worker: arg(l, 0)}
+	switch {
+	case !r.Failed:
+		c.says = saysOn
+	case r.Err != string(muster.ReasonAskAgain):
+		c.says = saysElsewhere
+	}
+	return c
+}
+
+func arg(l *letter, i int) string { return text(l.args[i]) }
+
+func text(raw json.RawMessage) string {
+	var s string
+	_ = json.Unmarshal(raw, &s) // anything else is ""
+	return s
+}
+
+// leaving is an answer that a manager sends. Who does not lead, as far as it
+// can know, may say no more than that; but a look-up that it asked a majority
+// for while it led is as true as before.
+func (t *truth) leaving(m *simManager, l *letter, r bus.Reply) {
+	t.sim.logf("%s answers %s: %s", m.name, l, short(r))
+	if !m.leads() && !r.Failed && l.method != "getScheduled" {
+		t.sim.failf("%s does not lead, and answers %s: %s", m.name, l, short(r))
+	}
+	if !r.Failed && (l.method == "schedule" || l.method == "unschedule") {
+		t.acked[m.link.gen] = max(t.acked[m.link.gen], m.link.index)
+	}
+	t.check(l, r, "sends")
+}
+
+// answered is an answer that arrived.
+func (t *truth) answered(l *letter, r bus.Reply) {
+	t.sim.logf("%s hears of %s: %s", l.from, l, short(r))
+	key := [2]any{l.from, l.number}
+	if t.seen[key] {
+		t.doubled++
+	}
+	t.seen[key] = true
+	t.check(l, r, "hears")
+}
+
+// check holds an answer against where the task was since the call: it must have
+// been true at some time.
+func (t *truth) check(l *letter, r bus.Reply, what string) {
+	c := claimOf(l, r)
+	if c.says == saysNothing {
+		return
+	}
+	t.answers++
+	ok := t.held(c.key, l.sent, func(worker string) bool {
+		switch c.says {
+		case saysOn:
+			return worker == c.worker
+		case saysNowhere:
+			return worker == ""
+		}
+		return worker != c.worker
+	})
+	if !ok {
+		t.sim.failf("an answer that was never true since %s (%s): %s: %s; %s", millis(l.sent), what, l, short(r), t.where(c.key))
+	}
+}
+
+func short(r bus.Reply) string {
+	if r.Failed {
+		return "no: " + r.Err
+	}
+	if data := string(r.Data); len(data) < 40 {
+		return data
+	}
+	return string(r.Data[:40]) + "..."
+}
+
+func sortKeys(keys []taskKey) {
+	slices.SortFunc(keys, func(a, b taskKey) int {
+		return cmp.Or(cmp.Compare(a.purpose, b.purpose), cmp.Compare(a.task, b.task))
+	})
+}

@@ -1,0 +1,157 @@
+package simtest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/muster-fleet/muster/bus"
+)
+
+var errTimeout = context.DeadlineExceeded
+
+// letter is a request on its way to the managers.
+type letter struct {
+	number uint64 // of the call, by the one who makes it
+	from   string
+	method string
+	args   bus.Args
+	wanted bool
+	back   *conn // where the answer goes
+	sent   time.Duration
+	place  uint64 // in the queue; it keeps that when it comes back
+}
+
+func (l *letter) String() string {
+	return fmt.Sprintf("%s/%d %s%s", l.from, l.number, l.method, l.args)
+}
+
+// broker is a model of RabbitMQ as bus/amqpbus uses it: one queue, in which a
+// request stays until a manager has dealt with it.
+type broker struct {
+	sim    *Sim
+	up     bool
+	count  uint64
+	queue  []*letter
+	stands []*stand
+}
+
+// stand is a manager that consumes from the queue.
+type stand struct {
+	conn    *conn
+	rank    int64 // the highest gets the requests
+	held    []*letter
+	deliver func(*stand, *letter)
+}
+
+// followers hold as many requests at most; the leader any number.
+const followerHolds = 1
+
+func (b *broker) publish(l *letter) {
+	if len(b.stands) == 0 {
+		if l.wanted {
+			b.back(l, bus.Reply{}, bus.ErrNoServer)
+		}
+		return
+	}
+	b.count++
+	l.place = b.count
+	b.queue = append(b.queue, l)
+	b.dispatch()
+}
+
+// dispatch delivers what can be delivered.
+func (b *broker) dispatch() {
+	for len(b.queue) > 0 {
+		to := b.free()
+		if to == nil {
+			return
+		}
+		l := b.queue[0]
+		b.queue = b.queue[1:]
+		to.held = append(to.held, l)
+		to.conn.toClient(func() { to.deliver(to, l) })
+	}
+}
+
+// free is who gets the next request: of those with the highest rank that can
+// take one the first.
+func (b *broker) free() *stand {
+	var best *stand
+	for _, s := range b.stands {
+		room := s.rank > 0 || len(s.held) < followerHolds
+		if room && (best == nil || s.rank > best.rank) {
+			best = s
+		}
+	}
+	return best
+}
+
+// stand begins to consume, or does so with another rank.
+func (b *broker) stand(c *conn, rank int64, deliver func(*stand, *letter)) {
+	i := slices.IndexFunc(b.stands, func(s *stand) bool { return s.conn == c })
+	if i < 0 {
+		b.stands = append(b.stands, &stand{conn: c, rank: rank, deliver: deliver})
+	} else {
+		b.stands[i].rank = rank
+	}
+	b.dispatch()
+}
+
+// settle ends a request, or puts it back to its place.
+func (b *broker) settle(s *stand, l *letter, done bool) {
+	i := slices.Index(s.held, l)
+	if i < 0 {
+		return
+	}
+	s.held = slices.Delete(s.held, i, i+1)
+	if !done {
+		b.queue = append(b.queue, l)
+		slices.SortFunc(b.queue, func(a, b *letter) int { return cmp.Compare(a.place, b.place) })
+	}
+	b.dispatch()
+}
+
+// closed hands what a manager held to the others.
+func (b *broker) closed(c *conn) {
+	i := slices.IndexFunc(b.stands, func(s *stand) bool { return s.conn == c })
+	if i < 0 {
+		return
+	}
+	gone := b.stands[i]
+	b.stands = slices.Delete(b.stands, i, i+1)
+	if len(b.stands) == 0 {
+		b.queue = nil // as RabbitMQ deletes a queue without consumers
+		return
+	}
+	b.queue = append(b.queue, gone.held...)
+	slices.SortFunc(b.queue, func(a, b *letter) int { return cmp.Compare(a.place, b.place) })
+	b.dispatch()
+}
+
+// back sends an answer to the one who asked.
+func (b *broker) back(l *letter, reply bus.Reply, err error) {
+	if l.back.queueOpen {
+		l.back.toClient(func() { l.back.client.receive(l, reply, err) })
+	}
+}
+
+// restart loses everything, and all connections.
+func (b *broker) restart(away time.Duration) {
+	s := b.sim
+	s.logf("the queue is killed, for %v", away)
+	b.up = false
+	for _, c := range slices.Clone(s.conns) {
+		c.closeQueue()
+	}
+	b.queue, b.stands = nil, nil
+	s.after(away, func() {
+		s.logf("the queue is back")
+		b.up = true
+	})
+}
+
+func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,193 @@
+package simtest
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/bus"
+)
+
+const (
+	// tryTime is how long a caller waits for one answer, patience how long it
+	// asks again, from againFirst to againLast later.
+	tryTime    = 400 * time.Millisecond
+	patience   = 4 * time.Second
+	againFirst = 5 * time.Millisecond
+	againLast  = 250 * time.Millisecond
+)
+
+// attempt is one call, for the judgement at the end.
+type attempt struct {
+	key        taskKey
+	look       bool
+	start, end time.Duration
+	answered   bool
+	worker     string // "" where it is nowhere
+}
+
+// simCaller asks for workers, as a portal or a conference controller does.
+type simCaller struct {
+	client
+	idle     bool // makes no calls of its own
+	fresh    int  // counts the tasks that it made up
+	mine     []taskKey
+	open     int // operations under way
+	given    int // operations that ended without an answer
+	done     int
+	attempts []*attempt
+}
+
+func newSimCaller(s *Sim, name string, idle bool) *simCaller {
+	c := &simCaller{idle: idle}
+	c.sim, c.name = s, name
+	c.connected = func() {}
+	return c
+}
+
+func (c *simCaller) boot() {
+	c.client.boot()
+	if !c.idle {
+		c.think()
+	}
+}
+
+// think makes the next call after a while.
+func (c *simCaller) think() {
+	c.when(c.sim.between(10*time.Millisecond, 120*time.Millisecond), func() {
+		if c.sim.closing {
+			return
+		}
+		c.act()
+		c.think()
+	})
+}
+
+// act does one of the things that callers do.
+func (c *simCaller) act() {
+	switch k := c.sim.rng.IntN(100); {
+	case k < 50 || len(c.mine) == 0:
+		c.fresh++
+		c.place(taskKey{c.sim.purpose(), fmt.Sprintf("%s-%d", c.name, c.fresh)})
+	case k < 60: // a task that all callers know
+		c.place(taskKey{c.sim.purpose(), fmt.Sprintf("room-%d", c.sim.rng.IntN(4))})
+	case k < 75:
+		c.place(c.any())
+	case k < 92:
+		c.look(c.any(), nil)
+	default:
+		key := c.any()
+		c.mine = slices.DeleteFunc(c.mine, func(k taskKey) bool { return k == key })
+		c.look(key, func(worker string) { c.release(key, worker, nil) })
+	}
+}
+
+func (c *simCaller) any() taskKey { return c.mine[c.sim.rng.IntN(len(c.mine))] }
+
+// reserveTimes are those that callers ask for, in milliseconds. 0 is the
+// default.
+var reserveTimes = []int{0, 400, 2000, 60_000}
+
+// place asks for a worker, and then mostly has it begin.
+func (c *simCaller) place(key taskKey) {
+	reserve := reserveTimes[c.sim.rng.IntN(len(reserveTimes))]
+	c.schedule(key, reserve, func(worker, _ string) {
+		if worker == "" {
+			return
+		}
+		if !slices.Contains(c.mine, key) {
+			c.mine = append(c.mine, key)
+		}
+		if c.sim.chance(700) {
+			c.when(c.sim.between(0, 100*time.Millisecond), func() { c.sim.use(key, worker) })
+		}
+	})
+}
+
+// schedule asks for a worker. ended, which may be nil, gets the worker, or why
+// there is none.
+func (c *simCaller) schedule(key taskKey, reserve int, ended func(worker, refusal string)) {
+	args := []any{key.purpose, key.task, map[string]string{}, reserve}
+	c.operate("schedule", key, args, func(r bus.Reply, ok bool) {
+		if ended == nil {
+			return
+		}
+		claim := claimOf(&letter{method: "schedule", args: encode(args)}, r)
+		switch {
+		case !ok:
+			ended("", "unanswered")
+		default:
+			ended(claim.worker, r.Err)
+		}
+	})
+}
+
+// look asks where a task is.
+func (c *simCaller) look(key taskKey, found func(worker string)) {
+	args := []any{key.purpose, key.task}
+	c.operate("getScheduled", key, args, func(r bus.Reply, ok bool) {
+		if ok && !r.Failed && found != nil {
+			found(text(r.Data))
+		}
+	})
+}
+
+// release gives a placement up.
+func (c *simCaller) release(key taskKey, worker string, ended func(r bus.Reply, ok bool)) {
+	c.operate("unschedule", key, []any{worker, key.task}, func(r bus.Reply, ok bool) {
+		if ended != nil {
+			ended(r, ok)
+		}
+	})
+}
+
+// operate calls until there is an answer, or patience is over.
+func (c *simCaller) operate(method string, key taskKey, args []any, ended func(r bus.Reply, ok bool)) {
+	c.open++
+	until := c.sim.now + patience
+	var try func(wait time.Duration)
+	try = func(wait time.Duration) {
+		a := &attempt{key: key, look: method == "getScheduled", start: c.sim.now}
+		if method != "unschedule" {
+			c.attempts = append(c.attempts, a)
+		}
+		l := &letter{method: method, args: encode(args)}
+		c.ask(method, args, tryTime, func(r bus.Reply, err error) {
+			a.note(l, r, err, c.sim.now)
+			over := c.sim.now >= until
+			if (err != nil || unsettled(r)) && !over {
+				c.when(wait, func() { try(min(2*wait, againLast)) })
+				return
+			}
+			c.ended(method, key, err)
+			ended(r, err == nil)
+		})
+	}
+	c.sim.logf("%s: %s %s %v", c.name, method, key, args)
+	try(againFirst)
+}
+
+func (c *simCaller) ended(method string, key taskKey, err error) {
+	c.open--
+	c.done++
+	if err != nil {
+		c.given++
+		c.sim.logf("%s gives up: %s %s: %v", c.name, method, key, err)
+	}
+}
+
+// unsettled tells the answers after which a caller asks again.
+func unsettled(r bus.Reply) bool {
+	return r.Failed && (r.Err == string(muster.ReasonAskAgain) || r.Err == string(muster.ReasonNotReady))
+}
+
+func (a *attempt) note(l *letter, r bus.Reply, err error, now time.Duration) {
+	a.end = now
+	if err != nil {
+		return
+	}
+	claim := claimOf(l, r)
+	a.answered = claim.says == saysOn || claim.says == saysNowhere
+	a.worker = claim.worker
+}
