@@ -1,0 +1,123 @@
+// Package proctab reads Linux's table of processes, and kills processes of it
+// without ever hitting one that merely got the same number later.
+package proctab
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Process is a process as it was when the table was read.
+type Process struct {
+	PID, Parent, Session int
+	// Start is when it began, in ticks of the kernel's clock since boot. With
+	// PID it names the process for as long as the machine runs.
+	Start uint64
+	// CPU is the processor time that it has used, with that of its children
+	// that have ended and that it has waited for.
+	CPU time.Duration
+	// zombie has ended, and waits for its parent to take note.
+	zombie bool
+}
+
+// Alive reports that the process can still do something.
+func (p Process) Alive() bool { return !p.zombie }
+
+// tick is the kernel's USER_HZ, which has been 100 on every architecture that
+// Go runs on.
+const tick = 10 * time.Millisecond
+
+// Read returns the process of that number. The error is fs.ErrNotExist where
+// there is none.
+func Read(pid int) (Process, error) {
+	raw, err := readProc(pid, "stat")
+	if err != nil {
+		return Process{}, err
+	}
+	return parse(pid, raw)
+}
+
+// Fields of /proc/PID/stat, counted from 0 after the name's closing bracket
+// (proc_pid_stat(5)).
+const (
+	fieldState   = 0
+	fieldParent  = 1
+	fieldSession = 3
+	fieldUser    = 11 // with three more: system, children's user, children's system
+	fieldStart   = 19
+)
+
+// parse reads a line "pid (name) state ppid ...": the name may have anything
+// in it, brackets and spaces included.
+func parse(pid int, raw []byte) (Process, error) {
+	_, rest, ok := cutLast(raw, ')')
+	f := strings.Fields(string(rest))
+	if !ok || len(f) <= fieldStart {
+		return Process{}, fmt.Errorf("proctab: /proc/%d/stat is not understood: %.80q", pid, raw)
+	}
+	var err error
+	number := func(i int) uint64 {
+		n, e := strconv.ParseInt(f[i], 10, 64)
+		err = errors.Join(err, e)
+		return uint64(n)
+	}
+	p := Process{
+		PID: pid, Parent: int(number(fieldParent)), Session: int(number(fieldSession)), Start: number(fieldStart),
+		zombie: f[fieldState] == "Z" || f[fieldState] == "X",
+	}
+	for i := range 4 {
+		p.CPU += time.Duration(number(fieldUser+i)) * tick
+	}
+	return p, err
+}
+
+func cutLast(b []byte, sep byte) (before, after []byte, found bool) {
+	i := bytes.LastIndexByte(b, sep)
+	if i < 0 {
+		return b, nil, false
+	}
+	return b[:i], b[i+1:], true
+}
+
+func readProc(pid int, name string) ([]byte, error) {
+	raw, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/" + name)
+	if err != nil && gone(err) {
+		return nil, fmt.Errorf("proctab: process %d: %w", pid, fs.ErrNotExist)
+	}
+	return raw, err
+}
+
+// Variable returns what a variable of the environment was when the program
+// began; "" where there is none, or where this process may not look.
+func Variable(pid int, name string) string {
+	raw, err := readProc(pid, "environ")
+	if err != nil {
+		return ""
+	}
+	for entry := range bytes.SplitSeq(raw, []byte{0}) {
+		if key, value, ok := bytes.Cut(entry, []byte{'='}); ok && string(key) == name {
+			return string(value)
+		}
+	}
+	return ""
+}
+
+// Boot names this run of the kernel and the namespace of its process numbers.
+// "" is unknown.
+func Boot() string {
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	space, err := os.Readlink("/proc/self/ns/pid")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(id)) + " " + space
+}
