@@ -219,9 +219,12 @@ func (m *machine) keepAliveAnswered(beat uint64, answer string, err error) {
 // heard is a manager that knows this worker.
 func (m *machine) heard(beat uint64) {
 	m.missed, m.silent = 0, 0
-	m.farewells.heard(beat)
-	if m.resync && beat > m.resyncAfter {
+	switch {
+	case !m.resync:
+		m.farewells.heard(beat)
+	case beat > m.resyncAfter: // until farewells are told again, an answer says nothing about them
 		m.resync = false
+		m.farewells.doubt(m.beat)
 		m.tellAll()
 	}
 	m.recover()
