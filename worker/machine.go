@@ -55,9 +55,11 @@ type machine struct {
 	// last of them that some manager may have received.
 	missed, silent int
 
-	tasks  []string
-	state  *muster.State
-	report report
+	tasks []string
+	// changes counts what the program told of tasks.
+	changes int
+	state   *muster.State
+	report  report
 	farewells
 	// resyncAfter: something may be lost that was told up to this beat.
 	resync      bool
@@ -74,6 +76,8 @@ type (
 	// joinAnswered and keepAliveAnswered.
 	callJoin      struct{}
 	callKeepAlive struct{ beat uint64 }
+	// callTasks asks which tasks the manager knows; see tasksAnswered.
+	callTasks struct{ changes int }
 	// cast tells the manager, in order.
 	cast struct {
 		method string
@@ -115,6 +119,9 @@ func (m *machine) tick() {
 	case joined:
 		m.beat++
 		m.emit(callKeepAlive{m.beat})
+		if m.beat%compareBeats == 0 {
+			m.emit(callTasks{m.changes})
+		}
 	}
 }
 
@@ -167,6 +174,7 @@ func (m *machine) enter(answer string) {
 	m.resync = false
 	if again && answer != answerInitializing && len(m.tasks) > 0 {
 		m.emit(happenedDropped{m.tasks})
+		m.changes++
 		m.tasks = nil
 	}
 	m.farewells.doubt(m.beat)
@@ -290,6 +298,7 @@ func (m *machine) mayHaveLost() { m.resync, m.resyncAfter = true, m.beat }
 // no contact it is only remembered.
 
 func (m *machine) add(tasks []string) {
+	m.changes++
 	var fresh []string
 	for _, t := range tasks {
 		if !slices.Contains(m.tasks, t) {
@@ -309,6 +318,7 @@ func (m *machine) remove(task string) {
 	if i < 0 {
 		return
 	}
+	m.changes++
 	m.tasks = slices.Delete(m.tasks, i, i+1)
 	m.say("layDownTask", task)
 	m.report.due = true

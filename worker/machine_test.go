@@ -41,6 +41,8 @@ func words(a action) string {
 		return "join"
 	case callKeepAlive:
 		return fmt.Sprintf("alive%d", a.beat)
+	case callTasks:
+		return "tasks?"
 	case cast:
 		return strings.Trim(fmt.Sprint(a.method, a.args[1:]), " ")
 	case rest:

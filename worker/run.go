@@ -127,6 +127,10 @@ func (p *protocol) perform(ctx context.Context, a action) {
 		p.ask(ctx, "keepAlive", []any{w.opts.ID}, func(m *machine, answer string, err error) {
 			m.keepAliveAnswered(a.beat, answer, err)
 		})
+	case callTasks:
+		p.ask(ctx, "getTasks", []any{w.opts.ID}, func(m *machine, answer string, err error) {
+			m.tasksAnswered(a.changes, answer, err)
+		})
 	case cast:
 		if err := p.cast(ctx, a.method, a.args...); err != nil {
 			w.opts.Logger.Warn("not told to the manager yet", "method", a.method, "err", err)

@@ -99,6 +99,10 @@ func (s *Stepped) perform(a action) {
 		s.ask("keepAlive", []any{opts.ID}, func(m *machine, answer string, err error) {
 			m.keepAliveAnswered(a.beat, answer, err)
 		})
+	case callTasks:
+		s.ask("getTasks", []any{opts.ID}, func(m *machine, answer string, err error) {
+			m.tasksAnswered(a.changes, answer, err)
+		})
 	case cast:
 		if err := s.around.Cast(a.method, a.args); err != nil {
 			s.w.machine.castFailed(err)
