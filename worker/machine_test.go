@@ -80,7 +80,11 @@ func (s *script) alive(answer string, err error) {
 	s.t.Helper()
 	s.m.tick()
 	beat := s.m.beat
-	s.wants(fmt.Sprintf("alive%d", beat))
+	want := []string{fmt.Sprintf("alive%d", beat)}
+	if beat%compareBeats == 0 {
+		want = append(want, "tasks?")
+	}
+	s.wants(want...)
 	s.m.keepAliveAnswered(beat, answer, err)
 }
 
