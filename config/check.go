@@ -53,17 +53,42 @@ func (c *Config) checkRaft() Problems {
 		if c.Raft.Data != "" {
 			wrong("raft.data", "needs raft.addr too")
 		}
+		if c.Raft.Listen != "" {
+			wrong("raft.listen", "needs raft.addr too")
+		}
 		return problems
 	}
-	if len(c.Raft.PeerList()) > 1 {
-		if c.Raft.Secret == "" && !c.Raft.Local() {
-			wrong("raft.secret", "must be set where managers are on several machines: 16 bytes or more, here or in MUSTER_RAFT_SECRET")
+	problems = append(problems, c.checkRaftTLS()...)
+	if c.Raft.others() {
+		if c.Raft.Secret == "" && c.Raft.TLS == (TLS{}) && !c.Raft.Local() {
+			wrong("raft.secret", "must be set where managers are on several machines: 16 bytes or more, here or in MUSTER_RAFT_SECRET; or set raft.tls")
 		}
 		if c.BusKind() == Embedded {
 			wrong("raft.peers", "several managers need one message queue: set bus.url, or [rabbit]")
 		}
 	}
 	return problems
+}
+
+// checkRaftTLS wants both ends of a connection between managers to show and to
+// check a certificate.
+func (c *Config) checkRaftTLS() Problems {
+	t, given, missing := c.Raft.TLS, "", ""
+	for _, f := range []struct{ key, file string }{
+		{"raft.tls.ca", t.CA}, {"raft.tls.cert", t.Cert}, {"raft.tls.key", t.Key}, {"raft.tls.server_name", t.ServerName},
+	} {
+		switch {
+		case f.file != "":
+			given = f.key
+		case missing == "" && f.key != "raft.tls.server_name":
+			missing = f.key
+		}
+	}
+	if given == "" || missing == "" {
+		return nil
+	}
+	return Problems{{Origin: c.Origin(given), Key: given,
+		Message: "needs " + missing + " too: managers prove themselves to each other, which takes ca, cert and key"}}
 }
 
 func (c *Config) checkPair(key, text, other, otherText string) Problems {

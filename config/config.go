@@ -100,11 +100,11 @@ type Bus struct {
 	TLS      TLS
 }
 
-// TLS is the section [bus.tls]: names of files in PEM.
+// TLS is the section [bus.tls], or [raft.tls]: names of files in PEM.
 type TLS struct {
 	CA, Cert, Key string
-	// ServerName is the name that the server's certificate must have, if it
-	// is not that of the URL.
+	// ServerName is the name that the other end's certificate must have, if it
+	// is not the host of the URL, or of the manager's address.
 	ServerName string
 }
 
@@ -121,9 +121,12 @@ type Raft struct {
 	// Peers are the addresses of the managers that form the cluster, parted by
 	// commas.
 	Peers string
+	// Listen is where this one listens for them; Addr where it is empty.
+	Listen string
 	// Data is the directory of the log. Empty: in memory.
 	Data   string
 	Secret Secret
+	TLS    TLS
 }
 
 // PeerList is Peers as a list.
@@ -135,6 +138,11 @@ func (r Raft) PeerList() []string {
 		}
 	}
 	return out
+}
+
+// others tells whether there are managers beside this one.
+func (r Raft) others() bool {
+	return slices.ContainsFunc(r.PeerList(), func(addr string) bool { return addr != r.Addr })
 }
 
 // Local tells whether all managers are on this machine.

@@ -9,7 +9,7 @@ import (
 
 func TestErrors(t *testing.T) {
 	const all = "least-used, most-used, last-used, round-robin, randomly-pick, weight-robin, two-choices"
-	const list = "[manager], [strategy], [rabbit], [bus], [bus.tls], [raft], [placement], [metrics], [labels], [cascading]"
+	const list = "[manager], [strategy], [rabbit], [bus], [bus.tls], [raft], [raft.tls], [placement], [metrics], [labels], [cascading]"
 	for _, test := range []struct{ file, want string }{
 		{"[manager]\nintial_time = 1", `m.toml:2:1: manager.intial_time: unknown key; did you mean initial_time?`},
 		{"[manager]\n  check-alive-count = 1", `m.toml:2:3: manager.check-alive-count: unknown key; did you mean check_alive_count?`},
@@ -64,6 +64,11 @@ func TestErrors(t *testing.T) {
 		{"[bus.tls]\ncert = 'a.pem'", `m.toml:2:1: bus.tls.cert: needs bus.tls.key too`},
 		{"[bus.tls]\nkey = 'a.pem'", `m.toml:2:1: bus.tls.key: needs bus.tls.cert too`},
 		{"[bus.tls]\nca = 'a.pem'", `m.toml:2:1: bus.tls.ca: the embedded server needs bus.tls.cert and bus.tls.key too, or write bus.url to use another`},
+		{"raft.addr = 'a:1'\nraft.peers = 'a:1'\n[raft.tls]\nca = 'a.pem'\nkey = 'a.key'", `m.toml:5:1: raft.tls.key: needs raft.tls.cert too: managers prove themselves to each other, which takes ca, cert and key`},
+		{"raft.addr = 'a:1'\nraft.peers = 'a:1'\nraft.tls.server_name = 'a'", `m.toml:3:1: raft.tls.server_name: needs raft.tls.ca too: managers prove themselves to each other, which takes ca, cert and key`},
+		{"bus.url = 'nats://h'\nraft.addr = 'a:1'\nraft.peers = 'b:1'", `default: raft.secret: must be set where managers are on several machines: 16 bytes or more, here or in MUSTER_RAFT_SECRET; or set raft.tls`},
+		{"raft.listen = ':7400'", `m.toml:1:1: raft.listen: needs raft.addr too`},
+		{"raft.listen = '7400'", `m.toml:1:15: raft.listen: "7400" is no address: write host:port, such as 127.0.0.1:4222`},
 		{"[rabbit]\nhost = 'h:5672'", `m.toml:2:8: rabbit.host: "h:5672" is no host: write a name or an IP address, the port is a key of its own`},
 		{"[metrics]\naddr = '9100'", `m.toml:2:8: metrics.addr: "9100" is no address: write host:port, such as 127.0.0.1:4222`},
 		{"[manager]\nrecheck_share = 1.5", `m.toml:2:17: manager.recheck_share: 1.5 is out of range: use a load from 0 to 1`},

@@ -15,11 +15,11 @@ func (c *Config) ClientTLS() (*tls.Config, error) {
 	if c.Bus.TLS == (TLS{}) {
 		return nil, nil
 	}
-	authorities, err := c.authorities()
+	authorities, err := c.authorities("bus.tls", c.Bus.TLS)
 	if err != nil {
 		return nil, err
 	}
-	certificates, err := c.certificates()
+	certificates, err := c.certificates("bus.tls", c.Bus.TLS)
 	if err != nil {
 		return nil, err
 	}
@@ -36,11 +36,11 @@ func (c *Config) ServerTLS() (*tls.Config, error) {
 	if c.Bus.TLS.Cert == "" {
 		return nil, nil
 	}
-	authorities, err := c.authorities()
+	authorities, err := c.authorities("bus.tls", c.Bus.TLS)
 	if err != nil {
 		return nil, err
 	}
-	certificates, err := c.certificates()
+	certificates, err := c.certificates("bus.tls", c.Bus.TLS)
 	if err != nil {
 		return nil, err
 	}
@@ -51,38 +51,59 @@ func (c *Config) ServerTLS() (*tls.Config, error) {
 	return out, nil
 }
 
-// authorities returns nil for the system's.
-func (c *Config) authorities() (*x509.CertPool, error) {
-	if c.Bus.TLS.CA == "" {
+// RaftTLS returns how managers prove their identity to each other: each shows a
+// certificate, and asks for one. It is nil where [raft.tls] is empty.
+func (c *Config) RaftTLS() (*tls.Config, error) {
+	if c.Raft.TLS == (TLS{}) {
 		return nil, nil
 	}
-	pem, err := c.tlsFile("bus.tls.ca", c.Bus.TLS.CA)
+	authorities, err := c.authorities("raft.tls", c.Raft.TLS)
+	if err != nil {
+		return nil, err
+	}
+	certificates, err := c.certificates("raft.tls", c.Raft.TLS)
+	if err != nil {
+		return nil, err
+	}
+	return &tls.Config{
+		MinVersion: tls.VersionTLS13, ServerName: c.Raft.TLS.ServerName,
+		RootCAs: authorities, ClientCAs: authorities, Certificates: certificates, ClientAuth: tls.RequireAndVerifyClientCert,
+	}, nil
+}
+
+// authorities returns nil for the system's.
+func (c *Config) authorities(section string, t TLS) (*x509.CertPool, error) {
+	if t.CA == "" {
+		return nil, nil
+	}
+	key := section + ".ca"
+	pem, err := c.tlsFile(key, t.CA)
 	if err != nil {
 		return nil, err
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("bus.tls.ca (%s): %s holds no certificate in PEM", c.Origin("bus.tls.ca"), c.Bus.TLS.CA)
+		return nil, fmt.Errorf("%s (%s): %s holds no certificate in PEM", key, c.Origin(key), t.CA)
 	}
 	return pool, nil
 }
 
-func (c *Config) certificates() ([]tls.Certificate, error) {
-	if c.Bus.TLS.Cert == "" {
+func (c *Config) certificates(section string, t TLS) ([]tls.Certificate, error) {
+	if t.Cert == "" {
 		return nil, nil
 	}
-	cert, err := c.tlsFile("bus.tls.cert", c.Bus.TLS.Cert)
+	cert, err := c.tlsFile(section+".cert", t.Cert)
 	if err != nil {
 		return nil, err
 	}
-	key, err := c.tlsFile("bus.tls.key", c.Bus.TLS.Key)
+	key, err := c.tlsFile(section+".key", t.Key)
 	if err != nil {
 		return nil, err
 	}
 	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {
-		return nil, fmt.Errorf("bus.tls.cert (%s) and bus.tls.key (%s): %s and %s: %w",
-			c.Origin("bus.tls.cert"), c.Origin("bus.tls.key"), c.Bus.TLS.Cert, c.Bus.TLS.Key, err)
+		return nil, fmt.Errorf("%s.cert (%s) and %s.key (%s): %s and %s: %w", section,
+			c.Origin(section+".cert"), section, c.Origin(section+".key"), t.Cert, t.Key, err)
 	}
 	return []tls.Certificate{pair}, nil
 }

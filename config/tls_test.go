@@ -86,6 +86,43 @@ func TestTLSHandshake(t *testing.T) {
 	}
 }
 
+// Managers that one file describes know each other; one without a certificate,
+// and one of another authority, get nowhere.
+func TestRaftTLSHandshake(t *testing.T) {
+	dir, elsewhere := t.TempDir(), t.TempDir()
+	authority(t, dir)
+	authority(t, elsewhere)
+	const full = "raft.addr = 'a:1'\n[raft.tls]\nca = 'ca.pem'\ncert = 'node.pem'\nkey = 'node.key'\nserver_name = 'fleet.test'"
+	own, err := inDir(t, dir, full).RaftTLS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := inDir(t, elsewhere, full).RaftTLS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bare := own.Clone()
+	bare.Certificates = nil
+	if err := handshake(t, own, own); err != nil {
+		t.Error(err)
+	}
+	for what, stranger := range map[string]*tls.Config{"another authority": other, "no certificate": bare} {
+		if err := handshake(t, own, stranger); err == nil {
+			t.Errorf("a dialer with %s got in", what)
+		}
+	}
+	if err := handshake(t, other, own); err == nil {
+		t.Error("an acceptor of another authority was believed")
+	}
+	if none, err := Default().RaftTLS(); none != nil || err != nil {
+		t.Error(none, err)
+	}
+	_, err = inDir(t, dir, strings.Replace(full, "node.key", "none.key", 1)).RaftTLS()
+	if err == nil || !strings.HasPrefix(err.Error(), "raft.tls.key (") {
+		t.Error(err)
+	}
+}
+
 func inDir(t *testing.T, dir, file string) *Config {
 	t.Helper()
 	c, err := Parse(filepath.Join(dir, "m.toml"), []byte(file))
