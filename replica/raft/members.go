@@ -102,6 +102,9 @@ func (c *Core) dismissal() *pb.ConfChangeV2 {
 			c.Transfer()
 			return nil
 		}
+		if isVoter(c.conf, id) && len(c.conf.GetVoters()) == 1 {
+			continue // the last one stays, whatever was decided
+		}
 		return changeOf(nil, single(pb.ConfChangeRemoveNode, id))
 	}
 	return nil
@@ -155,8 +158,8 @@ func (c *Core) Admit(addr string) error { return c.proposeAddr(recordAdmit, addr
 
 // Dismiss takes the manager at an address out, on the leader only.
 func (c *Core) Dismiss(addr string) error {
-	if admitted := c.roster.admitted; len(admitted) == 1 && admitted[0] == addr {
-		return fmt.Errorf("raft: %s is the last manager, and cannot be removed", addr)
+	if c.role.Kind == replica.Leader && !c.othersVote(addr) {
+		return fmt.Errorf("raft: %s is the last manager that votes, and cannot be removed: add another one first", addr)
 	}
 	return c.proposeAddr(recordDismiss, addr)
 }

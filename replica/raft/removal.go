@@ -1,0 +1,40 @@
+package raft
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// CheckRemoval tells what would be lost if the manager at an address were taken
+// out: the majority, where too few of those that stay are heard. It wants the
+// Status of the leader, who alone hears the others. Nil means that the rest can
+// go on.
+func (s Status) CheckRemoval(addr string) error {
+	stay, silent := 0, []string(nil)
+	for _, m := range s.Members {
+		if m.Addr == addr || !m.Voter {
+			continue
+		}
+		stay++
+		if !m.Active {
+			silent = append(silent, m.Addr)
+		}
+	}
+	isMember := slices.ContainsFunc(s.Members, func(m Member) bool { return m.Addr == addr && m.Voter })
+	if heard := stay - len(silent); !isMember || heard > stay/2 {
+		return nil
+	}
+	return fmt.Errorf("without %s only %d of %d managers that vote are heard, which is no majority (silent: %s): "+
+		"bring them back, or remove those first; with force it is removed all the same, and nobody leads until they are back",
+		addr, stay-len(silent), stay, strings.Join(silent, ", "))
+}
+
+// othersVote tells whether there is a manager with a vote, and not about to go,
+// at another address.
+func (c *Core) othersVote(addr string) bool {
+	return slices.ContainsFunc(c.conf.GetVoters(), func(id uint64) bool {
+		at := c.roster.addrs[id]
+		return at != addr && c.roster.admits(at)
+	})
+}
