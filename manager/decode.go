@@ -38,10 +38,12 @@ var methods = map[string]func(*reader) action{
 	"leaveConference": func(*reader) action { return answerOK },
 
 	// Beyond OWT.
-	"why":         decodeWhy,
-	"listWorkers": decodeListWorkers,
-	"listTasks":   decodeListTasks,
-	"status":      func(*reader) action { return look((*core).status) },
+	"why":           decodeWhy,
+	"listWorkers":   decodeListWorkers,
+	"listTasks":     decodeListTasks,
+	"status":        func(*reader) action { return look((*core).status) },
+	"addManager":    decodeAddManager,
+	"removeManager": decodeRemoveManager,
 }
 
 // decode turns a method and its arguments into what is to be done. Its error

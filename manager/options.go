@@ -26,6 +26,8 @@ type Options struct {
 	// Members tells how the managers stand, for status. Nil where this one is
 	// alone.
 	Members func(context.Context) ([]muster.Member, error)
+	// Membership changes who the managers are. Nil where that is not possible.
+	Membership Membership
 	// Version is shown in the answer to status.
 	Version string
 	// Settings can change while the manager runs.
