@@ -65,7 +65,6 @@ func newBenchFailoverCmd() *cobra.Command {
 	flags.StringVar(&caller, "caller", caller, "who calls: owt or muster")
 	flags.Uint64Var(&o.Seed, "seed", o.Seed, "seed of everything random in the fleet and the calls")
 	f.add(cmd)
-	cmd.AddCommand(newBehindProxyCmd())
 	return cmd
 }
 

@@ -95,7 +95,7 @@ func (h *host) managerOptions() manager.Options {
 		Settings: managerSettings(h.cfg), Logger: h.log,
 	}
 	if h.cohort != nil {
-		opts.Replica, opts.Members = h.cohort, h.cohort.members
+		opts.Replica, opts.Members, opts.Membership = h.cohort, h.cohort.members, h.cohort.membership
 	}
 	return opts
 }

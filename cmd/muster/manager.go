@@ -40,7 +40,8 @@ SIGINT and SIGTERM end it.` + "\n" + precedence,
 	settings.flag("initial-time", "manager.initial_time", "how `long` a fresh manager only gathers workers (default \"10s\")")
 	settings.flag("replica", "manager.replica", "how several managers agree: raft, or `owt`, beside OWT's own managers")
 	settings.flag("raft", "raft.addr", "`address` at which the other managers reach this one")
-	settings.flag("peers", "raft.peers", "`addresses` of all managers that form the cluster, parted by commas")
+	settings.flag("raft-listen", "raft.listen", "`address` to listen at for them, where it is another one")
+	settings.flag("peers", "raft.peers", "`addresses` of all managers that form the cluster, parted by commas; without its own, this one joins theirs")
 	settings.flag("data", "raft.data", "`directory` of the log (default: in memory)")
 	settings.reach("message `queue`, instead of the embedded one: nats://..., tls://..., amqp://... or amqps://...")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/config"
+	"github.com/muster-fleet/muster/manager"
 	"github.com/muster-fleet/muster/replica"
 	"github.com/muster-fleet/muster/replica/owt"
 	"github.com/muster-fleet/muster/replica/raft"
@@ -23,6 +24,8 @@ type cohort struct {
 	replica.Replica
 	// members tells how the managers stand; nil where that is not known.
 	members func(context.Context) ([]muster.Member, error)
+	// membership changes who they are; nil where that cannot be done.
+	membership manager.Membership
 	// handOver gives the lead to another manager, if this one has it.
 	handOver func(context.Context) error
 	// ended is closed when it has ended by itself, which err explains; nil
@@ -39,7 +42,7 @@ func (h *host) startReplica(ctx context.Context) (*cohort, error) {
 	case h.cfg.Manager.Replica == "owt":
 		return h.startOWT(ctx)
 	case h.cfg.Raft.Addr != "":
-		return h.startRaft("")
+		return h.startRaft(ctx)
 	}
 	return nil, nil
 }
@@ -54,30 +57,45 @@ func (h *host) startOWT(ctx context.Context) (*cohort, error) {
 	return &cohort{Replica: r, handOver: func(context.Context) error { return nil }, close: r.Close}, nil
 }
 
-// startRaft listens at that address, "" for the one that the others know.
-func (h *host) startRaft(listen string) (*cohort, error) {
-	cfg, opts := h.cfg, raft.DefaultOptions()
-	opts.Cluster, opts.Addr, opts.Peers, opts.Dir = cfg.Manager.Name, cfg.Raft.Addr, cfg.Raft.PeerList(), cfg.Raft.Data
-	opts.Listen = listen
-	opts.Label, opts.Placement, opts.Logger = strconv.Itoa(os.Getpid()), cfg.Placement(), h.log
-	secret, err := raftSecret(cfg)
+func (h *host) startRaft(ctx context.Context) (*cohort, error) {
+	opts, err := raftOptions(h.cfg)
+	if err == nil {
+		err = h.lookAround(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
-	opts.Secret = secret
+	opts.Logger = h.log
 	node, err := raft.Start(opts)
 	if err != nil {
 		return nil, err
 	}
-	return &cohort{Replica: node, members: members(node), handOver: node.Transfer,
+	return &cohort{Replica: node, members: members(node), membership: membership{node}, handOver: node.Transfer,
 		ended: node.Done(), err: node.Err, close: node.Close}, nil
+}
+
+// raftOptions are those of the section [raft].
+func raftOptions(cfg *config.Config) (raft.Options, error) {
+	opts := raft.DefaultOptions()
+	opts.Cluster, opts.Addr, opts.Peers, opts.Dir = cfg.Manager.Name, cfg.Raft.Addr, cfg.Raft.PeerList(), cfg.Raft.Data
+	opts.Listen, opts.Label, opts.Placement = cfg.Raft.Listen, strconv.Itoa(os.Getpid()), cfg.Placement()
+	var err error
+	if opts.TLS, err = cfg.RaftTLS(); err == nil {
+		opts.Secret, err = raftSecret(cfg)
+	}
+	return opts, err
 }
 
 // raftSecret is what the managers of the cluster share. Those that are all on
 // this machine need none in their configuration: they find it in a file that
 // only their user can read, and the first of them makes it up.
 func raftSecret(cfg *config.Config) ([]byte, error) {
-	if secret := cfg.Raft.Secret.Reveal(); secret != "" || !cfg.Raft.Local() {
+	switch secret := cfg.Raft.Secret.Reveal(); {
+	case secret != "":
+		return []byte(secret), nil
+	case cfg.Raft.TLS != (config.TLS{}):
+		return nil, nil // the certificates do
+	case !cfg.Raft.Local():
 		return []byte(secret), nil
 	}
 	dir, err := os.UserConfigDir()

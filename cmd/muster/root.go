@@ -35,7 +35,7 @@ Exit status: 0 done, 1 refused (the reason is on stderr), 2 used wrongly.`,
 	)
 	root.AddCommand(inGroup(groupRun, newUpCmd(), newManagerCmd(), newWorkerCmd())...)
 	root.AddCommand(inGroup(groupAsk,
-		newStatusCmd(), newWorkersCmd(), newTasksCmd(), newScheduleCmd(), newUnscheduleCmd(), newWhyCmd())...)
+		newStatusCmd(), newManagersCmd(), newWorkersCmd(), newTasksCmd(), newScheduleCmd(), newUnscheduleCmd(), newWhyCmd())...)
 	root.AddCommand(newConfigCmd(), newBenchCmd(), newVersionCmd())
 	began = new(bool)
 	markBegun(root, began)

@@ -43,12 +43,7 @@ func printStatus(w io.Writer, s client.Status) error {
 	if _, err := fmt.Fprintf(w, "%s is %s\n\n", bold(w, "Cluster "+s.Cluster), s.State); err != nil {
 		return err
 	}
-	managers := table{heading: []string{"MANAGER", "PID", "ROLE", "TERM", "INDEX", "LAG", "VOTES", "HEARD"}}
-	for _, m := range s.Managers {
-		managers.add(named(m), fmt.Sprint(m.PID), m.Role, fmt.Sprint(m.Term), fmt.Sprint(m.Index), fmt.Sprint(m.Lag),
-			yesNo(m.Voter), yesNo(m.Active))
-	}
-	if err := managers.print(w); err != nil || len(s.Purposes) == 0 {
+	if err := managerTable(s.Managers).print(w); err != nil || len(s.Purposes) == 0 {
 		return err
 	}
 	purposes := table{heading: []string{"PURPOSE", "STRATEGY", "WORKERS", "READY", "FULL", "RUNNING", "RESERVED"}}
@@ -60,6 +55,16 @@ func printStatus(w io.Writer, s client.Status) error {
 		return err
 	}
 	return purposes.print(w)
+}
+
+// managerTable is how the managers stand.
+func managerTable(managers []muster.Member) *table {
+	t := &table{heading: []string{"MANAGER", "PID", "ROLE", "TERM", "INDEX", "LAG", "VOTES", "HEARD"}}
+	for _, m := range managers {
+		t.add(named(m), fmt.Sprint(m.PID), m.Role, fmt.Sprint(m.Term), fmt.Sprint(m.Index), fmt.Sprint(m.Lag),
+			yesNo(m.Voter), yesNo(m.Active))
+	}
+	return t
 }
 
 // named is the address of a manager, or its id where it is alone.
