@@ -11,15 +11,10 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 
 	"github.com/muster-fleet/muster/bus"
 )
-
-// BehindProxy is the command of muster that runs a manager which listens
-// somewhere else than at the address that it has among the managers.
-var BehindProxy = []string{"bench", "failover", "manager-behind-proxy"}
 
 // Options say what managers are run.
 type Options struct {
@@ -36,6 +31,9 @@ type Options struct {
 	// Cuttable puts a proxy before every manager's address, and one between
 	// each of them and the message queue, so that Cut works.
 	Cuttable bool
+	// Apart gives every manager a network of its own, with a wire between them
+	// on which Disturb works. Needs Linux, root and the program ip.
+	Apart bool
 	// Output gets what the managers print. Nil means nobody.
 	Output io.Writer
 }
@@ -48,6 +46,7 @@ type Cluster struct {
 	secret   string
 	managers []*Manager
 	proxies  []*proxy
+	wire     *wire  // where managers are apart
 	term     uint64 // the highest that was seen
 }
 
@@ -62,6 +61,7 @@ type Manager struct {
 	listen string // where it listens: at Addr, or behind the proxy that does
 	url    string // its way to the message queue
 	valve  *valve
+	crew   *Crew // runs it, in its network
 }
 
 // Start runs the managers. It asks through conn how they stand, which stays the
@@ -87,12 +87,15 @@ func randomSecret() string {
 
 // lay finds the addresses, and puts the proxies in between.
 func (c *Cluster) lay() error {
+	if c.opts.Apart {
+		return c.layApart()
+	}
 	addrs, err := freeAddrs(c.opts.Managers)
 	if err != nil {
 		return err
 	}
 	for _, addr := range addrs {
-		c.managers = append(c.managers, &Manager{Addr: addr, listen: addr, url: c.opts.URL, valve: newValve()})
+		c.managers = append(c.managers, &Manager{Addr: addr, listen: addr, url: c.opts.URL, valve: newValve(), crew: c.crew})
 	}
 	if !c.opts.Cuttable {
 		return nil
@@ -152,7 +155,7 @@ func (c *Cluster) Managers() []*Manager { return c.managers }
 
 // Launch starts a process at a place where none runs.
 func (c *Cluster) Launch(m *Manager) error {
-	p, err := c.crew.Start(c.command(m))
+	p, err := m.crew.Start(c.command(m))
 	if err == nil {
 		m.Process = p
 	}
@@ -164,7 +167,7 @@ func (c *Cluster) Launch(m *Manager) error {
 func (c *Cluster) command(m *Manager) *exec.Cmd {
 	args := []string{"manager"}
 	if c.opts.Cuttable {
-		args = append(slices.Clone(BehindProxy), "--raft-listen", m.listen)
+		args = append(args, "--raft-listen", m.listen)
 	}
 	args = append(args, "-c", "/dev/stdin",
 		"--cluster", c.opts.Name, "--raft", m.Addr, "--peers", strings.Join(c.addrs(), ","))
@@ -200,6 +203,7 @@ func (c *Cluster) Close() {
 	for _, p := range c.proxies {
 		p.close()
 	}
+	c.closeApart()
 }
 
 // at is the place with an address, nil where there is none.
