@@ -84,8 +84,8 @@ func text(raw json.RawMessage) string {
 // can know, may say no more than that; but a look-up that it asked a majority
 // for while it led is as true as before.
 func (t *truth) leaving(m *simManager, l *letter, r bus.Reply) {
-	t.sim.logf("%s answers %s: %s", m.name, l, short(r))
-	if !m.leads() && !r.Failed && l.method != "getScheduled" {
+	t.note(m.name+" answers", l, r)
+	if !m.leads() && !r.Failed && !strings.HasPrefix(l.method, "get") {
 		t.sim.failf("%s does not lead, and answers %s: %s", m.name, l, short(r))
 	}
 	if !r.Failed && (l.method == "schedule" || l.method == "unschedule") {
@@ -96,13 +96,21 @@ func (t *truth) leaving(m *simManager, l *letter, r bus.Reply) {
 
 // answered is an answer that arrived.
 func (t *truth) answered(l *letter, r bus.Reply) {
-	t.sim.logf("%s hears of %s: %s", l.from, l, short(r))
+	t.note(l.from+" hears of", l, r)
 	key := [2]any{l.from, l.number}
 	if t.seen[key] {
 		t.doubled++
 	}
 	t.seen[key] = true
 	t.check(l, r, "hears")
+}
+
+// note writes an answer into the history, unless it is one of the many that all
+// is well.
+func (t *truth) note(who string, l *letter, r bus.Reply) {
+	if t.sim.opts.Record && (l.method != "keepAlive" || string(r.Data) != `"ok"`) {
+		t.sim.logf("%s %s: %s", who, l, short(r))
+	}
 }
 
 // check holds an answer against where the task was since the call: it must have

@@ -88,7 +88,7 @@ func (s *Sim) fault() {
 	case k < 80:
 		s.alarm(m)
 	case k < 84:
-		if s.mayLose(m) {
+		if m.runs() && s.mayLose(m) {
 			m.hand()
 		}
 	case k < 97:

@@ -198,9 +198,8 @@ func (m *simManager) hand() {
 	m.sim.logf("%s is asked to end", m.name)
 	m.link.core.Transfer()
 	m.link.collect()
-	life := m.life
 	m.when(50*time.Millisecond, func() {
-		if m.life == life {
+		if m.sim.mayForget || m.sim.mayLose(m) {
 			m.kill()
 		}
 	})

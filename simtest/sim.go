@@ -136,7 +136,12 @@ func (s *Sim) until(limit time.Duration, f func() bool) bool {
 
 // History is what happened, a line each, by virtual milliseconds. It is empty
 // without Options.Record.
-func (s *Sim) History() string { return strings.Join(s.history, "\n") + "\n" }
+func (s *Sim) History() string {
+	if !s.opts.Record {
+		return ""
+	}
+	return strings.Join(s.history, "\n") + "\n"
+}
 
 // Err is what must not be and was.
 func (s *Sim) Err() error { return s.err }
