@@ -200,14 +200,23 @@ type Flag struct {
 
 // Load reads the file, then the environment, then the flags. An empty path
 // means no file. The error is Problems, if anything is wrong with the values.
-func Load(path string, flags ...Flag) (*Config, error) {
+func Load(path string, flags ...Flag) (*Config, error) { return loadFile(path, nil, flags) }
+
+// LoadShared is Load for a file that is not Muster's, such as OWT's agent.toml:
+// it reads the sections that every program of a cluster has, [rabbit], [bus]
+// and [labels], and leaves the others alone.
+func LoadShared(path string, flags ...Flag) (*Config, error) {
+	return loadFile(path, []string{"rabbit", "bus", "labels"}, flags)
+}
+
+func loadFile(path string, only []string, flags []Flag) (*Config, error) {
 	c, problems := Default(), Problems(nil)
 	if path != "" {
 		data, err := os.ReadFile(path)
 		if err != nil {
 			return nil, fmt.Errorf("configuration file: %w", err)
 		}
-		c, problems = read(path, data)
+		c, problems = read(path, data, only...)
 	}
 	problems = append(problems, c.applyEnv(os.Environ())...)
 	problems = append(problems, c.applyFlags(flags)...)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"unicode/utf8"
@@ -17,6 +18,8 @@ type reader struct {
 	cfg  *Config
 	file string
 	data []byte
+	// only are the sections that are read; nil means all.
+	only []string
 	// base is where the parser's input starts in data.
 	base  int
 	lines []int
@@ -29,9 +32,10 @@ type reader struct {
 	problems Problems
 }
 
-// read takes what it can of the file, and returns every problem it met.
-func read(name string, data []byte) (*Config, Problems) {
-	r := &reader{cfg: Default(), file: name, data: bytes.TrimPrefix(data, []byte("\ufeff")), seen: map[string]Origin{}}
+// read takes what it can of the file, and returns every problem it met. With
+// only, other sections than these are not looked at.
+func read(name string, data []byte, only ...string) (*Config, Problems) {
+	r := &reader{cfg: Default(), file: name, data: bytes.TrimPrefix(data, []byte("\ufeff")), seen: map[string]Origin{}, only: only}
 	r.cfg.file = name
 	for i, b := range r.data {
 		if b == '\n' {
@@ -60,6 +64,13 @@ func (r *reader) walk() {
 
 func (r *reader) expression(n *unstable.Node) {
 	path, start := r.path(n)
+	if n.Kind == unstable.Table || n.Kind == unstable.ArrayTable {
+		r.table, r.skip = path, false
+	}
+	if r.foreign(n, path) {
+		r.skip = true
+		return
+	}
 	switch n.Kind {
 	case unstable.Table:
 		r.enter(path, start)
@@ -72,6 +83,18 @@ func (r *reader) expression(n *unstable.Node) {
 			r.assign(append(r.table[:len(r.table):len(r.table)], path...), start, n.Value())
 		}
 	}
+}
+
+// foreign tells an expression of a section that is not to be read. What stands
+// before the first section is in none.
+func (r *reader) foreign(n *unstable.Node, path []string) bool {
+	if r.only == nil {
+		return false
+	}
+	if n.Kind == unstable.KeyValue && len(r.table) > 0 {
+		path = r.table
+	}
+	return len(path) == 0 || !slices.Contains(r.only, path[0])
 }
 
 // path returns the key's parts, and where they start.
