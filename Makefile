@@ -41,8 +41,8 @@ race: tools ## run every test under the race detector (needs a C compiler)
 fuzz: ## run every fuzz target for FUZZTIME (default 5s, FUZZTIME=10m for long)
 	@GO='$(GO)' scripts/fuzz $(FUZZTIME) $(PKG)
 
-sim: ## simulate clusters of managers with SEEDS seeds (default 200)
-	$(GO) test ./replica/raft -count 1 -timeout 60m -run TestSimulation -seeds $(SEEDS)
+sim: ## simulate whole clusters, and Raft alone, with SEEDS seeds (default 200)
+	$(GO) test ./simtest ./replica/raft -count 1 -timeout 120m -run TestSimulation -seeds $(SEEDS)
 
 bench: ## run every benchmark
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m $(PKG)

@@ -25,7 +25,8 @@ type link struct {
 	writes    []raft.Write
 	writing   bool
 	turning   bool // a turn for proposals and reads is under way
-	index     uint64
+	index     uint64 // of the commit that is done just now
+	changed   bool   // something happened by it
 }
 
 var _ replica.Replica = (*link)(nil)

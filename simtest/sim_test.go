@@ -3,6 +3,7 @@ package simtest
 import (
 	"flag"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,6 +25,8 @@ func TestSimulation(t *testing.T) {
 		replay(t, uint64(*seed))
 		return
 	}
+	// A simulation is small and makes much garbage.
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	began := time.Now()
 	sum, failed := simulate(*first, *seeds)
 	t.Logf("%d seeds in %v: %d faults, %d calls (%d unanswered while there were faults), %d placements, %d answers checked (%d came again), %v of virtual time",

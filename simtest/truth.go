@@ -63,9 +63,14 @@ func (t *truth) turned(k *link, role replica.Role) {
 	t.leaders[key] = k.String()
 }
 
+// compareEvery is at how many entries in which nothing happened states are
+// compared once. Where something happened they always are.
+const compareEvery = 8
+
 // before is called before a commit is done. The first to come to an index is
 // whose word counts.
 func (t *truth) before(k *link, done raft.Commit) {
+	k.changed = false
 	if done.Index == 0 || k.gen == 0 {
 		return
 	}
@@ -97,7 +102,9 @@ func (t *truth) after(k *link, done raft.Commit) {
 	if done.Index == 0 || k.gen == 0 {
 		return
 	}
-	t.compare(k)
+	if k.changed || done.Index%compareEvery == 0 {
+		t.compare(k)
+	}
 	if k.gen == t.gen && done.Index > t.index { // a snapshot: nobody has applied what is before it
 		t.index = done.Index
 		t.adopt(k.State())
@@ -133,6 +140,7 @@ func (t *truth) leads(k *link) {
 
 // applied is a command that a manager applied.
 func (t *truth) applied(k *link, cmd state.Command, events []muster.Event) {
+	k.changed = k.changed || len(events) > 0
 	if k.gen != t.gen || k.index != t.index || t.by != k {
 		return
 	}
