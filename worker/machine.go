@@ -83,6 +83,8 @@ type (
 		method string
 		args   []any
 	}
+	// afterwards is to be run when the casts before it have left.
+	afterwards struct{ run func() }
 	// rest puts the next tick one interval from now.
 	rest struct{}
 	// The events of the callbacks. happenedJoined is the end of joining.

@@ -136,6 +136,8 @@ func (p *protocol) perform(ctx context.Context, a action) {
 			w.opts.Logger.Warn("not told to the manager yet", "method", a.method, "err", err)
 			w.do(func(m *machine) { m.castFailed(err) })
 		}
+	case afterwards:
+		a.run()
 	case rest:
 		p.timer.Reset(w.interval())
 	case giveUp:

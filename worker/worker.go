@@ -151,6 +151,21 @@ func (w *Worker) ReportState(s muster.State) {
 	w.do(func(m *machine) { m.setState(s) })
 }
 
+// AfterTold runs f when all that was told before has been handed to the
+// connection: a caller who is answered by f finds that the manager knows. f
+// must not block.
+func (w *Worker) AfterTold(f func()) {
+	over := false
+	w.do(func(m *machine) {
+		if over = m.phase == ended; !over {
+			m.emit(afterwards{f})
+		}
+	})
+	if over {
+		f()
+	}
+}
+
 // Drain asks for no more tasks, and waits until none is left. Tasks that were
 // reserved here before may still arrive, for as long as their callers hold the
 // reservation.
