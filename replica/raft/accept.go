@@ -55,7 +55,7 @@ func (n *Node) receive(ctx context.Context, conn net.Conn, known func()) {
 	s, err := n.dialer.handshake.accept(inner, n.life.Load())
 	known()
 	if err != nil {
-		n.log.Warn("connection refused", "from", conn.RemoteAddr(), "err", err)
+		n.refuse(conn, err)
 		return
 	}
 	if l := n.link(s.peer); l != nil {
@@ -70,6 +70,17 @@ func (n *Node) receive(ctx context.Context, conn net.Conn, known func()) {
 	}
 	if ctx.Err() == nil {
 		n.log.Debug("connection ended", "from", s.peer, "err", err)
+	}
+}
+
+// refuse says who was not let in, and why, once a minute.
+func (n *Node) refuse(conn net.Conn, err error) {
+	why := distrust(err)
+	if why == "" {
+		why = err.Error()
+	}
+	if n.refused.news(hostOf(conn.RemoteAddr()), why, time.Now()) {
+		n.log.Warn("connection refused", "from", conn.RemoteAddr(), "why", why, "err", err)
 	}
 }
 

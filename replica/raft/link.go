@@ -37,6 +37,8 @@ type link struct {
 	lost   func() // messages were lost
 	stop   context.CancelFunc
 
+	doubts refusals // why the peer was not trusted
+
 	kick chan struct{} // the peer is there: connect now
 	wake chan struct{} // something waits
 
@@ -102,7 +104,7 @@ func (l *link) run(ctx context.Context) {
 				l.gone()
 			}
 			was = 0
-			l.log.Debug("no connection", "err", err)
+			l.complain(err)
 			pause = l.rest(ctx, pause)
 			continue
 		}
@@ -114,6 +116,16 @@ func (l *link) run(ctx context.Context) {
 		l.serve(ctx, s)
 		l.lost()
 	}
+}
+
+// complain says why there is no connection: once a minute where it takes an
+// operator to mend it.
+func (l *link) complain(err error) {
+	if why := distrust(err); why != "" && l.doubts.news(l.addr, why, time.Now()) {
+		l.log.Warn("manager not trusted", "why", why, "err", err)
+		return
+	}
+	l.log.Debug("no connection", "err", err)
 }
 
 // rest waits before the next attempt, and returns the pause after that.

@@ -26,6 +26,7 @@ type Node struct {
 	wal      *wal  // of the disk's goroutine alone; nil without a disk
 	dialer   *dialer
 	listener net.Listener // nil for one that is alone
+	refused  refusals
 	life     atomic.Uint64
 
 	proposals *mailbox[replica.Proposal]

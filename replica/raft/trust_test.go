@@ -1,0 +1,167 @@
+package raft
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"log/slog"
+	"math/big"
+	"net"
+	"regexp"
+	"sync"
+	"testing"
+	"time"
+)
+
+// diary is a log that can be waited for.
+type diary struct {
+	mu    sync.Mutex
+	text  []byte
+	wrote chan struct{}
+}
+
+func newDiary() *diary { return &diary{wrote: make(chan struct{}, 1)} }
+
+func (d *diary) Write(p []byte) (int, error) {
+	d.mu.Lock()
+	d.text = append(d.text, p...)
+	d.mu.Unlock()
+	signal(d.wrote)
+	return len(p), nil
+}
+
+func (d *diary) String() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return string(d.text)
+}
+
+func (d *diary) await(t *testing.T, pattern string) {
+	t.Helper()
+	wanted, limit := regexp.MustCompile(pattern), time.After(testTime)
+	for !wanted.MatchString(d.String()) {
+		select {
+		case <-d.wrote:
+		case <-limit:
+			t.Fatalf("no line like %s in\n%s", pattern, d)
+		}
+	}
+}
+
+// expired is a certificate that was valid yesterday.
+func (a *authority) expired() tls.Certificate {
+	now := time.Now()
+	return a.sign(&x509.Certificate{
+		SerialNumber: big.NewInt(3), NotBefore: now.Add(-48 * time.Hour), NotAfter: now.Add(-24 * time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
+	})
+}
+
+// Of two managers one has something wrong with its certificate, or its secret.
+// Both say so, once, and name the other; neither belongs to a cluster.
+func TestWhoIsNotTrustedIsInTheLog(t *testing.T) {
+	ca, other := newAuthority(t), newAuthority(t)
+	late := ca.config()
+	late.Certificates = []tls.Certificate{ca.expired()}
+	named := ca.config()
+	named.ServerName = "fleet.test"
+	const trusted = "manager not trusted"
+	for what, c := range map[string]struct {
+		one, two      func(*Options)
+		first, second string // what the one with the fault, and the other one, say of each other
+		third         string
+	}{
+		"another authority": {
+			one: func(o *Options) { o.TLS = other.config() }, two: func(o *Options) { o.TLS = ca.config() },
+			first:  `manager not trusted" .*peer=PEER why="its certificate \(127.0.0.1\) is not of the authority in raft.tls.ca"`,
+			second: `manager not trusted" .*peer=PEER why="its certificate \(127.0.0.1\) is not of the authority in raft.tls.ca"`,
+		},
+		"an expired certificate": {
+			one: func(o *Options) { o.TLS = late }, two: func(o *Options) { o.TLS = ca.config() },
+			first:  `manager not trusted" .*peer=PEER why="it refuses the certificate of this manager \(tls: expired certificate\)`,
+			second: `manager not trusted" .*peer=PEER why="its certificate \(127.0.0.1\) is valid from \S+ to \S+ only, and it is `,
+			third:  `connection refused" .*from=127.0.0.1:\d+ why="its certificate \(127.0.0.1\) is valid from `,
+		},
+		"another name": {
+			one: func(o *Options) { o.TLS = named }, two: func(o *Options) { o.TLS = ca.config() },
+			first: `manager not trusted" .*peer=PEER why="its certificate \(127.0.0.1\) is not made out to its address: set raft.tls.server_name"`,
+		},
+		"no TLS": {
+			one: func(o *Options) { o.TLS = nil }, two: func(o *Options) { o.TLS = ca.config() },
+			second: `connection refused" .*from=127.0.0.1:\d+ why="it does not speak TLS: set raft.tls on all managers, or on none"`,
+		},
+		"another secret": {
+			one: func(o *Options) { o.Secret = []byte("another secret of the same kind") }, two: func(*Options) {},
+			first:  `manager not trusted" .*peer=PEER why=".*has another secret`,
+			second: `manager not trusted" .*peer=PEER why=".*has another secret`,
+			third:  `connection refused" .*from=127.0.0.1:\d+ why=".*has another secret`,
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			logs := [2]*diary{newDiary(), newDiary()}
+			var listeners [2]net.Listener
+			for i := range listeners {
+				var err error
+				if listeners[i], err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			addrs := []string{listeners[0].Addr().String(), listeners[1].Addr().String()}
+			var nodes [2]*Node
+			for i, change := range []func(*Options){c.one, c.two} {
+				opts := DefaultOptions()
+				opts.Addr, opts.Peers, opts.Secret, opts.Listener = addrs[i], addrs, testSecret, listeners[i]
+				opts.Logger = slog.New(slog.NewTextHandler(logs[i], nil))
+				change(&opts)
+				var err error
+				if nodes[i], err = Start(opts); err != nil {
+					t.Fatal(err)
+				}
+				defer nodes[i].Close()
+			}
+			for i, pattern := range []string{c.first, c.second} {
+				logs[i].await(t, regexp.MustCompile("PEER").ReplaceAllLiteralString(pattern, regexp.QuoteMeta(addrs[1-i])))
+			}
+			logs[1].await(t, c.third)
+			for i, n := range nodes {
+				if s, err := n.Status(t.Context()); err != nil || s.Leader != "" || len(s.Members) != 0 {
+					t.Errorf("manager %d: %+v, %v", i, s, err)
+				}
+			}
+			if n := len(regexp.MustCompile(trusted).FindAllString(logs[0].String(), -1)); n > 2 {
+				t.Errorf("said %d times", n)
+			}
+		})
+	}
+}
+
+func TestSaidOnceAMinute(t *testing.T) {
+	var r refusals
+	start := time.Now()
+	for _, c := range []struct {
+		who, why string
+		after    time.Duration
+		news     bool
+	}{
+		{"a", "x", 0, true},
+		{"a", "x", 59 * time.Second, false},
+		{"b", "x", 59 * time.Second, true},
+		{"a", "y", 59 * time.Second, true},
+		{"a", "y", 2 * time.Minute, true},
+	} {
+		if got := r.news(c.who, c.why, start.Add(c.after)); got != c.news {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
+}
+
+// What time may heal is no matter of trust.
+func TestAbsenceIsNoDistrust(t *testing.T) {
+	for _, err := range []error{context.DeadlineExceeded, &net.OpError{Op: "dial", Err: errors.New("connection refused")}} {
+		if why := distrust(err); why != "" {
+			t.Errorf("%v: %s", err, why)
+		}
+	}
+}
