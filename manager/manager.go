@@ -98,6 +98,7 @@ func (m *Manager) begin(ctx context.Context, alone bool) error {
 		}
 	}
 	m.follow()
+	m.followUnled() // also where it begins as a candidate
 	if err := m.office.open(ctx, alone); err != nil {
 		return errors.Join(err, m.closeHearsay())
 	}

@@ -1,0 +1,62 @@
+package manager
+
+import (
+	"testing"
+
+	"github.com/muster-fleet/muster/bus"
+)
+
+func TestLinkTellsItsLossOnce(t *testing.T) {
+	var l link
+	steps := []struct {
+		change *bool
+		want   linkState
+	}{
+		{nil, linkDown}, {is(true), linkUp}, {nil, linkUp},
+		{is(false), linkDown}, {nil, linkDown}, {is(true), linkBack}, {nil, linkUp},
+	}
+	for i, s := range steps {
+		if s.change != nil {
+			l.set(*s.change)
+		}
+		if got := l.look(); got != s.want {
+			t.Errorf("look %d found %d, want %d", i, got, s.want)
+		}
+	}
+	// A loss between two looks counts, however short.
+	l.set(false)
+	l.set(true)
+	if got := l.look(); got != linkBack {
+		t.Errorf("a short loss: look found %d, want %d", got, linkBack)
+	}
+}
+
+func is(up bool) *bool { return &up }
+
+// No worker is given up while the queue is away, however long, and afterwards
+// not before each had the time to be heard again.
+func TestNobodyIsGivenUpWhileTheQueueIsAway(t *testing.T) {
+	opts := DefaultOptions()
+	opts.StaleAfter, opts.CheckAliveCount = 0, 3
+	m := newManager(nil, opts)
+	m.core = newTestCore()
+	m.core.alive.SetLimit(3, 1)
+	ask(t, m.core, "join", `["conference","c-1",`+testInfo+`]`)
+	m.connection(bus.Status{Connected: true})
+	for range 3 {
+		m.check()
+	}
+	m.connection(bus.Status{})
+	for range 100 {
+		m.check()
+	}
+	m.connection(bus.Status{Connected: true})
+	for i := range 4 { // the first of them finds the queue back
+		if m.check(); !m.core.stateNow().Has("c-1") {
+			t.Fatalf("lost at count %d after the queue came back", i)
+		}
+	}
+	if m.check(); m.core.stateNow().Has("c-1") {
+		t.Error("a worker that stays silent is never lost")
+	}
+}

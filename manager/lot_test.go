@@ -1,0 +1,120 @@
+package manager
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/bus"
+)
+
+// waiter is a caller of a test, and what became of its request.
+type waiter struct {
+	req     *bus.Request
+	answers []bus.Reply
+}
+
+func call(method string) *waiter {
+	w := &waiter{}
+	w.req = bus.NewRequest(bus.Call{Method: method}, func(r bus.Reply) { w.answers = append(w.answers, r) })
+	return w
+}
+
+func cast(method string) *waiter {
+	return &waiter{req: bus.NewRequest(bus.Call{Method: method}, nil)}
+}
+
+func doNothing(*core, *bus.Request) {}
+
+func parkAll(t *testing.T, l *lot, now time.Time, waiters ...*waiter) {
+	t.Helper()
+	for _, w := range waiters {
+		if !l.park(item{doNothing, w.req}, now) {
+			t.Fatal("there is no room")
+		}
+	}
+}
+
+func methodsOf(items []item) (methods []string) {
+	for _, it := range items {
+		methods = append(methods, it.req.Method)
+	}
+	return methods
+}
+
+func TestRequestsLeaveInTheirOrder(t *testing.T) {
+	var l lot
+	parkAll(t, &l, time.Time{}, call("join"), call("getTasks"), cast("pickUpTasks"), call("status"))
+	if got := methodsOf(l.leave(isLookUp)); !slices.Equal(got, []string{"getTasks", "status"}) {
+		t.Errorf("of the look-ups left %v", got)
+	}
+	parkAll(t, &l, time.Time{}, call("schedule"))
+	if got := methodsOf(l.leave(nil)); !slices.Equal(got, []string{"join", "pickUpTasks", "schedule"}) {
+		t.Errorf("then left %v", got)
+	}
+	if got := l.leave(nil); got != nil {
+		t.Errorf("left a second time: %v", got)
+	}
+}
+
+// A call that has waited for as long as OWT's programs do is not carried out
+// any more. A cast is: nobody would send it again.
+func TestCallsThatWaitedTooLongAreTurnedAway(t *testing.T) {
+	var l lot
+	start := time.Unix(1000, 0)
+	old, told, young := call("schedule"), cast("layDownTask"), call("schedule")
+	parkAll(t, &l, start, old, told)
+	parkAll(t, &l, start.Add(time.Second), young)
+	l.expire(start.Add(patience - 1))
+	if len(old.answers) > 0 {
+		t.Errorf("turned away early: %+v", old.answers)
+	}
+	for range 2 {
+		l.expire(start.Add(patience))
+	}
+	if len(old.answers) != 1 || old.answers[0].Err != string(muster.ReasonAskAgain) || len(young.answers) > 0 {
+		t.Errorf("answered %+v and %+v, want one that is to ask again", old.answers, young.answers)
+	}
+	if got := methodsOf(l.leave(nil)); !slices.Equal(got, []string{"layDownTask", "schedule"}) {
+		t.Errorf("left %v", got)
+	}
+	l.expire(start.Add(time.Hour))
+}
+
+func TestLotIsBounded(t *testing.T) {
+	var l lot
+	w := cast("reportLoad")
+	for range maxWaiting {
+		parkAll(t, &l, time.Time{}, w)
+	}
+	if l.park(item{doNothing, w.req}, time.Time{}) {
+		t.Errorf("more than %d wait", maxWaiting)
+	}
+}
+
+func TestInboxIsBoundedAndKeepsTheOrder(t *testing.T) {
+	b := newInbox()
+	for round := range 3 {
+		for i := range maxWaiting {
+			if !b.put(item{req: bus.NewRequest(bus.Call{Method: fmt.Sprint(i)}, nil)}) {
+				t.Fatalf("round %d: request %d finds no room", round, i)
+			}
+		}
+		if b.put(item{}) {
+			t.Fatalf("more than %d wait", maxWaiting)
+		}
+		<-b.ready
+		for i, it := range b.take() {
+			if it.req.Method != fmt.Sprint(i) {
+				t.Fatalf("round %d: request %s came as number %d", round, it.req.Method, i)
+			}
+		}
+		select {
+		case <-b.ready:
+			t.Fatal("there is a token though nothing waits")
+		default:
+		}
+	}
+}
