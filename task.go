@@ -32,3 +32,28 @@ type TaskReport struct {
 	// Detail is what the kind of work has to say beside: frames, bitrate ...
 	Detail json.RawMessage `json:"detail,omitempty"`
 }
+
+// TaskOrder asks for a task: the argument of an agent's getNode, and of a
+// node's start. Room and Task alone are OWT's.
+type TaskOrder struct {
+	Room string `json:"room"`
+	Task string `json:"task"`
+	// Spec says what is to be done, in the words of the kind of work.
+	Spec json.RawMessage `json:"spec,omitempty"`
+}
+
+// TaskEnd says that a task is over: the second argument of an agent's
+// recycleNode. Room and Task alone are OWT's.
+type TaskEnd struct {
+	Room string `json:"room"`
+	Task string `json:"task"`
+	// Result is how it ended, where that is known.
+	Result *TaskResult `json:"result,omitempty"`
+}
+
+// TaskResult is how a task ended.
+type TaskResult struct {
+	State TaskState `json:"state"`
+	// Error is why it failed.
+	Error string `json:"error,omitempty"`
+}

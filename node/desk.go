@@ -31,7 +31,7 @@ type desk struct {
 // job is a task that was started.
 type job struct {
 	desk  *desk
-	order Order
+	order muster.TaskOrder
 	began time.Time
 	stop  context.CancelFunc
 	ended chan struct{}
@@ -46,7 +46,7 @@ type job struct {
 
 // start begins a task. A task that was started before with the same spec is
 // left as it is.
-func (d *desk) start(o Order) error {
+func (d *desk) start(o muster.TaskOrder) error {
 	if o.Task == "" {
 		return errors.New("task is missing: start takes {task, room, spec}")
 	}
@@ -68,7 +68,7 @@ func (d *desk) start(o Order) error {
 	return nil
 }
 
-func (j *job) repeated(o Order) error {
+func (j *job) repeated(o muster.TaskOrder) error {
 	if !bytes.Equal(j.order.Spec, o.Spec) || j.order.Room != o.Room {
 		return fmt.Errorf("task %s was started with another spec or room", o.Task)
 	}

@@ -93,24 +93,12 @@ func publish(ctx context.Context, conn bus.Conn, opts Options, e Event) {
 func retire(ctx context.Context, conn bus.Conn, opts Options, r muster.TaskReport) {
 	ctx, cancel := context.WithTimeout(ctx, agentTime)
 	defer cancel()
-	_, err := conn.Call(ctx, opts.Agent, "recycleNode", opts.ID, Ended{Room: r.Room, Task: r.Task, Result: &Result{r.State, r.Error}})
+	_, err := conn.Call(ctx, opts.Agent, "recycleNode", opts.ID, muster.TaskEnd{
+		Room: r.Room, Task: r.Task, Result: &muster.TaskResult{State: r.State, Error: r.Error},
+	})
 	if err != nil && !errors.As(err, new(*bus.RemoteError)) {
 		opts.Logger.Warn("the agent could not be told that a task is over", "task", r.Task, "err", err)
 	}
-}
-
-// Ended is the second argument of an agent's recycleNode.
-type Ended struct {
-	Room string `json:"room"`
-	Task string `json:"task"`
-	// Result is how the task ended, where it is known.
-	Result *Result `json:"result,omitempty"`
-}
-
-// Result is how a task ended.
-type Result struct {
-	State muster.TaskState `json:"state"`
-	Error string           `json:"error,omitempty"`
 }
 
 // handler serves a node's methods.
@@ -137,7 +125,7 @@ func (h *handler) handle(r *bus.Request) {
 }
 
 func (h *handler) start(r *bus.Request) {
-	var o Order
+	var o muster.TaskOrder
 	err := worker.Decode(r.Args, &o)
 	if err == nil {
 		err = h.desk.start(o)

@@ -63,13 +63,6 @@ type Event struct {
 	Data    any    `json:"data,omitempty"`
 }
 
-// Order is the argument of start.
-type Order struct {
-	Task string          `json:"task"`
-	Room string          `json:"room,omitempty"`
-	Spec json.RawMessage `json:"spec,omitempty"`
-}
-
 // outcome is how a task ended, in the words of a report.
 func outcome(err error, stopped bool) (muster.TaskState, string) {
 	if err == nil || stopped {
