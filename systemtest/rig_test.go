@@ -73,6 +73,7 @@ func (o *output) String() string {
 // setup is what a rig has that others do not.
 type setup struct {
 	cuttable bool // managers can be cut off
+	apart    bool // managers have networks of their own
 	owt      bool // callers call once, as an unmodified program of OWT does
 	rate     int  // calls a second, where they are not as many as elsewhere
 }
@@ -98,7 +99,7 @@ func startRig(t *testing.T, q queue, has setup) *rig {
 	t.Cleanup(func() { _ = r.conn.Close() })
 	o := cluster.Options{
 		Program: program, URL: q.URL(), Name: r.name,
-		Managers: 3, Config: config, Cuttable: has.cuttable, Output: &r.output,
+		Managers: 3, Config: config, Cuttable: has.cuttable, Apart: has.apart, Output: &r.output,
 	}
 	r.Cluster, err = cluster.Start(r.conn, o)
 	r.must(err)

@@ -22,7 +22,12 @@ type proxy struct {
 // newProxy listens on a port that stays its own until it is closed. It lets
 // nobody in before start, so that target and valves may depend on its address.
 func newProxy(target func() string, valves func([]byte) ([]*valve, bool)) (*proxy, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	return newProxyAt("127.0.0.1", target, valves)
+}
+
+// newProxyAt is newProxy at another address of this machine.
+func newProxyAt(host string, target func() string, valves func([]byte) ([]*valve, bool)) (*proxy, error) {
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		return nil, err
 	}

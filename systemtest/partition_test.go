@@ -1,0 +1,78 @@
+package systemtest
+
+import (
+	"os"
+	"testing"
+
+	"github.com/muster-fleet/muster/systemtest/cluster"
+)
+
+// onNetworks runs a test on each kind of queue with managers whose networks are
+// apart. Without the right to make networks it cannot; CI must have it.
+func onNetworks(t *testing.T, test func(r *rig)) {
+	t.Helper()
+	if err := cluster.CanBeApart(); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatalf("NETWORKS ARE NOT TESTED, which CI must do as root: %v", err)
+		}
+		t.Skipf("NETWORKS ARE NOT TESTED: this needs Linux, root and the program ip: %v", err)
+	}
+	onQueues(t, func(t *testing.T, q queue) {
+		r := startRig(t, q, setup{apart: true})
+		test(r)
+		r.verify()
+	})
+}
+
+// others are all managers but one.
+func (r *rig) others(m *cluster.Manager) []*cluster.Manager {
+	var all []*cluster.Manager
+	for _, other := range r.Managers() {
+		if other != m {
+			all = append(all, other)
+		}
+	}
+	return all
+}
+
+// mute lets the others hear nothing of a manager, deafen lets it hear nothing
+// of them.
+func (r *rig) mute(m *cluster.Manager) {
+	for _, other := range r.others(m) {
+		r.Disturb(m, other, cluster.Shut)
+	}
+}
+
+func (r *rig) deafen(m *cluster.Manager) {
+	for _, other := range r.others(m) {
+		r.Disturb(other, m, cluster.Shut)
+	}
+}
+
+func (r *rig) settle(*cluster.Manager) { r.Settle() }
+
+func TestLeaderLosesTheOtherManagers(t *testing.T) {
+	onNetworks(t, func(r *rig) {
+		r.while(func(m *cluster.Manager) { r.mute(m); r.deafen(m) }, r.settle)
+	})
+}
+
+func TestLeaderIsNotHeardByTheOthers(t *testing.T) {
+	onNetworks(t, func(r *rig) { r.while(r.mute, r.settle) })
+}
+
+func TestLeaderDoesNotHearTheOthers(t *testing.T) {
+	onNetworks(t, func(r *rig) { r.while(r.deafen, r.settle) })
+}
+
+// A follower that only the leader reaches must not unseat it.
+func TestFollowersLoseEachOther(t *testing.T) {
+	onNetworks(t, func(r *rig) {
+		followers := r.others(r.leader())
+		r.Disturb(followers[0], followers[1], cluster.Shut)
+		r.Disturb(followers[1], followers[0], cluster.Shut)
+		r.calm()
+		r.settle(nil)
+		r.healed()
+	})
+}
