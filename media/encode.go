@@ -1,0 +1,82 @@
+package media
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Speed is how much an encoder tries.
+type Speed string
+
+// The speeds: Fastest is for live pictures, Good for what is watched often.
+const (
+	Fastest Speed = "fastest"
+	Fast    Speed = "fast"
+	Good    Speed = "good"
+)
+
+func (s Speed) check() error {
+	if s == "" {
+		return nil
+	}
+	return oneOf("speed", string(s), []string{string(Fastest), string(Fast), string(Good)})
+}
+
+// args are those that choose the encoder, its profile and its speed.
+func (e encoder) args(s Speed) []string {
+	args := []string{"-c:v", e.name}
+	if e.profile != "" {
+		args = append(args, "-profile:v", e.profile)
+	}
+	return append(args, speedArgs(e.name, s)...)
+}
+
+// speedArgs puts a speed into the words of an encoder. Those that are not here
+// have one speed for us.
+func speedArgs(name string, s Speed) []string {
+	i := max(0, slices.Index([]Speed{Fast, Fastest, Good}, s))
+	switch name {
+	case "libx264", "libx265":
+		return []string{"-preset", []string{"veryfast", "ultrafast", "slow"}[i]}
+	case "libvpx", "libvpx-vp9":
+		return []string{"-deadline", []string{"good", "realtime", "good"}[i], "-cpu-used", []string{"4", "8", "1"}[i]}
+	case "libsvtav1":
+		return []string{"-preset", []string{"8", "12", "5"}[i]}
+	case "libaom-av1":
+		return []string{"-cpu-used", []string{"6", "8", "4"}[i], "-row-mt", "1"}
+	case "librav1e":
+		return []string{"-speed", []string{"8", "10", "5"}[i]}
+	}
+	return nil
+}
+
+// rate are the arguments for a bitrate; 0 is one that the encoder chooses for
+// an even quality, where it can.
+func rate(e encoder, b Bitrate) []string {
+	switch {
+	case b > 0:
+		return []string{"-b:v", b.arg(), "-maxrate", (b * 3 / 2).arg(), "-bufsize", (2 * b).arg()}
+	case e.name == "libvpx":
+		return []string{"-crf", "20", "-b:v", "8000000"} // the most; the quality decides
+	case e.name == "libvpx-vp9", e.name == "libaom-av1":
+		return []string{"-crf", "32", "-b:v", "0"}
+	}
+	return nil
+}
+
+// live are the arguments for a picture that is watched while it is encoded.
+func (e encoder) live() []string {
+	args := e.args(Fastest)
+	switch e.name {
+	case "libx264", "libx265":
+		args = append(args, "-tune", "zerolatency")
+	}
+	return args
+}
+
+// keySeconds is the time between key frames: at the same times in all that is
+// made of an input, so that a player can change between them.
+const keySeconds = 2
+
+// keyEvery is the value of -force_key_frames for a key frame every s seconds.
+func keyEvery(s float64) string { return fmt.Sprintf("expr:gte(t,n_forced*%s)", seconds(s)) }

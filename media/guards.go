@@ -1,0 +1,43 @@
+package media
+
+import "strings"
+
+// stall is after how many microseconds without data an input over the network
+// counts as broken.
+const stall = "20000000"
+
+// harmless are the formats that a file may have under a root: those that
+// hold media and name no other files, as playlists do.
+const harmless = "aac,ac3,aiff,asf,av1,avi,flac,flv,gif,h264,hevc,ivf,m4v,matroska,mjpeg,mov,mp3,mpeg,mpegts,mpegvideo,nut,ogg,wav,wv,y4m,yuv4mpegpipe,image2,png_pipe,jpeg_pipe"
+
+// guards are the arguments before an input: which protocols it may use, and
+// what to do when the network is slow or away. major is ffmpeg's version.
+func (p place) guards(major int) []string {
+	if p.file() {
+		return p.fileGuards()
+	}
+	args := []string{"-protocol_whitelist", "crypto,data,hls,httpproxy,tls,srtp," + strings.Join(network, ",")}
+	switch p.scheme {
+	case "http", "https":
+		return append(args, "-rw_timeout", stall, "-reconnect", "1", "-reconnect_streamed", "1", "-reconnect_delay_max", "5")
+	case "rtmp", "rtmps", "rtmpt", "tcp":
+		return append(args, "-rw_timeout", stall)
+	case "rtsp", "rtsps":
+		timeout := "-timeout"
+		if major < 5 {
+			timeout = "-stimeout"
+		}
+		return append(args, "-rtsp_transport", "tcp", timeout, stall)
+	}
+	return args
+}
+
+func (p place) fileGuards() []string {
+	if !p.fenced {
+		return []string{"-protocol_whitelist", "file,crypto,data"}
+	}
+	return []string{"-protocol_whitelist", "file", "-format_whitelist", harmless}
+}
+
+// input are the arguments that read p.
+func (p place) input(major int) []string { return append(p.guards(major), "-i", p.name) }

@@ -1,0 +1,22 @@
+package media
+
+import "context"
+
+// look asks ffprobe about an input that can be read twice; nil is for others,
+// as of a camera that takes one viewer.
+func (d *desk) look(ctx context.Context, p place) (*Probe, error) {
+	switch p.scheme {
+	case "", "http", "https":
+		return d.tool.probe(ctx, p)
+	}
+	return nil, nil
+}
+
+// seconds is how long an input lasts; 0 is not known.
+func (d *desk) seconds(ctx context.Context, p place) float64 {
+	info, err := d.look(ctx, p)
+	if err != nil || info == nil {
+		return 0 // ffmpeg will say what is wrong
+	}
+	return info.Seconds
+}

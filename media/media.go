@@ -1,0 +1,83 @@
+package media
+
+import (
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/muster-fleet/muster/node"
+)
+
+// The kinds of work.
+const (
+	Record    = "record"    // an input into files of some seconds each
+	Transcode = "transcode" // an input into several sizes and codecs
+	Stream    = "stream"    // an input to a server, or into HLS
+	Mix       = "mix"       // several inputs into one tiled picture
+	Analyse   = "analyse"   // where an input is black, silent, frozen, loud
+)
+
+// Kinds are the kinds of work that New knows.
+func Kinds() []string { return []string{Record, Transcode, Stream, Mix, Analyse} }
+
+// Options are what holds for all tasks of a node.
+type Options struct {
+	// Root, when set, is the directory in which all files must be that a spec
+	// names; a path that is not absolute counts from there. Playlists cannot be
+	// read then, since they can name any file. Empty: any file that the process
+	// may read or write; paths count from its working directory.
+	Root string
+	// Grace is how long ffmpeg may take to finish its files when a task is
+	// stopped, before it is killed. 0 means DefaultGrace.
+	Grace time.Duration
+	// Logger hears of each ffmpeg that starts. Nil means none.
+	Logger *slog.Logger
+}
+
+// DefaultGrace is how long ffmpeg may take to finish its files.
+const DefaultGrace = 10 * time.Second
+
+func (o Options) withDefaults() (Options, error) {
+	if o.Grace == 0 {
+		o.Grace = DefaultGrace
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Root == "" {
+		return o, nil
+	}
+	root, err := filepath.Abs(o.Root)
+	if err == nil {
+		root, err = filepath.EvalSymlinks(root)
+	}
+	if err != nil {
+		return o, fmt.Errorf("media: root %q must be a directory that exists: %w", o.Root, err)
+	}
+	o.Root = root
+	return o, nil
+}
+
+// New returns the work of a kind. The error names a kind that is not known, or
+// a root that is not there.
+func New(kind string, t *Tool, o Options) (node.Work, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	switch kind {
+	case Record:
+		return newWork(t, o, recordPlan, record), nil
+	case Transcode:
+		return newWork(t, o, transcodePlan, transcode), nil
+	case Stream:
+		return newWork(t, o, streamPlan, stream), nil
+	case Mix:
+		return newWork(t, o, mixPlan, mix), nil
+	case Analyse:
+		return newWork(t, o, analysePlan, analyse), nil
+	}
+	return nil, fmt.Errorf("media: %q is not a kind of work; these are: %s", kind, strings.Join(Kinds(), ", "))
+}

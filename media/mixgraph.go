@@ -1,0 +1,106 @@
+package media
+
+import (
+	"fmt"
+	"math"
+	"strings"
+)
+
+// mixGraph is the filter graph of a mix: each picture is fitted into its tile,
+// the tiles are put together, the sounds are added up.
+type mixGraph struct {
+	mixing
+	has []has
+}
+
+func (g mixGraph) pictures() int {
+	n := 0
+	for _, h := range g.has {
+		if h.video {
+			n++
+		}
+	}
+	return n
+}
+
+func (g mixGraph) sounds() int {
+	n := 0
+	for _, h := range g.has {
+		if h.audio && g.Audio.Codec != None {
+			n++
+		}
+	}
+	return n
+}
+
+func (g mixGraph) text() string {
+	var parts []string
+	if n := g.pictures(); n > 0 {
+		parts = append(parts, g.video(grid(n, g.Width, g.Height))...)
+	}
+	if g.sounds() > 0 {
+		parts = append(parts, g.audio()...)
+	}
+	return strings.Join(parts, ";")
+}
+
+// tile is where a picture goes.
+type tile struct{ x, y, width, height int }
+
+// grid lays n pictures out in rows, as near to a square of tiles as it can. The
+// tiles of the last row are in the middle. All numbers are even.
+func grid(n, width, height int) []tile {
+	columns := int(math.Ceil(math.Sqrt(float64(n))))
+	rows := (n + columns - 1) / columns
+	w, h := width/columns&^1, height/rows&^1
+	tiles := make([]tile, n)
+	for i := range tiles {
+		row := i / columns
+		left := (width - min(columns, n-row*columns)*w) / 2 &^ 1
+		tiles[i] = tile{left + i%columns*w, row * h, w, h}
+	}
+	return tiles
+}
+
+// video fits each picture into its tile without changing its shape. A picture
+// that ends gets one more, black frame, which then stays. The first overlay is
+// on black, which gives the size.
+func (g mixGraph) video(tiles []tile) []string {
+	fps := seconds(g.FPS)
+	var parts []string
+	var row, at strings.Builder
+	for i, h := range g.has {
+		if !h.video {
+			continue
+		}
+		t := tiles[len(parts)]
+		parts = append(parts, fmt.Sprintf("[%d:v:0]setpts=PTS-STARTPTS,fps=%s,scale=%d:%d:force_original_aspect_ratio=decrease:force_divisible_by=2,"+
+			"pad=%d:%d:-1:-1,setsar=1,format=yuv420p,tpad=stop=1:color=black[v%d]", i, fps, t.width, t.height, t.width, t.height, i))
+		fmt.Fprintf(&row, "[v%d]", i)
+		fmt.Fprintf(&at, "|%d_%d", t.x, t.y)
+	}
+	fit := fmt.Sprintf("pad=%d:%d,setsar=1[v]", g.Width, g.Height)
+	if len(tiles) == 1 {
+		return append(parts, row.String()+fit)
+	}
+	return append(parts, fmt.Sprintf("%sxstack=inputs=%d:layout=%s:fill=black,%s", row.String(), len(tiles), at.String()[1:], fit))
+}
+
+// audio adds the sounds up, without making each softer when there are more. A
+// limiter keeps loud ones from distortion.
+func (g mixGraph) audio() []string {
+	var parts []string
+	var row strings.Builder
+	for i, h := range g.has {
+		if !h.audio {
+			continue
+		}
+		volume := 1.0
+		if v := g.Inputs[i].Volume; v != nil {
+			volume = *v
+		}
+		parts = append(parts, fmt.Sprintf("[%d:a:0]aresample=48000:async=1:first_pts=0,aformat=sample_fmts=fltp:channel_layouts=stereo,volume=%s[a%d]", i, seconds(volume), i))
+		fmt.Fprintf(&row, "[a%d]", i)
+	}
+	return append(parts, fmt.Sprintf("%samix=inputs=%d:duration=longest:normalize=0,alimiter=limit=0.95:level=false[a]", row.String(), len(parts)))
+}

@@ -1,0 +1,130 @@
+package media
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// place is where media are read from or written to: a file, or a URL.
+type place struct {
+	// scheme is that of a URL, in small letters, "" for a file.
+	scheme string
+	// name is the URL, or the absolute path of the file: it never begins with a
+	// dash, and ffmpeg takes no protocol from it.
+	name string
+	// fenced is set where Options.Root is.
+	fenced bool
+}
+
+func (p place) file() bool { return p.scheme == "" }
+
+// network are the schemes that may be read. What else ffmpeg has (concat:,
+// pipe:, subfile: and so on) would let a caller of the bus read any file.
+var network = []string{"http", "https", "rtmp", "rtmps", "rtmpt", "rtp", "rtsp", "rtsps", "srt", "tcp", "udp"}
+
+// schemeOf finds the scheme of a URL; one letter is a drive of Windows.
+var schemeOf = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]+):`)
+
+// place checks what a caller gives as the name of a file or as a URL.
+func (o Options) place(field, name string, schemes []string) (place, error) {
+	switch {
+	case name == "":
+		return place{}, fault(field, "is missing: give a file or a URL")
+	case strings.HasPrefix(name, "-"):
+		return place{}, fault(field, "%q must not begin with a dash: write ./%s if that is the name", name, name)
+	case strings.ContainsFunc(name, unicode.IsControl):
+		return place{}, fault(field, "%q must not have control characters", name)
+	}
+	match := schemeOf.FindStringSubmatch(name)
+	if match == nil {
+		return o.path(field, name)
+	}
+	scheme := strings.ToLower(match[1])
+	if scheme == "file" {
+		return o.path(field, filePath(name))
+	}
+	if !slices.Contains(schemes, scheme) {
+		return place{}, fault(field, "%s: is not allowed here: give a file (./%s if that is the name) or one of %s", match[1], name, strings.Join(schemes, ", "))
+	}
+	if u, err := url.Parse(name); err != nil || u.Host == "" {
+		return place{}, fault(field, "%q is not a URL: write %s://HOST/...", name, scheme)
+	}
+	return place{scheme: scheme, name: name, fenced: o.Root != ""}, nil
+}
+
+// filePath is the path in a file: URL.
+func filePath(name string) string {
+	rest := name[len("file:"):]
+	if u, err := url.Parse(name); err == nil && u.Path != "" && strings.HasPrefix(rest, "//") {
+		return u.Path
+	}
+	return rest
+}
+
+// path makes the name of a file absolute, and keeps it under the root.
+func (o Options) path(field, name string) (place, error) {
+	if o.Root != "" && !filepath.IsAbs(name) {
+		name = filepath.Join(o.Root, name)
+	}
+	path, err := filepath.Abs(name)
+	if err != nil {
+		return place{}, fault(field, "%q: %w", name, err)
+	}
+	if o.Root == "" {
+		return place{name: path}, nil
+	}
+	path, err = resolve(path)
+	if err != nil {
+		return place{}, fault(field, "%q: %w", name, err)
+	}
+	if inside, err := filepath.Rel(o.Root, path); err != nil || !filepath.IsLocal(inside) {
+		return place{}, fault(field, "%q is outside the directory %s, which is all that this node may use", name, o.Root)
+	}
+	return place{name: path, fenced: true}, nil
+}
+
+// resolve follows the links in a path, as far as the path is there.
+func resolve(path string) (string, error) {
+	real, err := filepath.EvalSymlinks(path)
+	if err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return real, err
+	}
+	if _, err := os.Lstat(path); err == nil {
+		return "", errors.New("is a link to nothing")
+	}
+	dir, err := resolve(filepath.Dir(path))
+	return filepath.Join(dir, filepath.Base(path)), err
+}
+
+// source checks an input: a file must be there.
+func (o Options) source(field, name string) (place, error) {
+	p, err := o.place(field, name, network)
+	if err != nil || !p.file() {
+		return p, err
+	}
+	info, err := os.Stat(p.name)
+	switch {
+	case err != nil:
+		return p, fmt.Errorf("%s: %w", field, err)
+	case info.IsDir():
+		return p, fault(field, "%s is a directory: give a file", p.name)
+	}
+	return p, nil
+}
+
+// target checks a file to write.
+func (o Options) target(field, name string) (place, error) {
+	p, err := o.place(field, name, nil)
+	if err == nil && strings.Contains(filepath.Dir(p.name), "%") {
+		return p, fault(field, "%s must not have a %% in the name of a directory", p.name)
+	}
+	return p, err
+}

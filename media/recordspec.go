@@ -1,0 +1,156 @@
+package media
+
+import (
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// RecordSpec says what to record, and where to.
+type RecordSpec struct {
+	// Input is a file or a URL that ffmpeg reads.
+	Input string `json:"input"`
+	// Output is a directory, or the pattern of the files, as "rec/cam1-%05d.mkv".
+	// In a directory they are called "segment-%05d". What is not there is made.
+	Output string `json:"output"`
+	// SegmentSeconds is how long a file is, 10 where it is 0. A copied picture is
+	// cut at the next key frame.
+	SegmentSeconds float64 `json:"segment_seconds"`
+	// Format is the container: mkv (which stays readable whatever happens), mp4,
+	// ts or webm. "" is that of the output's ending, else mkv.
+	Format string `json:"format"`
+	// DurationSeconds ends the recording; 0 goes on to the end of the input.
+	DurationSeconds float64 `json:"duration_seconds"`
+	// Video is a codec, "copy" (the default) or "none".
+	Video string `json:"video"`
+	// Audio is copied where nothing is said.
+	Audio Audio `json:"audio"`
+	// RetrySeconds is for how long a live input is tried again when it breaks;
+	// 0 is not at all.
+	RetrySeconds float64 `json:"retry_seconds"`
+	// Existing is Refuse, Replace or Append.
+	Existing Existing `json:"existing"`
+}
+
+// recording is a spec that was checked.
+type recording struct {
+	RecordSpec
+	input     place
+	container container
+	// pattern is the path of the segments, with the one %0Nd; list is that of
+	// the playlist.
+	pattern, list string
+	encoder       encoder
+}
+
+const defaultSegmentSeconds = 10
+
+func recordPlan(t *Tool, o Options, s RecordSpec) (recording, error) {
+	r := recording{RecordSpec: s}
+	if s.SegmentSeconds == 0 {
+		r.SegmentSeconds = defaultSegmentSeconds
+	}
+	var err error
+	if r.input, err = o.source("input", s.Input); err != nil {
+		return r, err
+	}
+	if r.Existing, err = s.Existing.check(Refuse, Replace, Append); err != nil {
+		return r, err
+	}
+	if s.RetrySeconds != 0 && r.input.file() {
+		return r, fault("retry_seconds", "is for live inputs, and the input is a file: leave it out")
+	}
+	err = first(positive("segment_seconds", s.SegmentSeconds), positive("duration_seconds", s.DurationSeconds),
+		positive("retry_seconds", s.RetrySeconds), r.place(o), r.streams(t))
+	return r, err
+}
+
+// numbered is the one place in a pattern where the number goes.
+var numbered = regexp.MustCompile(`%0?[0-9]?d`)
+
+// place works out where the segments go.
+func (r *recording) place(o Options) error {
+	out, err := o.target("output", r.Output)
+	if err != nil {
+		return err
+	}
+	dir, base := filepath.Split(out.name)
+	if !strings.Contains(base, "%") && ending(base) != "" {
+		return fault("output", "%q must be a directory, or a pattern with a number in it, as %%05d", r.Output)
+	}
+	if r.container, err = chooseContainer("format", r.Format, base, "mkv"); err != nil {
+		return err
+	}
+	if !strings.Contains(base, "%") {
+		dir, base = out.name, "segment-%05d."+r.container.word
+	}
+	around := numbered.Split(base, -1)
+	if len(around) != 2 || strings.Contains(around[0]+around[1], "%") {
+		return fault("output", "%q must have one number in it, as %%05d", r.Output)
+	}
+	if ending(base) == "" {
+		base += "." + r.container.word
+	}
+	name := strings.TrimRight(around[0], "-_. ")
+	if name == "" || name == "segment" {
+		name = "index"
+	}
+	r.pattern, r.list = filepath.Join(dir, base), filepath.Join(dir, name+".m3u8")
+	return nil
+}
+
+// streams works out what becomes of picture and sound.
+func (r *recording) streams(t *Tool) error {
+	if r.Video == "" {
+		r.Video = Copy
+	}
+	if r.Audio.Codec == "" && r.Audio.Bitrate == 0 {
+		r.Audio.Codec = Copy
+	}
+	var err error
+	if r.Audio, err = r.Audio.in(r.container); err != nil {
+		return err
+	}
+	if r.Video == None && r.Audio.Codec == None {
+		return fault("video", "and audio.codec are both none: nothing would be recorded")
+	}
+	if r.Video == Copy || r.Video == None {
+		return nil
+	}
+	if r.encoder, err = t.encoder("video", r.Video); err != nil {
+		return err
+	}
+	return r.container.holds("video", r.Video)
+}
+
+// args are ffmpeg's, for segments from a number on. left is how many seconds
+// are still to be recorded, 0 for all. Descriptor 3 gets a line for each
+// segment that is whole.
+func (r recording) args(major, from int, left float64) []string {
+	args := r.input.input(major)
+	switch r.Video {
+	case None:
+		args = append(args, "-vn")
+	case Copy:
+		args = append(args, "-map", "0:v:0?", "-c:v", "copy")
+	default:
+		args = append(args, "-map", "0:v:0?", "-pix_fmt", "yuv420p")
+		args = append(args, r.encoder.args(Fastest)...)
+		args = append(args, "-force_key_frames", keyEvery(r.SegmentSeconds))
+	}
+	if r.Audio.Codec != None {
+		args = append(args, "-map", "0:a?")
+	}
+	args = append(args, r.Audio.args()...)
+	if left > 0 {
+		args = append(args, "-t", seconds(left))
+	}
+	args = append(args, "-f", "segment", "-segment_format", r.container.muxer, "-segment_time", seconds(r.SegmentSeconds),
+		"-reset_timestamps", "1", "-segment_start_number", fmt.Sprint(from), "-segment_list", "pipe:3", "-segment_list_type", "csv")
+	if r.container.word == "mp4" {
+		// In pieces, so that what was written before a crash can be played.
+		args = append(args, "-segment_format_options", "movflags=+frag_keyframe+empty_moov+default_base_moof")
+	}
+	return append(args, r.pattern)
+}

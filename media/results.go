@@ -1,0 +1,126 @@
+package media
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// results are the files of a task. Each is written under a temporary name, in
+// its directory, and gets its own when all are whole.
+type results struct {
+	paths    []string
+	existing Existing
+	// node is part of the temporary names: two attempts do not meet.
+	node string
+}
+
+// abandoned is for how long a temporary file of another node must not have
+// changed to be a leftover: one that is being written changes all the time.
+const abandoned = time.Hour
+
+// partial is the name of a result that is not whole.
+func (r results) partial(path string) string {
+	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"."+r.node+".partial")
+}
+
+// prepare makes directories and removes leftovers. done is set when all results
+// are there and are to be kept.
+func (r results) prepare() (done bool, err error) {
+	there := 0
+	for _, path := range r.paths {
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			return false, fmt.Errorf("output: %w", err)
+		}
+		if err := r.sweep(path); err != nil {
+			return false, fmt.Errorf("output: %w", err)
+		}
+		if _, err := os.Lstat(path); err != nil {
+			continue
+		}
+		if r.existing == Refuse {
+			return false, exists("output", path, "replace", "keep")
+		}
+		there++
+	}
+	return r.existing == Keep && there == len(r.paths), nil
+}
+
+// sweep removes what earlier attempts at a result left behind: this node's, and
+// what nobody has written to for long.
+func (r results) sweep(path string) error {
+	dir, base := filepath.Split(path)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		name := filepath.Join(dir, e.Name())
+		if !strings.HasPrefix(e.Name(), "."+base+".") || !strings.HasSuffix(e.Name(), ".partial") {
+			continue
+		}
+		info, err := e.Info()
+		if name != r.partial(path) && (err != nil || time.Since(info.ModTime()) < abandoned) {
+			continue
+		}
+		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// discard removes the files that are not whole.
+func (r results) discard() {
+	for _, path := range r.paths {
+		_ = os.Remove(r.partial(path))
+	}
+}
+
+// publish gives all results their names. Where one cannot have its name, none
+// has.
+func (r results) publish() error {
+	defer r.discard()
+	for i, path := range r.paths {
+		if err := r.settle(path); err != nil {
+			if r.existing == Refuse {
+				_ = removeAll(r.paths[:i])
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// settle gives a file its name. A link is made rather than a new name where
+// nothing may be replaced: of two attempts only one succeeds.
+func (r results) settle(path string) error {
+	if r.existing != Refuse {
+		if err := os.Rename(r.partial(path), path); err != nil {
+			return fmt.Errorf("output: %w", err)
+		}
+		return nil
+	}
+	err := os.Link(r.partial(path), path)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return exists("output", path, "replace", "keep")
+	case err == nil:
+		return nil
+	}
+	return r.rename(path) // no links on this file system
+}
+
+func (r results) rename(path string) error {
+	if _, err := os.Lstat(path); err == nil {
+		return exists("output", path, "replace", "keep")
+	}
+	if err := os.Rename(r.partial(path), path); err != nil {
+		return fmt.Errorf("output: %w", err)
+	}
+	return nil
+}

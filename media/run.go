@@ -1,0 +1,228 @@
+package media
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+)
+
+// output runs a program that ends by itself, and returns what it wrote. Its
+// last lines come with the error.
+func output(ctx context.Context, program string, args ...string) ([]byte, error) {
+	var out bytes.Buffer
+	r := run{program: program, args: args, grace: time.Nanosecond, stdout: func(r io.Reader) { _, _ = io.Copy(&out, r) }}
+	err := r.do(ctx)
+	return out.Bytes(), err
+}
+
+// ffmpegArgs are in front of all others: no questions, few words, progress on
+// stdout.
+var ffmpegArgs = []string{"-hide_banner", "-nostdin", "-y", "-loglevel", "warning", "-progress", "pipe:1", "-stats_period", "0.5"}
+
+// ffmpeg runs ffmpeg until it ends or ctx is over; then it is asked to finish
+// its files. extra read its descriptors from 3 on.
+func (d *desk) ffmpeg(ctx context.Context, args []string, tell func(Stats), extra ...func(io.Reader)) error {
+	d.opts.Logger.Debug("ffmpeg starts", "args", args)
+	r := run{
+		program: d.tool.FFmpeg,
+		args:    append(ffmpegArgs[:len(ffmpegArgs):len(ffmpegArgs)], args...),
+		grace:   d.opts.Grace,
+		stdout:  func(r io.Reader) { readProgress(r, tell) },
+		extra:   extra,
+	}
+	return r.do(ctx)
+}
+
+// run is one run of a program.
+type run struct {
+	program string
+	args    []string
+	// grace is how long it may take to end once ctx is over.
+	grace  time.Duration
+	stdout func(io.Reader)
+	// extra read the descriptors 3 and on.
+	extra []func(io.Reader)
+
+	cmd     *exec.Cmd
+	said    tail
+	readers sync.WaitGroup
+}
+
+// do starts the program and waits until it, and all that reads of it, has
+// ended.
+func (r *run) do(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	r.cmd = exec.Command(r.program, r.args...)
+	r.cmd.SysProcAttr = bound()
+	r.cmd.Stderr = &r.said
+	theirs, err := r.pipes()
+	if err != nil {
+		return fmt.Errorf("media: %w", err)
+	}
+	started, ended := make(chan error, 1), make(chan error, 1)
+	go r.keep(theirs, started, ended)
+	err = <-started
+	if err == nil {
+		err = r.wait(ctx, ended)
+	}
+	r.readers.Wait()
+	return err
+}
+
+// keep runs the program on a thread that lasts as long as it does: Linux kills
+// it when the thread ends that started it (see bound).
+func (r *run) keep(theirs []*os.File, started, ended chan<- error) {
+	runtime.LockOSThread() // never unlocked, so that the thread ends with this goroutine
+	err := r.cmd.Start()
+	for _, f := range theirs {
+		_ = f.Close()
+	}
+	if err != nil {
+		started <- fmt.Errorf("media: %w", err)
+		return
+	}
+	started <- nil
+	ended <- r.cmd.Wait()
+}
+
+// pipes starts what reads of the program, and returns the ends that are the
+// program's.
+func (r *run) pipes() ([]*os.File, error) {
+	var theirs []*os.File
+	for i, read := range append([]func(io.Reader){r.stdout}, r.extra...) {
+		ours, its, err := os.Pipe()
+		if err != nil {
+			closeAll(theirs)
+			return nil, err
+		}
+		theirs = append(theirs, its)
+		if i == 0 {
+			r.cmd.Stdout = its
+		} else {
+			r.cmd.ExtraFiles = append(r.cmd.ExtraFiles, its)
+		}
+		r.readers.Go(func() {
+			defer ours.Close()
+			read(ours)
+		})
+	}
+	return theirs, nil
+}
+
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		_ = f.Close()
+	}
+}
+
+// wait waits for the end of the program; once ctx is over it asks it to end,
+// and kills it when grace is over too.
+func (r *run) wait(ctx context.Context, ended <-chan error) error {
+	select {
+	case err := <-ended:
+		return r.failure(err)
+	case <-ctx.Done():
+	}
+	if r.cmd.Process.Signal(os.Interrupt) != nil {
+		_ = r.cmd.Process.Kill() // no other signals on this system
+	}
+	late := time.AfterFunc(r.grace, func() { _ = r.cmd.Process.Kill() })
+	err := <-ended
+	if !late.Stop() && err != nil {
+		return fmt.Errorf("%w; it did not finish within %v and was killed", ctx.Err(), r.grace)
+	}
+	return fmt.Errorf("%w: %w", errFinished, ctx.Err())
+}
+
+// errFinished is for a program that was told to stop and ended by itself: what
+// it wrote is whole.
+var errFinished = errors.New("told to finish")
+
+// failure adds what the program said last.
+func (r *run) failure(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &ToolError{Program: r.cmd.Args[0], Err: err, Lines: r.said.last()}
+}
+
+// ToolError is an ffmpeg or ffprobe that ended with an error by itself.
+type ToolError struct {
+	Program string
+	// Err says how it ended, as "exit status 1" or "signal: killed".
+	Err error
+	// Lines are the last that it wrote to stderr, without passwords.
+	Lines []string
+}
+
+func (e *ToolError) Error() string {
+	text := fmt.Sprintf("%s: %v", e.Program, e.Err)
+	if len(e.Lines) == 0 {
+		return text
+	}
+	return text + ": " + strings.Join(e.Lines, "; ")
+}
+
+func (e *ToolError) Unwrap() error { return e.Err }
+
+// tailLines and tailBytes bound what is kept of a program's last words.
+const (
+	tailLines = 8
+	tailBytes = 300
+)
+
+// tail keeps the last lines that are written to it.
+type tail struct {
+	mu      sync.Mutex
+	lines   []string
+	current []byte
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, c := range p {
+		switch {
+		case c == '\n' || c == '\r':
+			t.end()
+		case len(t.current) < tailBytes:
+			t.current = append(t.current, c)
+		}
+	}
+	return len(p), nil
+}
+
+func (t *tail) end() {
+	line := strings.TrimSpace(string(t.current))
+	t.current = t.current[:0]
+	if line == "" {
+		return
+	}
+	t.lines = append(t.lines, redact(line))
+	if len(t.lines) > tailLines {
+		t.lines = t.lines[1:]
+	}
+}
+
+func (t *tail) last() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.end()
+	return t.lines
+}
+
+// credentials are the name and password in a URL.
+var credentials = regexp.MustCompile(`://[^/@\s]+@`)
+
+func redact(text string) string { return credentials.ReplaceAllString(text, "://***@") }

@@ -1,0 +1,77 @@
+package media
+
+import (
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// senders are the schemes that may be written to.
+var senders = []string{"rtmp", "rtmps", "rtsp", "rtsps", "srt", "udp", "rtp", "tcp", "http", "https"}
+
+// sink is where a stream goes.
+type sink struct {
+	place
+	// container is what it can carry.
+	container container
+	hls       bool
+	// pieces are the length and the number of HLS's segments.
+	pieceSeconds float64
+	pieces       int
+}
+
+// flv is what RTMP carries.
+var flv = container{"rtmp", "flv", []string{"aac", "mp3"}, []string{"h264"}, []string{"-flvflags", "no_duration_filesize"}}
+
+// sink checks the output of a stream.
+func (o Options) sink(field, name string) (sink, error) {
+	p, err := o.place(field, name, senders)
+	if err != nil {
+		return sink{}, err
+	}
+	s := sink{place: p}
+	s.container, _ = containerOf(field, "ts")
+	s.hls = strings.HasSuffix(strings.SplitN(p.name, "?", 2)[0], ".m3u8")
+	switch {
+	case s.hls && (p.file() || p.scheme == "http" || p.scheme == "https"):
+		if p.file() && strings.Contains(p.name, "%") {
+			return s, fault(field, "%s must not have a %% in its name", p.name)
+		}
+	case p.file():
+		return s, fault(field, "%q is a file: give a URL (%s), or a file that ends in .m3u8 for HLS", name, strings.Join(senders, ", "))
+	case p.scheme == "http" || p.scheme == "https":
+		return s, fault(field, "over %s only HLS can be sent: the URL must end in .m3u8", p.scheme)
+	case strings.HasPrefix(p.scheme, "rtmp"):
+		s.container = flv
+	case strings.HasPrefix(p.scheme, "rtsp"):
+		s.container, _ = containerOf(field, "mkv") // what RTP can carry is about the same
+	}
+	return s, nil
+}
+
+// args are the last of ffmpeg's.
+func (s sink) args() []string {
+	switch {
+	case s.hls:
+		return append(s.hlsArgs(), s.name)
+	case strings.HasPrefix(s.scheme, "rtsp"):
+		return []string{"-f", "rtsp", "-rtsp_transport", "tcp", s.name}
+	case s.scheme == "rtp":
+		return []string{"-f", "rtp_mpegts", s.name}
+	case s.container.muxer == "flv":
+		return append(append([]string{}, s.container.flags...), "-f", "flv", s.name)
+	}
+	return []string{"-f", "mpegts", s.name}
+}
+
+func (s sink) hlsArgs() []string {
+	args := []string{"-f", "hls", "-hls_time", seconds(s.pieceSeconds), "-hls_list_size", strconv.Itoa(s.pieces)}
+	if !s.file() {
+		return append(args, "-method", "PUT")
+	}
+	flags := "temp_file"
+	if s.pieces > 0 {
+		flags += "+delete_segments"
+	}
+	return append(args, "-hls_flags", flags, "-hls_segment_filename", strings.TrimSuffix(s.name, filepath.Ext(s.name))+"-%05d.ts")
+}

@@ -1,0 +1,230 @@
+package media
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// TranscodeSpec says into what an input is to be transcoded.
+type TranscodeSpec struct {
+	// Input is a file or a URL that ffmpeg reads.
+	Input string `json:"input"`
+	// Output is a directory, or the pattern of the files, in which {name} is the
+	// input's name without its ending, and {height}, {width}, {codec} and {rung}
+	// (from 0) are the rung's. In a directory they are called
+	// "{name}-{height}p", or "{name}-{width}w" where rungs have no height.
+	Output string `json:"output"`
+	// Ladder has a rung for each file.
+	Ladder []Rung `json:"ladder"`
+	// Audio is that of all rungs.
+	Audio Audio `json:"audio"`
+	// Container is mp4, mkv, webm or ts. "" is that of the output's ending, else
+	// mp4.
+	Container string `json:"container"`
+	// Speed is Fast where nothing is said.
+	Speed Speed `json:"speed"`
+	// StartSeconds and DurationSeconds choose a part of the input; 0 is all.
+	StartSeconds    float64 `json:"start_seconds"`
+	DurationSeconds float64 `json:"duration_seconds"`
+	// Existing is Refuse, Replace or Keep.
+	Existing Existing `json:"existing"`
+}
+
+// Rung is one size and codec of a ladder.
+type Rung struct {
+	// Height and Width are in pixels and even; where one is 0 it follows from the
+	// shape of the picture.
+	Height int `json:"height"`
+	Width  int `json:"width"`
+	// Codec is the container's usual one where it is "": h264, or vp9 in webm.
+	Codec string `json:"codec"`
+	// Bitrate is the encoder's choice where it is 0.
+	Bitrate Bitrate `json:"bitrate"`
+	// FPS is the input's where it is 0.
+	FPS float64 `json:"fps"`
+}
+
+// transcoding is a spec that was checked.
+type transcoding struct {
+	TranscodeSpec
+	input     place
+	container container
+	// encoders and outputs belong to the rungs.
+	encoders []encoder
+	outputs  []string
+}
+
+// mostRungs bounds what one ffmpeg does at once.
+const mostRungs = 16
+
+func transcodePlan(t *Tool, o Options, s TranscodeSpec) (transcoding, error) {
+	p := transcoding{TranscodeSpec: s}
+	var err error
+	if p.input, err = o.source("input", s.Input); err != nil {
+		return p, err
+	}
+	out, err := o.target("output", s.Output)
+	if err != nil {
+		return p, err
+	}
+	if p.container, err = chooseContainer("container", s.Container, out.name, "mp4"); err != nil {
+		return p, err
+	}
+	if p.Audio, err = s.Audio.in(p.container); err != nil {
+		return p, err
+	}
+	if p.Existing, err = s.Existing.check(Refuse, Replace, Keep); err != nil {
+		return p, err
+	}
+	if err := first(s.Speed.check(), positive("start_seconds", s.StartSeconds), positive("duration_seconds", s.DurationSeconds)); err != nil {
+		return p, err
+	}
+	if err := p.rungs(t); err != nil {
+		return p, err
+	}
+	return p, p.name(out.name)
+}
+
+// rungs checks the ladder, and finds its encoders.
+func (p *transcoding) rungs(t *Tool) error {
+	if len(p.Ladder) == 0 || len(p.Ladder) > mostRungs {
+		return fault("ladder", `must have from 1 to %d rungs, as [{"height": 720}]`, mostRungs)
+	}
+	p.Ladder = append([]Rung(nil), p.Ladder...)
+	for i := range p.Ladder {
+		e, err := p.Ladder[i].check(fmt.Sprintf("ladder[%d]", i), p.container, t)
+		if err != nil {
+			return err
+		}
+		p.encoders = append(p.encoders, e)
+	}
+	return nil
+}
+
+func (r *Rung) check(field string, c container, t *Tool) (encoder, error) {
+	if r.Height == 0 && r.Width == 0 {
+		return encoder{}, fault(field+".height", "is missing: give height, width or both")
+	}
+	if r.Codec == "" {
+		r.Codec = c.video[0]
+	}
+	err := first(dimension(field+".height", r.Height), dimension(field+".width", r.Width), frameRate(field+".fps", r.FPS))
+	if err != nil {
+		return encoder{}, err
+	}
+	e, err := t.encoder(field+".codec", r.Codec)
+	return e, first(err, c.holds(field+".codec", r.Codec))
+}
+
+// name works out the files, which must differ.
+func (p *transcoding) name(out string) error {
+	dir, base := filepath.Split(out)
+	if !strings.Contains(base, "{") && ending(base) == "" {
+		dir, base = out, "{name}-{height}p"
+		if p.Ladder[0].Height == 0 {
+			base = "{name}-{width}w"
+		}
+	}
+	if ending(base) == "" {
+		base += "." + p.container.word
+	}
+	taken := map[string]int{}
+	for i, r := range p.Ladder {
+		name, err := r.fill(base, i, p.stem())
+		if err != nil {
+			return err
+		}
+		path := filepath.Join(dir, name)
+		if other, is := taken[path]; is {
+			return fault("output", "%s is what ladder[%d] and ladder[%d] would both be called: put {height}, {codec} or {rung} into it", name, other, i)
+		}
+		if path == p.input.name {
+			return fault("output", "%s is the input", path)
+		}
+		taken[path] = i
+		p.outputs = append(p.outputs, path)
+	}
+	return nil
+}
+
+// stem is the name of the input without its ending.
+func (p *transcoding) stem() string {
+	base := filepath.Base(strings.SplitN(p.input.name, "?", 2)[0])
+	if p.input.file() {
+		base = filepath.Base(p.input.name)
+	}
+	return strings.TrimSuffix(base, filepath.Ext(base))
+}
+
+// fill puts a rung into the pattern of names.
+func (r Rung) fill(pattern string, i int, stem string) (string, error) {
+	for word, n := range map[string]int{"{height}": r.Height, "{width}": r.Width} {
+		if n == 0 && strings.Contains(pattern, word) {
+			return "", fault("output", "has %s, but ladder[%d] has no %s", word, i, strings.Trim(word, "{}"))
+		}
+	}
+	name := strings.NewReplacer("{name}", stem, "{height}", strconv.Itoa(r.Height), "{width}", strconv.Itoa(r.Width),
+		"{codec}", r.Codec, "{rung}", strconv.Itoa(i)).Replace(pattern)
+	if rest := name[strings.LastIndex(name, "{")+1:]; rest != name && !strings.Contains(stem, "{") {
+		return "", fault("output", "{%s is unknown: there are {name}, {height}, {width}, {codec} and {rung}", rest)
+	}
+	return name, nil
+}
+
+// args are ffmpeg's; outputs are the names to write under.
+func (p transcoding) args(major int, outputs []string) []string {
+	var args []string
+	if p.StartSeconds > 0 {
+		args = append(args, "-ss", seconds(p.StartSeconds))
+	}
+	args = append(args, p.input.input(major)...)
+	args = append(args, "-filter_complex", p.graph())
+	for i, r := range p.Ladder {
+		args = append(args, "-map", fmt.Sprintf("[v%d]", i), "-map", "0:a:0?")
+		args = append(args, p.encoders[i].args(p.Speed)...)
+		args = append(args, rate(p.encoders[i], r.Bitrate)...)
+		args = append(args, "-force_key_frames", keyEvery(keySeconds))
+		args = append(args, p.Audio.args()...)
+		if p.DurationSeconds > 0 {
+			args = append(args, "-t", seconds(p.DurationSeconds))
+		}
+		args = append(args, p.container.flags...)
+		args = append(args, "-f", p.container.muxer, outputs[i])
+	}
+	return args
+}
+
+// graph decodes the picture once, and makes one of each size.
+func (p transcoding) graph() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "[0:v:0]split=%d", len(p.Ladder))
+	for i := range p.Ladder {
+		fmt.Fprintf(&b, "[s%d]", i)
+	}
+	for i, r := range p.Ladder {
+		fmt.Fprintf(&b, ";[s%d]%s[v%d]", i, r.filter(), i)
+	}
+	return b.String()
+}
+
+// filter makes a picture of the rung's size. A side that is not given follows
+// from the other; where neither is, the size stays, but for odd lines.
+func (r Rung) filter() string {
+	width, height := "-2", "-2"
+	if r.Width > 0 {
+		width = strconv.Itoa(r.Width)
+	}
+	if r.Height > 0 {
+		height = strconv.Itoa(r.Height)
+	}
+	if r.Width == 0 && r.Height == 0 {
+		width, height = "trunc(iw/2)*2", "trunc(ih/2)*2"
+	}
+	text := "scale=" + width + ":" + height + ",format=yuv420p"
+	if r.FPS > 0 {
+		text = "fps=" + seconds(r.FPS) + "," + text
+	}
+	return text
+}
