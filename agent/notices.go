@@ -1,0 +1,47 @@
+package agent
+
+import (
+	"context"
+
+	"github.com/muster-fleet/muster/bus"
+)
+
+// publish is the goroutine that tells notices, in order, so that a queue that
+// is slow holds up nobody.
+func (a *Agent) publish(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-a.news.more:
+		}
+		for _, tell := range a.news.take() {
+			tell(ctx)
+		}
+	}
+}
+
+// tellAbnormal tells that a node crashed, as OWT's agents do.
+func (a *Agent) tellAbnormal(crash abnormal) {
+	a.log.Warn("node crashed", "node", crash.node, "err", crash.err)
+	exit := bus.Exit{
+		Reason:  "abnormal",
+		Message: bus.ExitMessage{Purpose: a.opts.Worker.Purpose, ID: crash.node, Type: "node"},
+	}
+	a.tell("exit.abnormal", func(ctx context.Context) error { return bus.PublishExit(ctx, a.conn, exit) })
+}
+
+func (a *Agent) tellTask(n notice) {
+	a.log.Debug("task", "notice", n.key, "task", n.body.Task, "node", n.body.Node, "err", n.body.Error)
+	a.tell(n.key, func(ctx context.Context) error { return a.conn.Publish(ctx, TopicTasks, n.key, n.body) })
+}
+
+func (a *Agent) tell(key string, publish func(context.Context) error) {
+	a.news.push(func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, quitTime)
+		defer cancel()
+		if err := publish(ctx); err != nil {
+			a.log.Warn("a notice is lost", "key", key, "err", err)
+		}
+	})
+}

@@ -1,0 +1,346 @@
+package agent
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/agent/process"
+)
+
+// settings are what a pool is made with.
+type settings struct {
+	agent, purpose string
+	policy         Policy
+	// alone: the launcher makes a node for one task, and none ahead of it.
+	alone                      bool
+	readyTimeout, answerWithin time.Duration
+	seed                       uint64
+}
+
+// pool has the nodes of an agent and the tasks on them. It has no clock, no
+// goroutine and no connection: what happens goes in, with the time, and
+// actions come out, in the order in which they are to be done.
+//
+// What holds after each input:
+//
+//   - A task is on one node. A node that is being stopped has none.
+//   - There are at most policy.MaxNodes nodes, and of those that wait for
+//     tasks at most policy.Prerun.
+//   - Each getNode is answered or refused once.
+//   - The tasks picked up and not laid down are those on nodes.
+type pool struct {
+	settings
+	// status is what a node last said of itself.
+	status func(node string) string
+	now    time.Time
+
+	// nodes are all that have not ended, the oldest first; started counts
+	// those that there ever were.
+	nodes   []*node
+	started int
+	// picks counts the choices of a node.
+	picks uint64
+	tasks map[string]*task
+	// queue are requests for which there is no place yet.
+	queue []*request
+
+	trouble trouble
+	// unavailable is what was reported last.
+	unavailable      bool
+	draining, closed bool
+	ended            history
+
+	actions []action
+}
+
+// node is one that was started and has not ended.
+type node struct {
+	id              string
+	phase           phase
+	launched, ready time.Time
+	// settled: it has been ready for some time.
+	settled bool
+	// picked is when it was chosen last, in choices.
+	picked  uint64
+	tasks   []*task
+	waiting []*request
+}
+
+type phase int
+
+const (
+	starting phase = iota
+	ready
+	stopping
+)
+
+// task is one that was picked up.
+type task struct {
+	name, room string
+	node       *node
+	began      time.Time
+}
+
+// request is a getNode that was not answered yet.
+type request struct {
+	ref        uint64
+	room, task string
+	input      json.RawMessage
+	until      time.Time
+}
+
+// The refusals of OWT's agents, word for word.
+const (
+	reasonInvalidTask   = "Invalid task"
+	reasonNotFound      = "Not found"
+	reasonNodeNotReady  = "node not ready"
+	reasonEarlyRecycled = "node early recycled"
+	reasonNoNode        = "No available node"
+	reasonAgentNotReady = "agent not ready"
+)
+
+func newPool(s settings, status func(string) string) *pool {
+	return &pool{
+		settings: s, status: status, tasks: map[string]*task{}, ended: newHistory(rememberedTasks),
+		trouble: trouble{random: rand.New(rand.NewPCG(s.seed, s.seed))},
+	}
+}
+
+// idle: it waits for a task, and nobody waits for it.
+func (n *node) idle() bool {
+	return n.phase != stopping && len(n.tasks) == 0 && len(n.waiting) == 0
+}
+
+// has reports whether a task of the room is on the node, or about to be.
+func (n *node) has(room string) bool {
+	return slices.ContainsFunc(n.tasks, func(t *task) bool { return t.room == room }) ||
+		slices.ContainsFunc(n.waiting, func(r *request) bool { return r.room == room })
+}
+
+// awaits reports whether a request for the task waits for the node.
+func (n *node) awaits(task string) bool {
+	return slices.ContainsFunc(n.waiting, func(r *request) bool { return r.task == task })
+}
+
+func (p *pool) find(id string) *node {
+	i := slices.IndexFunc(p.nodes, func(n *node) bool { return n.id == id })
+	if i < 0 {
+		return nil
+	}
+	return p.nodes[i]
+}
+
+// count counts nodes.
+func (p *pool) count(which func(*node) bool) int {
+	total := 0
+	for _, n := range p.nodes {
+		if which(n) {
+			total++
+		}
+	}
+	return total
+}
+
+// tick is time that passed. Every input is one, too.
+func (p *pool) tick(now time.Time) {
+	p.advance(now)
+	p.finish()
+}
+
+// launch starts a node; r is the task that it is made for, or nil.
+func (p *pool) launch(r *request) *node {
+	n := &node{id: fmt.Sprintf("%s_%d", p.agent, p.started), launched: p.now}
+	p.started++
+	p.nodes = append(p.nodes, n)
+	s := process.Spec{ID: n.id, Agent: p.agent, Purpose: p.purpose}
+	if r != nil {
+		s.Task, s.Room, s.Input = r.task, r.room, r.input
+	}
+	p.emit(launch{s})
+	return n
+}
+
+// stop ends a node that has no tasks any more.
+func (p *pool) stop(n *node, kill bool) {
+	n.phase = stopping
+	p.emit(stop{n.id, kill})
+}
+
+// nodeReady is a node that can take tasks.
+func (p *pool) nodeReady(now time.Time, id string) {
+	p.advance(now)
+	if n := p.find(id); n != nil && n.phase == starting {
+		n.phase, n.ready = ready, now
+		waiting := n.waiting
+		n.waiting = nil
+		for _, r := range waiting {
+			p.begin(n, r)
+		}
+	}
+	p.finish()
+}
+
+// nodeGone is a node that has ended; err is nil where it ended well.
+func (p *pool) nodeGone(now time.Time, id string, err error) {
+	p.advance(now)
+	if n := p.find(id); n != nil {
+		p.nodes = slices.DeleteFunc(p.nodes, func(o *node) bool { return o == n })
+		if n.phase != stopping {
+			p.lost(n, err)
+		}
+	}
+	p.finish()
+}
+
+// notLaunched is a node that could not be started.
+func (p *pool) notLaunched(now time.Time, id string, err error) {
+	p.advance(now)
+	if n := p.find(id); n != nil {
+		p.nodes = slices.DeleteFunc(p.nodes, func(o *node) bool { return o == n })
+		if n.phase != stopping {
+			p.trouble.failed(now)
+			p.disappoint(n, reasonEarlyRecycled, err)
+		}
+	}
+	p.finish()
+}
+
+// lost is a node that ended, or does not become ready, and was not told to.
+func (p *pool) lost(n *node, err error) {
+	if p.blames(n) {
+		p.trouble.failed(p.now)
+	}
+	if err != nil {
+		p.emit(abnormal{n.id, err})
+	}
+	for _, t := range slices.Clone(n.tasks) {
+		p.endTask(t, resultOf(err), true)
+	}
+	p.disappoint(n, reasonEarlyRecycled, err)
+}
+
+// blames reports whether the end of a node speaks against the agent: a node
+// that did nothing yet. What ends under a task may be the task's fault, and so
+// is all that a node does that was made for one.
+func (p *pool) blames(n *node) bool {
+	return !p.alone && !n.settled && len(n.tasks) == 0
+}
+
+// resultOf is how tasks end with their node.
+func resultOf(err error) TaskResult {
+	if err == nil {
+		return TaskResult{State: muster.TaskDone}
+	}
+	return TaskResult{State: muster.TaskFailed, Error: err.Error()}
+}
+
+// disappoint refuses those who wait for a node.
+func (p *pool) disappoint(n *node, reason string, err error) {
+	waiting := n.waiting
+	n.waiting = nil
+	for _, r := range waiting {
+		p.refuse(r, reason, n.id, err)
+	}
+}
+
+// drain takes no further tasks. Those that run go on.
+func (p *pool) drain(now time.Time) {
+	p.advance(now)
+	p.draining = true
+	p.refuseQueue()
+	p.finish()
+}
+
+// endAll ends all tasks, since there is no more time for them.
+func (p *pool) endAll(now time.Time, why string) {
+	p.advance(now)
+	p.refuseQueue()
+	for _, n := range p.nodes {
+		p.disappoint(n, reasonAgentNotReady, nil)
+		for _, t := range slices.Clone(n.tasks) {
+			p.endTask(t, TaskResult{State: muster.TaskFailed, Error: why}, true)
+		}
+	}
+	p.finish()
+}
+
+func (p *pool) refuseQueue() {
+	queue := p.queue
+	p.queue = nil
+	for _, r := range queue {
+		p.refuse(r, reasonAgentNotReady, "", nil)
+	}
+}
+
+// close ends everything.
+func (p *pool) close(now time.Time, why string) {
+	p.draining, p.closed = true, true
+	p.endAll(now, why)
+}
+
+// finish does what follows from an input.
+func (p *pool) finish() {
+	p.placeQueue()
+	p.stopUnneeded()
+	p.fill()
+	if u := !p.available(); u != p.unavailable {
+		p.unavailable = u
+		p.emit(report{!u})
+	}
+}
+
+func (p *pool) placeQueue() {
+	queue := p.queue
+	p.queue = nil
+	for _, r := range queue {
+		p.place(r)
+	}
+}
+
+// stopUnneeded stops idle nodes above what is kept, those first that have
+// furthest to go.
+func (p *pool) stopUnneeded() {
+	surplus := p.count((*node).idle) - p.prerun()
+	for _, which := range []phase{starting, ready} {
+		for _, n := range slices.Backward(p.nodes) {
+			if surplus > 0 && n.idle() && n.phase == which {
+				p.stop(n, false)
+				surplus--
+			}
+		}
+	}
+}
+
+// prerun is how many idle nodes there should be.
+func (p *pool) prerun() int {
+	if p.alone || p.draining {
+		return 0
+	}
+	return p.policy.Prerun
+}
+
+// fill starts idle nodes.
+func (p *pool) fill() {
+	for p.count((*node).idle) < p.prerun() && !p.now.Before(p.trouble.retryAt) && p.mayLaunch() {
+		p.launch(nil)
+	}
+}
+
+// full reports whether there may be no further node.
+func (p *pool) full() bool {
+	return p.policy.MaxNodes != NoLimit && len(p.nodes) >= p.policy.MaxNodes
+}
+
+// mayLaunch: in trouble, nodes are tried one at a time.
+func (p *pool) mayLaunch() bool {
+	if p.full() {
+		return false
+	}
+	return !p.trouble.deep() || !p.now.Before(p.trouble.retryAt) && !slices.ContainsFunc(p.nodes, (*node).isStarting)
+}
+
+func (n *node) isStarting() bool { return n.phase == starting }
