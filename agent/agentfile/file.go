@@ -1,0 +1,124 @@
+// Package agentfile reads the agent.toml of an OWT agent as it is: what of it
+// is for the agent itself, and what its nodes get to see of it.
+//
+// The sections [rabbit] and [bus], which every program of a cluster has, are
+// read by package config.
+package agentfile
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/agent"
+	"github.com/muster-fleet/muster/worker"
+)
+
+// File is an agent.toml, with OWT's defaults for the purpose where it says
+// nothing.
+type File struct {
+	// Policy is how many nodes there are, and which tasks share one.
+	Policy agent.Policy
+	// Cluster is the name of the cluster.
+	Cluster string
+	// JoinRetries is how often a first join is tried again; -1 means never.
+	JoinRetries int
+	// LoadInterval is how often the load is measured.
+	LoadInterval time.Duration
+	// MaxLoad is the load, up to 1, from which the agent gets no further tasks.
+	MaxLoad float64
+	// Load is what counts as load.
+	Load Load
+	// Capacity is what the agent can serve.
+	Capacity muster.Capacity
+	// IP, Hostname and Port are where clients reach it; "" and 0 are not set.
+	IP, Hostname string
+	Port         int
+
+	whole map[string]any
+}
+
+// Load is what an agent takes for its load: as OWT has it, the network for
+// webrtc, streaming and quic, the disk for recording, else the processor.
+type Load struct {
+	// Item is cpu, gpu, disk or network.
+	Item string
+	// Disk is the directory whose disk counts, Interface the network's name.
+	Disk, Interface string
+	// Mbps is how much the network interface carries.
+	Mbps float64
+}
+
+// Read reads the file at path for an agent of that purpose.
+func Read(path, purpose string) (*File, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("agent file: %w", err)
+	}
+	f, err := Parse(text, purpose)
+	if err != nil {
+		return nil, fmt.Errorf("%s:%w", path, err)
+	}
+	return f, nil
+}
+
+// Default is what an empty file says.
+func Default(purpose string) *File {
+	f, err := Parse(nil, purpose)
+	if err != nil {
+		panic(err) // the defaults are right
+	}
+	return f
+}
+
+// Parse reads the content of a file. Its error begins with the line and the
+// column, where there is one, and names the key.
+func Parse(text []byte, purpose string) (*File, error) {
+	var s sections
+	whole := map[string]any{}
+	if err := errors.Join(located(toml.Unmarshal(text, &s)), located(toml.Unmarshal(text, &whole))); err != nil {
+		return nil, err
+	}
+	if err := s.validate(); err != nil {
+		return nil, fmt.Errorf(" %w", err)
+	}
+	own, err := ownOf(whole, purpose)
+	if err != nil {
+		return nil, fmt.Errorf(" %w", err)
+	}
+	return &File{
+		Policy: s.policy(purpose), Cluster: orElse(s.Cluster.Name, worker.DefaultCluster),
+		JoinRetries: s.retries(), LoadInterval: s.interval(), MaxLoad: orElse(s.Cluster.MaxLoad, worker.DefaultMaxLoad),
+		Load: s.load(purpose), Capacity: s.Capacity.of(), IP: s.address(), Hostname: own.Hostname, Port: own.Port,
+		whole: whole,
+	}, nil
+}
+
+// located says where the file is wrong.
+func located(err error) error {
+	var at *toml.DecodeError
+	if !errors.As(err, &at) {
+		return err
+	}
+	line, column := at.Position()
+	key := ""
+	for _, part := range at.Key() {
+		key += part + "."
+	}
+	if key != "" {
+		key = key[:len(key)-1] + ": "
+	}
+	return fmt.Errorf("%d:%d: %s%w", line, column, key, at)
+}
+
+func orElse[T comparable](value, standard T) T {
+	var zero T
+	if value == zero {
+		return standard
+	}
+	return value
+}

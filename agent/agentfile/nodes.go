@@ -1,0 +1,111 @@
+package agentfile
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net"
+
+	"github.com/muster-fleet/muster/worker"
+)
+
+// own is the section that is called as the purpose is.
+type own struct {
+	Hostname string `json:"hostname"`
+	Port     int    `json:"port"`
+}
+
+func ownOf(whole map[string]any, purpose string) (own, error) {
+	var o own
+	section, _ := whole[purpose].(map[string]any)
+	text, err := json.Marshal(map[string]any{"hostname": section["hostname"], "port": section["port"]})
+	if err == nil {
+		err = json.Unmarshal(text, &o)
+	}
+	if err != nil {
+		return o, fmt.Errorf("%s: hostname must be a string, port a whole number: %w", purpose, err)
+	}
+	return o, nil
+}
+
+// address is where the agent is reached: what the file says, or the first
+// address of the interface that it names; else "".
+func (s *sections) address() string {
+	for _, ip := range []string{s.Cluster.Worker.IP, s.Internal.IP} {
+		if ip != "" {
+			return ip
+		}
+	}
+	return addressOf(s.Internal.Interface)
+}
+
+func addressOf(name string) string {
+	card, err := net.InterfaceByName(name)
+	if err != nil {
+		return ""
+	}
+	addresses, err := card.Addrs()
+	if err != nil {
+		return ""
+	}
+	for _, a := range addresses {
+		if ip, _, err := net.ParseCIDR(a.String()); err == nil && ip.To4() != nil {
+			return ip.String()
+		}
+	}
+	return ""
+}
+
+// NodeConfig is the argument that an OWT node gets: the whole file, completed
+// as OWT's own loader does, for an agent that is reached at ip.
+func (f *File) NodeConfig(purpose, ip string) (json.RawMessage, error) {
+	c := maps.Clone(f.whole)
+	c["purpose"] = purpose
+	c["agent"] = over(c["agent"], map[string]any{"maxProcesses": f.Policy.MaxNodes, "prerunProcesses": f.Policy.Prerun})
+	cluster := over(c["cluster"], map[string]any{"name": f.Cluster})
+	cluster["worker"] = over(cluster["worker"], map[string]any{
+		"ip": ip, "join_retry": f.JoinRetries,
+		"load": map[string]any{"max": f.MaxLoad, "period": f.LoadInterval.Milliseconds(), "item": f.Load.item()},
+	})
+	c["cluster"] = cluster
+	c["capacity"] = over(map[string]any{"isps": []string{}, "regions": []string{}}, section(c["capacity"]))
+	c["internal"] = over(c["internal"], map[string]any{"ip_address": ip})
+	text, err := json.Marshal(c)
+	if err != nil {
+		return nil, fmt.Errorf("agent file: as JSON for the nodes: %w", err)
+	}
+	return text, nil
+}
+
+func (l Load) item() map[string]any {
+	item := map[string]any{"name": l.Item}
+	if l.Disk != "" {
+		item["drive"] = l.Disk
+	}
+	if l.Interface != "" {
+		item["interf"], item["max_scale"] = l.Interface, l.Mbps
+	}
+	return item
+}
+
+func section(v any) map[string]any {
+	m, _ := v.(map[string]any)
+	return m
+}
+
+// over is a copy of a section with some of its keys set.
+func over(base any, keys map[string]any) map[string]any {
+	out := map[string]any{}
+	maps.Copy(out, section(base))
+	maps.Copy(out, keys)
+	return out
+}
+
+// Worker is the member of the cluster that the file describes; what counts as
+// load is left to the caller.
+func (f *File) Worker(purpose string) worker.Options {
+	return worker.Options{
+		Purpose: purpose, Cluster: f.Cluster, IP: f.IP, Hostname: f.Hostname, Port: f.Port,
+		MaxLoad: f.MaxLoad, Capacity: f.Capacity, JoinRetries: f.JoinRetries, LoadInterval: f.LoadInterval,
+	}
+}

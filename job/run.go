@@ -1,0 +1,183 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/client"
+)
+
+// stopTime is how long the end of a job that was interrupted may take.
+const stopTime = 5 * time.Second
+
+// Run runs one job to its end. Where ctx is over before that, the task is
+// stopped.
+func Run(ctx context.Context, c *client.Client, j Job, opts Options) Outcome {
+	return Each(ctx, c, []Job{j}, opts)[0]
+}
+
+// run is a job that is being run.
+type run struct {
+	job  Job
+	desk *desk
+
+	attempt      int
+	worker, node string
+	// mute is a node that does not answer on the bus: a program of any kind.
+	mute   bool
+	report muster.TaskReport
+}
+
+// toEnd begins the job until it is done, or has failed for good.
+func (r *run) toEnd(ctx context.Context) error {
+	for {
+		if err := r.place(ctx); err != nil {
+			return err
+		}
+		r.attempt++
+		err := r.once(ctx)
+		switch {
+		case err == nil, errors.Is(err, ErrRefused), ctx.Err() != nil:
+			return err
+		case r.attempt >= r.desk.opts.Attempts:
+			return fmt.Errorf("after %d attempts: %w", r.attempt, err)
+		}
+		r.desk.opts.Logger.Warn("attempt failed", "task", r.job.Task, "attempt", r.attempt, "worker", r.worker, "err", err)
+		r.tell(Again, err)
+	}
+}
+
+// once does the task on the node that it was given.
+func (r *run) once(ctx context.Context) error {
+	r.desk.began()
+	r.mute, r.report = false, muster.TaskReport{}
+	r.tell(Running, nil)
+	err := r.start(ctx)
+	if err == nil {
+		r.report, err = r.follow(ctx)
+	}
+	if err == nil && r.report.State == muster.TaskFailed {
+		err = fmt.Errorf("%w: %s", ErrFailed, r.report.Error)
+	}
+	r.leave(ctx, err)
+	return err
+}
+
+// start tells the node what to do. One that is not on the bus was told by its
+// agent, when it was started.
+func (r *run) start(ctx context.Context) error {
+	for {
+		err := r.desk.within(ctx, func(ctx context.Context) error {
+			return r.desk.client.StartTask(ctx, r.node, r.job.order())
+		})
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, bus.ErrNoServer), errors.Is(err, client.ErrUnsupported):
+			r.mute = true
+			return nil
+		case errors.As(err, new(*bus.RemoteError)):
+			return fmt.Errorf("%w: %w", ErrRefused, reason(err))
+		}
+		if err := r.lost(ctx); err != nil {
+			return err
+		}
+		if !r.desk.pause(ctx) {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// follow returns the task's last report, or why it is lost.
+func (r *run) follow(ctx context.Context) (muster.TaskReport, error) {
+	for {
+		report, err := r.ask(ctx)
+		switch {
+		case err == nil && report.State != muster.TaskRunning:
+			return report, nil
+		case err == nil:
+			r.report = report
+			r.tell(Running, nil)
+		case errors.Is(err, client.ErrNoTask):
+			return r.report, fmt.Errorf("%w: %s does not know it any more", ErrLost, r.worker)
+		default:
+			if err := r.lost(ctx); err != nil {
+				return r.report, err
+			}
+		}
+		if !r.desk.pause(ctx) {
+			return r.report, context.Cause(ctx)
+		}
+	}
+}
+
+// ask asks the node, or else its agent, how far the task is.
+func (r *run) ask(ctx context.Context) (report muster.TaskReport, err error) {
+	if !r.mute {
+		err = r.desk.within(ctx, func(ctx context.Context) error {
+			report, err = r.desk.client.TaskStats(ctx, r.node, r.job.Task)
+			return err
+		})
+		if err == nil {
+			return report, nil
+		}
+	}
+	err = r.desk.within(ctx, func(ctx context.Context) error {
+		report, err = r.desk.client.QueryTask(ctx, r.worker, r.job.Task)
+		return err
+	})
+	return report, err
+}
+
+// lost asks the manager of a task whose worker does not answer.
+func (r *run) lost(ctx context.Context) error {
+	var worker string
+	err := r.desk.within(ctx, func(ctx context.Context) (err error) {
+		worker, err = r.desk.client.Scheduled(ctx, r.job.Purpose, r.job.Task)
+		return err
+	})
+	if errors.Is(err, client.ErrNoTask) || err == nil && worker != r.worker {
+		return fmt.Errorf("%w: %s is gone", ErrLost, r.worker)
+	}
+	return nil
+}
+
+// leave gives the node and the place back, also when the job was interrupted.
+// Whoever is gone has given them back already.
+func (r *run) leave(ctx context.Context, err error) {
+	interrupted := ctx.Err() != nil
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	defer cancel()
+	c := r.desk.client
+	if interrupted && !r.mute {
+		_ = c.StopTask(ctx, r.node, r.job.Task)
+	}
+	result := &muster.TaskResult{State: muster.TaskDone}
+	if err != nil {
+		result = &muster.TaskResult{State: muster.TaskFailed, Error: err.Error()}
+	}
+	_ = r.desk.within(ctx, func(ctx context.Context) error {
+		return c.RecycleNode(ctx, r.worker, r.node, muster.TaskEnd{Room: r.job.room(), Task: r.job.Task, Result: result})
+	})
+	_ = c.Unschedule(ctx, r.worker, r.job.Task)
+	r.desk.freed()
+}
+
+func (r *run) tell(phase Phase, err error) {
+	r.desk.tell(Update{
+		Job: r.job, Phase: phase, Attempt: max(1, r.attempt), Worker: r.worker, Node: r.node, Report: r.report, Err: err,
+	})
+}
+
+// reason is a refusal in the words of who refused.
+func reason(err error) error {
+	var remote *bus.RemoteError
+	if errors.As(err, &remote) {
+		return remote
+	}
+	return err
+}
