@@ -19,9 +19,6 @@ type consumer struct {
 	// begin asks for the messages of the queue, and cancel for no more of them.
 	begin  func(s *session, ch *amqp.Channel, queue string) (<-chan amqp.Delivery, error)
 	cancel func(ch *amqp.Channel)
-	// next returns what to receive from after the deliveries have ended without
-	// the channel, nil if there is nothing; it may be nil.
-	next func() <-chan amqp.Delivery
 	// ready is told the queue when messages can come from it; it may be nil.
 	ready func(s *session, queue string)
 	// handle gets the messages, one at a time. It must be quick: what waits for
@@ -130,11 +127,8 @@ func consumePlainly(_ *session, ch *amqp.Channel, queue string) (<-chan amqp.Del
 // is only the channel, or the queue, it begins again.
 func (k *consumer) pump(s *session, deliveries <-chan amqp.Delivery) {
 	for {
-		for deliveries != nil {
-			for d := range deliveries {
-				k.handle(d)
-			}
-			deliveries = k.successor()
+		for d := range deliveries {
+			k.handle(d)
 		}
 		var pause backoff
 		for again := false; !again; {
@@ -144,13 +138,6 @@ func (k *consumer) pump(s *session, deliveries <-chan amqp.Delivery) {
 			deliveries, again = k.reopen(s)
 		}
 	}
-}
-
-func (k *consumer) successor() <-chan amqp.Delivery {
-	if k.next == nil {
-		return nil
-	}
-	return k.next()
 }
 
 func (k *consumer) reopen(s *session) (<-chan amqp.Delivery, bool) {

@@ -25,8 +25,10 @@ type hold struct {
 	wake    chan struct{} // has a token while the broker is to be told something
 	ending  chan struct{} // closed by end
 	ended   chan struct{} // closed when the broker was told the last
+	busy    chan struct{} // has a token after a delivery was received
 
 	mu       sync.Mutex
+	meter    meter
 	over     bool
 	received uint64          // all up to this tag were
 	early    map[uint64]bool // so were these, above it
@@ -49,6 +51,7 @@ func newHold(s *session, ch *amqp.Channel) *hold {
 	return &hold{
 		session: s, channel: ch,
 		wake: make(chan struct{}, 1), ending: make(chan struct{}), ended: make(chan struct{}),
+		busy: make(chan struct{}, 1), meter: newMeter(),
 	}
 }
 
@@ -56,10 +59,34 @@ func newHold(s *session, ch *amqp.Channel) *hold {
 func (h *hold) receive(tag uint64) *held {
 	k := &held{hold: h, tag: tag}
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	h.count(tag)
 	h.link(k)
+	h.meter.add(1)
+	h.mu.Unlock()
+	h.stir()
 	return k
+}
+
+// stir asks for another look at the meter.
+func (h *hold) stir() {
+	select {
+	case h.busy <- struct{}{}:
+	default:
+	}
+}
+
+// setLimit tells how many may be open at a time.
+func (h *hold) setLimit(n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.meter.limit = n
+}
+
+// read returns what happened since it was called last.
+func (h *hold) read() reading {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.meter.read()
 }
 
 func (h *hold) count(tag uint64) {
@@ -186,6 +213,7 @@ func (h *hold) takeSettled() (all []*held, limit uint64) {
 	for _, k := range all {
 		h.unlink(k)
 	}
+	h.meter.settle(len(all))
 	limit = h.received
 	if h.oldest != nil {
 		limit = min(limit, h.oldest.tag-1)
@@ -205,6 +233,7 @@ func (h *hold) giveBack() time.Duration {
 		}
 		h.returned = h.returned[1:]
 		h.unlink(k)
+		h.meter.settle(1)
 		_ = h.channel.Nack(k.tag, false, true)
 	}
 	return 0

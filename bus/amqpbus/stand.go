@@ -12,12 +12,6 @@ import (
 	"github.com/muster-fleet/muster/bus"
 )
 
-// followerPrefetch is how many requests a member that does not lead holds at
-// most, and the fewest that AMQP can say: it consumes to keep the queue alive,
-// and what stays there is with the next leader at once. A leader has no limit:
-// while that is reached, RabbitMQ would deliver to the others.
-const followerPrefetch = 1
-
 // rank is the priority of a consumer: RabbitMQ delivers to the highest. A leader
 // has its term. The others come after whoever serves plainly, who has 0.
 type rank int64
@@ -26,31 +20,19 @@ const following rank = -1
 
 func leading(term uint64) rank { return rank(min(term, math.MaxInt64)) }
 
-// post is one member of those that serve a name in turn. It changes its rank by
-// consuming a second time and then cancelling the first consumer, on the same
-// channel: the queue is never without consumer, which would delete it, and what
-// the member has received stays its own.
+// post is one member of those that serve a name in turn. Its consumer is an
+// anchor, which is there in any role; the desk is where requests come while it
+// leads.
 type post struct {
 	*service
 
-	// turning is held while the broker is asked for another rank, or for the
-	// first on a channel.
+	// turning is held while the broker is asked for something on the desk.
 	turning sync.Mutex
+	desk    *desk // nil before the first
 
 	mu     sync.Mutex
 	wanted rank
-	now    station
-	// queued are the deliveries of the consumers after the one that is being
-	// received from.
-	queued []<-chan amqp.Delivery
-}
-
-// station is where a post stands on the broker.
-type station struct {
-	hold  *hold // nil before the first
-	queue string
-	rank  rank
-	tag   string // of the consumer
+	deaf   bool // receives nothing any more
 }
 
 // Stand implements bus.Conn. RabbitMQ holds requests; see package bus.
@@ -60,11 +42,8 @@ func (c *Conn) Stand(ctx context.Context, server string, h bus.Handler) (bus.Pos
 	}
 	p := &post{service: newService(c, server, h), wanted: following}
 	k := p.consumer
-	k.begin, k.next, k.cancel = p.begin, p.next, p.cancel
-	k.handle = func(d amqp.Delivery) {
-		p.receive(letter{body: d.Body, held: p.station().hold.receive(d.DeliveryTag)})
-	}
-	k.stop = p.inbox.abandon
+	k.begin, k.cancel, k.stop = p.begin, p.cancel, p.stop
+	k.handle = func(d amqp.Delivery) { _ = d.Nack(false, true) } // not for an anchor
 	if err := c.consume(ctx, k); err != nil {
 		return nil, fmt.Errorf("amqpbus: standing for %q: %w", server, err)
 	}
@@ -105,101 +84,71 @@ func (p *post) turn(ctx context.Context, r rank) error {
 	if err != nil {
 		return err
 	}
-	return p.conn.because(s.run(ctx, p.consumeAgain))
+	return p.conn.because(s.run(ctx, p.sit))
 }
 
-// consumeAgain takes the wanted rank in place of the one that there is.
-func (p *post) consumeAgain() error {
+// sit takes the wanted rank in place of the one that there is.
+func (p *post) sit() error {
 	p.turning.Lock()
 	defer p.turning.Unlock()
-	old, r := p.station(), p.rank()
 	switch {
 	case p.isClosed():
 		return bus.ErrClosed
-	case old.hold == nil || old.rank == r:
+	case p.desk == nil:
 		return nil
 	}
-	_, err := p.consume(old.hold, old.queue, r)
-	if err != nil {
-		return err
-	}
-	return old.hold.channel.Cancel(old.tag, false)
+	return p.desk.sit(p.rank())
 }
 
-// begin is called with each new channel.
+// begin is called with each new channel, which is the anchor's.
 func (p *post) begin(s *session, ch *amqp.Channel, queue string) (<-chan amqp.Delivery, error) {
 	p.turning.Lock()
 	defer p.turning.Unlock()
-	if old := p.station().hold; old != nil {
-		old.end()
+	if p.desk != nil {
+		p.desk.leave()
+		p.desk = nil
 	}
-	h := newHold(s, ch)
-	if !s.spawn(h.run) {
-		return nil, bus.ErrDisconnected
-	}
-	p.mu.Lock()
-	p.now, p.queued = station{}, nil
-	p.mu.Unlock()
-	if _, err := p.consume(h, queue, p.rank()); err != nil {
-		h.end()
-		return nil, err
-	}
-	return p.next(), nil
-}
-
-// consume begins another consumer. It needs p.turning.
-func (p *post) consume(h *hold, queue string, r rank) (<-chan amqp.Delivery, error) {
-	prefetch := 0
-	if r == following {
-		prefetch = followerPrefetch
-	}
-	if err := h.channel.Qos(prefetch, 0, false); err != nil {
-		return nil, err
-	}
-	tag := consumerTag
-	if p.station().tag == tag {
-		tag = otherConsumerTag
-	}
-	deliveries, err := h.channel.Consume(queue, tag, false, false, false, false, amqp.Table{"x-priority": int64(r)})
+	deliveries, err := dropAnchor(s, ch, queue)
 	if err != nil {
 		return nil, err
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.now = station{hold: h, queue: queue, rank: r, tag: tag}
-	p.queued = append(p.queued, deliveries)
+	d, err := p.openDesk(s, ch, queue)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.sit(p.rank()); err != nil {
+		d.leave()
+		return nil, err
+	}
+	p.desk = d
 	return deliveries, nil
 }
 
-// otherConsumerTag is that of the second consumer while the first is there.
-const otherConsumerTag = "n"
-
-// next returns the deliveries of the next consumer, nil if there is none.
-func (p *post) next() <-chan amqp.Delivery {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.queued) == 0 {
-		return nil
-	}
-	first := p.queued[0]
-	p.queued = p.queued[1:]
-	return first
-}
-
 // cancel lets the broker have back what is not answered.
-func (p *post) cancel(*amqp.Channel) {
+func (p *post) cancel(ch *amqp.Channel) {
 	p.turning.Lock()
 	defer p.turning.Unlock()
-	if at := p.station(); at.hold != nil {
-		_ = at.hold.channel.Cancel(at.tag, false)
-		at.hold.end()
+	if p.desk != nil {
+		p.desk.leave()
+	}
+	_ = ch.Cancel(consumerTag, false)
+}
+
+// take hands a delivery to the handler. On a broker that is frozen some may
+// still come after stop.
+func (p *post) take(body []byte, k *held) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.deaf {
+		p.receive(letter{body: body, held: k})
 	}
 }
 
-func (p *post) station() station {
+func (p *post) stop() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.now
+	p.deaf = true
+	p.mu.Unlock()
+	p.inbox.abandon()
 }
 
 func (p *post) rank() rank {

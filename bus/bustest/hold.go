@@ -1,7 +1,6 @@
 package bustest
 
 import (
-	"fmt"
 	"sync"
 	"testing"
 
@@ -17,6 +16,7 @@ var holdCases = []testCase{
 	{"ClosedMemberHandsOn", closedHandsOn},
 	{"HeldUntilSomebodyLeads", heldUntilLed},
 	{"GiveBackReachesLeader", giveBackReachesLeader},
+	{"FollowerKeepsWhatItHas", followerKeepsWhatItHas},
 	{"DealtWithIsNotRepeated", dealtWith},
 	{"RoleOutlivesConnection", roleOutlives},
 }
@@ -255,63 +255,49 @@ func (l *steadyLoad) end() {
 	l.wg.Wait()
 }
 
-// heldUntilLed: while nobody leads, requests wait, some in the hands of members;
-// the first leader gets all.
+// heldUntilLed: while nobody leads, requests wait, in no member's hands; the
+// first leader gets all, in their order.
 func heldUntilLed(t *testing.T, b Broker) {
 	const n = 500
 	server := named(t, "s")
-	got, h := keep(n)
-	other := stand(t, dial(t, b), server, h)
-	leaderGot, h := keep(2 * n)
+	otherGot, h := keep(n)
+	stand(t, dial(t, b), server, h)
+	got, h := keep(2 * n)
 	leader := stand(t, dial(t, b), server, h)
 	c := dial(t, b)
-	var calls []<-chan outcome
 	for i := range n {
-		calls = append(calls, start(within(t), c, server, "x", i))
+		mustCast(t, c, server, "x", i)
 	}
-	kept := []*bus.Request{take(t, got, "a request without a leader")}
+	// What was sent on that connection has arrived when this is answered.
+	serve(t, c, server+"other", echo)
+	mustCall(t, c, server+"other", "echo")
+	if len(otherGot)+len(got) != 0 {
+		t.Errorf("%d requests reached members that do not lead", len(otherGot)+len(got))
+	}
 	lead(t, leader, 1)
-	follow(t, other)
-	answered := make(chan struct{})
-	go func() {
-		defer close(answered)
-		for i, call := range calls {
-			o := take(t, call, "an answer")
-			if want := fmt.Sprint(i); o.err != nil || string(o.data) != want {
-				t.Errorf("call %d: %s, %v", i, o.data, o.err)
-			}
-		}
-	}()
-	for {
-		select {
-		case r := <-got:
-			kept = append(kept, r)
-		case r := <-leaderGot:
-			r.Reply(r.Args[0])
-		case <-answered:
-			return
-		}
-		if len(kept) > 0 && len(got) == 0 {
-			for _, r := range kept {
-				if !r.GiveBack() {
-					t.Error("a request could not be given back")
-				}
-			}
-			kept = nil
-		}
+	for i := range n {
+		r := take(t, got, "a request")
+		wantJSON(t, string(r.Args[0]), i)
+		r.Done()
+	}
+	if len(otherGot) != 0 {
+		t.Errorf("%d requests reached a member that does not lead", len(otherGot))
 	}
 }
 
-// giveBackReachesLeader; what is done with a request afterwards does nothing.
+// giveBackReachesLeader from one that led before; what is done with a request
+// afterwards does nothing.
 func giveBackReachesLeader(t *testing.T, b Broker) {
 	server := named(t, "s")
 	got, h := keep(9)
-	stand(t, dial(t, b), server, h)
+	old := stand(t, dial(t, b), server, h)
+	lead(t, old, 1)
 	call := start(within(t), dial(t, b), server, "x")
 	r := take(t, got, "the request")
+	follow(t, old)
 	leaderGot, h := keep(9)
 	leader := stand(t, dial(t, b), server, h)
-	lead(t, leader, 1)
+	lead(t, leader, 2)
 	if !r.GiveBack() || r.GiveBack() {
 		t.Error("a request can be given back once")
 	}
@@ -320,6 +306,33 @@ func giveBackReachesLeader(t *testing.T, b Broker) {
 	r.Done()
 	take(t, leaderGot, "the request that was given back").Reply("leader")
 	wantJSON(t, string(take(t, call, "the answer").data), "leader")
+}
+
+// followerKeepsWhatItHas: what came while a member led it may still answer. If
+// it gives that back, the next leader gets it before what came later.
+func followerKeepsWhatItHas(t *testing.T, b Broker) {
+	server, c := named(t, "s"), dial(t, b)
+	got, h := keep(9)
+	old := stand(t, dial(t, b), server, h)
+	lead(t, old, 1)
+	first := start(within(t), c, server, "x")
+	answered := take(t, got, "the first request")
+	second := start(within(t), c, server, "x")
+	take(t, got, "the second request")
+	follow(t, old)
+	later := start(within(t), c, server, "x")
+	answered.Reply("old")
+	wantJSON(t, string(take(t, first, "the answer").data), "old")
+	freshGot, h := keep(9)
+	fresh := stand(t, dial(t, b), server, h)
+	if err := old.Close(); err != nil {
+		t.Fatalf("Close: %v", err)
+	}
+	lead(t, fresh, 2)
+	take(t, freshGot, "the request that was kept").Reply("kept")
+	take(t, freshGot, "the request that came later").Reply("later")
+	wantJSON(t, string(take(t, second, "the answer").data), "kept")
+	wantJSON(t, string(take(t, later, "the answer").data), "later")
 }
 
 // dealtWith: what was answered, done or refused does not come to the next.

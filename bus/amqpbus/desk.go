@@ -1,0 +1,162 @@
+package amqpbus
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/muster-fleet/muster/bus"
+)
+
+// desk is where the requests come of a member that leads. It has a channel of
+// its own for as long as the session, so that what came while the member led can
+// be answered afterwards.
+type desk struct {
+	post    *post
+	session *session
+	channel *amqp.Channel
+	queue   string
+	hold    *hold
+
+	// What follows needs post.turning.
+	rank   rank
+	turns  int // how often it was sat down at
+	window window
+	reader sync.WaitGroup // the goroutine that receives
+}
+
+// openDesk opens one at which nobody sits. When the broker closes its channel,
+// the anchor's is closed, too, so that both are opened anew.
+func (p *post) openDesk(s *session, anchor *amqp.Channel, queue string) (*desk, error) {
+	ch, err := s.conn.Channel()
+	if err != nil {
+		return nil, err
+	}
+	closed := ch.NotifyClose(make(chan *amqp.Error, 1))
+	d := &desk{post: p, session: s, channel: ch, queue: queue, hold: newHold(s, ch), rank: following}
+	if !s.spawn(d.hold.run) {
+		return nil, bus.ErrDisconnected
+	}
+	s.spawn(d.govern)
+	s.spawn(func() {
+		if err := <-closed; err != nil && !s.isOver() {
+			p.conn.log.Warn("the broker closed a channel", "what", p.consumer.what, "error", err)
+			_ = anchor.Close()
+		}
+	})
+	return d, nil
+}
+
+// sit takes requests with that rank, or none where it is following.
+func (d *desk) sit(r rank) error {
+	if d.rank == r {
+		return nil
+	}
+	if err := d.rise(); err != nil || r == following {
+		return err
+	}
+	if err := d.admit(newWindow()); err != nil {
+		return err
+	}
+	d.turns++
+	deliveries, err := d.channel.Consume(d.queue, d.tag(), false, false, false, false, priority(r))
+	if err != nil {
+		return err
+	}
+	d.rank = r
+	d.reader.Go(func() {
+		for delivery := range deliveries {
+			d.post.take(delivery.Body, d.hold.receive(delivery.DeliveryTag))
+		}
+	})
+	return nil
+}
+
+// rise takes no more requests, and returns when those are with the handler that
+// had come.
+func (d *desk) rise() error {
+	if d.rank == following {
+		return nil
+	}
+	if err := d.channel.Cancel(d.tag(), false); err != nil {
+		return err
+	}
+	d.rank = following
+	d.reader.Wait()
+	return nil
+}
+
+// tag travels with every message, so it is short.
+func (d *desk) tag() string { return fmt.Sprintf("%x", d.turns) }
+
+// leave ends the desk. What is not answered then goes to somebody else.
+func (d *desk) leave() {
+	_ = d.rise()
+	d.hold.end()
+	_ = d.channel.Close()
+	d.reader.Wait()
+}
+
+// admit has the broker deliver as many requests at a time as the window says.
+func (d *desk) admit(w window) error {
+	if err := d.channel.Qos(w.limit, 0, true); err != nil {
+		return err
+	}
+	d.window = w
+	d.hold.setLimit(w.limit)
+	return nil
+}
+
+// govern keeps the window as small as the load lets it be, until the hold ends.
+// It sleeps while there are no requests.
+func (d *desk) govern() {
+	next := time.NewTimer(0)
+	defer next.Stop()
+	for {
+		select {
+		case <-d.hold.busy:
+		case <-d.hold.ending:
+			return
+		case <-d.session.over:
+			return
+		}
+		next.Reset(lookEvery)
+		select {
+		case <-next.C:
+		case <-d.hold.ending:
+			return
+		case <-d.session.over:
+			return
+		}
+		if d.look() {
+			d.hold.stir()
+		}
+	}
+}
+
+// look adapts the window, and reports whether another look is due even if no
+// more requests come. Errors mean that the channel is gone.
+func (d *desk) look() (again bool) {
+	d.post.turning.Lock()
+	defer d.post.turning.Unlock()
+	if d.rank == following {
+		return false
+	}
+	r := d.hold.read()
+	if r.full {
+		q, err := d.channel.QueueDeclarePassive(d.queue, false, true, false, false, nil)
+		if err != nil {
+			return false
+		}
+		r.waiting = q.Messages
+	}
+	w := d.window.after(r)
+	if w.limit == d.window.limit {
+		d.window = w
+	} else if err := d.admit(w); err != nil {
+		return false
+	}
+	return r.inHand > 0 || w.limit > leastInHand
+}

@@ -1,0 +1,46 @@
+package amqpbus
+
+import "time"
+
+// meter follows how many deliveries are open.
+type meter struct {
+	limit   int
+	open    int
+	full    bool // the limit was reached
+	settled int
+	begun   time.Time     // of the reading
+	since   time.Time     // of the last change
+	area    time.Duration // open × time
+}
+
+func newMeter() meter {
+	now := time.Now()
+	return meter{limit: mostInHand, begun: now, since: now}
+}
+
+func (m *meter) add(n int) {
+	now := time.Now()
+	m.area += time.Duration(m.open) * now.Sub(m.since)
+	m.since = now
+	m.open += n
+	m.full = m.full || m.open >= m.limit
+}
+
+func (m *meter) settle(n int) {
+	if n > 0 {
+		m.add(-n)
+		m.settled += n
+	}
+}
+
+// read returns what happened since the last time.
+func (m *meter) read() reading {
+	m.add(0)
+	r := reading{inHand: m.open, full: m.full, settled: m.settled}
+	if past := m.since.Sub(m.begun); past > 0 {
+		r.mean = m.area.Seconds() / past.Seconds()
+	}
+	m.begun, m.area, m.settled = m.since, 0, 0
+	m.full = m.open >= m.limit
+	return r
+}
