@@ -1,28 +1,49 @@
 package process
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
 
-	"github.com/muster-fleet/muster/worker/load"
+	"github.com/muster-fleet/muster/agent/process/internal/nodelog"
 )
 
 // Host runs the nodes of one agent.
-type Host struct{ opts Options }
+type Host struct {
+	opts Options
+	lock *os.File
+	// id names the directory, and run this host of all that have had it: all
+	// that is started carries both.
+	id, run string
+	count   atomic.Int64 // of nodes that were started
+	orphans int
+	sockets string // directory
+	logs    *nodelog.Store
+	forker  *forker
+	realm   realm // what the system gives to tell nodes apart
 
-// LogChunk is a piece of a node's output.
-type LogChunk struct {
-	// Data is the output from Offset on, as the node wrote it.
-	Data []byte
-	// Offset is the place of Data's first byte in all that the node has ever
-	// written. It is more than was asked for where the oldest is deleted.
-	Offset int64
-	// Next is where to go on reading.
-	Next int64
-	// Ended tells that the node has ended and that there is nothing after Next.
-	Ended bool
+	running  sync.WaitGroup // nodes, from before their start
+	carriers sync.WaitGroup // goroutines that carry output
+
+	mu     sync.Mutex
+	nodes  map[string]*node // nil while it is being started
+	closed bool
 }
 
-var errNotYet = errors.New("process: not written yet")
+// Directories within Options.Dir.
+const (
+	dirLogs    = "logs"
+	dirRecords = "nodes"
+	dirSpecs   = "specs"
+	dirSockets = "run"
+)
 
 // Open takes Options.Dir, ends what an earlier host of it has left behind, and
 // makes ready for nodes. The error names the option that is at fault.
@@ -31,29 +52,149 @@ func Open(opts Options) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Host{opts: opts}, nil
+	h := &Host{opts: opts, run: nonce(4), nodes: map[string]*node{}}
+	if err := h.open(); err != nil {
+		if h.lock != nil {
+			_ = h.lock.Close()
+		}
+		return nil, fmt.Errorf("process: Options.Dir %s: %w", opts.Dir, err)
+	}
+	h.forker = newForker()
+	return h, nil
+}
+
+func (h *Host) open() (err error) {
+	for _, dir := range []string{dirRecords, dirSpecs} {
+		if err := os.MkdirAll(h.path(dir), 0o700); err != nil {
+			return err
+		}
+	}
+	if h.lock, err = lockFile(h.path("lock")); err != nil {
+		return err
+	}
+	if h.id, err = identity(h.path("id")); err != nil {
+		return err
+	}
+	if err = h.openRealm(); err != nil {
+		return err
+	}
+	if err := h.clear(); err != nil {
+		return err
+	}
+	h.logs, err = nodelog.Open(h.path(dirLogs), h.opts.LogSize, h.opts.LogFiles, h.opts.LogNodes)
+	return err
+}
+
+func (h *Host) path(parts ...string) string {
+	return filepath.Join(append([]string{h.opts.Dir}, parts...)...)
+}
+
+// identity reads the directory's own name, or gives it one.
+func identity(path string) (string, error) {
+	raw, err := os.ReadFile(path)
+	if id := strings.TrimSpace(string(raw)); err == nil && len(id) == 32 {
+		return id, nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	id := nonce(16)
+	return id, os.WriteFile(path, []byte(id+"\n"), 0o600)
+}
+
+func nonce(bytes int) string {
+	b := make([]byte, bytes)
+	_, _ = rand.Read(b) // never fails
+	return hex.EncodeToString(b)
+}
+
+// clear ends what an earlier host has left, and makes the directories anew
+// that only serve running nodes.
+func (h *Host) clear() (err error) {
+	records, err := h.readRecords()
+	if err != nil {
+		return err
+	}
+	h.orphans = h.endOrphans(records)
+	if h.orphans > 0 {
+		h.opts.Logger.Warn("process: ended what an earlier agent left running", "processes", h.orphans)
+	}
+	for _, dir := range []string{dirRecords, dirSpecs} {
+		if err := errors.Join(os.RemoveAll(h.path(dir)), os.Mkdir(h.path(dir), 0o700)); err != nil {
+			return err
+		}
+	}
+	h.sockets, err = socketDir(h.path(dirSockets), h.id)
+	return err
 }
 
 // Orphans is how many processes of an earlier host Open has ended.
-func (h *Host) Orphans() int { return 0 }
-
-// OWT launches nodes of OWT.
-func (h *Host) OWT(c OWTCommand) Launcher { return nil }
-
-// Program launches nodes that are any program.
-func (h *Host) Program(c Command) Launcher { return nil }
-
-// ReadLog returns what a node has written to its standard output and error
-// from offset on, at most limit bytes (0: 64 KiB). A negative offset counts
-// from the end. It does not wait: at the end Data is empty.
-func (h *Host) ReadLog(node string, offset int64, limit int) (LogChunk, error) {
-	return LogChunk{}, errNotYet
-}
-
-// Load is the part of the machine's processors that the host's nodes use, with
-// all that they started.
-func (h *Host) Load() load.Source { return nil }
+func (h *Host) Orphans() int { return h.orphans }
 
 // Close kills the nodes that still run, and returns when nothing of the host
 // is left.
-func (h *Host) Close() error { return nil }
+func (h *Host) Close() error {
+	h.mu.Lock()
+	if h.closed {
+		h.mu.Unlock()
+		h.running.Wait()
+		return nil
+	}
+	h.closed = true
+	for _, n := range h.nodes {
+		if n != nil {
+			n.Stop(0)
+		}
+	}
+	h.mu.Unlock()
+	h.running.Wait()
+	h.carriers.Wait()
+	h.forker.close()
+	h.closeRealm()
+	return errors.Join(os.RemoveAll(h.sockets), h.lock.Close())
+}
+
+// reserve takes a node's name, unless a node has it.
+func (h *Host) reserve(id string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return errors.New("process: the host is closed")
+	}
+	if _, taken := h.nodes[id]; taken {
+		return fmt.Errorf("process: Spec.ID: node %s is running", id)
+	}
+	h.nodes[id] = nil
+	h.running.Add(1)
+	return nil
+}
+
+// enter takes a node that was started among those that run.
+func (h *Host) enter(n *node) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.nodes[n.spec.ID] = n
+	if h.closed { // while it was being started
+		n.Stop(0)
+	}
+}
+
+// forget gives a node's name back.
+func (h *Host) forget(id string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.nodes, id)
+}
+
+// alive are the nodes that run.
+func (h *Host) alive() []*node {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	all := make([]*node, 0, len(h.nodes))
+	for _, n := range h.nodes {
+		if n != nil {
+			all = append(all, n)
+		}
+	}
+	return all
+}

@@ -24,6 +24,8 @@ type Options struct {
 	LogNodes int
 	// Limits hold for each node.
 	Limits Limits
+	// NoCgroups does without control groups also where there could be some.
+	NoCgroups bool
 	// Logger gets what the host has to say; nil is nobody.
 	Logger *slog.Logger
 }

@@ -1,9 +1,13 @@
 package process
 
 import (
+	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"strings"
 	"time"
 )
 
@@ -46,4 +50,91 @@ func (c OWTCommand) Validate() error {
 		return fmt.Errorf("process: OWTCommand.Silence is %v: use a positive time, or 0 for OWT's 3 s", c.Silence)
 	}
 	return nil
+}
+
+// OWT launches nodes of OWT. They are started ahead of tasks.
+func (h *Host) OWT(c OWTCommand) Launcher { return owtNodes{h, c} }
+
+type owtNodes struct {
+	host    *Host
+	command OWTCommand
+}
+
+func (owtNodes) PerTask() bool { return false }
+
+func (o owtNodes) Launch(ctx context.Context, s Spec) (Node, error) {
+	c := o.command
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	return o.host.launch(ctx, s, func(*undo) (kind, error) {
+		channel, err := newChannel()
+		return kind{argv: c.argv(s), env: c.Env, dir: c.Dir, voice: channel, manners: c.manners()}, err
+	})
+}
+
+func (c OWTCommand) argv(s Spec) []string {
+	return []string{
+		orText(c.Program, "node"), orText(c.Script, "./workingNode"),
+		s.ID, s.Agent, orText(string(c.Config), "{}"),
+	}
+}
+
+func orText(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// manners are OWT's: its agent signals the first process only, and takes every
+// end that it did not ask for as a failure, whatever the exit status.
+func (c OWTCommand) manners() manners {
+	return manners{
+		awaited: orTime(c.ReadyTimeout, defaultReadyTimeout), silence: orTime(c.Silence, owtSilence),
+		endless: true, signs: "IMOK", readiness: "READY",
+	}
+}
+
+// longestLine bounds a message of a node, of which all that mean something are
+// a few bytes long.
+const longestLine = 64 << 10
+
+// hearOWT says what the lines of a node's channel mean, until the channel ends
+// or a line means nothing.
+func hearOWT(channel io.Reader, say func(saying)) {
+	lines := bufio.NewScanner(channel)
+	lines.Buffer(make([]byte, 512), longestLine)
+	for lines.Scan() {
+		s, meant := understandOWT(lines.Bytes())
+		if meant {
+			say(s)
+		}
+		if s.word == saysFault && meant {
+			return
+		}
+	}
+	if errors.Is(lines.Err(), bufio.ErrTooLong) {
+		say(saying{word: saysFault, err: fmt.Errorf("sent a message of more than %d bytes", longestLine)})
+	}
+}
+
+// understandOWT reads a message. Node's own messages to its like, which no
+// program sees, mean nothing here.
+func understandOWT(line []byte) (s saying, meant bool) {
+	var text string
+	var own struct {
+		Cmd string `json:"cmd"`
+	}
+	switch {
+	case json.Unmarshal(line, &text) == nil && text == "READY":
+		return saying{word: saysReady}, true
+	case text == "IMOK":
+		return saying{word: saysAlive}, true
+	case json.Unmarshal(line, &own) == nil && strings.HasPrefix(own.Cmd, "NODE_"):
+		return saying{}, false
+	case !json.Valid(line):
+		return saying{word: saysFault, err: fmt.Errorf("sent what is not JSON: %.80q", line)}, true
+	}
+	return saying{word: saysFault, err: fmt.Errorf("reports a fault: %.200s", printable(string(line)))}, true
 }

@@ -1,8 +1,12 @@
 package process
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -88,4 +92,80 @@ func (c Command) argv(s Spec, specFile string) []string {
 		argv[i] = words.Replace(arg)
 	}
 	return argv
+}
+
+// Program launches nodes that are any program. One that is this program
+// itself, in a process of its own, has os.Executable for Argv[0].
+func (h *Host) Program(c Command) Launcher { return programs{h, c} }
+
+type programs struct {
+	host    *Host
+	command Command
+}
+
+func (p programs) PerTask() bool { return p.command.perTask() }
+
+func (p programs) Launch(ctx context.Context, s Spec) (Node, error) {
+	c := p.command
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	if p.PerTask() && s.Task == "" {
+		return nil, errors.New("process: Spec.Task is empty, and the command is for one task")
+	}
+	return p.host.launch(ctx, s, func(back *undo) (kind, error) {
+		env := slices.Clone(c.Env)
+		file, err := p.host.input(s, c.mentions("{spec}"), &env, back)
+		return kind{argv: c.argv(s, file), env: env, dir: c.Dir, voice: p.voice(), manners: c.manners()}, err
+	})
+}
+
+func (p programs) voice() voice {
+	if p.command.Notify {
+		return p.host.newNotify(p.command.Watchdog)
+	}
+	return mute{}
+}
+
+func (c Command) manners() manners {
+	m := manners{whole: true, signs: "WATCHDOG=1", readiness: "READY=1"}
+	if c.Notify {
+		m.awaited = orTime(c.ReadyTimeout, defaultReadyTimeout)
+		m.silence = c.Watchdog
+		m.parting = orTime(c.StopTimeout, defaultStopTimeout)
+	}
+	return m
+}
+
+func orTime(t, otherwise time.Duration) time.Duration {
+	if t == 0 {
+		return otherwise
+	}
+	return t
+}
+
+// largestInline is how large an input may be for the environment. Linux takes
+// 128 KiB a variable, and all of them count against the room for arguments.
+const largestInline = 64 << 10
+
+// input puts a task's input where the program finds it, and returns the path of
+// the file; "" is none. Where the command wants a file it gets one in any case.
+func (h *Host) input(s Spec, wanted bool, env *[]string, back *undo) (string, error) {
+	text := s.Input
+	if len(text) == 0 {
+		if !wanted {
+			return "", nil
+		}
+		text = []byte("null")
+	}
+	path := h.path(dirSpecs, s.ID+".json")
+	back.add(func() { _ = os.Remove(path) })
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		return "", err
+	}
+	*env = append(*env, varSpecFile+"="+path)
+	if len(text) <= largestInline && !bytes.ContainsRune(text, 0) {
+		*env = append(*env, varSpec+"="+string(text))
+	}
+	return path, nil
 }

@@ -50,6 +50,7 @@ const (
 	fieldParent  = 1
 	fieldSession = 3
 	fieldUser    = 11 // with three more: system, children's user, children's system
+	fieldThreads = 17
 	fieldStart   = 19
 )
 
@@ -69,7 +70,8 @@ func parse(pid int, raw []byte) (Process, error) {
 	}
 	p := Process{
 		PID: pid, Parent: int(number(fieldParent)), Session: int(number(fieldSession)), Start: number(fieldStart),
-		zombie: f[fieldState] == "Z" || f[fieldState] == "X",
+		// A process whose first thread alone has ended looks the same.
+		zombie: (f[fieldState] == "Z" || f[fieldState] == "X") && number(fieldThreads) <= 1,
 	}
 	for i := range 4 {
 		p.CPU += time.Duration(number(fieldUser+i)) * tick

@@ -1,0 +1,156 @@
+package process
+
+import (
+	"errors"
+	"log/slog"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/muster-fleet/muster/agent/process/internal/cgroup"
+	"github.com/muster-fleet/muster/agent/process/internal/proctab"
+)
+
+// kin is everything that belongs to a node: its control group, or its session,
+// those who carry its mark, and all that descend from them.
+type kin struct {
+	census *census
+	log    *slog.Logger
+	boot   string
+	mark   string
+	// first is the first process. It is not waited for before the others are
+	// gone, so that its number stays its own, as a process and as a session.
+	first proctab.Process
+	group *cgroup.Group
+}
+
+func (k *kin) record() record {
+	r := record{PID: k.first.PID, Start: k.first.Start, Boot: k.boot}
+	if k.group != nil {
+		r.Group = k.group.Dir()
+	}
+	return r
+}
+
+// ask asks the first process to end, or all of its process group. Those that
+// were stopped go on, so that they hear it.
+func (k *kin) ask(whole bool) {
+	target := k.first.PID
+	if whole {
+		target = -target
+	}
+	_ = syscall.Kill(target, syscall.SIGTERM) // it may have ended
+	_ = syscall.Kill(target, syscall.SIGCONT)
+}
+
+// strike kills all that can be found now. What is started meanwhile may
+// escape: end goes on.
+func (k *kin) strike() {
+	if k.group != nil {
+		if err := k.group.Kill(); err != nil {
+			k.log.Error("process: kill a control group", "error", err)
+		}
+		return
+	}
+	// The session's first group goes at once, however many processes it has.
+	_ = syscall.Kill(-k.first.PID, syscall.SIGKILL)
+	k.kill(k.left())
+}
+
+// left finds who is alive.
+func (k *kin) left() []proctab.Process {
+	t := k.census.take()
+	if t.err != nil {
+		k.log.Error("process: read the table of processes", "error", t.err)
+	}
+	return t.with(k.owns(t))
+}
+
+// owns tells which processes of a table are the node's own.
+func (k *kin) owns(t table) func(proctab.Process) bool {
+	return func(p proctab.Process) bool {
+		return p.Start >= k.first.Start &&
+			(p.Session == k.first.PID || slices.Contains(t.marks[p.PID], k.mark))
+	}
+}
+
+// kill kills processes, and returns those that it may not kill.
+func (k *kin) kill(all []proctab.Process) (spared []proctab.Process) {
+	for _, p := range all {
+		if err := proctab.Kill(p); err != nil {
+			k.log.Error("process: kill what a node has left", "pid", p.PID, "error", err)
+			spared = append(spared, p)
+		}
+	}
+	return spared
+}
+
+// Waiting for what was killed: a process that the kernel holds, on a disk that
+// does not answer, ends when it is let go.
+const (
+	firstWait = time.Millisecond
+	mostWait  = 100 * time.Millisecond
+	patience  = 10 * time.Second // until it is told
+)
+
+// end kills until nothing is left but the first process, which has ended.
+func (k *kin) end() {
+	began, told := time.Now(), false
+	for wait := firstWait; !k.extinct(); wait = min(2*wait, mostWait) {
+		if time.Since(began) > patience && !told {
+			told = true
+			k.log.Error("process: what a node has left does not end", "session", k.first.PID)
+		}
+		time.Sleep(wait)
+	}
+}
+
+// extinct reports that nothing is left, or kills what is. What the host has no
+// right to kill it does not wait for.
+func (k *kin) extinct() bool {
+	if k.group == nil {
+		left := k.left()
+		return len(left) == len(k.kill(left))
+	}
+	empty, err := k.group.Empty()
+	if err == nil && !empty {
+		err = k.group.Kill()
+	}
+	if err != nil {
+		k.log.Error("process: end a control group", "error", err)
+	}
+	return empty
+}
+
+func (k *kin) outOfMemory() bool { return k.group != nil && k.group.OutOfMemory() }
+
+// has reports that a process is one of the node's.
+func (k *kin) has(pid int) bool {
+	if pid == k.first.PID {
+		return true
+	}
+	p, err := proctab.Read(pid)
+	if err != nil {
+		return false
+	}
+	return p.Session == k.first.PID || slices.Contains(marksOf(pid), k.mark) ||
+		k.group != nil && slices.Contains(k.group.Processes(), pid)
+}
+
+// release gives back what the node's start took.
+func (k *kin) release() {
+	if k.group == nil {
+		return
+	}
+	// The kernel may still be at it when the last process is just gone.
+	var err error
+	for wait := firstWait; wait < mostWait; wait *= 2 {
+		if err = k.group.Remove(); !errors.Is(err, syscall.EBUSY) {
+			break
+		}
+		time.Sleep(wait)
+	}
+	if err != nil {
+		k.log.Warn("process: control group of a node is left", "error", err)
+	}
+}

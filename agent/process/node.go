@@ -1,0 +1,275 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os/exec"
+	"sync"
+	"time"
+)
+
+// node is a process and all that it started.
+type node struct {
+	host    *Host
+	spec    Spec
+	mark    string
+	manners manners
+	voice   voice
+	log     *slog.Logger
+
+	cmd    *exec.Cmd
+	exit   exit   // of the first process
+	kin    kin    // all that belongs to the node
+	output *spool // what it writes
+	// release gives back what the node has had: sockets, files, its cgroup.
+	release func()
+
+	ready, done chan struct{}
+	sayings     chan saying
+	exited      chan struct{}
+	stopped     chan struct{} // has room for one: somebody asked
+
+	mu     sync.Mutex
+	status string
+	err    error
+	asked  bool      // to end
+	killAt time.Time // where it was asked
+
+	// Those of the goroutine that watches.
+	fault    error // why it is made to end
+	isReady  bool
+	told     bool // to end
+	deadline struct{ ready, silence, end *time.Timer }
+}
+
+func (n *node) PID() int               { return n.cmd.Process.Pid }
+func (n *node) Ready() <-chan struct{} { return n.ready }
+func (n *node) Done() <-chan struct{}  { return n.done }
+
+func (n *node) Err() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.err
+}
+
+func (n *node) Status() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.status
+}
+
+func (n *node) Stop(grace time.Duration) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	at := time.Now().Add(max(grace, 0))
+	if n.asked && !at.Before(n.killAt) {
+		return
+	}
+	n.asked, n.killAt = true, at
+	select {
+	case n.stopped <- struct{}{}:
+	default: // the watcher has not yet seen the last one, and will see this
+	}
+}
+
+// run watches the node until nothing of it is left.
+func (n *node) run() {
+	var listening, waiting sync.WaitGroup
+	listening.Go(func() {
+		n.voice.listen(n, func(s saying) { n.sayings <- s })
+		close(n.sayings)
+	})
+	waiting.Go(func() { n.exit.wait(); close(n.exited) })
+	n.watch()
+	waiting.Wait()
+	n.kin.end()
+	listening.Go(n.voice.close) // beside this: it may be in the middle of a saying
+	for s := range n.sayings {
+		n.hear(s)
+	}
+	listening.Wait()
+	n.finish()
+}
+
+// watch returns when the first process has ended, by itself or not.
+func (n *node) watch() {
+	d := &n.deadline
+	d.ready, d.silence, d.end = never(), never(), never()
+	defer func() { d.ready.Stop(); d.silence.Stop(); d.end.Stop() }()
+	if n.manners.awaited == 0 {
+		n.becomeReady()
+	} else {
+		d.ready.Reset(n.manners.awaited)
+	}
+	sayings := n.sayings
+	for {
+		select {
+		case <-n.exited:
+			return
+		case s, ok := <-sayings:
+			if !ok {
+				sayings = nil
+				continue
+			}
+			n.hear(s)
+		case <-n.stopped:
+			n.obey()
+		case <-d.ready.C:
+			n.fail(fmt.Errorf("did not say %s in time", n.manners.readiness))
+		case <-d.silence.C:
+			n.fail(fmt.Errorf("hangs: no %s for %v", n.manners.signs, n.manners.silence))
+		case <-d.end.C:
+			n.kin.strike()
+		}
+	}
+}
+
+// never is a timer that is not running.
+func never() *time.Timer {
+	t := time.NewTimer(time.Hour)
+	t.Stop()
+	return t
+}
+
+// obey passes on that the node is to end, and sees to it that it does. The
+// first time it is asked; later its time may be cut short.
+func (n *node) obey() {
+	n.mu.Lock()
+	left := time.Until(n.killAt)
+	n.mu.Unlock()
+	n.deadline.ready.Stop()
+	n.deadline.silence.Stop()
+	if left <= 0 {
+		n.kin.strike()
+		return
+	}
+	if !n.told {
+		n.told = true
+		n.kin.ask(n.manners.whole)
+	}
+	n.deadline.end.Reset(left)
+}
+
+// fail ends the node because of a fault.
+func (n *node) fail(fault error) {
+	if n.isAsked() {
+		return // it has a deadline, and nobody minds how it goes
+	}
+	if n.fault == nil {
+		n.fault = fault
+		n.log.Warn("process: node has failed and is killed", "node", n.spec.ID, "error", fault)
+	}
+	n.kin.strike()
+}
+
+// hear takes in what the node says of itself.
+func (n *node) hear(s saying) {
+	switch s.word {
+	case saysReady:
+		n.becomeReady()
+	case saysAlive:
+		n.sign()
+	case saysStatus:
+		n.setStatus(s.text)
+	case saysStopping:
+		n.depart()
+	case saysMoreTime:
+		if !n.isReady && !n.isAsked() {
+			n.deadline.ready.Reset(s.time)
+		}
+	case saysWatchdog:
+		n.manners.silence = s.time
+		n.sign()
+	case saysFault:
+		n.fail(s.err)
+	}
+}
+
+func (n *node) setStatus(text string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.status = text
+}
+
+func (n *node) isAsked() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.asked
+}
+
+func (n *node) becomeReady() {
+	if n.isReady {
+		return
+	}
+	n.isReady = true
+	n.deadline.ready.Stop()
+	n.sign()
+	n.log.Debug("process: node is ready", "node", n.spec.ID, "pid", n.PID())
+	close(n.ready)
+}
+
+// sign begins to wait for the next sign of life.
+func (n *node) sign() {
+	n.deadline.silence.Stop()
+	if n.isReady && n.manners.silence > 0 && !n.isAsked() {
+		n.deadline.silence.Reset(n.manners.silence)
+	}
+}
+
+// depart lets a node end that has said that it will.
+func (n *node) depart() {
+	if n.isAsked() {
+		return // and has a deadline
+	}
+	n.deadline.silence.Stop()
+	n.deadline.ready.Stop()
+	n.deadline.end.Reset(n.manners.parting)
+}
+
+// finish closes the node's books: nothing of it is left.
+func (n *node) finish() {
+	ended := n.exit.status()
+	tail := n.output.close()
+	err := n.verdict(ended)
+	if err != nil {
+		err = fmt.Errorf("process: node %s: %w%s", n.spec.ID, err, tail)
+		n.log.Warn("process: node ended badly", "node", n.spec.ID, "error", err)
+	} else {
+		n.log.Debug("process: node ended", "node", n.spec.ID)
+	}
+	n.release()
+	n.mu.Lock()
+	n.err = err
+	n.mu.Unlock()
+	n.host.forget(n.spec.ID)
+	close(n.done)
+}
+
+var errUnasked = errors.New("ended without being asked")
+
+// verdict says what was wrong with how the node ended.
+func (n *node) verdict(ended error) error {
+	switch {
+	case n.fault != nil:
+		return n.fault
+	case n.isAsked():
+		return nil
+	case n.kin.outOfMemory():
+		return fmt.Errorf("killed: it needed more than its memory limit: %w", orUnasked(ended))
+	case ended != nil:
+		return ended
+	case n.manners.endless:
+		return errUnasked
+	case !n.isReady:
+		return fmt.Errorf("ended before it said %s", n.manners.readiness)
+	}
+	return nil
+}
+
+func orUnasked(err error) error {
+	if err == nil {
+		return errUnasked
+	}
+	return err
+}

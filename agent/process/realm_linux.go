@@ -1,0 +1,76 @@
+package process
+
+import (
+	"os"
+
+	"github.com/muster-fleet/muster/agent/process/internal/cgroup"
+	"github.com/muster-fleet/muster/agent/process/internal/proctab"
+)
+
+// realm is how the host tells its processes from others: by control groups
+// where it may make them, by their marks and sessions where not.
+type realm struct {
+	census census
+	// group has a group for every node. It is nil where there are none.
+	group *cgroup.Group
+	boot  string
+}
+
+func (h *Host) openRealm() error {
+	self, err := proctab.Read(os.Getpid())
+	if err != nil {
+		return err
+	}
+	h.realm.boot = proctab.Boot()
+	h.realm.census.since = self.Start
+	return nil
+}
+
+// openGroups is called once orphans are gone, which may be in the group.
+func (h *Host) openGroups() {
+	if h.opts.NoCgroups {
+		h.noGroups("Options.NoCgroups is set")
+		return
+	}
+	own, err := cgroup.Own()
+	if err != nil {
+		h.noGroups(err.Error())
+		return
+	}
+	group, err := own.Make(h.groupName())
+	if err != nil {
+		h.noGroups(err.Error())
+		return
+	}
+	h.realm.group = &group
+	if !h.opts.Limits.some() {
+		return
+	}
+	if err := own.Delegate(group); err != nil {
+		h.opts.Logger.Warn("process: limits do not hold: the machine does not allow control groups with limits", "reason", err)
+		h.opts.Limits = Limits{}
+	}
+}
+
+// groupName is one that no other agent has, and that people understand.
+func (h *Host) groupName() string { return "muster-" + h.opts.Agent + "-" + h.id[:8] }
+
+// noGroups says once why there are no groups, and whether that matters.
+func (h *Host) noGroups(reason string) {
+	h.realm.group = nil
+	if h.opts.Limits.some() {
+		h.opts.Logger.Warn("process: limits do not hold: nodes have no control groups", "reason", reason)
+		h.opts.Limits = Limits{}
+		return
+	}
+	h.opts.Logger.Info("process: nodes have no control groups; sessions and marks tell what belongs to them", "reason", reason)
+}
+
+func (h *Host) closeRealm() {
+	if h.realm.group == nil {
+		return
+	}
+	if err := h.realm.group.Remove(); err != nil {
+		h.opts.Logger.Warn("process: control group is left", "error", err)
+	}
+}

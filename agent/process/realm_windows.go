@@ -1,0 +1,62 @@
+package process
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"time"
+)
+
+// On Windows a node is its first process. What that starts is its own affair.
+
+type realm struct{}
+
+func (h *Host) openRealm() error {
+	h.opts.Logger.Warn("process: on this system only the first process of a node is ended, there are no limits, and no orphans are found")
+	return nil
+}
+
+func (h *Host) closeRealm()             {}
+func (h *Host) endOrphans([]record) int { return 0 }
+
+type kin struct{ cmd *exec.Cmd }
+
+func (k *kin) record() record    { return record{PID: k.cmd.Process.Pid} }
+func (k *kin) ask(bool)          { k.strike() } // no other signals
+func (k *kin) strike()           { _ = k.cmd.Process.Kill() }
+func (k *kin) end()              {}
+func (k *kin) outOfMemory() bool { return false }
+
+func (n *node) fork(*undo) error {
+	var err error
+	n.host.forker.do(func() { err = n.cmd.Start() })
+	n.exit, n.kin = exit{cmd: n.cmd, ended: new(error)}, kin{n.cmd}
+	return err
+}
+
+// exit is the end of a node's first process.
+type exit struct {
+	cmd   *exec.Cmd
+	ended *error
+}
+
+func (e exit) wait()         { *e.ended = e.cmd.Wait() }
+func (e exit) status() error { return *e.ended }
+
+func lockFile(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+}
+
+func socketDir(wanted, _ string) (string, error) {
+	return wanted, errors.Join(os.RemoveAll(wanted), os.Mkdir(wanted, 0o700))
+}
+
+// absent is a voice that this system has no means for.
+type absent struct{ mute }
+
+var errAbsent = errors.New("Windows has no sd_notify and no inherited channel: only programs that say nothing can be nodes here")
+
+func (absent) prepare(*exec.Cmd) ([]*os.File, error) { return nil, errAbsent }
+
+func newChannel() (voice, error)              { return absent{}, nil }
+func (h *Host) newNotify(time.Duration) voice { return absent{} }
