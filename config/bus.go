@@ -103,3 +103,22 @@ func (c *Config) credentials() (user string, password Secret) {
 	}
 	return user, password
 }
+
+// BusEnviron returns the variables that lead another program of this machine to
+// the same message queue, in the form of os.Environ. They hold the password.
+func (c *Config) BusEnviron() []string {
+	user, password := c.credentials()
+	var environ []string
+	for _, v := range []struct{ name, value string }{
+		{"MUSTER_BUS_URL", c.BusURL().Reveal()}, {"MUSTER_BUS_USER", user}, {"MUSTER_BUS_PASSWORD", password.Reveal()},
+		{"MUSTER_BUS_TLS_CA", c.tlsPath("bus.tls.ca", c.Bus.TLS.CA)},
+		{"MUSTER_BUS_TLS_CERT", c.tlsPath("bus.tls.cert", c.Bus.TLS.Cert)},
+		{"MUSTER_BUS_TLS_KEY", c.tlsPath("bus.tls.key", c.Bus.TLS.Key)},
+		{"MUSTER_BUS_TLS_SERVER_NAME", c.Bus.TLS.ServerName},
+	} {
+		if v.value != "" {
+			environ = append(environ, v.name+"="+v.value)
+		}
+	}
+	return environ
+}

@@ -109,13 +109,23 @@ func (c *Config) certificates(section string, t TLS) ([]tls.Certificate, error) 
 }
 
 func (c *Config) tlsFile(key, name string) ([]byte, error) {
-	origin := c.Origin(key)
-	if origin.Source == FromFile && !filepath.IsAbs(name) {
-		name = filepath.Join(filepath.Dir(c.file), name)
-	}
-	data, err := os.ReadFile(name)
+	data, err := os.ReadFile(c.tlsPath(key, name))
 	if err != nil {
-		return nil, fmt.Errorf("%s (%s): %w", key, origin, err)
+		return nil, fmt.Errorf("%s (%s): %w", key, c.Origin(key), err)
 	}
 	return data, nil
+}
+
+// tlsPath is where the file is that a key names, from wherever one looks.
+func (c *Config) tlsPath(key, name string) string {
+	if name == "" || filepath.IsAbs(name) {
+		return name
+	}
+	if c.Origin(key).Source == FromFile {
+		name = filepath.Join(filepath.Dir(c.file), name)
+	}
+	if whole, err := filepath.Abs(name); err == nil {
+		return whole
+	}
+	return name
 }
