@@ -3,6 +3,7 @@ package config
 import (
 	"net"
 	"net/url"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -111,9 +112,9 @@ func (c *Config) BusEnviron() []string {
 	var environ []string
 	for _, v := range []struct{ name, value string }{
 		{"MUSTER_BUS_URL", c.BusURL().Reveal()}, {"MUSTER_BUS_USER", user}, {"MUSTER_BUS_PASSWORD", password.Reveal()},
-		{"MUSTER_BUS_TLS_CA", c.tlsPath("bus.tls.ca", c.Bus.TLS.CA)},
-		{"MUSTER_BUS_TLS_CERT", c.tlsPath("bus.tls.cert", c.Bus.TLS.Cert)},
-		{"MUSTER_BUS_TLS_KEY", c.tlsPath("bus.tls.key", c.Bus.TLS.Key)},
+		{"MUSTER_BUS_TLS_CA", c.wholePath("bus.tls.ca", c.Bus.TLS.CA)},
+		{"MUSTER_BUS_TLS_CERT", c.wholePath("bus.tls.cert", c.Bus.TLS.Cert)},
+		{"MUSTER_BUS_TLS_KEY", c.wholePath("bus.tls.key", c.Bus.TLS.Key)},
 		{"MUSTER_BUS_TLS_SERVER_NAME", c.Bus.TLS.ServerName},
 	} {
 		if v.value != "" {
@@ -121,4 +122,16 @@ func (c *Config) BusEnviron() []string {
 		}
 	}
 	return environ
+}
+
+// wholePath is tlsPath for a program that runs in another directory.
+func (c *Config) wholePath(key, name string) string {
+	if name == "" {
+		return ""
+	}
+	name = c.tlsPath(key, name)
+	if whole, err := filepath.Abs(name); err == nil {
+		return whole
+	}
+	return name
 }

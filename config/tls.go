@@ -116,16 +116,10 @@ func (c *Config) tlsFile(key, name string) ([]byte, error) {
 	return data, nil
 }
 
-// tlsPath is where the file is that a key names, from wherever one looks.
+// tlsPath is where the file is that a key names.
 func (c *Config) tlsPath(key, name string) string {
-	if name == "" || filepath.IsAbs(name) {
-		return name
-	}
-	if c.Origin(key).Source == FromFile {
-		name = filepath.Join(filepath.Dir(c.file), name)
-	}
-	if whole, err := filepath.Abs(name); err == nil {
-		return whole
+	if c.Origin(key).Source == FromFile && !filepath.IsAbs(name) {
+		return filepath.Join(filepath.Dir(c.file), name)
 	}
 	return name
 }
