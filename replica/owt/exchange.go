@@ -34,6 +34,9 @@ func (r *Replica) watch(s bus.Status) {
 
 // say sends a message of the election.
 func (r *Replica) say(m member.ElectionMessage) {
+	if r.retiring.begun {
+		return
+	}
 	key, body := electionBody(m, r.told)
 	r.outbox.put(parcel{key, body, r.opts.Now().Add(freshness)})
 }

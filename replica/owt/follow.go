@@ -43,6 +43,7 @@ func (r *Replica) stand(s member.Standing) {
 // its master again has heard its updates all the while.
 func (r *Replica) beginFeed() {
 	f := &r.feed
+	r.untold = nil // the master's state is the one that counts
 	if id := r.election.MasterID(); id != f.master {
 		f.master, f.synced = id, false
 	}

@@ -20,14 +20,26 @@ func (r *Replica) Propose(batch ...replica.Proposal) {
 			continue
 		}
 		result, events := r.ledger.apply(p.Command)
-		r.tell(events)
-		p.Done(result, events, nil)
+		r.conclude(p, result, events)
 	}
 }
 
+// conclude tells the slaves and whoever asked, if this manager leads still: it
+// may have been stopped since it looked, and replaced. What it did then is
+// neither answered nor told, until it knows better.
+func (r *Replica) conclude(p replica.Proposal, result state.Result, events []muster.Event) {
+	if r.refusal() != nil {
+		r.untold = append(r.untold, updates(events)...)
+		p.Done(state.Result{}, nil, replica.ErrLost)
+		return
+	}
+	r.tell(updates(events))
+	p.Done(result, events, nil)
+}
+
 // tell publishes what happened.
-func (r *Replica) tell(events []muster.Event) {
-	for _, body := range updates(events) {
+func (r *Replica) tell(updates []json.RawMessage) {
+	for _, body := range updates {
 		r.told.Seq++
 		r.outbox.put(parcel{key: keySlave, body: body})
 	}
@@ -38,6 +50,8 @@ func (r *Replica) lead() {
 	r.told.Term++
 	r.feed.master, r.feed.synced = r.opts.ID, false
 	r.stand(member.Current)
+	r.tell(r.untold) // it was not replaced
+	r.untold = nil
 }
 
 // hearTerm takes notice of another master's term. A master that hears one as
@@ -63,6 +77,7 @@ func (r *Replica) hearRequest(m *message) error {
 	if err := json.Unmarshal(m.Data, &id); err != nil {
 		return fmt.Errorf("%s: %w", m.Type, err)
 	}
+	r.retiring.heirs.Store(true)
 	if !slices.Contains(r.wanted, id) {
 		r.wanted = append(r.wanted, id)
 	}

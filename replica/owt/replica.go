@@ -2,6 +2,7 @@ package owt
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -28,9 +29,11 @@ type Replica struct {
 	ledger   *ledger
 	election *member.Election
 	role     replica.Role
-	told     addition // as a master; the term is the highest heard of
-	periods  uint64   // of the election, up to which turn has been called
-	feed     feed     // as a slave
+	told     addition          // as a master; the term is the highest heard of
+	untold   []json.RawMessage // updates of a master that may have been replaced
+	retiring retirement
+	periods  uint64 // of the election, up to which turn has been called
+	feed     feed   // as a slave
 	wanted   []int64
 	stats    Stats
 
@@ -72,7 +75,7 @@ func Open(ctx context.Context, o Options) (*Replica, error) {
 	}
 	r := &Replica{
 		opts: o, name: strconv.FormatInt(o.ID, 10), log: o.Logger, start: o.Now(), ready: make(chan struct{}, 1),
-		ledger: newLedger(o.Placement), election: member.NewElection(o.ID, o.Timing),
+		retiring: newRetirement(), ledger: newLedger(o.Placement), election: member.NewElection(o.ID, o.Timing),
 	}
 	if r.sub, err = o.Conn.Subscribe(ctx, topicOf(o.Cluster), keyPattern, r.listen); err != nil {
 		return nil, fmt.Errorf("owt: listening to the managers of %s: %w", o.Cluster, err)
@@ -86,7 +89,7 @@ func Open(ctx context.Context, o Options) (*Replica, error) {
 }
 
 // Close leaves the managers without a word, as OWT's do: the slaves notice the
-// silence. Its caller is the owner, who does not call other methods any more.
+// silence. A master that is to lose no call calls Retire before. Its caller is the owner, who does not call other methods any more.
 func (r *Replica) Close() error {
 	r.unwatch()
 	r.cancel()
@@ -125,6 +128,7 @@ func (r *Replica) dropped() uint64 { return r.sub.Dropped() + r.inbox.lost() }
 
 // Apply implements replica.Replica.
 func (r *Replica) Apply() {
+	r.retire()
 	for _, l := range r.inbox.take() {
 		r.receive(l)
 	}
@@ -143,7 +147,7 @@ func (r *Replica) Read(f func(*state.State, error)) { f(r.ledger.state, r.refusa
 
 // refusal is nil for a leader.
 func (r *Replica) refusal() error {
-	if r.election.Serving(r.clock()) {
+	if r.serves(r.clock()) {
 		return nil
 	}
 	r.ring()
@@ -157,7 +161,7 @@ func (r *Replica) refusal() error {
 func (r *Replica) currentRole(now time.Duration) replica.Role {
 	role := replica.Role{Kind: replica.Candidate, Term: r.told.Term}
 	switch {
-	case r.election.Serving(now):
+	case r.serves(now):
 		role.Kind = replica.Leader
 	case r.election.Role() == member.Slave:
 		role.Kind = replica.Follower
@@ -166,6 +170,11 @@ func (r *Replica) currentRole(now time.Duration) replica.Role {
 	}
 	role.Leader = strconv.FormatInt(r.election.MasterID(), 10)
 	return role
+}
+
+// serves tells whether this manager is a master that may answer.
+func (r *Replica) serves(now time.Duration) bool {
+	return r.election.Serving(now) && !r.retiring.over(now)
 }
 
 // clock is the time since the start, which no change of the date moves.
