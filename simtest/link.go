@@ -24,7 +24,7 @@ type link struct {
 	gens      []uint64 // of the commits
 	writes    []raft.Write
 	writing   bool
-	turning   bool // a turn for proposals and reads is under way
+	turning   bool   // a turn for proposals and reads is under way
 	index     uint64 // of the commit that is done just now
 	changed   bool   // something happened by it
 }
