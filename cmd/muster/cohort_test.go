@@ -1,11 +1,15 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/bus/connect"
 	"github.com/muster-fleet/muster/client"
 )
 
@@ -76,4 +80,48 @@ func TestManagersInOWTsProtocol(t *testing.T) {
 	second.await("role=leader")
 	contains(t, done(t, "schedule", "sip", "call", "--url", url), "is on sip-1@10.0.0.1")
 	contains(t, done(t, "tasks", "--url", url), "call")
+}
+
+// A master of OWT's protocol is ended in good order while a program of OWT's
+// calls, which asks once and waits for two seconds: no call is lost.
+func TestMasterInOWTsProtocolHandsOver(t *testing.T) {
+	url := "amqp://" + rabbit.Broker(t).Addr()
+	args := []string{"manager", "--replica", "owt", "--url", url, "--cluster", "handed-over", "--initial-time", "0s"}
+	first := begin(t, args...)
+	first.await("role=leader")
+	second := begin(t, args...)
+	second.await("role=follower")
+	beginWorker(t, url, "sip-1@10.0.0.1", "--purpose", "sip", "--cluster", "handed-over")
+	eventually(t, "the worker is not ready", func() bool {
+		workers := decoded[[]muster.Worker](t, "workers", "--url", url, "--cluster", "handed-over")
+		return len(workers) == 1 && workers[0].Load < workers[0].Info.MaxLoad && workers[0].State.MayTake()
+	})
+	conn, err := connect.Open(t.Context(), bus.Options{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	longest := time.Duration(0)
+	call := func(n int) {
+		began := time.Now()
+		defer func() { longest = max(longest, time.Since(began)) }()
+		ctx, cancel := context.WithTimeout(t.Context(), bus.DefaultTimeout*time.Millisecond)
+		defer cancel()
+		if _, err := conn.Call(ctx, "handed-over", "schedule", "sip", fmt.Sprint("call-", n), "preference", 60_000); err != nil {
+			t.Errorf("call %d: %v", n, err)
+		}
+	}
+	call(0)
+	first.signal(syscall.SIGTERM)
+	n := 1
+	for ; alive(first.cmd.Process.Pid); n++ {
+		call(n)
+	}
+	second.await("role=leader")
+	call(n)
+	if status := first.ends(patience); status != 0 {
+		t.Errorf("status %d, want 0", status)
+	}
+	contains(t, done(t, "schedule", "sip", "call-1", "--url", url, "--cluster", "handed-over"), "is on sip-1@10.0.0.1")
+	t.Logf("%d calls, the longest took %v", n+1, longest)
 }

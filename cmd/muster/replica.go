@@ -54,7 +54,7 @@ func (h *host) startOWT(ctx context.Context) (*cohort, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &cohort{Replica: r, handOver: func(context.Context) error { return nil }, close: r.Close}, nil
+	return &cohort{Replica: r, handOver: r.Retire, close: r.Close}, nil
 }
 
 func (h *host) startRaft(ctx context.Context) (*cohort, error) {
