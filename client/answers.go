@@ -30,13 +30,28 @@ const (
 // Status is how a cluster stands.
 type Status struct {
 	Cluster string `json:"cluster"`
-	// State is "initializing" or "in-service".
+	// State is "initializing", "in-service" or, where the managers have no
+	// quorum, "no-quorum".
 	State   string `json:"state"`
 	Version string `json:"version"`
+	// StaleMillis is how old the rest is without a quorum, in milliseconds; 0
+	// means that it is up to date.
+	StaleMillis int64     `json:"stale_ms,omitempty"`
+	Evictions   Evictions `json:"evictions"`
 	// Managers are those of the cluster, as the leader sees them.
 	Managers []muster.Member `json:"managers"`
 	// Purposes are those of which a worker ever joined.
 	Purposes []PurposeStatus `json:"purposes"`
+}
+
+// Evictions is whether workers that are silent are given up.
+type Evictions struct {
+	// State is "normal"; "paced" while few are given up at a time, after one of
+	// the others; or why none is: "too-many" are silent at once, "no-quorum",
+	// "no-queue".
+	State string `json:"state"`
+	// Silent is how many workers are past their allowance, and kept.
+	Silent int `json:"silent"`
 }
 
 // PurposeStatus counts the workers and tasks of a purpose.

@@ -16,6 +16,12 @@
 // its errors, bus.ErrNoServer says that it did not arrive; after the others
 // (bus.ErrDisconnected, context.DeadlineExceeded) nobody knows.
 //
+// # Old answers
+//
+// Managers that have no quorum answer what only looks from the last state that
+// they know, after a second; everything else waits. A caller that wants to know
+// gives the call a context of bus.OnStale, which hears how old the state is.
+//
 // # Errors
 //
 // A refusal is one of the errors below under errors.Is, and a *bus.RemoteError,

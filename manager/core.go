@@ -28,6 +28,8 @@ type core struct {
 	// stale tells how old the state is while this manager answers from one that
 	// nobody vouches for; nil while it does not.
 	stale func() time.Duration
+	// unheard tells that no worker can be heard now. It may be nil.
+	unheard func() bool
 	// left tells the world that a worker is gone.
 	left func(muster.WorkerLeft)
 
@@ -85,7 +87,9 @@ func (c *core) follow() (changed bool) {
 	for _, worker := range workers {
 		c.alive.Heard(worker)
 	}
-	c.alive.Reset()
+	if len(workers) > 0 {
+		c.alive.Reset()
+	}
 	if len(workers) > 0 || c.opts.InitialTime == 0 {
 		c.enterService()
 	}
@@ -150,10 +154,10 @@ func (c *core) tick() {
 	if !c.leads() {
 		return
 	}
-	held := c.alive.Held()
+	before := c.evictions()
 	lost := c.alive.Tick()
-	if now := c.alive.Held(); now != held {
-		c.log.Warn("too many workers are silent at once: none of them is given up", "silent", now, "before", held)
+	if now := c.evictions(); now.State != before.State {
+		c.tellEvictions(now)
 	}
 	for _, worker := range lost {
 		c.log.Warn("worker lost: no sign of life", "worker", worker,
@@ -161,6 +165,18 @@ func (c *core) tick() {
 		c.propose(nil, state.WorkerLost{Worker: worker}, nil)
 	}
 	c.flush()
+}
+
+// tellEvictions says in the log how it is held from now on.
+func (c *core) tellEvictions(now evictions) {
+	switch now.State {
+	case evictionsTooMany:
+		c.log.Warn("too many workers are silent at once: none of them is given up (see max_silent_share)", "silent", now.Silent)
+	case evictionsPaced:
+		c.log.Info("the workers are checked again: those that stay silent are given up a few at a time (see recheck_share)")
+	default:
+		c.log.Info("silent workers are given up as ever")
+	}
 }
 
 // enterService ends the initial time.
@@ -198,9 +214,14 @@ func (c *core) join(req *bus.Request, purpose, worker string, info muster.Info) 
 const (
 	phaseInitializing = "initializing"
 	phaseInService    = "in-service"
+	// phaseNoQuorum is none of OWT's; only status shows it.
+	phaseNoQuorum = "no-quorum"
 )
 
 func (c *core) phase() string {
+	if c.stale != nil {
+		return phaseNoQuorum
+	}
 	if c.inService {
 		return phaseInService
 	}

@@ -38,15 +38,26 @@ func (l *lot) park(it item, now time.Time) bool {
 
 // expire tells the callers that have waited for too long to ask again.
 func (l *lot) expire(now time.Time) {
-	for ; l.overdue < len(l.waiting); l.overdue++ {
-		p := &l.waiting[l.overdue]
-		if now.Sub(p.since) < patience {
-			return
-		}
-		if p.act != nil && p.req.Wanted() {
-			p.req.Fail(string(muster.ReasonAskAgain))
-			p.item = item{}
-		}
+	for l.overdue < len(l.waiting) && now.Sub(l.waiting[l.overdue].since) >= patience {
+		l.turnAway()
+	}
+}
+
+// trim turns the oldest calls away, so that at most room requests wait that are
+// not overdue.
+func (l *lot) trim(room int) {
+	for len(l.waiting)-l.overdue > room {
+		l.turnAway()
+	}
+}
+
+// turnAway makes the oldest that is not overdue so: a call is to ask again.
+func (l *lot) turnAway() {
+	p := &l.waiting[l.overdue]
+	l.overdue++
+	if p.act != nil && p.req.Wanted() {
+		p.req.Fail(string(muster.ReasonAskAgain))
+		p.item = item{}
 	}
 }
 

@@ -83,6 +83,23 @@ func TestCallsThatWaitedTooLongAreTurnedAway(t *testing.T) {
 	l.expire(start.Add(time.Hour))
 }
 
+func TestTheOldestMakeRoom(t *testing.T) {
+	var l lot
+	first, second, third := call("schedule"), cast("quit"), call("schedule")
+	parkAll(t, &l, time.Time{}, first, second, third)
+	l.trim(3)
+	if len(first.answers) > 0 {
+		t.Error("turned away though there is room")
+	}
+	l.trim(1)
+	if len(first.answers) != 1 || len(third.answers) > 0 {
+		t.Errorf("answered %+v and %+v, want the first only", first.answers, third.answers)
+	}
+	if got := methodsOf(l.leave(nil)); !slices.Equal(got, []string{"quit", "schedule"}) {
+		t.Errorf("left %v", got)
+	}
+}
+
 func TestLotIsBounded(t *testing.T) {
 	var l lot
 	w := cast("reportLoad")

@@ -137,6 +137,7 @@ func newManager(conn bus.Conn, opts Options) *Manager {
 		replica: opts.Replica,
 		left:    m.announce,
 	}
+	m.core.unheard = func() bool { return !m.link.up.Load() }
 	m.core.alive = m.core.newLiveness()
 	return m
 }
@@ -288,7 +289,12 @@ func (m *Manager) do(it item) {
 	switch {
 	case m.core.leads(), m.answersStale(it):
 		it.act(m.core, it.req)
+	case m.standIn.on && isSoonRepeated(it):
+		it.req.Done()
 	case m.core.role.Kind == replica.Candidate && !m.ledElsewhere() && m.lot.park(it, time.Now()):
+		if m.standIn.on {
+			m.lot.trim(standInRoom)
+		}
 	default:
 		elsewhere(it.req)
 	}
@@ -308,6 +314,7 @@ func (m *Manager) check() {
 	case linkDown:
 	case linkBack:
 		m.core.alive.Reset()
+		m.core.tellEvictions(m.core.evictions())
 	case linkUp:
 		m.core.tick()
 	}

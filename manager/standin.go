@@ -63,6 +63,16 @@ var lookUps = map[string]bool{
 	"why": true, "listWorkers": true, "listTasks": true, "status": true,
 }
 
+// standInRoom is how many requests wait at a manager that stands in: fewer than
+// a queue gives it at a time, or look-ups could not reach it any more.
+const standInRoom = 128
+
+// isSoonRepeated tells that a request need not wait: its sender repeats it, and
+// most requests of a large fleet are of these.
+func isSoonRepeated(it item) bool {
+	return it.req.Method == "keepAlive" || it.req.Method == "reportLoad"
+}
+
 func isLookUp(it item) bool { return lookUps[it.req.Method] }
 
 // followUnled takes up the role for what concerns times without a leader.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/replica"
 )
@@ -67,14 +68,22 @@ func TestLookUpsWithoutQuorum(t *testing.T) {
 		if _, err := a.try(healthy, "getTasks", "c-2"); err == nil || !a.stale() {
 			t.Errorf("a refusal (%v) is not marked", err)
 		}
-		waits := make(chan error, 2)
-		for _, request := range [][]any{{"schedule", "conference", "b", nil, 1000}, {"keepAlive", "c-1"}} {
-			go func() {
-				ctx, cancel := context.WithTimeout(context.Background(), healthy)
-				defer cancel()
-				_, err := a.conn.Call(ctx, t.Name(), request[0].(string), request[1:]...)
-				waits <- err
-			}()
+		waits := make(chan error, 1)
+		go func() {
+			ctx, cancel := context.WithTimeout(context.Background(), healthy)
+			defer cancel()
+			for {
+				_, err := a.conn.Call(ctx, t.Name(), "schedule", "conference", "b", nil, 60_000)
+				if err == nil || err.Error() != string(muster.ReasonAskAgain) { // which it is after 2 s
+					waits <- err
+					return
+				}
+			}
+		}()
+		for range 2 * standInRoom { // signs of life do not stand in the way
+			if err := a.conn.Cast(context.Background(), t.Name(), "reportLoad", "c-1", 0.1); err != nil {
+				t.Fatal(err)
+			}
 		}
 		a.until(true, `["a"]`, "getTasks", "c-1")
 		select {
@@ -83,10 +92,8 @@ func TestLookUpsWithoutQuorum(t *testing.T) {
 		default:
 		}
 		p.become(replica.Leader, 2)
-		for range 2 {
-			if err := <-waits; err != nil {
-				t.Errorf("with a leader again: %v", err)
-			}
+		if err := <-waits; err != nil {
+			t.Errorf("with a leader again: %v", err)
 		}
 		a.until(false, `"c-1"`, "getScheduled", "conference", "b")
 	})

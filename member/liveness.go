@@ -54,6 +54,9 @@ func (l *Liveness) Held() int { return l.held }
 // Rechecking tells that a re-check goes on.
 func (l *Liveness) Rechecking() bool { return l.recheck > 0 || l.waiting > 0 }
 
+// Waiting is how many workers a re-check has yet to give up.
+func (l *Liveness) Waiting() int { return l.waiting }
+
 // Heard tells that the worker is alive, and makes it known where it was not.
 func (l *Liveness) Heard(worker string) { l.absent[worker] = 0 }
 

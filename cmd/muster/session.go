@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"time"
@@ -47,8 +48,14 @@ func (a *asking) ask(ctx context.Context, f func(context.Context, *client.Client
 		return err
 	}
 	defer func() { _ = conn.Close() }()
+	ctx = bus.OnStale(ctx, func(age time.Duration) { tellStale(a.cmd.ErrOrStderr(), age) })
 	c := client.New(conn, client.Options{Cluster: cfg.Manager.Name, Timeout: *a.timeout, TryTimeout: tryTime})
 	return plain(f(ctx, c), cfg, *a.timeout)
+}
+
+// tellStale says beside an answer that it is an old one.
+func tellStale(w io.Writer, age time.Duration) {
+	_, _ = fmt.Fprintf(w, "muster: state of %v ago: the managers have no quorum\n", age.Round(100*time.Millisecond))
 }
 
 // tryTime is how long one try to reach the manager may take: when the leader

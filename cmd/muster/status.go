@@ -18,8 +18,11 @@ func newStatusCmd() *cobra.Command {
 		Long: `Show the managers of the cluster, which of them leads, how far the others are behind and who counts in a
 majority, and for each purpose its workers and tasks.
 
-With -o json it is one object: {"cluster", "state", "version", "managers": [{"id", "addr", "pid", "role", "term", "index",
-"lag", "voter", "active"}], "purposes": [...]}; a role is leader, follower or candidate.` + "\n" + precedence,
+With -o json it is one object: {"cluster", "state", "version", "stale_ms", "evictions": {"state", "silent"}, "managers":
+[{"id", "addr", "pid", "role", "term", "index", "lag", "voter", "active"}], "purposes": [...]}; a role is leader, follower or
+candidate. Managers without a quorum answer, like 'muster workers' and the others that only look, from their last
+state: stale_ms is there then, and the state is no-quorum. The state of evictions is normal, paced, or why silent
+workers are not given up: too-many, no-quorum, no-queue.` + "\n" + precedence,
 		Example: "  muster status\n  muster status -o json",
 		Args:    takes(),
 	}
@@ -43,6 +46,11 @@ func printStatus(w io.Writer, s client.Status) error {
 	if _, err := fmt.Fprintf(w, "%s is %s\n\n", bold(w, "Cluster "+s.Cluster), s.State); err != nil {
 		return err
 	}
+	if e := evictionsLine(s.Evictions); e != "" {
+		if _, err := fmt.Fprintf(w, "%s\n\n", e); err != nil {
+			return err
+		}
+	}
 	if err := managerTable(s.Managers).print(w); err != nil || len(s.Purposes) == 0 {
 		return err
 	}
@@ -65,6 +73,21 @@ func managerTable(managers []muster.Member) *table {
 			yesNo(m.Voter), yesNo(m.Active))
 	}
 	return t
+}
+
+// evictionsLine says what is not as ever, "" where all is.
+func evictionsLine(e client.Evictions) string {
+	switch e.State {
+	case "too-many":
+		return fmt.Sprintf("%d workers are silent, too many at once: none of them is given up.", e.Silent)
+	case "paced":
+		return fmt.Sprintf("Workers are checked again: silent ones are given up a few at a time (%d wait).", e.Silent)
+	case "no-quorum":
+		return "No worker is given up, and nothing is placed, until a majority of the managers is back."
+	case "no-queue":
+		return "No worker is given up while the message queue is away."
+	}
+	return ""
 }
 
 // named is the address of a manager, or its id where it is alone.
