@@ -1,5 +1,126 @@
 package media
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
 
-func analyse(ctx context.Context, d *desk, p analysis) error { return nil }
+	"github.com/muster-fleet/muster/node"
+)
+
+// Analysis is the detail of an analysis' report: all that was found so far.
+type Analysis struct {
+	Stats
+	Black    *Finds    `json:"black,omitempty"`
+	Silence  *Finds    `json:"silence,omitempty"`
+	Freeze   *Finds    `json:"freeze,omitempty"`
+	Loudness *Loudness `json:"loudness,omitempty"`
+}
+
+// Finds are the times at which an input was black, silent or frozen.
+type Finds struct {
+	// Count and Seconds are of all, also of those that are not listed.
+	Count   int     `json:"count"`
+	Seconds float64 `json:"seconds"`
+	// Spans are the first mostSpans of them.
+	Spans []Span `json:"spans"`
+}
+
+// Span is a part of an input, in seconds from its beginning. It is the data of
+// the events "black_end", "silence_end" and "freeze_end"; at the start ("black_start"
+// ...) only Start is known.
+type Span struct {
+	Start   float64 `json:"start"`
+	End     float64 `json:"end,omitempty"`
+	Seconds float64 `json:"seconds,omitempty"`
+}
+
+// Loudness is as in EBU R 128. It is the data of the event "loudness".
+type Loudness struct {
+	// At is when, in seconds from the beginning of the input.
+	At float64 `json:"at"`
+	// Momentary (0.4 s), ShortTerm (3 s) and Integrated (so far) are in LUFS.
+	Momentary  float64 `json:"momentary"`
+	ShortTerm  float64 `json:"short_term"`
+	Integrated float64 `json:"integrated"`
+	// Range is in LU, so far.
+	Range float64 `json:"range"`
+	// TruePeak is the highest so far, in dBTP.
+	TruePeak float64 `json:"true_peak"`
+}
+
+// analyser is an analysis that goes on.
+type analyser struct {
+	desk  *desk
+	total float64
+
+	mu    sync.Mutex
+	found finder
+	stats Stats
+}
+
+func analyse(ctx context.Context, d *desk, p analysis) error {
+	info, err := d.look(ctx, p.input)
+	if err != nil {
+		return err
+	}
+	a := &analyser{desk: d, total: p.DurationSeconds, found: newFinder(p.Detect, d.out.Notify)}
+	if info != nil {
+		if err := p.suits(info); err != nil {
+			return err
+		}
+		if a.total == 0 || info.Seconds > 0 && info.Seconds < a.total {
+			a.total = info.Seconds
+		}
+	}
+	err = d.ffmpeg(ctx, p.args(d.tool.major()), a.progress, a.read, a.read)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.found.end()
+	a.report(err == nil)
+	return err
+}
+
+// suits checks that the input has what is to be looked at.
+func (p analysis) suits(info *Probe) error {
+	switch {
+	case p.Detect.video() && info.Video() == nil:
+		return fmt.Errorf("input: %s has no picture: leave detect.black and detect.freeze out", redact(p.input.name))
+	case p.Detect.audio() && info.Audio() == nil:
+		return fmt.Errorf("input: %s has no sound: leave detect.silence and detect.loudness out", redact(p.input.name))
+	}
+	return nil
+}
+
+// read reads what the filters found in picture or sound.
+func (a *analyser) read(in io.Reader) {
+	at := 0.0
+	eachLine(in, longLine, func(line string) {
+		if t, ok := frameTime(line); ok {
+			at = t
+			return
+		}
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.found.line(at, line)
+	})
+}
+
+func (a *analyser) progress(s Stats) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.stats = s
+	a.found.tick(s.Seconds)
+	a.report(false)
+}
+
+func (a *analyser) report(whole bool) {
+	detail := a.found.analysis()
+	detail.Stats = a.stats
+	share := a.stats.share(a.total)
+	if whole {
+		share = 1
+	}
+	a.desk.out.Report(node.Progress{Share: share, Detail: detail})
+}

@@ -166,7 +166,7 @@ func (d Detect) pictureFilters() string {
 	if f := d.Freeze; f != nil {
 		filters = append(filters, fmt.Sprintf("freezedetect=n=%sdB:d=%s", seconds(f.NoiseDB), seconds(f.MinSeconds)))
 	}
-	return strings.Join(append(filters, `metadata=mode=print:direct=1:file=pipe\:3`), ",")
+	return strings.Join(append(filters, `metadata=mode=print:direct=1:file='pipe\:3'`), ",")
 }
 
 func (d Detect) soundFilters() string {
@@ -177,5 +177,5 @@ func (d Detect) soundFilters() string {
 	if d.Loudness != nil {
 		filters = append(filters, "ebur128=metadata=1:peak=true")
 	}
-	return strings.Join(append(filters, `ametadata=mode=print:direct=1:file=pipe\:4`), ",")
+	return strings.Join(append(filters, `ametadata=mode=print:direct=1:file='pipe\:4'`), ",")
 }
