@@ -89,13 +89,3 @@ func TestManagersAreRestartedInTurn(t *testing.T) {
 		r.verify()
 	})
 }
-
-func TestQueueIsKilledAndComesBack(t *testing.T) {
-	onQueues(t, func(t *testing.T, q queue) {
-		r := startRig(t, q, setup{})
-		q.Kill()
-		r.must(q.Restart(r.ctx))
-		r.healed()
-		r.verify()
-	})
-}

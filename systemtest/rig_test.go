@@ -49,6 +49,8 @@ type rig struct {
 	client *client.Client
 	load   *history.Load
 	faults int
+	url    string
+	fleet  *fleet
 	output output
 }
 
@@ -64,6 +66,9 @@ func (o *output) Write(p []byte) (int, error) {
 	return o.text.Write(p)
 }
 
+// has tells whether a process printed a text.
+func (o *output) has(text string) bool { return strings.Contains(o.String(), text) }
+
 func (o *output) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -72,10 +77,12 @@ func (o *output) String() string {
 
 // setup is what a rig has that others do not.
 type setup struct {
-	cuttable bool // managers can be cut off
-	apart    bool // managers have networks of their own
-	owt      bool // callers call once, as an unmodified program of OWT does
-	rate     int  // calls a second, where they are not as many as elsewhere
+	cuttable bool   // managers can be cut off
+	apart    bool   // managers have networks of their own
+	fleet    int    // workers in this program, instead of a few as processes
+	replica  string // how managers agree
+	owt      bool   // callers call once, as an unmodified program of OWT does
+	rate     int    // calls a second, where they are not as many as elsewhere
 }
 
 // rigs counts them, so that each has a cluster of its own.
@@ -87,7 +94,7 @@ func startRig(t *testing.T, q queue, has setup) *rig {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
-	r := &rig{T: t, ctx: ctx, name: fmt.Sprintf("systemtest-%d", rigs.Add(1))}
+	r := &rig{T: t, ctx: ctx, url: q.URL(), name: fmt.Sprintf("systemtest-%d", rigs.Add(1))}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the processes printed:\n%s", r.output.String())
@@ -99,17 +106,14 @@ func startRig(t *testing.T, q queue, has setup) *rig {
 	t.Cleanup(func() { _ = r.conn.Close() })
 	o := cluster.Options{
 		Program: program, URL: q.URL(), Name: r.name,
-		Managers: 3, Config: config, Cuttable: has.cuttable, Apart: has.apart, Output: &r.output,
+		Managers: 3, Config: config, Cuttable: has.cuttable, Apart: has.apart, Replica: has.replica, Output: &r.output,
 	}
 	r.Cluster, err = cluster.Start(r.conn, o)
 	r.must(err)
 	t.Cleanup(r.Cluster.Close)
 	r.must(r.AwaitHealth(ctx))
 	r.client = client.New(r.conn, client.Options{Cluster: o.Name, Timeout: patience / 2, TryTimeout: 500 * time.Millisecond})
-	for i := range workers {
-		r.startWorker(o, fmt.Sprintf("%s-%020x@localhost", purpose, i))
-	}
-	r.awaitWorkers()
+	r.startWorkers(o, has.fleet)
 	r.load = &history.Load{Schedule: r.schedule, Look: r.look, Rate: rate, Seed: 1}
 	if has.rate > 0 {
 		r.load.Rate = has.rate
@@ -129,6 +133,21 @@ func (r *rig) must(err error) {
 	}
 }
 
+// startWorkers returns when they may get tasks: as many as wanted in this
+// program, or else a few as processes.
+func (r *rig) startWorkers(o cluster.Options, inside int) {
+	r.Helper()
+	if inside > 0 {
+		r.fleet = r.joinFleet(inside, o.URL)
+		r.awaitWorkers(inside)
+		return
+	}
+	for i := range workers {
+		r.startWorker(o, fmt.Sprintf("%s-%020x@localhost", purpose, i))
+	}
+	r.awaitWorkers(workers)
+}
+
 func (r *rig) startWorker(o cluster.Options, id string) {
 	r.Helper()
 	cmd := exec.Command(program, "worker", "--url", o.URL, "--cluster", o.Name,
@@ -139,7 +158,7 @@ func (r *rig) startWorker(o cluster.Options, id string) {
 }
 
 // awaitWorkers waits until every worker has joined and reported its load.
-func (r *rig) awaitWorkers() {
+func (r *rig) awaitWorkers(n int) {
 	r.Helper()
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
@@ -151,7 +170,7 @@ func (r *rig) awaitWorkers() {
 				ready++
 			}
 		}
-		if ready == workers {
+		if ready == n {
 			return
 		}
 		select {

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"strings"
 
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 )
 
@@ -26,6 +27,9 @@ type Options struct {
 	Name string
 	// Managers is how many there are.
 	Managers int
+	// Replica is how they agree: Raft where it is empty, or "owt". AwaitHealth
+	// is then content with a master, and Cuttable and Apart do not work.
+	Replica string
 	// Config is the configuration of each, in TOML, beside what is above.
 	Config string
 	// Cuttable puts a proxy before every manager's address, and one between
@@ -62,6 +66,7 @@ type Manager struct {
 	url    string // its way to the message queue
 	valve  *valve
 	crew   *Crew // runs it, in its network
+	later  bool  // it is not one of those that form the cluster
 }
 
 // Start runs the managers. It asks through conn how they stand, which stays the
@@ -165,12 +170,12 @@ func (c *Cluster) Launch(m *Manager) error {
 // command takes the configuration from its standard input, and what is secret
 // from its environment, where no other user sees it.
 func (c *Cluster) command(m *Manager) *exec.Cmd {
-	args := []string{"manager"}
-	if c.opts.Cuttable {
-		args = append(args, "--raft-listen", m.listen)
+	args := append(c.verb(m), "-c", "/dev/stdin", "--cluster", c.opts.Name)
+	if c.opts.Replica != "" {
+		args = append(args, "--replica", c.opts.Replica)
+	} else {
+		args = append(args, "--raft", m.Addr, "--peers", strings.Join(c.peers(m), ","))
 	}
-	args = append(args, "-c", "/dev/stdin",
-		"--cluster", c.opts.Name, "--raft", m.Addr, "--peers", strings.Join(c.addrs(), ","))
 	cmd := exec.Command(c.opts.Program, args...)
 	cmd.Stdin = strings.NewReader(c.opts.Config)
 	cmd.Stdout, cmd.Stderr = c.opts.Output, c.opts.Output
@@ -183,10 +188,22 @@ func (c *Cluster) command(m *Manager) *exec.Cmd {
 	return cmd
 }
 
-func (c *Cluster) addrs() []string {
+// verb is the command of muster that runs the manager.
+func (c *Cluster) verb(m *Manager) []string {
+	if !c.opts.Cuttable {
+		return []string{"manager"}
+	}
+	return []string{"manager", "--raft-listen", m.listen}
+}
+
+// peers are the managers that a manager is told of. One that came later names
+// the others only.
+func (c *Cluster) peers(m *Manager) []string {
 	var addrs []string
-	for _, m := range c.managers {
-		addrs = append(addrs, m.Addr)
+	for _, other := range c.managers {
+		if other != m || !m.later {
+			addrs = append(addrs, other.Addr)
+		}
 	}
 	return addrs
 }
@@ -206,10 +223,11 @@ func (c *Cluster) Close() {
 	c.closeApart()
 }
 
-// at is the place with an address, nil where there is none.
-func (c *Cluster) at(addr string) *Manager {
+// at is the place of a member, nil where there is none. A master of OWT's kind
+// has a process id only.
+func (c *Cluster) at(member muster.Member) *Manager {
 	for _, m := range c.managers {
-		if m.Addr == addr {
+		if m.Addr == member.Addr || c.opts.Replica != "" && m.Process.PID == member.PID {
 			return m
 		}
 	}

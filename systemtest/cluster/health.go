@@ -47,7 +47,7 @@ func (c *Cluster) Leader(ctx context.Context) (*Manager, error) {
 
 func (c *Cluster) leaderOf(members []muster.Member) (*Manager, error) {
 	for _, member := range members {
-		m := c.at(member.Addr)
+		m := c.at(member)
 		if member.Role != "leader" || m == nil || member.PID != m.Process.PID {
 			continue
 		}
@@ -95,11 +95,14 @@ func (c *Cluster) health(ctx context.Context) error {
 	if _, err := c.leaderOf(members); err != nil {
 		return err
 	}
+	if c.opts.Replica != "" {
+		return nil
+	}
 	if len(members) != len(c.managers) {
 		return fmt.Errorf("%d managers are known instead of %d", len(members), len(c.managers))
 	}
 	for _, member := range members {
-		m := c.at(member.Addr)
+		m := c.at(member)
 		if m == nil || member.PID != m.Process.PID || !member.Voter || !member.Active || member.Lag > maxLag {
 			return fmt.Errorf("not well: %+v", member)
 		}
