@@ -53,3 +53,6 @@ func (c *clock) now() muster.Instant {
 }
 
 func millis(i muster.Instant) time.Duration { return time.Duration(i) * time.Millisecond }
+
+// keepTime makes a clock that of the commands.
+func (c *core) keepTime(by *clock) { c.clock, c.now = by, by.now }

@@ -18,6 +18,7 @@ type core struct {
 	opts    Options
 	log     *slog.Logger
 	now     func() muster.Instant
+	clock   *clock        // behind now, nil where that is something else
 	seed    func() uint64 // of commands
 	replica replica.Replica
 	alive   *member.Liveness
@@ -81,6 +82,9 @@ func (c *core) follow() (changed bool) {
 	c.alive = c.newLiveness()
 	if !c.leads() {
 		return true
+	}
+	if c.clock != nil {
+		c.clock.lead(c.replica.State().Now())
 	}
 	c.propose(nil, state.Configure{Config: c.opts.Placement}, nil) // the leader's configuration is in force
 	workers := c.replica.State().Workers(state.AllPurposes)

@@ -132,12 +132,12 @@ func newManager(conn bus.Conn, opts Options) *Manager {
 	m.core = &core{
 		opts:    opts,
 		log:     log,
-		now:     func() muster.Instant { return muster.InstantOf(time.Now()) },
 		seed:    rand.Uint64,
 		replica: opts.Replica,
 		left:    m.announce,
 	}
 	m.core.unheard = func() bool { return !m.link.up.Load() }
+	m.core.keepTime(newClock())
 	m.core.alive = m.core.newLiveness()
 	return m
 }

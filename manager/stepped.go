@@ -11,8 +11,11 @@ import (
 // Surroundings are what a Stepped manager has in place of a clock, a queue and
 // the system's randomness. No function may be nil.
 type Surroundings struct {
-	// Now is the time of the commands, Seed their randomness.
-	Now  func() muster.Instant
+	// Now is the machine's time, which may be wrong and jump, Passed the time
+	// since some beginning, which cannot.
+	Now    func() muster.Instant
+	Passed func() time.Duration
+	// Seed is the randomness of the commands.
 	Seed func() uint64
 	// Turned hears of each role, for the post that the manager stands at.
 	Turned func(replica.Role)
@@ -33,7 +36,8 @@ type Stepped struct {
 // must be set.
 func NewStepped(opts Options, around Surroundings) *Stepped {
 	m := newManager(nil, opts)
-	m.core.now, m.core.seed, m.core.left = around.Now, around.Seed, around.Left
+	m.core.keepTime(&clock{wall: around.Now, passed: around.Passed})
+	m.core.seed, m.core.left = around.Seed, around.Left
 	s := &Stepped{m: m, around: around}
 	s.follow()
 	return s
