@@ -73,6 +73,7 @@ func (m *simManager) boot() {
 	opts.Placement = s.opts.placement()
 	m.stepped = manager.NewStepped(opts, manager.Surroundings{
 		Now:    func() muster.Instant { return muster.InstantOf(epoch.Add(s.now + m.clock)) },
+		Passed: func() time.Duration { return s.now },
 		Seed:   s.rng.Uint64,
 		Turned: m.turned,
 		Left:   func(e muster.WorkerLeft) { s.logf("%s tells that %s left (%s)", m.name, e.Worker, e.Reason) },

@@ -26,16 +26,18 @@ type span struct {
 // manager applies: the first one to apply an entry of the log says what is in
 // it, all others must agree.
 type truth struct {
-	sim     *Sim
-	leaders map[[2]uint64]string // by generation and term: who led
-	states  map[[2]uint64]uint64 // by generation and index: a sum of the state
-	acked   map[uint64]uint64    // by generation: the highest index that was answered
-	gen     uint64               // of the cluster that there is now
-	index   uint64               // the highest that was applied anywhere
-	by      *link                // by whom first
-	on      map[taskKey]string   // where the tasks are
-	spans   map[taskKey][]span
-	broken  map[taskKey]bool // released at some time, by whatever cause
+	sim      *Sim
+	leaders  map[[2]uint64]string // by generation and term: who led
+	states   map[[2]uint64]uint64 // by generation and index: a sum of the state
+	acked    map[uint64]uint64    // by generation: the highest index that was answered
+	gen      uint64               // of the cluster that there is now
+	index    uint64               // the highest that was applied anywhere
+	by       *link                // by whom first
+	on       map[taskKey]string   // where the tasks are
+	spans    map[taskKey][]span
+	broken   map[taskKey]bool          // released at some time, by whatever cause
+	until    map[taskKey]time.Duration // before which a reservation must not end
+	proposed map[uint64]time.Duration  // when commands were, by their seeds
 
 	answers int // that were checked
 	placed  int
@@ -46,7 +48,7 @@ type truth struct {
 func newTruth(s *Sim) *truth {
 	return &truth{
 		sim: s, leaders: map[[2]uint64]string{}, states: map[[2]uint64]uint64{}, acked: map[uint64]uint64{},
-		on: map[taskKey]string{}, spans: map[taskKey][]span{}, broken: map[taskKey]bool{}, seen: map[[2]any]bool{},
+		on: map[taskKey]string{}, spans: map[taskKey][]span{}, broken: map[taskKey]bool{}, until: map[taskKey]time.Duration{}, proposed: map[uint64]time.Duration{}, seen: map[[2]any]bool{},
 	}
 }
 
@@ -148,6 +150,7 @@ func (t *truth) applied(k *link, cmd state.Command, events []muster.Event) {
 		switch e := e.(type) {
 		case muster.TaskReserved:
 			t.reserved(k, taskKey{e.Purpose, e.Task}, e.Worker)
+			t.hold(taskKey{e.Purpose, e.Task}, e.ReserveMillis, t.proposed[cmd.Seed])
 		case muster.TaskPickedUp:
 			t.pickedUp(k, taskKey{e.Purpose, e.Task}, e.Worker)
 		case muster.TaskReleased:
@@ -177,6 +180,17 @@ func (t *truth) reserved(k *link, key taskKey, worker string) {
 	}
 }
 
+// hold notes how long a reservation must last at least: managers' clocks may go
+// a tenth too fast to become right, and tell milliseconds. It begins when a
+// leader proposes it.
+func (t *truth) hold(key taskKey, reserve int64, since time.Duration) {
+	least := time.Duration(reserve) * time.Millisecond * 10 / 11
+	t.until[key] = max(t.until[key], since+least-5*time.Millisecond)
+	if reserve == 0 {
+		delete(t.until, key) // given up while it runs
+	}
+}
+
 // limit is the max_tasks of a worker by the world's own word, not the state's.
 func (t *truth) limit(id string) int {
 	if w := t.sim.workerOf(id); w != nil && w.maxTasks > 0 {
@@ -201,6 +215,9 @@ func (t *truth) released(k *link, key taskKey, e muster.TaskReleased) {
 		t.sim.failf("%s is released by %s: it is on %q", key, e.Worker, now)
 	}
 	t.sim.logf("%d: %s is released by %s (%s)", k.index, key, e.Worker, e.Reason)
+	if until := t.until[key]; e.Reason == muster.ReleasedExpired && t.sim.now < until {
+		t.sim.failf("%s expired: it was to be held until %s", key, millis(until))
+	}
 	t.move(key, "")
 }
 
@@ -216,6 +233,7 @@ func (t *truth) left(k *link, e muster.WorkerLeft) {
 func (t *truth) move(key taskKey, worker string) {
 	if worker == "" {
 		delete(t.on, key)
+		delete(t.until, key)
 		t.broken[key] = true
 	} else {
 		t.on[key] = worker
