@@ -14,7 +14,7 @@ import (
 // withIdentity fills in the address and the ID where they are not given.
 func (o Options) withIdentity() Options {
 	if o.IP == "" {
-		o.IP = ownAddress()
+		o.IP = Address()
 	}
 	if o.ID == "" {
 		host := o.Hostname
@@ -33,9 +33,9 @@ func newID(purpose, host string) string {
 	return fmt.Sprintf("%s-%s@%s", purpose, hex.EncodeToString(random[:]), host)
 }
 
-// ownAddress is the machine's first address that others can reach, IPv4 before
+// Address is the machine's first address that others can reach, IPv4 before
 // IPv6; loopback where it has none.
-func ownAddress() string {
+func Address() string {
 	addrs, err := net.InterfaceAddrs()
 	if err != nil {
 		return "127.0.0.1"

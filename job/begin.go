@@ -1,0 +1,64 @@
+package job
+
+import (
+	"context"
+	"errors"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/client"
+)
+
+// Begin places a job and starts it, and does not wait for its end. Of opts it
+// heeds Patience and OnUpdate.
+func Begin(ctx context.Context, c *client.Client, j Job, opts Options) (worker, node string, err error) {
+	r := &run{job: j, desk: newDesk(c, opts)}
+	if err := r.place(ctx); err != nil {
+		return "", "", err
+	}
+	r.desk.began()
+	if err := r.start(ctx); err != nil {
+		r.leave(ctx, err)
+		return "", "", err
+	}
+	r.tell(Running, nil)
+	return r.worker, r.node, nil
+}
+
+// Stop ends a task early, wherever it is, and gives its place back. A task
+// that is placed but was never begun only loses its place. The error is
+// client.ErrNoTask where there is no such task.
+func Stop(ctx context.Context, c *client.Client, purpose, task string) (worker, node string, err error) {
+	worker, err = c.Scheduled(ctx, purpose, task)
+	if err != nil {
+		return "", "", err
+	}
+	report, err := c.QueryTask(ctx, worker, task)
+	switch {
+	case errors.Is(err, client.ErrNoTask):
+		return worker, "", c.Unschedule(ctx, worker, task)
+	case err != nil:
+		return worker, "", err
+	}
+	if report.State == muster.TaskRunning {
+		if err := end(ctx, c, worker, report); err != nil {
+			return worker, report.Node, err
+		}
+	}
+	return worker, report.Node, c.Unschedule(ctx, worker, task)
+}
+
+// end tells the node, where it listens, and its agent.
+func end(ctx context.Context, c *client.Client, worker string, r muster.TaskReport) error {
+	err := c.StopTask(ctx, r.Node, r.Task)
+	if err != nil && !errors.Is(err, bus.ErrNoServer) && !errors.Is(err, client.ErrUnsupported) && !errors.Is(err, client.ErrNoTask) {
+		return err
+	}
+	err = c.RecycleNode(ctx, worker, r.Node, muster.TaskEnd{
+		Room: r.Room, Task: r.Task, Result: &muster.TaskResult{State: muster.TaskDone},
+	})
+	if errors.As(err, new(*bus.RemoteError)) {
+		return nil // it has ended meanwhile
+	}
+	return err
+}
