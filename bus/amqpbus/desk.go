@@ -43,6 +43,9 @@ func (p *post) openDesk(s *session, anchor *amqp.Channel, queue string) (*desk, 
 	s.spawn(func() {
 		if err := <-closed; err != nil && !s.isOver() {
 			p.conn.log.Warn("the broker closed a channel", "what", p.consumer.what, "error", err)
+			if isMissing(err) {
+				s.rebind()
+			}
 			_ = anchor.Close()
 		}
 	})
@@ -58,6 +61,9 @@ func (d *desk) sit(r rank) error {
 		return err
 	}
 	if err := d.admit(newWindow()); err != nil {
+		return err
+	}
+	if err := d.channel.Qos(mostInHand, 0, false); err != nil {
 		return err
 	}
 	d.turns++
@@ -101,7 +107,7 @@ func (d *desk) leave() {
 
 // admit has the broker deliver as many requests at a time as the window says.
 func (d *desk) admit(w window) error {
-	if err := d.channel.Qos(w.limit, 0, true); err != nil {
+	if err := d.channel.Qos(w.prefetch(), 0, true); err != nil {
 		return err
 	}
 	d.window = w
@@ -145,7 +151,7 @@ func (d *desk) look() (again bool) {
 		return false
 	}
 	r := d.hold.read()
-	if r.full {
+	if r.full && d.window.limit < wideOpen {
 		q, err := d.channel.QueueDeclarePassive(d.queue, false, true, false, false, nil)
 		if err != nil {
 			return false

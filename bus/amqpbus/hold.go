@@ -144,6 +144,11 @@ func (k *held) isHeld() bool {
 	return !over && !k.hold.session.isOver()
 }
 
+// publish sends an answer on the channel of the request. The broker works off a
+// channel in order, so that it never forgets the request and then, as the
+// connection breaks, the answer.
+func (h *hold) publish(m message) error { return m.publish(h.channel) }
+
 // settle has the broker told that the delivery was dealt with, or that somebody
 // else must. It is called once.
 func (k *held) settle(done bool) {

@@ -93,11 +93,7 @@ func (p *publisher) publishNow(m message) error {
 	p.mu.Lock()
 	ch := p.channel
 	p.mu.Unlock()
-	err := ch.Publish(m.exchange, m.key, m.mandatory, false, amqp.Publishing{ContentType: contentType, Body: m.body})
-	if err != nil {
-		return fmt.Errorf("%w: %w", bus.ErrDisconnected, err)
-	}
-	return nil
+	return m.publish(ch)
 }
 
 // message is what is published.
@@ -105,6 +101,14 @@ type message struct {
 	exchange, key string
 	mandatory     bool
 	body          []byte
+}
+
+func (m message) publish(ch *amqp.Channel) error {
+	err := ch.Publish(m.exchange, m.key, m.mandatory, false, amqp.Publishing{ContentType: contentType, Body: m.body})
+	if err != nil {
+		return fmt.Errorf("%w: %w", bus.ErrDisconnected, err)
+	}
+	return nil
 }
 
 // topic sees to it that the broker has the topic.

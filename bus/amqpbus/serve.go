@@ -116,19 +116,21 @@ func (s *service) request(call bus.Call, l letter) *bus.Request {
 // afterwards; an answer that could not be sent leaves the request held.
 func (s *service) answer(replyTo string, r bus.Reply, k *held) {
 	if k == nil {
-		s.conn.answer(s.conn.session.Load(), replyTo, r)
+		if session := s.conn.session.Load(); session != nil {
+			s.conn.answer(session, session.rpc.publishNow, replyTo, r)
+		}
 		return
 	}
-	if k.isHeld() && s.conn.answer(k.hold.session, replyTo, r) && !r.Status {
+	if k.isHeld() && s.conn.answer(k.hold.session, k.hold.publish, replyTo, r) && !r.Status {
 		k.settle(true)
 	}
 }
 
-// answer sends an answer. If there is no connection, or it is stuck, the answer
-// is lost, as the caller's deadline allows for; then it returns false.
-func (c *Conn) answer(session *session, replyTo string, r bus.Reply) bool {
-	if session == nil || session.wire.unsent() > hardLimit {
-		c.log.Debug("an answer is lost: no connection, or one that is stuck")
+// answer sends an answer. If the connection is stuck, the answer is lost, as the
+// caller's deadline allows for; then it returns false.
+func (c *Conn) answer(session *session, publish func(message) error, replyTo string, r bus.Reply) bool {
+	if session.wire.unsent() > hardLimit {
+		c.log.Debug("an answer is lost: the connection is stuck")
 		return false
 	}
 	buf := c.buffers.get()
@@ -138,7 +140,7 @@ func (c *Conn) answer(session *session, replyTo string, r bus.Reply) bool {
 		r = bus.Reply{CorrID: r.CorrID, Failed: true, Err: fmt.Sprintf("the answer has more than %d bytes", maxBody)}
 		*buf = bus.AppendReply((*buf)[:0], r)
 	}
-	err := session.rpc.publishNow(message{exchange: exchangeRPC, key: replyTo, body: *buf})
+	err := publish(message{exchange: exchangeRPC, key: replyTo, body: *buf})
 	if err != nil {
 		c.log.Debug("an answer is lost", "error", err)
 	}

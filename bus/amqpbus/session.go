@@ -39,9 +39,7 @@ func newSession(ctx context.Context, owner *Conn, conn *amqp.Connection, wire *c
 	s.rpc.lost = func(err error) {
 		owner.calls.failAll(fmt.Errorf("%w: the broker closed the channel: %w", bus.ErrDisconnected, err))
 		if isMissing(err) {
-			// Somebody deleted owtRpc, and every binding to it with it. To
-			// declare all again, begin again.
-			s.wire.Conn.Close()
+			s.rebind()
 		}
 	}
 	s.watchBlocked()
@@ -52,6 +50,10 @@ func newSession(ctx context.Context, owner *Conn, conn *amqp.Connection, wire *c
 	}
 	return s, nil
 }
+
+// rebind begins again, to declare all again: somebody deleted owtRpc, and every
+// binding to it with it.
+func (s *session) rebind() { s.wire.Conn.Close() }
 
 // run does what the library would do without end on a broker that is frozen:
 // it gives up with the context, or with the session. f then ends by itself, at

@@ -10,11 +10,15 @@ import "time"
 // keeps it as low as the load allows: one request while they come now and then,
 // as many as are useful at a time under load.
 //
-// With each look the limit doubles if requests wait in the queue though as many
-// as that were dealt with; it halves while a quarter of it would do.
+// The limit grows when requests wait in the queue for several looks, and shrinks
+// when a quarter of it would have done for half a second.
 
 const (
 	leastInHand = 1
+	// wideOpen is the limit past which there is only that of the consumer,
+	// mostInHand: for the broker a limit that can be changed is some work with
+	// each message.
+	wideOpen = 64
 	// mostInHand is for some 256 callers at once; more of them wait in the
 	// queue, which costs nothing.
 	mostInHand = 256
@@ -26,9 +30,11 @@ const (
 	// stuckLooks is the same where nothing was dealt with meanwhile: then room
 	// does not help, unless the handler keeps requests for long.
 	stuckLooks = 25
-	// roomyLooks is over how many looks the load is averaged before there is
-	// less room.
+	// roomyLooks is over how many looks the load is averaged, and roomySpans how
+	// many such averages are looked at before there is less room: a load that
+	// comes and goes keeps its room.
 	roomyLooks = 10
+	roomySpans = 5
 )
 
 // reading is what happened during one look.
@@ -40,17 +46,27 @@ type reading struct {
 	waiting int // in the queue, at its end
 }
 
-// window is how many requests a leader may have in hand.
+// window is how many requests a leader may have in hand, a power of two.
 type window struct {
 	limit   int
 	crowded int // looks in a row
 	stuck   int
-	roomy   int // looks that are in sum
+	looks   int // in sum
 	sum     float64
+	spans   int // in peak
+	peak    float64
 }
 
 // newWindow is that of a new leader, for whom those wait that came meanwhile.
-func newWindow() window { return window{limit: mostInHand} }
+func newWindow() window { return window{limit: wideOpen} }
+
+// prefetch is the limit of the channel in AMQP's terms, where 0 is none.
+func (w window) prefetch() int {
+	if w.limit >= wideOpen {
+		return 0
+	}
+	return w.limit
+}
 
 // after returns the window after one more look.
 func (w window) after(r reading) window {
@@ -59,28 +75,34 @@ func (w window) after(r reading) window {
 	}
 	w.crowded, w.stuck = 0, 0
 	w.sum += r.mean
-	w.roomy++
-	if w.roomy < roomyLooks {
+	if w.looks++; w.looks < roomyLooks {
 		return w
 	}
-	mean := w.sum / float64(w.roomy)
-	w.sum, w.roomy = 0, 0
-	for w.limit > leastInHand && 4*mean <= float64(w.limit) {
-		w.limit /= 2
+	w.peak = max(w.peak, w.sum/float64(w.looks))
+	w.looks, w.sum = 0, 0
+	if w.spans++; w.spans < roomySpans {
+		return w
 	}
-	return w
+	limit := w.limit
+	for limit > leastInHand && 4*w.peak <= float64(limit) {
+		limit /= 2
+	}
+	return window{limit: limit}
 }
 
+// crowd is after for a look that found requests waiting.
 func (w window) crowd(r reading) window {
-	w.sum, w.roomy = 0, 0
 	if r.settled > 0 {
 		w.crowded++
 		w.stuck = 0
 	} else {
 		w.stuck++
 	}
-	if w.crowded < crowdedLooks && w.stuck < stuckLooks {
+	switch {
+	case w.crowded < crowdedLooks && w.stuck < stuckLooks:
 		return w
+	case r.waiting >= 3*w.limit && w.stuck == 0:
+		return window{limit: min(4*w.limit, wideOpen)}
 	}
-	return window{limit: min(2*w.limit, mostInHand)}
+	return window{limit: min(2*w.limit, wideOpen)}
 }
