@@ -40,7 +40,8 @@ type node struct {
 	fault    error // why it is made to end
 	isReady  bool
 	told     bool // to end
-	deadline struct{ ready, silence, end *time.Timer }
+	leaving  bool // it said so
+	deadline struct{ ready, silence, end, parting *time.Timer }
 }
 
 func (n *node) PID() int               { return n.cmd.Process.Pid }
@@ -95,8 +96,8 @@ func (n *node) run() {
 // watch returns when the first process has ended, by itself or not.
 func (n *node) watch() {
 	d := &n.deadline
-	d.ready, d.silence, d.end = never(), never(), never()
-	defer func() { d.ready.Stop(); d.silence.Stop(); d.end.Stop() }()
+	d.ready, d.silence, d.end, d.parting = never(), never(), never(), never()
+	defer n.rest()
 	if n.manners.awaited == 0 {
 		n.becomeReady()
 	} else {
@@ -119,10 +120,19 @@ func (n *node) watch() {
 			n.fail(fmt.Errorf("did not say %s in time", n.manners.readiness))
 		case <-d.silence.C:
 			n.fail(fmt.Errorf("hangs: no %s for %v", n.manners.signs, n.manners.silence))
+		case <-d.parting.C:
+			n.fail(errors.New("said STOPPING=1 and did not end in time"))
 		case <-d.end.C:
 			n.kin.strike()
 		}
 	}
+}
+
+// rest ends the waiting for signs of a node that is ending, and after its end.
+func (n *node) rest() {
+	n.deadline.ready.Stop()
+	n.deadline.silence.Stop()
+	n.deadline.parting.Stop()
 }
 
 // never is a timer that is not running.
@@ -138,8 +148,7 @@ func (n *node) obey() {
 	n.mu.Lock()
 	left := time.Until(n.killAt)
 	n.mu.Unlock()
-	n.deadline.ready.Stop()
-	n.deadline.silence.Stop()
+	n.rest()
 	if left <= 0 {
 		n.kin.strike()
 		return
@@ -175,7 +184,7 @@ func (n *node) hear(s saying) {
 	case saysStopping:
 		n.depart()
 	case saysMoreTime:
-		if !n.isReady && !n.isAsked() {
+		if !n.isReady && !n.leaving && !n.isAsked() {
 			n.deadline.ready.Reset(s.time)
 		}
 	case saysWatchdog:
@@ -212,19 +221,19 @@ func (n *node) becomeReady() {
 // sign begins to wait for the next sign of life.
 func (n *node) sign() {
 	n.deadline.silence.Stop()
-	if n.isReady && n.manners.silence > 0 && !n.isAsked() {
+	if n.isReady && n.manners.silence > 0 && !n.leaving && !n.isAsked() {
 		n.deadline.silence.Reset(n.manners.silence)
 	}
 }
 
 // depart lets a node end that has said that it will.
 func (n *node) depart() {
-	if n.isAsked() {
+	if n.isAsked() || n.leaving {
 		return // and has a deadline
 	}
-	n.deadline.silence.Stop()
-	n.deadline.ready.Stop()
-	n.deadline.end.Reset(n.manners.parting)
+	n.leaving = true
+	n.rest()
+	n.deadline.parting.Reset(n.manners.parting)
 }
 
 // finish closes the node's books: nothing of it is left.

@@ -9,16 +9,20 @@ import (
 
 // understandNotify reads a message of systemd's sd_notify protocol, which is
 // lines "NAME=value" (sd_notify(3)). Names that mean nothing here are left out:
-// MAINPID among them, since a node is all its processes.
+// MAINPID among them, since a node is all its processes. Readiness comes last:
+// who waits for it finds what came with it.
 func understandNotify(message string) []saying {
-	var all []saying
+	var all, ready []saying
 	for line := range strings.SplitSeq(message, "\n") {
 		name, value, _ := strings.Cut(line, "=")
-		if s, ok := understandVariable(name, value); ok {
+		switch s, ok := understandVariable(name, value); {
+		case ok && s.word == saysReady:
+			ready = []saying{s}
+		case ok:
 			all = append(all, s)
 		}
 	}
-	return all
+	return append(all, ready...)
 }
 
 func understandVariable(name, value string) (saying, bool) {

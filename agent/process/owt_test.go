@@ -1,0 +1,106 @@
+package process
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+// owtNode is a command for testdata/workingNode.js that does something.
+func owtNode(does string) OWTCommand {
+	return OWTCommand{
+		Dir:    "testdata",
+		Config: json.RawMessage(fmt.Sprintf(`{"does": %q, "beat": 50, "status": 0, "purpose": "video"}`, does)),
+	}
+}
+
+// inShell is a command that runs a script in Node's place.
+func inShell(script string) OWTCommand {
+	return OWTCommand{Program: "/bin/sh", Script: script, Dir: "testdata"}
+}
+
+func TestOWTNodeWorks(t *testing.T) {
+	eachRealm(t, func(t *testing.T, h *Host) {
+		l := h.OWT(owtNode("works"))
+		if l.PerTask() {
+			t.Error("OWT's nodes are started ahead of tasks")
+		}
+		n := launch(t, h, l, Spec{ID: "video-1@host_0", Agent: "video-1@host"})
+		soon(t, n.Ready(), "READY")
+		n.Stop(time.Hour)
+		if err := end(t, n); err != nil {
+			t.Errorf("stopped: %v", err)
+		}
+		want := `{"id":"video-1@host_0","agent":"video-1@host","config":{"does":"works","beat":50,"status":0,"purpose":"video"}}` +
+			"\nExiting on SIGTERM\n"
+		if got := output(t, h, "video-1@host_0"); got != want {
+			t.Errorf("got output\n%s\nwant\n%s", got, want)
+		}
+	})
+}
+
+func TestOWTNodeFaults(t *testing.T) {
+	hasty := owtNode("slow")
+	hasty.ReadyTimeout = 300 * time.Millisecond
+	impatient := owtNode("hangs")
+	impatient.Silence = 100 * time.Millisecond
+	for name, c := range map[string]struct {
+		command OWTCommand
+		want    []string
+	}{
+		"is silent":             {impatient, []string{"hangs: no IMOK for 100ms"}},
+		"is not ready":          {hasty, []string{"did not say READY in time"}},
+		"says ERROR":            {owtNode("fails"), []string{`reports a fault: "ERROR"`}},
+		"says something":        {owtNode("says"), []string{"no rabbit"}},
+		"leaves":                {owtNode("leaves"), []string{"without being asked"}},
+		"floods":                {owtNode("floods"), []string{"more than 65536 bytes"}},
+		"crashes":               {owtNode("nothing that it knows"), []string{"exit status 1", "Node.js v"}},
+		"sends what is no JSON": {inShell("./malformed.sh"), []string{`not JSON: "READY"`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := open(t, Options{})
+			failsWith(t, launch(t, h, h.OWT(c.command), Spec{}), c.want...)
+		})
+	}
+}
+
+// Three seconds are OWT's: IMOK every second must be enough.
+func TestOWTSilenceByDefault(t *testing.T) {
+	if got := owtNode("works").manners(); got.silence != 3*time.Second || !got.endless || got.whole {
+		t.Errorf("got %+v; want OWT's manners", got)
+	}
+}
+
+func TestUnderstandOWT(t *testing.T) {
+	var got []saying
+	hearOWT(strings.NewReader("\"IMOK\"\n{\"cmd\":\"NODE_HANDLE\"}\n\"READY\"\n\"IMOK\""), func(s saying) { got = append(got, s) })
+	want := []saying{{word: saysAlive}, {word: saysReady}, {word: saysAlive}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v; want %+v", got, want)
+	}
+	for _, line := range []string{`"READY`, "", "READY", "\x00", `{}`, `null`, `7`, `["READY"]`, `{"cmd":"OWN"}`} {
+		got = nil
+		hearOWT(strings.NewReader(line+"\n\"READY\"\n"), func(s saying) { got = append(got, s) })
+		if len(got) != 1 || got[0].word != saysFault || got[0].err == nil {
+			t.Errorf("%q: got %+v; want a fault, and nothing after it", line, got)
+		}
+	}
+}
+
+func TestOWTRefuses(t *testing.T) {
+	h := open(t, Options{})
+	for want, c := range map[string]OWTCommand{
+		"OWTCommand.Dir":          {},
+		"OWTCommand.Config":       {Dir: "testdata", Config: json.RawMessage("{")},
+		"OWTCommand.ReadyTimeout": {Dir: "testdata", ReadyTimeout: -1},
+		"OWTCommand.Silence":      {Dir: "testdata", Silence: -1},
+	} {
+		if _, err := h.OWT(c).Launch(t.Context(), Spec{ID: "x"}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v; want an error that names %s", err, want)
+		}
+	}
+}
