@@ -14,8 +14,8 @@ import (
 // dismissTime is how long a process may take to end before it is killed.
 const dismissTime = time.Second
 
-// job is a process to run: this program, with other arguments.
-type job struct {
+// duty is a process to run: this program, with other arguments.
+type duty struct {
 	name, purpose string
 	args          []string
 	env           []string // beside that of this process
@@ -23,7 +23,7 @@ type job struct {
 
 // member is a process that was started.
 type member struct {
-	job
+	duty
 	pid int
 }
 
@@ -45,15 +45,15 @@ type crew struct {
 	over     chan struct{}
 }
 
-// hire starts the jobs. Where one cannot be started, none is left.
-func hire(jobs []job) (*crew, error) {
+// hire starts the duties. Where one cannot be started, none is left.
+func hire(duties []duty) (*crew, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
-	c := &crew{ends: make(chan ending, len(jobs)), over: make(chan struct{})}
+	c := &crew{ends: make(chan ending, len(duties)), over: make(chan struct{})}
 	started := make(chan error)
-	c.keeper.Go(func() { c.keep(program, jobs, started) })
+	c.keeper.Go(func() { c.keep(program, duties, started) })
 	if err := <-started; err != nil {
 		c.dismiss()
 		return nil, err
@@ -63,11 +63,11 @@ func hire(jobs []job) (*crew, error) {
 
 // keep starts the processes on a thread that lasts as long as they may: Linux
 // kills them when the thread ends that started them (see bound).
-func (c *crew) keep(program string, jobs []job, started chan<- error) {
+func (c *crew) keep(program string, duties []duty, started chan<- error) {
 	runtime.LockOSThread() // never unlocked, so that the thread ends with this goroutine
 	var err error
-	for _, j := range jobs {
-		if err = c.start(program, j); err != nil {
+	for _, d := range duties {
+		if err = c.start(program, d); err != nil {
 			break
 		}
 	}
@@ -75,16 +75,16 @@ func (c *crew) keep(program string, jobs []job, started chan<- error) {
 	<-c.over
 }
 
-func (c *crew) start(program string, j job) error {
-	cmd := exec.Command(program, j.args...)
-	cmd.Env = append(os.Environ(), j.env...)
+func (c *crew) start(program string, d duty) error {
+	cmd := exec.Command(program, d.args...)
+	cmd.Env = append(os.Environ(), d.env...)
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = bound()
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("start %s: %w", j.name, err)
+		return fmt.Errorf("start %s: %w", d.name, err)
 	}
 	c.commands = append(c.commands, cmd)
-	m := member{j, cmd.Process.Pid}
+	m := member{d, cmd.Process.Pid}
 	c.members = append(c.members, m)
 	c.running.Go(func() {
 		how := "done"

@@ -27,6 +27,7 @@ type host struct {
 	conn    bus.Conn
 	cohort  *cohort // nil where the manager is alone
 	manager *manager.Manager
+	metrics *metricsServer // nil where nobody wants any
 }
 
 // startHost starts what the configuration asks for.
@@ -38,6 +39,9 @@ func startHost(ctx context.Context, cfg *config.Config, log *slog.Logger) (*host
 	}
 	if err == nil {
 		h.manager, err = manager.Start(ctx, h.conn, h.managerOptions())
+	}
+	if err == nil && cfg.Metrics.Addr != "" {
+		h.metrics, err = serveMetrics(cfg.Metrics.Addr, h.manager.Collector(), log)
 	}
 	if err != nil {
 		return nil, errors.Join(err, h.close())
@@ -163,6 +167,9 @@ func (h *host) ended() <-chan struct{} {
 // election.
 func (h *host) close() error {
 	var errs []error
+	if h.metrics != nil {
+		errs = append(errs, h.metrics.close())
+	}
 	if h.cohort != nil && h.manager != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), handOverTime)
 		if err := h.cohort.handOver(ctx); err != nil {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"sync/atomic"
 	"syscall"
 )
 
@@ -47,17 +48,42 @@ func run(args []string, stdout, stderr io.Writer) int {
 }
 
 // interruptible returns a context that the first SIGINT or SIGTERM ends, so
-// that the command ends in good order. A second one ends the process at once:
-// the goroutine that listens for it lasts as long as the process.
+// that the command ends in good order. A second one ends the process at once,
+// unless the command has asked with inHurry to hear of it; then a third does.
+// The goroutine that listens lasts as long as the process.
 func interruptible() (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
-	signals := make(chan os.Signal, 2)
+	h := &hurry{asked: make(chan struct{})}
+	signals := make(chan os.Signal, 3)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		<-signals
 		cancel()
 		<-signals
+		if h.heard.Load() {
+			close(h.asked)
+			<-signals
+		}
 		os.Exit(statusInterrupted)
 	}()
-	return ctx, func() { signal.Stop(signals); cancel() }
+	return context.WithValue(ctx, hurryKey{}, h), func() { signal.Stop(signals); cancel() }
+}
+
+// hurry is a second signal.
+type hurry struct {
+	heard atomic.Bool
+	asked chan struct{}
+}
+
+type hurryKey struct{}
+
+// inHurry returns a channel that the second signal closes. Whoever asks must
+// then end soon.
+func inHurry(ctx context.Context) <-chan struct{} {
+	h, ok := ctx.Value(hurryKey{}).(*hurry)
+	if !ok {
+		return nil
+	}
+	h.heard.Store(true)
+	return h.asked
 }

@@ -117,7 +117,7 @@ func contains(t *testing.T, text string, wanted ...string) {
 }
 
 // process is a muster that runs.
-type process struct {
+type started struct {
 	t    *testing.T
 	cmd  *exec.Cmd
 	out  output
@@ -148,9 +148,9 @@ func (o *output) String() string {
 }
 
 // begin starts muster. It is killed at the end of the test, if it still runs.
-func begin(t *testing.T, args ...string) *process {
+func begin(t *testing.T, args ...string) *started {
 	t.Helper()
-	p := &process{t: t, cmd: command(args...), gone: make(chan struct{})}
+	p := &started{t: t, cmd: command(args...), gone: make(chan struct{})}
 	p.out.changed = make(chan struct{}, 1)
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
 	// A worker that outlives the program keeps its output open. It must not be
@@ -175,7 +175,7 @@ func begin(t *testing.T, args ...string) *process {
 
 // await waits until the process has printed something that matches, and
 // returns the match and its groups.
-func (p *process) await(pattern string) []string {
+func (p *started) await(pattern string) []string {
 	p.t.Helper()
 	re := regexp.MustCompile(pattern)
 	late := time.After(patience)
@@ -196,7 +196,7 @@ func (p *process) await(pattern string) []string {
 	}
 }
 
-func (p *process) signal(s os.Signal) {
+func (p *started) signal(s os.Signal) {
 	p.t.Helper()
 	if err := p.cmd.Process.Signal(s); err != nil {
 		p.t.Fatal(err)
@@ -204,7 +204,7 @@ func (p *process) signal(s os.Signal) {
 }
 
 // ends waits for the end of the process, and returns its status.
-func (p *process) ends(within time.Duration) int {
+func (p *started) ends(within time.Duration) int {
 	p.t.Helper()
 	select {
 	case <-p.gone:

@@ -17,7 +17,7 @@ import (
 // placeAtOnce is a manager that waits for nobody.
 const placeAtOnce = "[manager]\ninitial_time = 0\n"
 
-func beginManager(t *testing.T, args ...string) (p *process, url string) {
+func beginManager(t *testing.T, args ...string) (p *started, url string) {
 	t.Helper()
 	p = begin(t, append([]string{"manager"}, args...)...)
 	return p, p.await(`msg="manager takes requests".* url=(\S+)`)[1]
@@ -29,13 +29,13 @@ func free(t *testing.T, url string, ids ...string) {
 	eventually(t, "the workers are not ready", func() bool {
 		var members []member
 		for _, id := range ids {
-			members = append(members, member{job: job{name: id}})
+			members = append(members, member{duty: duty{name: id}})
 		}
 		return allReady(decoded[[]muster.Worker](t, "workers", "--url", url), members)
 	})
 }
 
-func beginWorker(t *testing.T, url, id string, args ...string) *process {
+func beginWorker(t *testing.T, url, id string, args ...string) *started {
 	t.Helper()
 	p := begin(t, append([]string{"worker", "--url", url, "--id", id, "--load", "memory", "--max-load", "1"}, args...)...)
 	p.await("(?m)^" + id + "$")
@@ -179,9 +179,9 @@ func TestRabbitMQ(t *testing.T) {
 	}
 	contains(t, done(t, "tasks", "-c", file), "room")
 	contains(t, refusedWith(t, 1, "workers", "--url", url, "--cluster", "other").stderr, `no manager serves the cluster "other"`)
-	for _, process := range []*process{w, p} {
-		process.signal(syscall.SIGTERM)
-		if status := process.ends(patience); status != 0 {
+	for _, one := range []*started{w, p} {
+		one.signal(syscall.SIGTERM)
+		if status := one.ends(patience); status != 0 {
 			t.Errorf("status %d, want 0", status)
 		}
 	}

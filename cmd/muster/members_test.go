@@ -18,7 +18,7 @@ type cohortTest struct {
 	t     *testing.T
 	url   string
 	addrs []string
-	at    map[string]*process
+	at    map[string]*started
 }
 
 // beginCohort starts n managers, and picks addresses for more.
@@ -30,7 +30,7 @@ func beginCohort(t *testing.T, n, more int) *cohortTest {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cohortTest{t: t, url: url, addrs: addrs, at: map[string]*process{}}
+	c := &cohortTest{t: t, url: url, addrs: addrs, at: map[string]*started{}}
 	for _, addr := range addrs[:n] {
 		c.begin(addr, addrs[:n])
 	}
@@ -38,7 +38,7 @@ func beginCohort(t *testing.T, n, more int) *cohortTest {
 	return c
 }
 
-func (c *cohortTest) begin(addr string, peers []string, args ...string) *process {
+func (c *cohortTest) begin(addr string, peers []string, args ...string) *started {
 	c.t.Helper()
 	p := begin(c.t, append([]string{"manager", "--url", c.url, "--initial-time", "0s",
 		"--raft", addr, "--peers", strings.Join(peers, ",")}, args...)...)

@@ -32,19 +32,22 @@ Exit status: 0 done, 1 refused (the reason is on stderr), 2 used wrongly.`,
 	root.AddGroup(
 		&cobra.Group{ID: groupRun, Title: "Run:"},
 		&cobra.Group{ID: groupAsk, Title: "Ask and place:"},
+		&cobra.Group{ID: groupWork, Title: "Have work done:"},
 	)
-	root.AddCommand(inGroup(groupRun, newUpCmd(), newManagerCmd(), newWorkerCmd())...)
+	root.AddCommand(inGroup(groupRun, newUpCmd(), newManagerCmd(), newWorkerCmd(), newAgentCmd())...)
 	root.AddCommand(inGroup(groupAsk,
 		newStatusCmd(), newManagersCmd(), newWorkersCmd(), newTasksCmd(), newScheduleCmd(), newUnscheduleCmd(), newWhyCmd())...)
-	root.AddCommand(newConfigCmd(), newBenchCmd(), newVersionCmd())
+	root.AddCommand(inGroup(groupWork, newRunCmd(), newStopCmd(), newNodesCmd(), newLogsCmd())...)
+	root.AddCommand(newConfigCmd(), newBenchCmd(), newVersionCmd(), newNodeCmd())
 	began = new(bool)
 	markBegun(root, began)
 	return root, began
 }
 
 const (
-	groupRun = "run"
-	groupAsk = "ask"
+	groupRun  = "run"
+	groupAsk  = "ask"
+	groupWork = "work"
 )
 
 func inGroup(id string, commands ...*cobra.Command) []*cobra.Command {

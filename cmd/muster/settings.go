@@ -59,8 +59,14 @@ func (s *settings) reach(urlUsage string) {
 }
 
 // load returns what is in force.
-func (s *settings) load() (*config.Config, error) {
-	cfg, err := config.Load(s.file, s.given()...)
+func (s *settings) load() (*config.Config, error) { return s.read(config.Load) }
+
+// loadShared is load where the file may be an agent's: only how to reach the
+// cluster is read of it.
+func (s *settings) loadShared() (*config.Config, error) { return s.read(config.LoadShared) }
+
+func (s *settings) read(from func(string, ...config.Flag) (*config.Config, error)) (*config.Config, error) {
+	cfg, err := from(s.file, s.given()...)
 	var problems config.Problems
 	if errors.As(err, &problems) && slices.ContainsFunc(problems, byFlag) {
 		return nil, usagef("%v", err)

@@ -44,6 +44,7 @@ message queue in the settings, one is started on this machine.` + "\n" + precede
 	u := &up{settings: settingsOf(cmd), logs: loggingFlags(cmd, slog.LevelWarn)}
 	u.settings.listen()
 	u.settings.flag("cluster", "manager.name", "`name` of the cluster (default \"owt-cluster\")")
+	u.settings.flag("metrics", "metrics.addr", "`address` at which /metrics is shown to Prometheus; of several managers, that of the first, and the ports after it")
 	cmd.Flags().IntVar(&u.managers, "managers", 1, "how many managers to run; several agree by Raft, each in a process of its own")
 	cmd.Flags().IntVar(&u.workers, "workers", len(upPurposes), "how many workers to run")
 	cmd.Flags().StringSliceVar(&u.loads, "load", []string{"cpu"}, loadUsage)
@@ -123,15 +124,15 @@ func (u *up) load() (*config.Config, error) {
 
 // staff runs the workers until ctx is over.
 func (u *up) staff(ctx context.Context, h *host) error {
-	jobs := u.jobs(h)
+	duties := u.duties(h)
 	if u.managers > 1 {
-		managers, err := u.managerJobs(h)
+		managers, err := u.managerDuties(h)
 		if err != nil {
 			return err
 		}
-		jobs = append(managers, jobs...)
+		duties = append(managers, duties...)
 	}
-	crew, err := hire(jobs)
+	crew, err := hire(duties)
 	if err != nil {
 		return err
 	}
@@ -163,9 +164,9 @@ func forgets(cfg *config.Config) string {
 	return fmt.Sprintf("after %v of silence", time.Duration(cfg.Manager.CheckAliveCount+1)*cfg.Manager.CheckAliveInterval)
 }
 
-// jobs are the command lines of the workers.
-func (u *up) jobs(h *host) []job {
-	var jobs []job
+// duties are the command lines of the workers.
+func (u *up) duties(h *host) []duty {
+	var duties []duty
 	for i := range u.workers {
 		purpose := upPurposes[i%len(upPurposes)]
 		id := newWorkerID(purpose)
@@ -179,9 +180,9 @@ func (u *up) jobs(h *host) []job {
 		if purpose == "video" {
 			args = append(args, "--encode", upCodecs, "--decode", upCodecs)
 		}
-		jobs = append(jobs, job{name: id, purpose: purpose, args: args})
+		duties = append(duties, duty{name: id, purpose: purpose, args: args})
 	}
-	return jobs
+	return duties
 }
 
 // commonArgs say to each process where the cluster is.

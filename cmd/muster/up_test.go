@@ -14,7 +14,7 @@ import (
 
 // cluster is a `muster up` that runs.
 type cluster struct {
-	*process
+	*started
 	url string
 	// workers are by purpose, the last one of each.
 	workers map[string]upWorker
@@ -33,7 +33,7 @@ var workerLine = regexp.MustCompile(`(?m)^(\w+) +(\w+-[0-9a-f]{20}@\S+) +(\d+)$`
 func beginUp(t *testing.T, args ...string) *cluster {
 	t.Helper()
 	c := &cluster{workers: map[string]upWorker{}}
-	c.process = begin(t, append([]string{"up", "--listen", "127.0.0.1:0", "--load", "memory"}, args...)...)
+	c.started = begin(t, append([]string{"up", "--listen", "127.0.0.1:0", "--load", "memory"}, args...)...)
 	c.url = c.await(`Cluster \S+ at (nats://127\.0\.0\.1:\d+)\n`)[1]
 	c.await("Ctrl-C ends")
 	for _, m := range workerLine.FindAllStringSubmatch(c.out.String(), -1) {

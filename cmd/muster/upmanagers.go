@@ -6,27 +6,27 @@ import (
 	"strings"
 )
 
-// managerPurpose stands for a manager among the jobs of up.
+// managerPurpose stands for a manager among the duties of up.
 const managerPurpose = "manager"
 
-// managerJobs are the command lines of several managers that agree by Raft on
+// managerDuties are the command lines of several managers that agree by Raft on
 // this machine, around the message queue of h.
-func (u *up) managerJobs(h *host) ([]job, error) {
+func (u *up) managerDuties(h *host) ([]duty, error) {
 	addrs, err := freeAddrs(u.managers)
 	if err != nil {
 		return nil, err
 	}
 	secret := "MUSTER_RAFT_SECRET=" + randomSecret()
-	var jobs []job
+	var duties []duty
 	for i, addr := range addrs {
 		args := []string{"manager", "--raft", addr, "--peers", strings.Join(addrs, ","),
-			"--initial-time", h.cfg.Manager.InitialTime.String()}
-		jobs = append(jobs, job{
+			"--initial-time", h.cfg.Manager.InitialTime.String(), "--metrics", nextPort(h.cfg.Metrics.Addr, i)}
+		duties = append(duties, duty{
 			name: fmt.Sprintf("manager %d at %s", i+1, addr), purpose: managerPurpose,
 			args: append(args, u.commonArgs(h)...), env: []string{secret},
 		})
 	}
-	return jobs, nil
+	return duties, nil
 }
 
 // freeAddrs are addresses of the loopback that nobody listened at just now.

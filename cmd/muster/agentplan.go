@@ -1,0 +1,284 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-fleet/muster/agent"
+	"github.com/muster-fleet/muster/agent/agentfile"
+	"github.com/muster-fleet/muster/agent/process"
+	"github.com/muster-fleet/muster/config"
+	"github.com/muster-fleet/muster/worker"
+	"github.com/muster-fleet/muster/worker/load"
+)
+
+// agentFlags are an agent, as the command line has it.
+type agentFlags struct {
+	*workerFlags
+	cmd      *cobra.Command
+	settings *settings
+
+	owt, dir, per, root string
+	prerun, maxNodes    int
+	reuse, notify       bool
+	watchdog            time.Duration
+	grace, drainTime    time.Duration
+	memory              string
+	cpus                float64
+}
+
+const (
+	defaultGrace     = 10 * time.Second
+	defaultDrainTime = 30 * time.Second
+)
+
+func agentFlagsOf(cmd *cobra.Command) *agentFlags {
+	f := &agentFlags{cmd: cmd, settings: settingsOf(cmd)}
+	f.settings.reach(clusterURL)
+	f.workerFlags = workerFlagsOf(cmd)
+	cmd.Flags().Lookup("load").Usage += "; nodes: what the agent's own nodes use of the processors"
+	s := cmd.Flags()
+	s.StringVar(&f.owt, "owt", "", "`directory` of an OWT agent, whose workingNode does the tasks")
+	s.StringVar(&f.dir, "dir", "", "`directory` of this agent alone, for logs and records (default: one by purpose and --id, of this user)")
+	s.StringVar(&f.per, "per", "", "what has a node of its own: `task or room` (default: OWT's for the purpose)")
+	s.IntVar(&f.prerun, "prerun", agent.DefaultPrerun, "how many idle nodes are kept ready")
+	s.IntVar(&f.maxNodes, "max-nodes", -1, "most nodes at once; -1 means no limit")
+	s.BoolVar(&f.reuse, "reuse", false, "let rooms share a node when there are no more (default: OWT's for the purpose)")
+	s.BoolVar(&f.notify, "notify", false, "the program speaks sd_notify, and is ready when it says so")
+	s.DurationVar(&f.watchdog, "watchdog", 0, "longest silence of a program that speaks sd_notify; 0 means forever")
+	s.DurationVar(&f.grace, "grace", defaultGrace, "how long a node has to end before it is killed")
+	s.DurationVar(&f.drainTime, "drain-time", defaultDrainTime, "how long running tasks may go on when the agent is told to end")
+	s.StringVar(&f.memory, "memory", "", "most `memory` of a node, as in 512M or 2G; needs cgroups")
+	s.Float64Var(&f.cpus, "cpus", 0, "most processors of a node, as in 1.5; needs cgroups")
+	s.StringVar(&f.root, "root", "", "`directory` in which the files of media tasks must be (default: anywhere)")
+	return f
+}
+
+// agentPlan is an agent to be run.
+type agentPlan struct {
+	cfg         *config.Config
+	file        *agentfile.File
+	worker      worker.Options
+	policy      agent.Policy
+	limits      process.Limits
+	loadOfNodes bool
+	grace       time.Duration
+	drainTime   time.Duration
+	dir         string
+
+	argv     []string
+	owt      string
+	root     string
+	notify   bool
+	watchdog time.Duration
+}
+
+// plan puts the file and the flags together.
+func (f *agentFlags) plan(argv []string) (*agentPlan, error) {
+	if err := f.check(argv); err != nil {
+		return nil, err
+	}
+	cfg, err := f.settings.loadShared()
+	if err != nil {
+		return nil, err
+	}
+	file := agentfile.Default(f.purpose)
+	if f.settings.file != "" {
+		if file, err = agentfile.Read(f.settings.file, f.purpose); err != nil {
+			return nil, err
+		}
+	}
+	p := &agentPlan{
+		cfg: cfg, file: file, policy: f.policy(file.Policy), grace: f.grace, drainTime: f.drainTime,
+		argv: argv, owt: f.owt, root: f.root, notify: f.notify, watchdog: f.watchdog,
+	}
+	if p.limits, err = f.limits(); err != nil {
+		return nil, err
+	}
+	if p.worker, p.loadOfNodes, err = f.worker(cfg, file); err != nil {
+		return nil, err
+	}
+	p.dir, err = f.directory()
+	return p, err
+}
+
+func (f *agentFlags) check(argv []string) error {
+	switch {
+	case f.purpose == "":
+		return usagef("--purpose is missing: say what the agent is for, as in --purpose video")
+	case len(argv) > 0 && f.owt != "":
+		return usagef("--owt and a program after -- exclude each other: a node is one or the other")
+	case len(argv) == 0 && f.owt == "" && mediaKind(f.purpose) == "":
+		return usagef("say what does the tasks: a program after --, or --owt DIR; only %s have media of their own", mediaPurposesText)
+	case f.per != "" && f.per != "task" && f.per != "room":
+		return usagef("--per must be task or room, not %q", f.per)
+	case f.watchdog > 0 && !f.notify:
+		return usagef("--watchdog needs --notify: only a program that speaks sd_notify can say that it is alive")
+	case f.grace < 0 || f.drainTime < 0 || f.watchdog < 0:
+		return usagef("--grace, --drain-time and --watchdog must not be negative")
+	}
+	return nil
+}
+
+// given tells whether the command line has the flag.
+func (f *agentFlags) given(name string) bool { return f.cmd.Flags().Changed(name) }
+
+func (f *agentFlags) policy(p agent.Policy) agent.Policy {
+	if f.given("prerun") {
+		p.Prerun = f.prerun
+	}
+	if f.given("max-nodes") {
+		p.MaxNodes = f.maxNodes
+	}
+	if f.per != "" {
+		p.PerTask = f.per == "task"
+	}
+	if f.given("reuse") {
+		p.ReuseWhenFull = f.reuse
+	}
+	return p
+}
+
+// worker is what the file says, and what the flags say over it.
+func (f *agentFlags) worker(cfg *config.Config, file *agentfile.File) (opts worker.Options, ofNodes bool, err error) {
+	if len(f.loads) == 1 && f.loads[0] == "nodes" {
+		f.loads, ofNodes = []string{"cpu"}, true
+	}
+	opts, err = f.options(cfg)
+	if err != nil {
+		return opts, false, err
+	}
+	opts.Handlers = nil
+	opts.ID = cmp.Or(opts.ID, newWorkerID(f.purpose))
+	opts.IP, opts.Hostname, opts.Port = file.IP, file.Hostname, file.Port
+	opts.JoinRetries, opts.LoadInterval = file.JoinRetries, file.LoadInterval
+	if !f.given("cluster") {
+		opts.Cluster = file.Cluster
+	}
+	if !f.given("max-load") {
+		opts.MaxLoad = file.MaxLoad
+	}
+	if !f.given("load") {
+		opts.Load = loadOf(file.Load)
+	}
+	f.capacityOver(&opts, file)
+	return opts, ofNodes, nil
+}
+
+func (f *agentFlags) capacityOver(opts *worker.Options, file *agentfile.File) {
+	if !f.given("isp") {
+		opts.Capacity.ISPs = file.Capacity.ISPs
+	}
+	if !f.given("region") {
+		opts.Capacity.Regions = file.Capacity.Regions
+	}
+	if !f.given("algorithm") {
+		opts.Capacity.Algorithms = file.Capacity.Algorithms
+	}
+	if opts.Capacity.Video == nil {
+		opts.Capacity.Video = file.Capacity.Video
+	}
+}
+
+func loadOf(l agentfile.Load) load.Source {
+	switch l.Item {
+	case "network":
+		return load.Network(l.Interface, l.Mbps)
+	case "disk":
+		return load.Disk(l.Disk)
+	case "gpu":
+		return load.GPU()
+	}
+	return load.CPU()
+}
+
+func (f *agentFlags) limits() (process.Limits, error) {
+	l := process.Limits{CPUs: f.cpus}
+	if f.cpus < 0 {
+		return l, usagef("--cpus must not be negative, but is %v", f.cpus)
+	}
+	if f.memory == "" {
+		return l, nil
+	}
+	bytes, err := parseBytes(f.memory)
+	if err != nil {
+		return l, usagef("--memory: %v", err)
+	}
+	l.MemoryBytes = bytes
+	return l, nil
+}
+
+// parseBytes reads 512M, 2G, 1048576.
+func parseBytes(text string) (int64, error) {
+	number, scale := text, int64(1)
+	if i := strings.IndexByte("KMG", upper(text[len(text)-1])); i >= 0 {
+		number, scale = text[:len(text)-1], 1<<(10*(i+1))
+	}
+	n, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || n <= 0 || n > (1<<62)/scale {
+		return 0, usagef("%q is no amount of memory: write 512M, 2G or a number of bytes", text)
+	}
+	return n * scale, nil
+}
+
+func upper(b byte) byte { return strings.ToUpper(string(b))[0] }
+
+// directory is the agent's own. One that is not told apart by --id may be
+// taken by another agent of the purpose; then there is a next one.
+func (f *agentFlags) directory() (string, error) {
+	if f.dir != "" {
+		return f.dir, nil
+	}
+	base, err := os.UserCacheDir()
+	if err != nil {
+		base = os.TempDir()
+	}
+	name := f.id
+	if name == "" {
+		name = f.purpose
+	}
+	return filepath.Join(base, "muster", "agents", filepath.Base(name)), nil
+}
+
+// launcher starts what does the tasks.
+func (p *agentPlan) launcher(ctx context.Context, host *process.Host) (process.Launcher, error) {
+	switch {
+	case p.owt != "":
+		return p.owtNodes(host)
+	case len(p.argv) > 0:
+		return p.programs(host)
+	}
+	return p.mediaNodes(ctx, host)
+}
+
+func (p *agentPlan) owtNodes(host *process.Host) (process.Launcher, error) {
+	ip := cmp.Or(p.file.IP, worker.Address())
+	settings, err := p.file.NodeConfig(p.worker.Purpose, ip)
+	if err != nil {
+		return nil, err
+	}
+	c := process.OWTCommand{Dir: p.owt, Config: settings}
+	if err := c.Validate(); err != nil {
+		return nil, usagef("--owt: %v", err)
+	}
+	return host.OWT(c), nil
+}
+
+func (p *agentPlan) programs(host *process.Host) (process.Launcher, error) {
+	here, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
+	c := process.Command{Argv: p.argv, Dir: here, Env: p.cfg.BusEnviron(), Notify: p.notify, Watchdog: p.watchdog}
+	if err := c.Validate(); err != nil {
+		return nil, usagef("%v", err)
+	}
+	return host.Program(c), nil
+}

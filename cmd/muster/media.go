@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-fleet/muster/agent/process"
+	"github.com/muster-fleet/muster/media"
+	"github.com/muster-fleet/muster/node"
+)
+
+// mediaPurposesText names the purposes that mediaKind knows.
+const mediaPurposesText = "recording, video, streaming and analytics"
+
+// mediaKind is what a node of the purpose does where a spec does not say so
+// otherwise; "" where there is no media for the purpose.
+func mediaKind(purpose string) string {
+	switch purpose {
+	case "recording":
+		return media.Record
+	case "video":
+		return media.Transcode
+	case "streaming":
+		return media.Stream
+	case "analytics":
+		return media.Analyse
+	}
+	return ""
+}
+
+// mediaWatchdog is the longest silence of a media node.
+const mediaWatchdog = 10 * time.Second
+
+// mediaNodes starts this program again for each node, as `muster node`. The
+// agent offers what the installed ffmpeg can.
+func (p *agentPlan) mediaNodes(ctx context.Context, host *process.Host) (process.Launcher, error) {
+	tool, err := media.Find(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if p.worker.Capacity.Video == nil {
+		formats := tool.Capacity(ctx)
+		p.worker.Capacity.Video = &formats
+	}
+	if p.worker.MaxTasks == 0 {
+		p.worker.MaxTasks = runtime.NumCPU() // each ffmpeg would take all of them
+	}
+	this, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
+	argv := []string{this, "node"}
+	if p.root != "" {
+		argv = append(argv, "--root", p.root)
+	}
+	return host.Program(process.Command{
+		Argv: argv, Dir: here, Env: p.cfg.BusEnviron(), Notify: true, Watchdog: mediaWatchdog,
+	}), nil
+}
+
+// newNodeCmd is what an agent starts for media tasks. It takes everything from
+// the environment, and is of no use by hand.
+func newNodeCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:    "node",
+		Short:  "Do the tasks of a media agent (started by 'muster agent')",
+		Hidden: true,
+		Args:   takes(),
+	}
+	root := cmd.Flags().String("root", "", "`directory` in which the files of tasks must be")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		tool, err := media.Find(cmd.Context())
+		if err != nil {
+			return err
+		}
+		work, err := media.NewAny(mediaKind(os.Getenv("MUSTER_PURPOSE")), tool, media.Options{Root: *root})
+		if err != nil {
+			return err
+		}
+		return node.Run(cmd.Context(), work, node.Options{})
+	}
+	return cmd
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+)
+
+// scrape reads the metrics of a manager over HTTP, as Prometheus does, and
+// returns the lines by what is before their value.
+func scrape(t *testing.T, url string) map[string]string {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s, %v\n%s", url, resp.Status, err, body)
+	}
+	problems, err := promlint.New(strings.NewReader(string(body))).Lint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		if strings.HasPrefix(p.Metric, "muster_") {
+			t.Errorf("%s: %s", p.Metric, p.Text)
+		}
+	}
+	lines := map[string]string{}
+	for line := range strings.Lines(string(body)) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), "} "); ok {
+			lines[name+"}"] = value
+		} else if name, value, ok := strings.Cut(strings.TrimSpace(line), " "); ok && name != "#" {
+			lines[name] = value
+		}
+	}
+	return lines
+}
+
+func TestMetrics(t *testing.T) {
+	file := writeConfig(t, placeAtOnce)
+	p := begin(t, "manager", "-c", file, "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0")
+	metrics := p.await(`msg="metrics are shown".* url=(\S+)`)[1]
+	url := p.await(`msg="manager takes requests".* url=(\S+)`)[1]
+	beginWorker(t, url, "w-1", "--purpose", "webrtc")
+	free(t, url, "w-1")
+	done(t, "schedule", "webrtc", "a", "--url", url)
+	done(t, "schedule", "webrtc", "b", "--url", url)
+	refusedWith(t, 1, "schedule", "webrtc", "c", "--url", url, "--preference", `{"labels":{"gpu":"none"}}`)
+	refusedWith(t, 1, "schedule", "made-up", "d", "--url", url)
+
+	got := scrape(t, metrics)
+	for name, want := range map[string]string{
+		`muster_placements_total{purpose="webrtc",reason="",result="placed"}`:             "2",
+		`muster_placements_total{purpose="webrtc",reason="no-match",result="refused"}`:    "1",
+		`muster_placements_total{purpose="other",reason="no-scheduler",result="refused"}`: "1",
+		`muster_decision_seconds_count`:                                                   "4",
+		`muster_workers{purpose="webrtc",state="free"}`:                                   "1",
+		`muster_workers{purpose="webrtc",state="full"}`:                                   "0",
+		`muster_tasks{purpose="webrtc",state="reserved"}`:                                 "2",
+		`muster_role{role="leader"}`:                                                      "1",
+		`muster_role{role="candidate"}`:                                                   "0",
+		`muster_evictions_state{state="normal"}`:                                          "1",
+		`muster_evictions_state{state="no-quorum"}`:                                       "0",
+		`muster_in_service`:                                                               "1",
+		`muster_queue_connected`:                                                          "1",
+		`muster_stale_seconds`:                                                            "0",
+		`muster_stale_answers_total`:                                                      "0",
+	} {
+		if got[name] != want {
+			t.Errorf("%s is %q, want %s", name, got[name], want)
+		}
+	}
+	for _, name := range []string{`muster_reported_load_ratio_count{purpose="webrtc"}`, "muster_batch_requests_count", "go_goroutines"} {
+		if v := got[name]; v == "" || v == "0" {
+			t.Errorf("%s is %q", name, v)
+		}
+	}
+	eventually(t, "a worker that is killed is not counted", func() bool {
+		done(t, "status", "--url", url)
+		return scrape(t, metrics)[`muster_workers{purpose="webrtc",state="free"}`] == "1"
+	})
+	contains(t, refusedWith(t, 1, "manager", "--url", url, "--cluster", "other", "--metrics", strings.TrimSuffix(strings.TrimPrefix(metrics, "http://"), "/metrics")).stderr,
+		"choose another metrics.addr")
+}
+
+// Several managers that share a configuration show their metrics side by side.
+func TestPortsOfSeveralManagers(t *testing.T) {
+	for _, test := range []struct{ addr, want string }{
+		{"", ""}, {"127.0.0.1:0", "127.0.0.1:0"}, {"127.0.0.1:9464", "127.0.0.1:9466"}, {"[::1]:9464", "[::1]:9466"},
+	} {
+		if got := nextPort(test.addr, 2); got != test.want {
+			t.Errorf("%q becomes %q, want %q", test.addr, got, test.want)
+		}
+	}
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-fleet/muster/client"
+)
+
+func newNodesCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "nodes [WORKER]",
+		Short: "List the nodes of the agents",
+		Long: `List the nodes of an agent, or of all of them: the processes that do the tasks. Workers that are not agents have
+none.` + "\n" + precedence,
+		Example: "  muster nodes\n  muster nodes -o json",
+		Args:    takes("[WORKER]"),
+	}
+	a := askingFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
+			nodes, err := nodesOf(ctx, c, optional(args))
+			if err != nil {
+				return err
+			}
+			if *a.output == formatJSON {
+				return printJSON(cmd.OutOrStdout(), nodes)
+			}
+			return printNodes(cmd.OutOrStdout(), nodes)
+		})
+	}
+	return cmd
+}
+
+// nodesOf asks one worker, or all that are agents. Of all, one that does not
+// answer is left out.
+func nodesOf(ctx context.Context, c *client.Client, worker string) ([]client.Node, error) {
+	if worker != "" {
+		nodes, err := c.Nodes(ctx, worker)
+		if errors.Is(err, client.ErrUnsupported) {
+			return nil, fmt.Errorf("%s is no agent, and has no nodes", worker)
+		}
+		return nodes, err
+	}
+	workers, err := c.WorkerIDs(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	all := []client.Node{}
+	for _, id := range workers {
+		if nodes, err := c.Nodes(ctx, id); err == nil {
+			all = append(all, nodes...)
+		}
+	}
+	return all, nil
+}
+
+func printNodes(w io.Writer, nodes []client.Node) error {
+	if len(nodes) == 0 {
+		_, err := fmt.Fprintln(w, "no nodes")
+		return err
+	}
+	t := table{heading: []string{"NODE", "PID", "STATE", "AGE", "TASKS", "STATUS"}}
+	for _, n := range nodes {
+		t.add(n.ID, fmt.Sprint(n.PID), n.State, ago(time.Duration(n.AgeMillis)*time.Millisecond), strings.Join(n.Tasks, " "), n.Status)
+	}
+	return t.print(w)
+}
