@@ -171,7 +171,8 @@ func decibel(level float64) float64 {
 	return max(softest, 20*math.Log10(level))
 }
 
-// analysis is all that was found so far. It shares nothing with f.
+// analysis is all that was found so far. It shares with f only spans that do
+// not change any more.
 func (f *finder) analysis() Analysis {
 	a := Analysis{Black: f.finds("black"), Silence: f.finds("silence"), Freeze: f.finds("freeze")}
 	if f.loud != nil {

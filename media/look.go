@@ -12,10 +12,14 @@ func (d *desk) look(ctx context.Context, p place) (*Probe, error) {
 	return nil, nil
 }
 
-// seconds is how long an input lasts; 0 is not known.
+// seconds is how long a file lasts; 0 is not known. What comes over the network
+// is not asked, since a recording of it should begin at once.
 func (d *desk) seconds(ctx context.Context, p place) float64 {
-	info, err := d.look(ctx, p)
-	if err != nil || info == nil {
+	if !p.file() {
+		return 0
+	}
+	info, err := d.tool.probe(ctx, p)
+	if err != nil {
 		return 0 // ffmpeg will say what is wrong
 	}
 	return info.Seconds

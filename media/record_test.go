@@ -132,10 +132,10 @@ func live(t *testing.T, film string) string {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		cam := run{
 			program: ffmpeg, grace: 1, stdout: flushing(w),
-			args: []string{"-loglevel", "error", "-nostdin", "-re", "-i", film, "-c", "copy", "-f", "mpegts", "pipe:1"},
+			args: []string{"-loglevel", "error", "-nostdin", "-re", "-i", film, "-c", "copy", "-f", "matroska", "pipe:1"},
 		}
 		_ = cam.do(r.Context())
 	}))
 	t.Cleanup(server.Close)
-	return server.URL + "/cam.ts"
+	return server.URL + "/cam.mkv"
 }
