@@ -52,9 +52,9 @@ func (k *kin) strike() {
 		}
 		return
 	}
-	// The session's first group goes at once, however many processes it has.
+	left := k.left() // first: who has lost its parents is harder to find
 	_ = syscall.Kill(-k.first.PID, syscall.SIGKILL)
-	k.kill(k.left())
+	k.kill(left)
 }
 
 // left finds who is alive.
