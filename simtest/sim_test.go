@@ -4,6 +4,7 @@ import (
 	"flag"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -67,6 +68,7 @@ func simulate(first, count uint64) (sum Report, failed []uint64) {
 		})
 	}
 	all.Wait()
+	slices.Sort(failed)
 	return sum, failed
 }
 
