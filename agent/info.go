@@ -1,7 +1,5 @@
 package agent
 
-import "github.com/muster-fleet/muster"
-
 // TopicTasks carries a notice for every task that started or ended, under the
 // keys "<purpose>.started", "<purpose>.done" and "<purpose>.failed", with a
 // TaskNotice as its body. The topic is Muster's own.
@@ -41,11 +39,4 @@ type NodeInfo struct {
 	Status string   `json:"status"`
 	// StartedMSAgo is its age in milliseconds.
 	StartedMSAgo int64 `json:"started_ms_ago"`
-}
-
-// TaskResult is what recycleNode may say of a task that is over, as the third
-// member "result" beside room and task.
-type TaskResult struct {
-	State muster.TaskState `json:"state"`
-	Error string           `json:"error,omitempty"`
 }

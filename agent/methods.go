@@ -33,10 +33,10 @@ func (a *Agent) handlers(others map[string]worker.Handler) map[string]worker.Han
 
 // taskArg is what callers say of a task. Spec and Result are ours.
 type taskArg struct {
-	Room   *string         `json:"room"`
-	Task   *string         `json:"task"`
-	Spec   json.RawMessage `json:"spec"`
-	Result *TaskResult     `json:"result"`
+	Room   *string            `json:"room"`
+	Task   *string            `json:"task"`
+	Spec   json.RawMessage    `json:"spec"`
+	Result *muster.TaskResult `json:"result"`
 }
 
 func (a *Agent) getNode(_ context.Context, _ *worker.Worker, r *bus.Request) {
@@ -92,15 +92,15 @@ func (a *Agent) recycleNode(_ context.Context, _ *worker.Worker, r *bus.Request)
 		return
 	}
 	a.owner.do(func(p *pool, now time.Time) {
-		p.recycle(now, node, *arg.Task, arg.Result.orDone())
+		p.recycle(now, node, *arg.Task, orDone(arg.Result))
 		p.emit(answer{a.owner.keep(r), "ok"})
 	})
 }
 
 // orDone reads what a caller said of a task that is over: nothing is done.
-func (t *TaskResult) orDone() TaskResult {
+func orDone(t *muster.TaskResult) muster.TaskResult {
 	if t == nil || t.State != muster.TaskFailed {
-		return TaskResult{State: muster.TaskDone}
+		return muster.TaskResult{State: muster.TaskDone}
 	}
 	return *t
 }

@@ -65,23 +65,28 @@ func (p *pool) empty() bool {
 // run is a goroutine of the Agent's.
 func (o *owner) run(ctx context.Context) {
 	o.pool = newPool(o.agent.settings(), o.status)
+	o.pool.tick(time.Now())
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
+		o.perform(ctx)
+		o.tellWatchers()
+		o.rest(timer)
 		select {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
 			o.pool.tick(time.Now())
 		case <-o.in.more:
+			o.takeIn(ctx)
 		}
-		for _, in := range o.in.take() {
-			in(o.pool, time.Now())
-			o.perform(ctx)
-		}
+	}
+}
+
+func (o *owner) takeIn(ctx context.Context) {
+	for _, in := range o.in.take() {
+		in(o.pool, time.Now())
 		o.perform(ctx)
-		o.tellWatchers()
-		o.rest(timer)
 	}
 }
 

@@ -123,7 +123,7 @@ func (p *pool) refuse(r *request, reason, node string, err error) {
 }
 
 // recycle ends a task on a node, and with the last one the node.
-func (p *pool) recycle(now time.Time, id, name string, result TaskResult) {
+func (p *pool) recycle(now time.Time, id, name string, result muster.TaskResult) {
 	p.advance(now)
 	if t := p.tasks[name]; t != nil && t.node.id == id {
 		p.trouble.over()
@@ -153,16 +153,16 @@ func (p *pool) drop(now time.Time, names []string) {
 	p.advance(now)
 	for _, name := range names {
 		if t := p.tasks[name]; t != nil {
-			p.endTask(t, TaskResult{State: muster.TaskFailed, Error: "the manager gave the task up"}, false)
+			p.endTask(t, muster.TaskResult{State: muster.TaskFailed, Error: "the manager gave the task up"}, false)
 		}
 	}
 	p.finish()
 }
 
 // endTask takes a task from its node, and ends the node with its last one.
-func (p *pool) endTask(t *task, result TaskResult, tell bool) {
+func (p *pool) endTask(t *task, result muster.TaskResult, tell bool) {
 	n := t.node
-	p.ended.add(p.reportOf(t, result))
+	p.ended.add(p.reportOf(t, p.now, result))
 	delete(p.tasks, t.name)
 	n.tasks = slices.DeleteFunc(n.tasks, func(o *task) bool { return o == t })
 	if tell {

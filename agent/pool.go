@@ -231,11 +231,11 @@ func (p *pool) blames(n *node) bool {
 }
 
 // resultOf is how tasks end with their node.
-func resultOf(err error) TaskResult {
+func resultOf(err error) muster.TaskResult {
 	if err == nil {
-		return TaskResult{State: muster.TaskDone}
+		return muster.TaskResult{State: muster.TaskDone}
 	}
-	return TaskResult{State: muster.TaskFailed, Error: err.Error()}
+	return muster.TaskResult{State: muster.TaskFailed, Error: err.Error()}
 }
 
 // disappoint refuses those who wait for a node.
@@ -262,7 +262,7 @@ func (p *pool) endAll(now time.Time, why string) {
 	for _, n := range p.nodes {
 		p.disappoint(n, reasonAgentNotReady, nil)
 		for _, t := range slices.Clone(n.tasks) {
-			p.endTask(t, TaskResult{State: muster.TaskFailed, Error: why}, true)
+			p.endTask(t, muster.TaskResult{State: muster.TaskFailed, Error: why}, true)
 		}
 	}
 	p.finish()

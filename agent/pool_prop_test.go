@@ -258,7 +258,7 @@ func (w *world) notLaunched(t *rapid.T) {
 func (w *world) recycle(t *rapid.T) {
 	task := anyTask(t)
 	node := w.placed[task]
-	w.pool.recycle(w.now, node, task, TaskResult{State: muster.TaskDone})
+	w.pool.recycle(w.now, node, task, muster.TaskResult{State: muster.TaskDone})
 	w.absorb()
 	w.must(!w.manager[task], "task %s was recycled and is still picked up", task)
 }

@@ -47,18 +47,17 @@ func (p *pool) queryNode(room string) (string, bool) {
 
 // queryTask returns how a task stands, or how it ended.
 func (p *pool) queryTask(now time.Time, name string) (muster.TaskReport, bool) {
-	p.now = now
 	if t := p.tasks[name]; t != nil {
-		return p.reportOf(t, TaskResult{State: muster.TaskRunning}), true
+		return p.reportOf(t, now, muster.TaskResult{State: muster.TaskRunning}), true
 	}
 	r, ok := p.ended.reports[name]
 	return r, ok
 }
 
-func (p *pool) reportOf(t *task, result TaskResult) muster.TaskReport {
+func (p *pool) reportOf(t *task, now time.Time, result muster.TaskResult) muster.TaskReport {
 	return muster.TaskReport{
 		Task: t.name, Room: t.room, Node: t.node.id, State: result.State, Error: result.Error,
-		Status: p.status(t.node.id), Seconds: p.now.Sub(t.began).Seconds(),
+		Status: p.status(t.node.id), Seconds: now.Sub(t.began).Seconds(),
 	}
 }
 
