@@ -34,7 +34,8 @@ type core struct {
 	// left tells the world that a worker is gone.
 	left func(muster.WorkerLeft)
 
-	pending []replica.Proposal
+	measures *measures
+	pending  []replica.Proposal
 	// asking are the goroutines that ask how the managers stand.
 	asking sync.WaitGroup
 }
@@ -78,6 +79,7 @@ func (c *core) follow() (changed bool) {
 		return false
 	}
 	c.role, c.inService = role, false
+	c.measures.roles.Inc()
 	c.log.Info("role", "role", role.Kind.String(), "term", role.Term, "leader", role.Leader)
 	c.alive = c.newLiveness()
 	if !c.leads() {
@@ -119,6 +121,7 @@ func (c *core) flush() {
 // answered before or, where nobody vouches for one, from the last, marked.
 func (c *core) look(req *bus.Request, answer func(*state.State)) {
 	if c.stale != nil {
+		c.measures.stale.Inc()
 		req.Stale(c.stale())
 		answer(c.replica.State())
 		return
@@ -142,6 +145,7 @@ func (c *core) observe(events []muster.Event) {
 			c.log.Info("worker joined", "worker", e.Worker, "purpose", e.Purpose)
 		case muster.WorkerLeft:
 			c.alive.Forget(e.Worker)
+			c.measures.left.WithLabelValues(c.measures.purpose(e.Purpose, true), string(e.Reason)).Inc()
 			c.log.Info("worker left", "worker", e.Worker, "purpose", e.Purpose, "reason", string(e.Reason))
 			c.left(e)
 		case muster.WorkerStateChanged:
@@ -160,6 +164,9 @@ func (c *core) tick() {
 	}
 	before := c.evictions()
 	lost := c.alive.Tick()
+	if c.alive.Held() > 0 {
+		c.measures.held.Inc()
+	}
 	if now := c.evictions(); now.State != before.State {
 		c.tellEvictions(now)
 	}
@@ -250,6 +257,9 @@ const maxReports = 4096
 // cast counts as dealt with at once: a report that is lost is soon followed by
 // the next.
 func (c *core) reportLoad(req *bus.Request, worker string, load float64) {
+	if purpose, ok := c.replica.State().PurposeOf(worker); ok {
+		c.measures.load.WithLabelValues(c.measures.purpose(purpose, true)).Observe(load)
+	}
 	if req.Wanted() {
 		change(state.ReportLoad{Loads: []state.WorkerLoad{{Worker: worker, Load: load}}})(c, req)
 		return
@@ -267,8 +277,13 @@ func (c *core) reportLoad(req *bus.Request, worker string, load float64) {
 
 func (c *core) schedule(req *bus.Request, op state.Schedule, explain bool) {
 	if !c.inService {
+		c.measures.placed(op.Purpose, state.Result{Err: muster.ReasonNotReady}, 0)
 		req.Fail(string(muster.ReasonNotReady))
 		return
 	}
-	c.propose(req, op, func(result state.Result) { answerSchedule(req, result, explain) })
+	begin := time.Now()
+	c.propose(req, op, func(result state.Result) {
+		answerSchedule(req, result, explain)
+		c.measures.placed(op.Purpose, result, time.Since(begin))
+	})
 }

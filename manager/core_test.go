@@ -26,6 +26,7 @@ func newTestCore() *core {
 		alive:     member.NewLiveness(opts.CheckAliveCount, opts.MaxSilentShare),
 		role:      replica.Role{Kind: replica.Leader, Term: 1},
 		inService: true,
+		measures:  newMeasures(),
 		left:      func(muster.WorkerLeft) {},
 	}
 }

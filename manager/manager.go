@@ -135,6 +135,8 @@ func newManager(conn bus.Conn, opts Options) *Manager {
 		seed:    rand.Uint64,
 		replica: opts.Replica,
 		left:    m.announce,
+
+		measures: newMeasures(),
 	}
 	m.core.unheard = func() bool { return !m.link.up.Load() }
 	m.core.keepTime(newClock())
@@ -212,6 +214,7 @@ func (m *Manager) Close() error {
 func (m *Manager) handle(req *bus.Request) {
 	act, err := decode(req.Method, req.Args)
 	if err != nil {
+		m.core.measures.refused.Inc()
 		m.log.Debug("request refused", "method", req.Method, "reason", err)
 		req.Fail(err.Error())
 		return
@@ -302,7 +305,11 @@ func (m *Manager) do(it item) {
 
 // work does what waits in the inbox, as one batch.
 func (m *Manager) work() {
-	for _, it := range m.inbox.take() {
+	batch := m.inbox.take()
+	if len(batch) > 0 {
+		m.core.measures.batch.Observe(float64(len(batch)))
+	}
+	for _, it := range batch {
 		m.do(it)
 	}
 	m.core.flush()
@@ -326,6 +333,7 @@ func (m *Manager) connection(s bus.Status) {
 	if s.Connected {
 		m.log.Info("connected to the message queue")
 	} else {
+		m.core.measures.losses.Inc()
 		m.log.Warn("message queue away: no worker is given up meanwhile", "err", s.Err)
 	}
 }
@@ -336,6 +344,7 @@ func (m *Manager) announce(e muster.WorkerLeft) {
 	defer cancel()
 	exit := bus.Exit{Reason: "quit", Message: bus.ExitMessage{Purpose: e.Purpose, ID: e.Worker, Type: "worker"}}
 	if err := bus.PublishExit(ctx, m.conn, exit); err != nil {
+		m.core.measures.untold.Inc()
 		m.log.Error("nobody was told that the worker left", "worker", e.Worker, "err", err)
 	}
 }

@@ -40,6 +40,9 @@ const (
 	evictionsQueueAway = "no-queue"  // none: no worker can be heard
 )
 
+// evictionStates are all of them.
+var evictionStates = []string{evictionsNormal, evictionsPaced, evictionsTooMany, evictionsNoLeader, evictionsQueueAway}
+
 func (c *core) evictions() evictions {
 	held := c.alive.Held()
 	switch {
