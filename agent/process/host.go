@@ -45,6 +45,9 @@ const (
 	dirSockets = "run"
 )
 
+// ErrTaken is why Open fails where another host has Options.Dir.
+var ErrTaken = errors.New("another agent has this directory")
+
 // Open takes Options.Dir, ends what an earlier host of it has left behind, and
 // makes ready for nodes. The error names the option that is at fault.
 func Open(opts Options) (*Host, error) {

@@ -22,8 +22,8 @@ func lockFile(path string) (*os.File, error) {
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		holder, _ := io.ReadAll(io.LimitReader(f, 32))
 		_ = f.Close()
-		return nil, fmt.Errorf("another agent has this directory (process %s): give each a directory of its own, or end that one",
-			orText(strings.TrimSpace(string(holder)), "unknown"))
+		return nil, fmt.Errorf("%w (process %s): give each a directory of its own, or end that one",
+			ErrTaken, orText(strings.TrimSpace(string(holder)), "unknown"))
 	}
 	if err == nil {
 		err = f.Truncate(0)

@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/muster-fleet/muster/agent"
-	"github.com/muster-fleet/muster/agent/process"
 	"github.com/muster-fleet/muster/worker"
 )
 
@@ -65,9 +64,7 @@ func orWord(s, word string) string {
 // run is an agent from its start to its end.
 func (p *agentPlan) run(ctx context.Context, log *slog.Logger, stdout io.Writer) (err error) {
 	warn(p.cfg, log)
-	host, err := process.Open(process.Options{
-		Dir: p.dir, Agent: p.worker.ID, Limits: p.limits, Logger: log,
-	})
+	host, err := p.open(log)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,10 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -46,7 +50,7 @@ func agentFlagsOf(cmd *cobra.Command) *agentFlags {
 	cmd.Flags().Lookup("load").Usage += "; nodes: what the agent's own nodes use of the processors"
 	s := cmd.Flags()
 	s.StringVar(&f.owt, "owt", "", "`directory` of an OWT agent, whose workingNode does the tasks")
-	s.StringVar(&f.dir, "dir", "", "`directory` of this agent alone, for logs and records (default: one by purpose and --id, of this user)")
+	s.StringVar(&f.dir, "dir", "", "`directory` of this agent alone, for logs and records (default: the first free one of this user and purpose)")
 	s.StringVar(&f.per, "per", "", "what has a node of its own: `task or room` (default: OWT's for the purpose)")
 	s.IntVar(&f.prerun, "prerun", agent.DefaultPrerun, "how many idle nodes are kept ready")
 	s.IntVar(&f.maxNodes, "max-nodes", -1, "most nodes at once; -1 means no limit")
@@ -97,7 +101,7 @@ func (f *agentFlags) plan(argv []string) (*agentPlan, error) {
 	}
 	p := &agentPlan{
 		cfg: cfg, file: file, policy: f.policy(file.Policy), grace: f.grace, drainTime: f.drainTime,
-		argv: argv, owt: f.owt, root: f.root, notify: f.notify, watchdog: f.watchdog,
+		dir: f.dir, argv: argv, owt: f.owt, root: f.root, notify: f.notify, watchdog: f.watchdog,
 	}
 	if p.limits, err = f.limits(); err != nil {
 		return nil, err
@@ -105,8 +109,7 @@ func (f *agentFlags) plan(argv []string) (*agentPlan, error) {
 	if p.worker, p.loadOfNodes, err = f.worker(cfg, file); err != nil {
 		return nil, err
 	}
-	p.dir, err = f.directory()
-	return p, err
+	return p, nil
 }
 
 func (f *agentFlags) check(argv []string) error {
@@ -230,21 +233,28 @@ func parseBytes(text string) (int64, error) {
 
 func upper(b byte) byte { return strings.ToUpper(string(b))[0] }
 
-// directory is the agent's own. One that is not told apart by --id may be
-// taken by another agent of the purpose; then there is a next one.
-func (f *agentFlags) directory() (string, error) {
-	if f.dir != "" {
-		return f.dir, nil
+// mostDirs is how many agents of a purpose find a directory by themselves.
+const mostDirs = 1000
+
+// open takes the agent's directory: the one of --dir, or the first of this user
+// and purpose that no other agent has. So the next agent of the purpose ends
+// what one has left that was killed.
+func (p *agentPlan) open(log *slog.Logger) (*process.Host, error) {
+	opts := process.Options{Dir: p.dir, Agent: p.worker.ID, Limits: p.limits, Logger: log}
+	if p.dir != "" {
+		return process.Open(opts)
 	}
 	base, err := os.UserCacheDir()
 	if err != nil {
 		base = os.TempDir()
 	}
-	name := f.id
-	if name == "" {
-		name = f.purpose
+	for i := 1; ; i++ {
+		opts.Dir = filepath.Join(base, "muster", "agents", fmt.Sprintf("%s-%d", url.PathEscape(p.worker.Purpose), i))
+		host, err := process.Open(opts)
+		if err == nil || i == mostDirs || !errors.Is(err, process.ErrTaken) {
+			return host, err
+		}
 	}
-	return filepath.Join(base, "muster", "agents", filepath.Base(name)), nil
 }
 
 // launcher starts what does the tasks.

@@ -103,7 +103,7 @@ func (s *runShow) line(u job.Update) {
 	case u.Phase == job.Over && u.Err == nil:
 		text = u.Job.Task + ": done"
 	case u.Err != nil:
-		text += ": " + u.Err.Error()
+		text += ": " + reasonOf(u.Err).Error()
 	}
 	_, _ = fmt.Fprintln(s.w, text)
 }
