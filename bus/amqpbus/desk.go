@@ -72,11 +72,23 @@ func (d *desk) sit(r rank) error {
 		return err
 	}
 	d.rank = r
-	d.reader.Go(func() {
+	d.hold.stir()
+	return d.receive(deliveries)
+}
+
+// receive begins to.
+func (d *desk) receive(deliveries <-chan amqp.Delivery) error {
+	d.reader.Add(1)
+	started := d.session.spawn(func() {
+		defer d.reader.Done()
 		for delivery := range deliveries {
 			d.post.take(delivery.Body, d.hold.receive(delivery.DeliveryTag))
 		}
 	})
+	if !started {
+		d.reader.Done()
+		return bus.ErrDisconnected
+	}
 	return nil
 }
 
@@ -120,26 +132,26 @@ func (d *desk) admit(w window) error {
 func (d *desk) govern() {
 	next := time.NewTimer(0)
 	defer next.Stop()
-	for {
-		select {
-		case <-d.hold.busy:
-		case <-d.hold.ending:
-			return
-		case <-d.session.over:
-			return
-		}
+	for await(d, d.hold.busy) {
 		next.Reset(lookEvery)
-		select {
-		case <-next.C:
-		case <-d.hold.ending:
-			return
-		case <-d.session.over:
+		if !await(d, next.C) {
 			return
 		}
 		if d.look() {
 			d.hold.stir()
 		}
 	}
+}
+
+// await reports false if the desk ended first.
+func await[T any](d *desk, event <-chan T) bool {
+	select {
+	case <-event:
+		return true
+	case <-d.hold.ending:
+	case <-d.session.over:
+	}
+	return false
 }
 
 // look adapts the window, and reports whether another look is due even if no

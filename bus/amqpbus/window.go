@@ -57,8 +57,9 @@ type window struct {
 	peak    float64
 }
 
-// newWindow is that of a new leader, for whom those wait that came meanwhile.
-func newWindow() window { return window{limit: wideOpen} }
+// newWindow is that of a new leader, for whom those wait that came meanwhile. It
+// is soon judged for the first time.
+func newWindow() window { return window{limit: wideOpen, spans: roomySpans - 1} }
 
 // prefetch is the limit of the channel in AMQP's terms, where 0 is none.
 func (w window) prefetch() int {

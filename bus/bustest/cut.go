@@ -14,9 +14,11 @@ type Wire struct {
 	listener net.Listener
 	running  sync.WaitGroup
 
-	mu    sync.Mutex
-	cut   bool
-	conns []net.Conn
+	gate sync.RWMutex // held for writing while the wire is halted
+
+	mu          sync.Mutex
+	cut, halted bool
+	conns       []net.Conn
 }
 
 // NewWire listens on a port of its own and passes everything on to the broker
@@ -46,6 +48,32 @@ func (w *Wire) Cut() {
 	w.cut = true
 	w.listener.Close()
 	w.drop()
+	w.resume()
+}
+
+// Halt lets nothing pass, and ends nothing: what the broker sees then is what it
+// sees when a process is halted or a cable is pulled out. Resume must follow, or
+// Cut.
+func (w *Wire) Halt() {
+	w.gate.Lock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.halted = true
+}
+
+// Resume lets pass again, from what was sent meanwhile on.
+func (w *Wire) Resume() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.resume()
+}
+
+// resume needs w.mu.
+func (w *Wire) resume() {
+	if w.halted {
+		w.halted = false
+		w.gate.Unlock()
+	}
 }
 
 // Tear ends all connections at once, but lets them be made again.
@@ -73,8 +101,8 @@ func (w *Wire) accept() {
 			near.Close()
 			continue
 		}
-		w.running.Go(func() { pass(near, far) })
-		w.running.Go(func() { pass(far, near) })
+		w.running.Go(func() { w.pass(near, far) })
+		w.running.Go(func() { w.pass(far, near) })
 	}
 }
 
@@ -90,9 +118,21 @@ func (w *Wire) keep(near, far net.Conn) bool {
 	return true
 }
 
+// gated is written to while the wire is not halted.
+type gated struct {
+	wire *Wire
+	net.Conn
+}
+
+func (g gated) Write(p []byte) (int, error) {
+	g.wire.gate.RLock()
+	defer g.wire.gate.RUnlock()
+	return g.Conn.Write(p)
+}
+
 // pass copies until either side ends, and then ends both.
-func pass(from, to net.Conn) {
-	_, _ = io.Copy(to, from)
+func (w *Wire) pass(from, to net.Conn) {
+	_, _ = io.Copy(gated{w, to}, from)
 	from.Close()
 	to.Close()
 }

@@ -1,0 +1,121 @@
+package amqpbus
+
+import (
+	"testing"
+	"time"
+
+	"testing/synctest"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+func (w window) afterAll(n int, r reading) window {
+	for range n {
+		w = w.after(r)
+	}
+	return w
+}
+
+func TestWindowFollowsLoad(t *testing.T) {
+	const halfSecond = roomyLooks * roomySpans
+	for _, c := range []struct {
+		name  string
+		from  int
+		looks int
+		r     reading
+		want  int
+	}{
+		{"idle", wideOpen, halfSecond, reading{}, leastInHand},
+		{"not idle for long enough", wideOpen, halfSecond - 1, reading{}, wideOpen},
+		{"500 a second", wideOpen, halfSecond, reading{mean: 0.25, settled: 5}, 1},
+		{"half busy", 64, halfSecond, reading{mean: 1, settled: 5}, 2},
+		{"as much as fits", 16, 10 * halfSecond, reading{mean: 4.1, full: true, settled: 50}, 16},
+		{"one waits by chance", 1, 1, reading{mean: 1, full: true, settled: 9, waiting: 1}, 1},
+		{"some wait", 1, crowdedLooks, reading{mean: 1, full: true, settled: 9, waiting: 2}, 2},
+		{"many wait", 1, 2 * crowdedLooks, reading{mean: 1, full: true, settled: 9, waiting: 63}, 16},
+		{"as many as can be", 32, 9 * crowdedLooks, reading{mean: 9, full: true, settled: 9, waiting: 999}, wideOpen},
+		{"stuck for a moment", 1, stuckLooks - 1, reading{inHand: 1, mean: 1, full: true, waiting: 99}, 1},
+		{"stuck", 1, stuckLooks, reading{inHand: 1, mean: 1, full: true, waiting: 99}, 2},
+	} {
+		if w := (window{limit: c.from}).afterAll(c.looks, c.r); w.limit != c.want {
+			t.Errorf("%s: from %d to %d, want %d", c.name, c.from, w.limit, c.want)
+		}
+	}
+}
+
+// TestNewLeaderIsSoonNarrow, and stays as wide as the backlog needs.
+func TestNewLeaderIsSoonNarrow(t *testing.T) {
+	if w := newWindow().afterAll(roomyLooks, reading{mean: 0.2}); w.limit != leastInHand {
+		t.Errorf("without load it is %d wide", w.limit)
+	}
+	if w := newWindow().afterAll(roomyLooks, reading{mean: 20}); w.limit != wideOpen {
+		t.Errorf("under load it is %d wide", w.limit)
+	}
+}
+
+// TestWindowKeepsRoomForBursts: a load that comes and goes is as one that stays.
+func TestWindowKeepsRoomForBursts(t *testing.T) {
+	w := window{limit: 32}
+	for range 20 {
+		w = w.afterAll(roomyLooks, reading{mean: 20, settled: 300})
+		w = w.afterAll(3*roomyLooks, reading{})
+	}
+	if w.limit != 32 {
+		t.Errorf("the window is %d wide, want 32", w.limit)
+	}
+}
+
+func TestMeter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMeter()
+		m.limit = 2
+		time.Sleep(time.Second)
+		m.add(1)
+		time.Sleep(time.Second)
+		m.add(1)
+		time.Sleep(time.Second)
+		m.settle(1)
+		time.Sleep(time.Second)
+		if r := m.read(); r != (reading{inHand: 1, mean: 1, full: true, settled: 1}) {
+			t.Errorf("read %+v", r)
+		}
+		time.Sleep(time.Second)
+		m.settle(1)
+		time.Sleep(time.Second)
+		if r := m.read(); r != (reading{mean: 0.5, settled: 1}) {
+			t.Errorf("read %+v afterwards", r)
+		}
+	})
+}
+
+// handsBack is told of plugs that are handed back, and brings them again.
+type handsBack struct {
+	amqp.Acknowledger
+	plugs chan amqp.Delivery
+	times int
+}
+
+func (b *handsBack) Nack(tag uint64, multiple, requeue bool) error {
+	b.times++
+	b.plugs <- amqp.Delivery{Acknowledger: b, DeliveryTag: tag + 1}
+	return nil
+}
+
+// TestReplug: the broker sees that an anchor does not keep its plug for ever.
+func TestReplug(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &handsBack{plugs: make(chan amqp.Delivery, 1)}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			replug(&session{over: make(chan struct{})}, b.plugs)
+		}()
+		b.plugs <- amqp.Delivery{Acknowledger: b, DeliveryTag: 1}
+		time.Sleep(2*replugAfter + time.Second)
+		close(b.plugs)
+		<-done
+		if b.times != 2 {
+			t.Errorf("handed back %d times, want 2", b.times)
+		}
+	})
+}
