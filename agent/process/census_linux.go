@@ -14,7 +14,9 @@ import (
 type table struct {
 	all   []proctab.Process
 	marks map[int][]string // by process number
-	err   error
+	// unsettled tells that the mark of some process could not be read yet.
+	unsettled bool
+	err       error
 }
 
 // readTable reads the marks of processes that began at since or later: those
@@ -24,17 +26,20 @@ func readTable(since uint64) table {
 	t.all, t.err = proctab.List()
 	for _, p := range t.all {
 		if p.Alive() && p.Start >= since {
-			t.marks[p.PID] = marksOf(p.PID)
+			var settled bool
+			t.marks[p.PID], settled = marksOf(p.PID)
+			t.unsettled = t.unsettled || !settled
 		}
 	}
 	return t
 }
 
-func marksOf(pid int) []string {
-	if text := proctab.Variable(pid, varMark); text != "" {
-		return strings.Split(text, ":")
+func marksOf(pid int) (marks []string, settled bool) {
+	text, settled := proctab.Variable(pid, varMark)
+	if text == "" {
+		return nil, settled
 	}
-	return nil
+	return strings.Split(text, ":"), settled
 }
 
 // with returns the living processes that belong says, and all that descend

@@ -52,18 +52,18 @@ func (k *kin) strike() {
 		}
 		return
 	}
-	left := k.left() // first: who has lost its parents is harder to find
+	left, _ := k.left() // first: who has lost its parents is harder to find
 	_ = syscall.Kill(-k.first.PID, syscall.SIGKILL)
 	k.kill(left)
 }
 
-// left finds who is alive.
-func (k *kin) left() []proctab.Process {
+// left finds who is alive. It is not sure where a process could not be told.
+func (k *kin) left() (all []proctab.Process, sure bool) {
 	t := k.census.take()
 	if t.err != nil {
 		k.log.Error("process: read the table of processes", "error", t.err)
 	}
-	return t.with(k.owns(t))
+	return t.with(k.owns(t)), !t.unsettled
 }
 
 // owns tells which processes of a table are the node's own.
@@ -96,7 +96,7 @@ const (
 // end kills until nothing is left but the first process, which has ended.
 func (k *kin) end() {
 	began, told := time.Now(), false
-	for wait := firstWait; !k.extinct(); wait = min(2*wait, mostWait) {
+	for wait := firstWait; !k.extinct(time.Since(began) > patience); wait = min(2*wait, mostWait) {
 		if time.Since(began) > patience && !told {
 			told = true
 			k.log.Error("process: what a node has left does not end", "session", k.first.PID)
@@ -106,11 +106,12 @@ func (k *kin) end() {
 }
 
 // extinct reports that nothing is left, or kills what is. What the host has no
-// right to kill it does not wait for.
-func (k *kin) extinct() bool {
+// right to kill it does not wait for; nor, once it is late, for a process that
+// cannot be told, which is most likely somebody else's.
+func (k *kin) extinct(late bool) bool {
 	if k.group == nil {
-		left := k.left()
-		return len(left) == len(k.kill(left))
+		left, sure := k.left()
+		return len(left) == len(k.kill(left)) && (sure || late)
 	}
 	empty, err := k.group.Empty()
 	if err == nil && !empty {
@@ -133,7 +134,8 @@ func (k *kin) has(pid int) bool {
 	if err != nil {
 		return false
 	}
-	return p.Session == k.first.PID || slices.Contains(marksOf(pid), k.mark) ||
+	marks, _ := marksOf(pid)
+	return p.Session == k.first.PID || slices.Contains(marks, k.mark) ||
 		k.group != nil && slices.Contains(k.group.Processes(), pid)
 }
 

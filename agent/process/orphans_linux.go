@@ -26,12 +26,13 @@ func (h *Host) endOrphans(records []record) int {
 	killer := kin{log: h.opts.Logger}
 	began := time.Now()
 	for wait := firstWait; ; wait = min(2*wait, mostWait) {
-		left := o.find(readTable(0))
+		t := readTable(0)
+		left := o.find(t)
 		for _, p := range left {
-			p.CPU = 0
 			ended[proctab.Process{PID: p.PID, Start: p.Start}] = true
 		}
-		if len(killer.kill(left)) == len(left) || time.Since(began) > patience {
+		over := len(killer.kill(left)) == len(left) && !t.unsettled
+		if over || time.Since(began) > patience {
 			break
 		}
 		time.Sleep(wait)

@@ -1,7 +1,10 @@
 package process
 
 import (
+	"math"
 	"os"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/muster-fleet/muster/agent/process/internal/cgroup"
 	"github.com/muster-fleet/muster/agent/process/internal/proctab"
@@ -21,9 +24,20 @@ func (h *Host) openRealm() error {
 	if err != nil {
 		return err
 	}
+	h.keepDescriptors()
 	h.realm.boot = proctab.Boot()
 	h.realm.census.since = self.Start
 	return nil
+}
+
+// keepDescriptors keeps from nodes what this process has inherited: Go marks
+// what it opens itself, nobody marked that.
+func (h *Host) keepDescriptors() {
+	const firstOther = 3 // after standard input, output and error
+	err := unix.CloseRange(firstOther, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC)
+	if err != nil {
+		h.opts.Logger.Debug("process: descriptors that the agent has inherited reach its nodes (Linux before 5.11)", "error", err)
+	}
 }
 
 // openGroups is called once orphans are gone, which may be in the group.

@@ -22,6 +22,9 @@ type Process struct {
 	// CPU is the processor time that it has used, with that of its children
 	// that have ended and that it has waited for.
 	CPU time.Duration
+	// bare has no environment at this moment, not even an empty one: it is
+	// about to become another program, or about to end.
+	bare bool
 	// zombie has ended, and waits for its parent to take note.
 	zombie bool
 }
@@ -49,10 +52,15 @@ const (
 	fieldState   = 0
 	fieldParent  = 1
 	fieldSession = 3
+	fieldFlags   = 6
 	fieldUser    = 11 // with three more: system, children's user, children's system
 	fieldThreads = 17
 	fieldStart   = 19
+	fieldEnviron = 47
 )
+
+// kernelThread is the flag of one (PF_KTHREAD).
+const kernelThread = 0x00200000
 
 // parse reads a line "pid (name) state ppid ...": the name may have anything
 // in it, brackets and spaces included.
@@ -73,6 +81,7 @@ func parse(pid int, raw []byte) (Process, error) {
 		// A process whose first thread alone has ended looks the same.
 		zombie: (f[fieldState] == "Z" || f[fieldState] == "X") && number(fieldThreads) <= 1,
 	}
+	p.bare = len(f) > fieldEnviron && f[fieldEnviron] == "0" && number(fieldFlags)&kernelThread == 0
 	for i := range 4 {
 		p.CPU += time.Duration(number(fieldUser+i)) * tick
 	}
@@ -96,18 +105,21 @@ func readProc(pid int, name string) ([]byte, error) {
 }
 
 // Variable returns what a variable of the environment was when the program
-// began; "" where there is none, or where this process may not look.
-func Variable(pid int, name string) string {
+// began; "" where there is none, or where this process may not look. It is not
+// settled where that could not be seen right now, since the process was just
+// becoming another program: look again.
+func Variable(pid int, name string) (value string, settled bool) {
 	raw, err := readProc(pid, "environ")
-	if err != nil {
-		return ""
+	if err == nil && len(raw) == 0 {
+		p, err := Read(pid)
+		return "", err != nil || !p.bare || p.zombie
 	}
 	for entry := range bytes.SplitSeq(raw, []byte{0}) {
 		if key, value, ok := bytes.Cut(entry, []byte{'='}); ok && string(key) == name {
-			return string(value)
+			return string(value), true
 		}
 	}
-	return ""
+	return "", true
 }
 
 // Boot names this run of the kernel and the namespace of its process numbers.
