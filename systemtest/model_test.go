@@ -15,12 +15,16 @@ import (
 // it is nowhere or on any worker, which the next answer tells.
 const anywhere = "?"
 
-// model is one task: nowhere, then on a worker for good. Its state is the worker.
+// model is one task: nowhere, then on a worker until it is over, and then nowhere
+// again. Its state is the worker.
 var model = porcupine.Model{
-	Partition: byTask,
-	Init:      func() any { return "" },
-	Step: func(state, input, output any) (bool, any) {
-		return step(state.(string), input.(history.Call).Look, output.(history.Call))
+	Init: func() any { return "" },
+	Step: func(state, _, output any) (bool, any) {
+		c := output.(history.Call)
+		if c.Over {
+			return true, ""
+		}
+		return step(state.(string), c.Look, c)
 	},
 }
 
@@ -40,31 +44,36 @@ func step(state string, look bool, c history.Call) (legal bool, next string) {
 	return state == c.Worker, state
 }
 
-func byTask(all []porcupine.Operation) [][]porcupine.Operation {
-	tasks := map[string][]porcupine.Operation{}
-	for _, op := range all {
-		task := op.Input.(history.Call).Task
-		tasks[task] = append(tasks[task], op)
+// linearizable tells whether the calls have an order that the model allows. One
+// without an answer may have been carried out at any time after its beginning, as
+// may the end of a task.
+func linearizable(calls []history.Call) bool { return len(disordered(calls)) == 0 }
+
+// disordered is the calls of a task that have no such order, nil where there is
+// none.
+func disordered(calls []history.Call) []history.Call {
+	tasks := map[string][]history.Call{}
+	for _, c := range calls {
+		tasks[c.Task] = append(tasks[c.Task], c)
 	}
-	var parts [][]porcupine.Operation
-	for _, ops := range tasks {
-		parts = append(parts, ops)
+	for _, calls := range tasks {
+		if porcupine.CheckOperationsTimeout(model, operations(calls), patience) != porcupine.Ok {
+			return calls
+		}
 	}
-	return parts
+	return nil
 }
 
-// linearizable tells whether the calls have an order that the model allows. One
-// without an answer may have been carried out at any time after its beginning.
-func linearizable(calls []history.Call) bool {
+func operations(calls []history.Call) []porcupine.Operation {
 	var ops []porcupine.Operation
 	for i, c := range calls {
 		op := porcupine.Operation{ClientId: i, Input: c, Output: c, Call: int64(c.Start), Return: int64(c.End)}
-		if !c.Answered() {
+		if !c.Answered() || c.Over {
 			op.Return = math.MaxInt64
 		}
 		ops = append(ops, op)
 	}
-	return porcupine.CheckOperationsTimeout(model, ops, patience) == porcupine.Ok
+	return ops
 }
 
 func TestLinearizable(t *testing.T) {
@@ -74,6 +83,7 @@ func TestLinearizable(t *testing.T) {
 		return c
 	}
 	on := func(w string) history.Call { return history.Call{Worker: w} }
+	over := history.Call{Over: true}
 	look := func(w string) history.Call { return history.Call{Look: true, Worker: w} }
 	for name, c := range map[string]struct {
 		want  bool
@@ -87,6 +97,11 @@ func TestLinearizable(t *testing.T) {
 		"not answered, yet placed":          {true, []history.Call{at(0, 1, history.Call{Err: lost}), at(2, 3, look("")), at(4, 5, look("a"))}},
 		"not answered, then gone again":     {false, []history.Call{at(0, 1, history.Call{Err: lost}), at(2, 3, look("a")), at(4, 5, look(""))}},
 		"not answered, then somewhere else": {false, []history.Call{at(0, 1, on("a")), at(2, 3, history.Call{Err: lost}), at(4, 5, on("b"))}},
+		"over":                              {true, []history.Call{at(0, 1, on("a")), at(2, 2, over), at(3, 4, look("a")), at(5, 6, look(""))}},
+		"gone before it was over":           {false, []history.Call{at(0, 1, on("a")), at(2, 3, look("")), at(4, 4, over)}},
+		"back after it was gone":            {false, []history.Call{at(0, 1, on("a")), at(2, 2, over), at(3, 4, look("")), at(5, 6, look("a"))}},
+		"over, and placed anew":             {true, []history.Call{at(0, 1, on("a")), at(2, 2, over), at(3, 4, on("b")), at(5, 6, look("b"))}},
+		"moved before it was over":          {false, []history.Call{at(0, 1, on("a")), at(2, 3, on("b")), at(4, 4, over)}},
 	} {
 		if got := linearizable(c.calls); got != c.want {
 			t.Errorf("%s: linearizable %v, want %v", name, got, c.want)

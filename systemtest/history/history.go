@@ -15,6 +15,9 @@ type Call struct {
 	Task string
 	// Look tells that it is a look-up.
 	Look bool
+	// Over tells that it is no call but the end of the task, at any time after
+	// Start: it was laid down, given up, or not picked up in time.
+	Over bool
 	// Start and End are times since the history began.
 	Start, End time.Duration
 	// Worker is the answer. A look-up that found no such task has none.
