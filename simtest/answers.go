@@ -85,6 +85,7 @@ func text(raw json.RawMessage) string {
 // for while it led is as true as before.
 func (t *truth) leaving(m *simManager, l *letter, r bus.Reply) {
 	t.note(m.name+" answers", l, r)
+	t.alive(l, r)
 	if !m.leads() && !r.Failed && !strings.HasPrefix(l.method, "get") {
 		t.sim.failf("%s does not lead, and answers %s: %s", m.name, l, short(r))
 	}

@@ -39,6 +39,8 @@ type truth struct {
 	until    map[taskKey]time.Duration // before which a reservation must not end
 	proposed map[uint64]time.Duration  // when commands were, by their seeds
 
+	heard map[string]time.Duration // when workers were told last that they are known
+
 	answers int // that were checked
 	placed  int
 	doubled int // answers that came a second time
@@ -48,7 +50,7 @@ type truth struct {
 func newTruth(s *Sim) *truth {
 	return &truth{
 		sim: s, leaders: map[[2]uint64]string{}, states: map[[2]uint64]uint64{}, acked: map[uint64]uint64{},
-		on: map[taskKey]string{}, spans: map[taskKey][]span{}, broken: map[taskKey]bool{}, until: map[taskKey]time.Duration{}, proposed: map[uint64]time.Duration{}, seen: map[[2]any]bool{},
+		on: map[taskKey]string{}, spans: map[taskKey][]span{}, broken: map[taskKey]bool{}, until: map[taskKey]time.Duration{}, heard: map[string]time.Duration{}, proposed: map[uint64]time.Duration{}, seen: map[[2]any]bool{},
 	}
 }
 
@@ -154,9 +156,10 @@ func (t *truth) applied(k *link, cmd state.Command, events []muster.Event) {
 		case muster.TaskPickedUp:
 			t.pickedUp(k, taskKey{e.Purpose, e.Task}, e.Worker)
 		case muster.TaskReleased:
-			t.released(k, taskKey{e.Purpose, e.Task}, e)
+			t.released(k, taskKey{e.Purpose, e.Task}, cmd.Op, e)
 		case muster.WorkerJoined:
 			t.sim.logf("%d: %s joined", k.index, e.Worker)
+			t.heard[e.Worker] = t.sim.now
 		case muster.WorkerLeft:
 			t.left(k, e)
 		}
@@ -208,26 +211,6 @@ func (t *truth) pickedUp(k *link, key taskKey, worker string) {
 		t.sim.failf("%s is picked up by %s: it is on %s", key, worker, now)
 	}
 	t.sim.logf("%d: %s is picked up by %s", k.index, key, worker)
-}
-
-func (t *truth) released(k *link, key taskKey, e muster.TaskReleased) {
-	if now := t.on[key]; now != e.Worker {
-		t.sim.failf("%s is released by %s: it is on %q", key, e.Worker, now)
-	}
-	t.sim.logf("%d: %s is released by %s (%s)", k.index, key, e.Worker, e.Reason)
-	if until := t.until[key]; e.Reason == muster.ReleasedExpired && t.sim.now < until {
-		t.sim.failf("%s expired: it was to be held until %s", key, millis(until))
-	}
-	t.move(key, "")
-}
-
-func (t *truth) left(k *link, e muster.WorkerLeft) {
-	t.sim.logf("%d: %s left (%s)", k.index, e.Worker, e.Reason)
-	for _, key := range t.tasks() {
-		if t.on[key] == e.Worker {
-			t.sim.failf("%s left, and still has %s", e.Worker, key)
-		}
-	}
 }
 
 func (t *truth) move(key taskKey, worker string) {
