@@ -15,7 +15,7 @@ type meter struct {
 
 func newMeter() meter {
 	now := time.Now()
-	return meter{limit: wideOpen, begun: now, since: now}
+	return meter{begun: now, since: now}
 }
 
 func (m *meter) add(n int) {

@@ -15,6 +15,8 @@ import "time"
 
 const (
 	leastInHand = 1
+	// firstInHand is for a new leader, for whom those wait that came meanwhile.
+	firstInHand = 4
 	// wideOpen is the limit past which there is only that of the consumer,
 	// mostInHand: for the broker a limit that can be changed is some work with
 	// each message.
@@ -26,10 +28,10 @@ const (
 	lookEvery = 10 * time.Millisecond
 	// crowdedLooks is how many looks in a row find requests waiting before there
 	// is more room: one alone may be by chance.
-	crowdedLooks = 2
+	crowdedLooks = 3
 	// stuckLooks is the same where nothing was dealt with meanwhile: then room
 	// does not help, unless the handler keeps requests for long.
-	stuckLooks = 25
+	stuckLooks = 10
 	// roomyLooks is over how many looks the load is averaged, and roomySpans how
 	// many such averages are looked at before there is less room: a load that
 	// comes and goes keeps its room.
@@ -57,9 +59,8 @@ type window struct {
 	peak    float64
 }
 
-// newWindow is that of a new leader, for whom those wait that came meanwhile. It
-// is soon judged for the first time.
-func newWindow() window { return window{limit: wideOpen, spans: roomySpans - 1} }
+// newWindow is that of a new leader. It is soon judged for the first time.
+func newWindow() window { return window{limit: firstInHand, spans: roomySpans - 1} }
 
 // prefetch is the limit of the channel in AMQP's terms, where 0 is none.
 func (w window) prefetch() int {

@@ -48,7 +48,7 @@ func TestNewLeaderIsSoonNarrow(t *testing.T) {
 	if w := newWindow().afterAll(roomyLooks, reading{mean: 0.2}); w.limit != leastInHand {
 		t.Errorf("without load it is %d wide", w.limit)
 	}
-	if w := newWindow().afterAll(roomyLooks, reading{mean: 20}); w.limit != wideOpen {
+	if w := newWindow().afterAll(roomyLooks, reading{mean: 2}); w.limit != firstInHand {
 		t.Errorf("under load it is %d wide", w.limit)
 	}
 }
