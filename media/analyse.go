@@ -74,10 +74,10 @@ func analyse(ctx context.Context, d *desk, p analysis) error {
 			a.total = info.Seconds
 		}
 	}
-	err = d.ffmpeg(ctx, p.args(d.tool.major()), a.progress, a.read, a.read)
+	err = d.ffmpeg(ctx, p.args(d.tool.major()), a.progress, a.picture, a.sound)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.found.end()
+	a.found.end(a.stats.Seconds)
 	a.report(err == nil)
 	return err
 }
@@ -93,16 +93,21 @@ func (p analysis) suits(info *Probe) error {
 	return nil
 }
 
-// read reads what the filters found in picture or sound.
-func (a *analyser) read(in io.Reader) {
+// picture and sound read what the filters found. They see each frame in order,
+// which progress, on another descriptor, does not.
+func (a *analyser) picture(in io.Reader) { a.read(in, a.found.frame) }
+func (a *analyser) sound(in io.Reader)   { a.read(in, func(float64) {}) }
+
+func (a *analyser) read(in io.Reader, frame func(at float64)) {
 	at := 0.0
 	eachLine(in, longLine, func(line string) {
-		if t, ok := frameTime(line); ok {
-			at = t
-			return
-		}
 		a.mu.Lock()
 		defer a.mu.Unlock()
+		if t, ok := frameTime(line); ok {
+			at = t
+			frame(at)
+			return
+		}
 		a.found.line(at, line)
 	})
 }
@@ -111,7 +116,6 @@ func (a *analyser) progress(s Stats) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.stats = s
-	a.found.tick(s.Seconds)
 	a.report(false)
 }
 

@@ -166,7 +166,8 @@ func (d Detect) pictureFilters() string {
 	if f := d.Freeze; f != nil {
 		filters = append(filters, fmt.Sprintf("freezedetect=n=%sdB:d=%s", seconds(f.NoiseDB), seconds(f.MinSeconds)))
 	}
-	return strings.Join(append(filters, `metadata=mode=print:direct=1:file='pipe\:3'`), ",")
+	// Each frame is written, so that a start is told while it is still black.
+	return strings.Join(append(filters, `metadata=mode=add:key=frame:value=1,metadata=mode=print:direct=1:file='pipe\:3'`), ",")
 }
 
 func (d Detect) soundFilters() string {

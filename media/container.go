@@ -55,6 +55,8 @@ func ending(path string) string {
 func chooseContainer(field, said, output, otherwise string) (container, error) {
 	named := ending(output)
 	switch {
+	case said == "" && named == "" && otherwise == "":
+		return container{}, fault(field, "is missing: the output %s has none of the endings .%s", output, strings.Join(containerWords(), ", ."))
 	case said == "" && named == "":
 		said = otherwise
 	case said == "":

@@ -28,7 +28,7 @@ type finder struct {
 // hunt is what is looked for, and found, of one sort.
 type hunt struct {
 	finds Finds
-	// least is how long it must last.
+	// least is how long it must last; 0 where the filter sees to it.
 	least float64
 	// open is set while it goes on, since start; told is set once the start is
 	// an event.
@@ -43,10 +43,10 @@ func newFinder(d Detect, notify func(string, any)) finder {
 		add("black", d.Black.MinSeconds)
 	}
 	if d.Silence != nil {
-		add("silence", d.Silence.MinSeconds)
+		add("silence", 0)
 	}
 	if d.Freeze != nil {
-		add("freeze", d.Freeze.MinSeconds)
+		add("freeze", 0)
 	}
 	if d.Loudness != nil {
 		f.loud, f.every = &Loudness{}, d.Loudness.EverySeconds
@@ -78,37 +78,44 @@ func frameTime(line string) (float64, bool) {
 
 // line is one of a frame at some second of the input.
 func (f *finder) line(at float64, line string) {
-	f.tick(at)
+	f.now = max(f.now, at)
 	key, text, _ := strings.Cut(line, "=")
 	value, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
 	if err != nil || math.IsNaN(value) || math.IsInf(value, 0) {
 		return
 	}
 	if m, known := marks[key]; known && f.hunts[m.hunt] != nil {
-		f.mark(m.hunt, m.start, max(0, value))
-		f.tick(f.now)
+		f.mark(m.hunt, m.start, at, max(0, value))
 	} else if f.loud != nil {
 		f.loudness(at, key, value)
 	}
 }
 
-func (f *finder) mark(name string, start bool, at float64) {
-	h := f.hunts[name]
-	if start {
-		h.open, h.told, h.start = true, false, at
+// mark is a start or an end, at value, that a filter told at some second.
+func (f *finder) mark(name string, start bool, at, value float64) {
+	if !start {
+		f.close(name, value)
 		return
 	}
-	f.close(name, at)
+	h := f.hunts[name]
+	h.open, h.told, h.start = true, false, value
+	f.tell(name, at)
 }
 
-// tick says how far the input was read: what lasts long enough by now is told.
-func (f *finder) tick(now float64) {
-	f.now = max(f.now, now)
-	for _, name := range slices.Sorted(maps.Keys(f.hunts)) {
-		if h := f.hunts[name]; h.open && !h.told && f.now-h.start >= h.least {
-			h.told = true
-			f.notify(name+"_start", Span{Start: h.start})
-		}
+// frame says how far the picture was read: what has been black for long enough
+// by now is told.
+func (f *finder) frame(at float64) {
+	f.now = max(f.now, at)
+	if f.hunts["black"] != nil {
+		f.tell("black", at)
+	}
+}
+
+// tell tells of a start, once it lasts long enough.
+func (f *finder) tell(name string, at float64) {
+	if h := f.hunts[name]; h.open && !h.told && at-h.start >= h.least {
+		h.told = true
+		f.notify(name+"_start", Span{Start: h.start})
 	}
 }
 
@@ -134,7 +141,8 @@ func (f *finder) close(name string, at float64) {
 }
 
 // end closes what goes on at the end of the input.
-func (f *finder) end() {
+func (f *finder) end(at float64) {
+	f.now = max(f.now, at)
 	for _, name := range slices.Sorted(maps.Keys(f.hunts)) {
 		f.close(name, f.now)
 	}

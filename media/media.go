@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/muster-fleet/muster/node"
@@ -79,5 +78,5 @@ func New(kind string, t *Tool, o Options) (node.Work, error) {
 	case Analyse:
 		return newWork(t, o, analysePlan, analyse), nil
 	}
-	return nil, fmt.Errorf("media: %q is not a kind of work; these are: %s", kind, strings.Join(Kinds(), ", "))
+	return nil, fmt.Errorf("media: %w", oneOf("kind of work", kind, Kinds()))
 }

@@ -3,6 +3,7 @@ package media
 import (
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -165,13 +166,18 @@ func (r Rung) fill(pattern string, i int, stem string) (string, error) {
 			return "", fault("output", "has %s, but ladder[%d] has no %s", word, i, strings.Trim(word, "{}"))
 		}
 	}
-	name := strings.NewReplacer("{name}", stem, "{height}", strconv.Itoa(r.Height), "{width}", strconv.Itoa(r.Width),
-		"{codec}", r.Codec, "{rung}", strconv.Itoa(i)).Replace(pattern)
-	if rest := name[strings.LastIndex(name, "{")+1:]; rest != name && !strings.Contains(stem, "{") {
-		return "", fault("output", "{%s is unknown: there are {name}, {height}, {width}, {codec} and {rung}", rest)
+	fill := strings.NewReplacer("{name}", stem, "{height}", strconv.Itoa(r.Height), "{width}", strconv.Itoa(r.Width),
+		"{codec}", r.Codec, "{rung}", strconv.Itoa(i))
+	for _, word := range braced.FindAllString(pattern, -1) {
+		if fill.Replace(word) == word {
+			return "", fault("output", "%s is unknown: there are {name}, {height}, {width}, {codec} and {rung}", word)
+		}
 	}
-	return name, nil
+	return fill.Replace(pattern), nil
 }
+
+// braced are the words that a pattern has filled in.
+var braced = regexp.MustCompile(`{[^{}]*}`)
 
 // args are ffmpeg's; outputs are the names to write under.
 func (p transcoding) args(major int, outputs []string) []string {
