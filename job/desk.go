@@ -33,26 +33,32 @@ func newDesk(c *client.Client, opts Options) *desk {
 	return &desk{client: c, opts: opts.withDefaults(), token: make(chan struct{}, 1), vacant: make(chan struct{}, 1)}
 }
 
-// Each runs jobs, as many at a time as the fleet takes, and returns how each
-// of them ended, in their order. Where ctx is over those that run are stopped.
+// Each runs jobs, as many at a time as the fleet takes, the first ones first,
+// and returns how each of them ended, in their order. Where ctx is over those
+// that run are stopped.
 func Each(ctx context.Context, c *client.Client, jobs []Job, opts Options) []Outcome {
 	d := newDesk(c, opts)
 	outcomes := make([]Outcome, len(jobs))
+	before := make(chan struct{})
+	close(before)
 	var all sync.WaitGroup
 	for i, j := range jobs {
-		all.Go(func() { outcomes[i] = d.do(ctx, j) })
+		r := &run{job: j, desk: d, before: before, placed: make(chan struct{})}
+		before = r.placed
+		all.Go(func() { outcomes[i] = r.outcome(ctx) })
 	}
 	all.Wait()
 	return outcomes
 }
 
-func (d *desk) do(ctx context.Context, j Job) Outcome {
+func (r *run) outcome(ctx context.Context) Outcome {
+	<-r.before
 	began := time.Now()
-	r := &run{job: j, desk: d}
 	err := r.toEnd(ctx)
+	r.passOn()
 	r.tell(Over, err)
 	return Outcome{
-		Job: j, Worker: r.worker, Node: r.node, Attempts: r.attempt, Took: time.Since(began), Report: r.report, Err: err,
+		Job: r.job, Worker: r.worker, Node: r.node, Attempts: r.attempt, Took: time.Since(began), Report: r.report, Err: err,
 	}
 }
 

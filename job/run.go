@@ -24,6 +24,9 @@ func Run(ctx context.Context, c *client.Client, j Job, opts Options) Outcome {
 type run struct {
 	job  Job
 	desk *desk
+	// before is closed when the job before this one was placed, placed when
+	// this one was, or will not be.
+	before, placed chan struct{}
 
 	attempt      int
 	worker, node string
@@ -38,6 +41,7 @@ func (r *run) toEnd(ctx context.Context) error {
 		if err := r.place(ctx); err != nil {
 			return err
 		}
+		r.passOn()
 		r.attempt++
 		err := r.once(ctx)
 		switch {
@@ -48,6 +52,15 @@ func (r *run) toEnd(ctx context.Context) error {
 		}
 		r.desk.opts.Logger.Warn("attempt failed", "task", r.job.Task, "attempt", r.attempt, "worker", r.worker, "err", err)
 		r.tell(Again, err)
+	}
+}
+
+// passOn lets the next job look for a place.
+func (r *run) passOn() {
+	select {
+	case <-r.placed:
+	default:
+		close(r.placed)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // dismissTime is how long a process may take to end before it is killed.
-const dismissTime = time.Second
+const dismissTime = 6 * time.Second
 
 // duty is a process to run: this program, with other arguments.
 type duty struct {

@@ -39,6 +39,9 @@ func (u *up) greet(h *host, members []member, ready bool) {
 		say("Not every worker is free to take tasks, see 'workers' below. One whose load is at its limit is full:\n" +
 			"where this machine's processors are busy, 'up --load memory' lets only memory count.\n\n")
 	}
+	if u.noMedia != nil {
+		say("These workers handle no media: %v\n\n", u.noMedia)
+	}
 	say("In another terminal:\n\n")
 	for _, line := range u.nextLines(h, members) {
 		say("  %s\n", line)
@@ -53,7 +56,10 @@ func (u *up) nextLines(h *host, members []member) []string {
 		this + " workers" + where,
 		this + " schedule webrtc room-1" + where,
 		this + " why webrtc room-1" + where,
-		this + ` schedule video x --preference '{"video":{"encode":["av1"],"decode":["vp8"]}}'` + where,
+		this + ` schedule video x --preference '{"labels":{"gpu":"a100"}}'` + where,
+	}
+	if u.offersMedia("video") && u.workers > 1 {
+		lines = append(lines, this+` run video clip --wait --spec '{"input":"clip.mp4","output":"out","ladder":[{"height":360}]}'`+where)
 	}
 	if u.managers > 1 {
 		lines = append(lines, this+" status"+where)

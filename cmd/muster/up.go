@@ -18,11 +18,12 @@ import (
 
 	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/config"
+	"github.com/muster-fleet/muster/media"
 )
 
 // readyTime is how long up waits for its workers to report a load, before it
 // tells how things stand.
-const readyTime = 5 * time.Second
+const readyTime = 15 * time.Second
 
 func newUpCmd() *cobra.Command {
 	cmd := &cobra.Command{
@@ -31,8 +32,9 @@ func newUpCmd() *cobra.Command {
 		Long: `Run a whole cluster on this machine: a message queue (NATS), a manager, and workers, each a process of its
 own that reports this machine's real load. Ctrl-C ends everything; a second one ends it at once.
 
-The workers are for webrtc, video (vp8, vp9, h264) and recording, and so on in turn. They handle no media:
-see 'muster worker --help'. A worker that dies is told, and not replaced.
+The workers are for webrtc, video and recording, and so on in turn. Where ffmpeg is installed, those for video
+transcode and mix, and those for recording record: see 'muster run --help'. The others handle no media: see
+'muster worker --help'. A worker that dies is told, and not replaced.
 
 There is nobody to wait for, so the manager places tasks at once unless the file says initial_time. Without a
 message queue in the settings, one is started on this machine.` + "\n" + precedence,
@@ -47,6 +49,7 @@ message queue in the settings, one is started on this machine.` + "\n" + precede
 	u.settings.flag("metrics", "metrics.addr", "`address` at which /metrics is shown to Prometheus; of several managers, that of the first, and the ports after it")
 	cmd.Flags().IntVar(&u.managers, "managers", 1, "how many managers to run; several agree by Raft, each in a process of its own")
 	cmd.Flags().IntVar(&u.workers, "workers", len(upPurposes), "how many workers to run")
+	cmd.Flags().BoolVar(&u.media, "media", true, "let ffmpeg do the work of video and recording, where it is installed")
 	cmd.Flags().StringSliceVar(&u.loads, "load", []string{"cpu"}, loadUsage)
 	cmd.Flags().Float64Var(&u.maxLoad, "max-load", 1, "load from which a worker gets no further tasks, above 0 and up to 1")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -64,6 +67,9 @@ type up struct {
 	workers  int
 	loads    []string
 	maxLoad  float64
+	media    bool
+	// noMedia is why there is none.
+	noMedia error
 
 	stdout, stderr io.Writer
 }
@@ -124,6 +130,7 @@ func (u *up) load() (*config.Config, error) {
 
 // staff runs the workers until ctx is over.
 func (u *up) staff(ctx context.Context, h *host) error {
+	u.findMedia(ctx)
 	duties := u.duties(h)
 	if u.managers > 1 {
 		managers, err := u.managerDuties(h)
@@ -164,25 +171,45 @@ func forgets(cfg *config.Config) string {
 	return fmt.Sprintf("after %v of silence", time.Duration(cfg.Manager.CheckAliveCount+1)*cfg.Manager.CheckAliveInterval)
 }
 
+// findMedia looks whether there can be media.
+func (u *up) findMedia(ctx context.Context) {
+	if u.media {
+		_, u.noMedia = media.Find(ctx)
+	}
+}
+
+// offersMedia tells whether the workers of the purpose are agents that do real
+// work.
+func (u *up) offersMedia(purpose string) bool {
+	return u.media && u.noMedia == nil && mediaKind(purpose) != ""
+}
+
 // duties are the command lines of the workers.
 func (u *up) duties(h *host) []duty {
 	var duties []duty
 	for i := range u.workers {
 		purpose := upPurposes[i%len(upPurposes)]
 		id := newWorkerID(purpose)
-		args := []string{"worker", "--purpose", purpose, "--id", id,
-			"--max-load", strconv.FormatFloat(u.maxLoad, 'g', -1, 64),
-		}
+		args := append(u.kindArgs(purpose), "--purpose", purpose, "--id", id,
+			"--max-load", strconv.FormatFloat(u.maxLoad, 'g', -1, 64))
 		args = append(args, u.commonArgs(h)...)
 		for _, load := range u.loads {
 			args = append(args, "--load", load)
 		}
-		if purpose == "video" {
-			args = append(args, "--encode", upCodecs, "--decode", upCodecs)
-		}
 		duties = append(duties, duty{name: id, purpose: purpose, args: args})
 	}
 	return duties
+}
+
+// kindArgs say whether a worker is an agent with media, or only holds a place.
+func (u *up) kindArgs(purpose string) []string {
+	switch {
+	case u.offersMedia(purpose):
+		return []string{"agent", "--drain-time", "0s", "--grace", (dismissTime / 2).String()}
+	case purpose == "video":
+		return []string{"worker", "--encode", upCodecs, "--decode", upCodecs}
+	}
+	return []string{"worker"}
 }
 
 // commonArgs say to each process where the cluster is.
@@ -198,7 +225,7 @@ func (u *up) commonArgs(h *host) []string {
 	return args
 }
 
-// upCodecs are what the video workers offer.
+// upCodecs are what video workers offer that have no media.
 const upCodecs = "vp8,vp9,h264"
 
 // newWorkerID makes a name in OWT's form, which no other worker has.

@@ -33,7 +33,7 @@ var workerLine = regexp.MustCompile(`(?m)^(\w+) +(\w+-[0-9a-f]{20}@\S+) +(\d+)$`
 func beginUp(t *testing.T, args ...string) *cluster {
 	t.Helper()
 	c := &cluster{workers: map[string]upWorker{}}
-	c.started = begin(t, append([]string{"up", "--listen", "127.0.0.1:0", "--load", "memory"}, args...)...)
+	c.started = begin(t, append([]string{"up", "--listen", "127.0.0.1:0", "--load", "memory", "--media=false"}, args...)...)
 	c.url = c.await(`Cluster \S+ at (nats://127\.0\.0\.1:\d+)\n`)[1]
 	c.await("Ctrl-C ends")
 	for _, m := range workerLine.FindAllStringSubmatch(c.out.String(), -1) {
@@ -157,7 +157,7 @@ func TestInterruptEndsEverything(t *testing.T) {
 		t.Run(s.String(), func(t *testing.T) {
 			c := beginUp(t)
 			c.signal(s)
-			if status := c.ends(2 * time.Second); status != 0 {
+			if status := c.ends(patience); status != 0 {
 				t.Errorf("status %d, want 0", status)
 			}
 			for _, pid := range c.pids {
@@ -193,7 +193,7 @@ func TestStoppedWorkerDoesNotHoldUpTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.signal(syscall.SIGINT)
-	if status := c.ends(2 * time.Second); status != 0 {
+	if status := c.ends(patience); status != 0 {
 		t.Errorf("status %d, want 0", status)
 	}
 	c.nobodyLeft()
