@@ -151,8 +151,8 @@ func TestBesideLivingNodeManagers(t *testing.T) {
 	}
 
 	second := startNode(t, cluster, 900_000_002)
-	second.untilRole("slave") // though its id is larger
-	ours.mustPropose(join("w2"), load("w2", 0.5), schedule("t2"), state.LayDownTask{Worker: "w1", Task: "t0"})
+	second.untilRole("slave")                                                                                  // though its id is larger
+	ours.mustPropose(join("w2"), load("w2", 0.5), schedule("t2"), state.LayDownTask{Worker: "w1", Task: "t1"}) // one that was placed: of others OWT knows no reserve time
 	second.untilAlike(ours)
 	ours.want(replica.Leader)
 

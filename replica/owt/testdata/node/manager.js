@@ -23,6 +23,7 @@ let timers = [];
 let state = { schedulers: {}, workers: {} };
 let lifeTime = 0;
 let misses = 0;
+let synced = false;
 
 const every = (ms, f) => timers.push(setInterval(f, ms));
 
@@ -86,6 +87,7 @@ function asMaster(m) {
 
 function slave() {
   misses = 0;
+  synced = false;
   amqp.publish('clusterManager.master', { type: 'requestRuntimeData', data: id });
   every(30, () => {
     misses += 1;
@@ -95,8 +97,8 @@ function slave() {
 
 function asSlave(m) {
   if (m.type === 'declareMaster') misses = 0;
-  else if (m.type === 'runtimeData') state = m.data;
-  else if (m.type === 'updateData') fold(m.data);
+  else if (m.type === 'runtimeData') [state, synced] = [m.data, true];
+  else if (m.type === 'updateData' && synced) fold(m.data); // before, the state will say it
 }
 
 function reserve(tasks, task, worker, reserve_time) { tasks[task] = { reserve_time, worker }; }
