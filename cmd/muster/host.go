@@ -27,6 +27,7 @@ type host struct {
 	conn    bus.Conn
 	cohort  *cohort // nil where the manager is alone
 	manager *manager.Manager
+	lookout *lookout       // nil where there is nobody else to lead
 	metrics *metricsServer // nil where nobody wants any
 }
 
@@ -39,6 +40,9 @@ func startHost(ctx context.Context, cfg *config.Config, log *slog.Logger) (*host
 	}
 	if err == nil {
 		h.manager, err = manager.Start(ctx, h.conn, h.managerOptions())
+	}
+	if err == nil {
+		h.lookout, err = h.startLookout(ctx)
 	}
 	if err == nil && cfg.Metrics.Addr != "" {
 		h.metrics, err = serveMetrics(cfg.Metrics.Addr, h.manager.Collector(), log)
@@ -169,6 +173,9 @@ func (h *host) close() error {
 	var errs []error
 	if h.metrics != nil {
 		errs = append(errs, h.metrics.close())
+	}
+	if h.lookout != nil {
+		errs = append(errs, h.lookout.close())
 	}
 	if h.cohort != nil && h.manager != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), handOverTime)

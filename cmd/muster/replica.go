@@ -26,6 +26,8 @@ type cohort struct {
 	members func(context.Context) ([]muster.Member, error)
 	// membership changes who they are; nil where that cannot be done.
 	membership manager.Membership
+	// leads tells whether this manager leads; nil where it looks after itself.
+	leads func(context.Context) bool
 	// handOver gives the lead to another manager, if this one has it.
 	handOver func(context.Context) error
 	// ended is closed when it has ended by itself, which err explains; nil
@@ -70,7 +72,7 @@ func (h *host) startRaft(ctx context.Context) (*cohort, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &cohort{Replica: node, members: members(node), membership: membership{node}, handOver: node.Transfer,
+	return &cohort{Replica: node, members: members(node), membership: membership{node}, leads: leading(node), handOver: node.Transfer,
 		ended: node.Done(), err: node.Err, close: node.Close}, nil
 }
 

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/replica"
+	"github.com/muster-fleet/muster/replica/raft"
+)
+
+const (
+	// listenEvery is how often a leader looks whether it hears itself.
+	listenEvery = 500 * time.Millisecond
+	// firstMisses is how many looks in vain make it give the lead away: 2 s,
+	// well under the silence for which a worker is given up. It doubles each
+	// time up to mostMisses, lest the lead goes round while the queue is away.
+	firstMisses, mostMisses = 4, 64
+	// topicLookout is where it talks to itself.
+	topicLookout = "musterManagers"
+)
+
+// lookout gives the lead away where this manager has it and the message queue
+// does not carry what it says: the other managers see a healthy leader, and
+// nobody else reaches it. A connection that is cut is silent for long before it
+// is known to be lost.
+type lookout struct {
+	conn     bus.Conn
+	key      string
+	leads    func(context.Context) bool
+	handOver func(context.Context) error
+	log      *slog.Logger
+
+	heard   chan struct{}
+	sub     bus.Subscription
+	end     context.CancelFunc
+	running sync.WaitGroup
+}
+
+// leading tells whether the manager of a node leads.
+func leading(node *raft.Node) func(context.Context) bool {
+	return func(ctx context.Context) bool {
+		s, err := node.Status(ctx)
+		return err == nil && s.Role == replica.Leader.String()
+	}
+}
+
+// startLookout listens for what this manager says, where it has others to give
+// the lead to.
+func (h *host) startLookout(ctx context.Context) (*lookout, error) {
+	if h.cohort == nil || h.cohort.leads == nil {
+		return nil, nil
+	}
+	l := &lookout{
+		conn: h.conn, key: fmt.Sprintf("lookout.%x", rand.Uint64()), leads: h.cohort.leads, handOver: h.cohort.handOver,
+		log: h.log, heard: make(chan struct{}, 1),
+	}
+	var err error
+	if l.sub, err = h.conn.Subscribe(ctx, topicLookout, l.key, l.listen); err != nil {
+		return nil, fmt.Errorf("listen on the message queue: %w", err)
+	}
+	ctx, l.end = context.WithCancel(context.Background())
+	ticks := time.NewTicker(listenEvery)
+	l.running.Go(func() {
+		defer ticks.Stop()
+		l.run(ctx, ticks.C)
+	})
+	return l, nil
+}
+
+func (l *lookout) close() error {
+	l.end()
+	l.running.Wait()
+	return l.sub.Close()
+}
+
+func (l *lookout) listen(string, json.RawMessage) {
+	select {
+	case l.heard <- struct{}{}:
+	default:
+	}
+}
+
+// run counts looks and not time, which goes on while a process is stopped.
+func (l *lookout) run(ctx context.Context, ticks <-chan time.Time) {
+	missed, limit := 0, firstMisses
+	for {
+		select {
+		case <-l.heard:
+			missed, limit = 0, firstMisses
+			continue
+		case <-ticks:
+		case <-ctx.Done():
+			return
+		}
+		if !l.leads(ctx) {
+			missed = 0
+			continue
+		}
+		if missed++; missed > limit {
+			missed, limit = 0, min(2*limit, mostMisses)
+			l.giveAway(ctx)
+		}
+		l.say(ctx)
+	}
+}
+
+func (l *lookout) say(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, listenEvery)
+	defer cancel()
+	_ = l.conn.Publish(ctx, topicLookout, l.key, true) // what is not heard is what counts
+}
+
+func (l *lookout) giveAway(ctx context.Context) {
+	l.log.Warn("the message queue does not carry what this leader says: another manager is to lead")
+	ctx, cancel := context.WithTimeout(ctx, handOverTime)
+	defer cancel()
+	if err := l.handOver(ctx); err != nil {
+		l.log.Warn("the lead was not handed over", "err", err)
+	}
+}
