@@ -3,9 +3,13 @@ package systemtest
 import (
 	"os"
 	"testing"
+	"time"
 
 	"github.com/muster-fleet/muster/systemtest/cluster"
 )
+
+// farAway is a bad way over land.
+var farAway = cluster.Way{Delay: 50 * time.Millisecond, Loss: 0.05}
 
 // onNetworks runs a test on each kind of queue with managers whose networks are
 // apart. Without the right to make networks it cannot; CI must have it.
@@ -65,12 +69,39 @@ func TestLeaderDoesNotHearTheOthers(t *testing.T) {
 	onNetworks(t, func(r *rig) { r.while(r.deafen, r.settle) })
 }
 
+// The other managers still see a healthy leader; callers do not reach it.
+func TestLeaderLosesTheQueue(t *testing.T) {
+	onNetworks(t, func(r *rig) {
+		r.while(func(m *cluster.Manager) {
+			r.Disturb(m, nil, cluster.Shut)
+			r.Disturb(nil, m, cluster.Shut)
+		}, r.settle)
+	})
+}
+
 // A follower that only the leader reaches must not unseat it.
 func TestFollowersLoseEachOther(t *testing.T) {
 	onNetworks(t, func(r *rig) {
 		followers := r.others(r.leader())
 		r.Disturb(followers[0], followers[1], cluster.Shut)
 		r.Disturb(followers[1], followers[0], cluster.Shut)
+		r.calm()
+		r.settle(nil)
+		r.healed()
+	})
+}
+
+// One follower is far away. The leader and the other one are a majority without
+// it.
+func TestFollowerIsFarAwayAndLosesPackets(t *testing.T) {
+	onNetworks(t, func(r *rig) {
+		leader := r.leader()
+		far := r.others(leader)[0]
+		for _, near := range r.others(far) {
+			r.Disturb(far, near, farAway)
+			r.Disturb(near, far, farAway)
+		}
+		r.calm()
 		r.calm()
 		r.settle(nil)
 		r.healed()
