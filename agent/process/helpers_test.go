@@ -81,7 +81,8 @@ func itself(role string, env ...string) Command {
 	if err != nil {
 		panic(err)
 	}
-	return Command{Argv: []string{program}, Env: append(env, varRole+"="+role)}
+	// The race detector would let each process sleep for a second at its end.
+	return Command{Argv: []string{program}, Env: append(env, varRole+"="+role, "GORACE=atexit_sleep_ms=0")}
 }
 
 func launch(t *testing.T, h *Host, l Launcher, s Spec) Node {

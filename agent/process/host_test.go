@@ -1,6 +1,7 @@
 package process
 
 import (
+	"errors"
 	"math"
 	"os"
 	"runtime"
@@ -33,7 +34,7 @@ func TestOneHostADirectory(t *testing.T) {
 	dir := t.TempDir()
 	h := open(t, Options{Dir: dir})
 	_, err := Open(Options{Dir: dir, Agent: "other"})
-	if err == nil || !strings.Contains(err.Error(), "Options.Dir") || !strings.Contains(err.Error(), "another agent") {
+	if !errors.Is(err, ErrTaken) || !strings.Contains(err.Error(), "Options.Dir") {
 		t.Errorf("got %v; want an error that names Options.Dir", err)
 	}
 	if err := h.Close(); err != nil {
