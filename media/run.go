@@ -68,6 +68,7 @@ func (r *run) do(ctx context.Context) error {
 	r.cmd.Stderr = &r.said
 	theirs, err := r.pipes()
 	if err != nil {
+		r.readers.Wait()
 		return fmt.Errorf("media: %w", err)
 	}
 	started, ended := make(chan error, 1), make(chan error, 1)
