@@ -227,6 +227,9 @@ func (p *player) expectation(what string, args []string) (func() error, error) {
 	case "placed", "nowhere", "kept":
 		key, err := keyOf(args)
 		return func() error { return p.expectTask(what, key) }, err
+	case "once":
+		key, err := keyOf(args)
+		return func() error { return p.expectOnce(key) }, err
 	case "spread":
 		if len(args) != 2 {
 			return nil, errors.New("want: expect spread webrtc 1.5")
@@ -278,6 +281,22 @@ func (p *player) expectTask(what string, key taskKey) error {
 		return fmt.Errorf("%s is on %q", key, worker)
 	case what == "kept" && worker != p.told(key).first:
 		return fmt.Errorf("%s is on %s, the first answer was %s", key, worker, p.told(key).first)
+	}
+	return nil
+}
+
+// expectOnce looks whether the callers had to call for the task only once.
+func (p *player) expectOnce(key taskKey) error {
+	n := 0
+	for _, c := range p.sim.callers {
+		for _, a := range c.attempts {
+			if a.key == key && !a.look {
+				n++
+			}
+		}
+	}
+	if n != 1 {
+		return fmt.Errorf("%s was called for %d times", key, n)
 	}
 	return nil
 }

@@ -30,10 +30,12 @@ func (l *letter) String() string {
 }
 
 // broker is a model of RabbitMQ as bus/amqpbus uses it: one queue, in which a
-// request stays until a manager has dealt with it.
+// request stays until a manager has dealt with it. One that is lossy is a model
+// of NATS as bus/natsbus uses it: a request goes to the leader and is forgotten.
 type broker struct {
 	sim    *Sim
 	up     bool
+	lossy  bool
 	count  uint64
 	queue  []*letter
 	stands []*stand
@@ -51,10 +53,15 @@ type stand struct {
 const followerHolds = 1
 
 func (b *broker) publish(l *letter) {
-	if len(b.stands) == 0 {
+	to := b.free()
+	if len(b.stands) == 0 || b.lossy && (to == nil || to.rank <= 0) {
 		if l.wanted {
 			b.back(l, bus.Reply{}, bus.ErrNoServer)
 		}
+		return
+	}
+	if b.lossy {
+		to.conn.toClient(func() { to.deliver(to, l) })
 		return
 	}
 	b.count++

@@ -50,6 +50,7 @@ func draw(seed uint64, record bool) Options {
 	for _, purpose := range []string{"webrtc", "video", "recording"}[:1+rng.IntN(3)] {
 		opts.Workers = append(opts.Workers, Group{Purpose: purpose, Count: 2 + rng.IntN(5), MaxTasks: rng.IntN(3) * (1 + rng.IntN(4))})
 	}
+	opts.Lossy = rng.IntN(3) == 0
 	return opts
 }
 

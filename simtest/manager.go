@@ -129,12 +129,17 @@ func (m *simManager) deliver(at *stand, l *letter) {
 			}
 		})
 	}
-	m.stepped.Handle(bus.NewHeldRequest(bus.Call{Method: l.method, Args: l.args}, send, settle))
+	call := bus.Call{Method: l.method, Args: l.args}
+	if m.sim.broker.lossy {
+		m.stepped.Handle(bus.NewRequest(call, send))
+	} else {
+		m.stepped.Handle(bus.NewHeldRequest(call, send, settle))
+	}
 	m.work()
 }
 
-// answer sends an answer, and then tells the queue that the request was dealt
-// with. On a connection that is known to be lost it is not sent.
+// answer sends an answer, and then tells the queue, which may not care, that the
+// request was dealt with. On a connection that is known to be lost it is not sent.
 func (m *simManager) answer(at *stand, l *letter, r bus.Reply) {
 	s, c := m.sim, at.conn
 	if !c.clientOpen {

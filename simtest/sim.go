@@ -16,6 +16,8 @@ type Options struct {
 	// Managers are 1, 3 or 5; Durable tells that they have disks.
 	Managers int
 	Durable  bool
+	// Lossy is a queue that does not hold requests, as NATS, not RabbitMQ.
+	Lossy bool
 	// Workers are by purpose.
 	Workers []Group
 	// Callers are how many make calls of their own.
@@ -60,7 +62,7 @@ type Sim struct {
 func New(opts Options) *Sim {
 	s := &Sim{loop: newLoop(opts.Seed), opts: opts}
 	s.net.cuts = map[[2]string]bool{}
-	s.broker = &broker{sim: s, up: true}
+	s.broker = &broker{sim: s, up: true, lossy: opts.Lossy}
 	s.truth = newTruth(s)
 	for i := range opts.Managers {
 		s.managers = append(s.managers, newSimManager(s, fmt.Sprintf("m%d", i+1), opts.Durable))

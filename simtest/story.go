@@ -11,6 +11,7 @@ import (
 //
 //	managers 3 [disk]                three managers, with disks
 //	workers 4 webrtc [max 2]         four workers, which take two tasks each
+//	queue lossy                      as NATS: it holds no requests
 //	caller d                         a caller beside c, who is always there
 //	seed 7                           of the network's times
 //
@@ -35,6 +36,7 @@ import (
 //	forgetful                        all managers may lose their logs
 //	expect leader | leader X | leader not X | workers 4
 //	expect placed | nowhere | kept webrtc t    kept: where it was answered first
+//	expect once webrtc t             nobody had to ask for it again
 //	expect spread webrtc 1.5         the most tasks on one, by the mean
 //
 // In the end all faults are mended, and the cluster must become well. Every

@@ -30,6 +30,10 @@ var setups = map[string]func(p *player, args []string) error{
 		p.opts.Workers = append(p.opts.Workers, g)
 		return err
 	},
+	"queue": func(p *player, args []string) error {
+		p.opts.Lossy = slices.Equal(args, []string{"lossy"})
+		return nil
+	},
 	"caller": func(p *player, args []string) error {
 		p.callers = append(p.callers, args...)
 		return nil
