@@ -35,6 +35,7 @@ type core struct {
 	left func(muster.WorkerLeft)
 
 	measures *measures
+	rollCall rollCall
 	pending  []replica.Proposal
 	// asking are the goroutines that ask how the managers stand.
 	asking sync.WaitGroup
@@ -87,6 +88,10 @@ func (c *core) follow() (changed bool) {
 	}
 	if c.clock != nil {
 		c.clock.lead(c.replica.State().Now())
+	}
+	for _, e := range c.rollCall.gone(c.replica.State()) {
+		c.log.Info("told once more that the worker left: the leader before may have told nobody", "worker", e.Worker)
+		c.left(e)
 	}
 	c.propose(nil, state.Configure{Config: c.opts.Placement}, nil) // the leader's configuration is in force
 	workers := c.replica.State().Workers(state.AllPurposes)
@@ -148,6 +153,7 @@ func (c *core) observe(events []muster.Event) {
 			c.measures.left.WithLabelValues(c.measures.purpose(e.Purpose, true), string(e.Reason)).Inc()
 			c.log.Info("worker left", "worker", e.Worker, "purpose", e.Purpose, "reason", string(e.Reason))
 			c.left(e)
+			c.rollCall.told(e.Worker)
 		case muster.WorkerStateChanged:
 			c.log.Info("worker state", "worker", e.Worker, "state", e.State.String())
 		case muster.TaskRefused:

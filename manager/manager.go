@@ -22,7 +22,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/replica"
 	"github.com/muster-fleet/muster/state"
@@ -52,6 +51,7 @@ type Manager struct {
 	orders  chan func()
 	office  *office
 	hearsay *hearsay // nil for one that is alone
+	herald  *herald
 	unwatch func()
 	link    link
 	initial *time.Timer // the end of the initial time
@@ -107,6 +107,7 @@ func (m *Manager) begin(ctx context.Context, alone bool) error {
 	m.unwatch = m.conn.Watch(m.connection)
 	m.done.Go(func() { m.run(running) })
 	m.done.Go(func() { m.office.run(running) })
+	m.done.Go(func() { m.herald.run(running) })
 	if m.hearsay != nil {
 		m.done.Go(func() { m.hearsay.run(running) })
 	}
@@ -130,14 +131,14 @@ func newManager(conn bus.Conn, opts Options) *Manager {
 	m.standIn.after = opts.StaleAfter
 	m.office = newOffice(conn, opts.Cluster, m.handle, log)
 	m.core = &core{
-		opts:    opts,
-		log:     log,
-		seed:    rand.Uint64,
-		replica: opts.Replica,
-		left:    m.announce,
-
+		opts:     opts,
+		log:      log,
+		seed:     rand.Uint64,
+		replica:  opts.Replica,
 		measures: newMeasures(),
 	}
+	m.herald = newHerald(conn, log, m.core.measures.untold)
+	m.core.left = m.herald.tell
 	m.core.unheard = func() bool { return !m.link.up.Load() }
 	m.core.keepTime(newClock())
 	m.core.alive = m.core.newLiveness()
@@ -207,6 +208,7 @@ func (m *Manager) Close() error {
 	m.stop()
 	m.done.Wait()
 	m.core.asking.Wait()
+	m.herald.close()
 	return err
 }
 
@@ -317,6 +319,9 @@ func (m *Manager) work() {
 
 // check counts the silence of the workers, unless nobody could be heard.
 func (m *Manager) check() {
+	if m.core.role.Kind != replica.Candidate {
+		m.core.rollCall.count(m.core.replica.State())
+	}
 	switch m.link.look() {
 	case linkDown:
 	case linkBack:
@@ -335,16 +340,5 @@ func (m *Manager) connection(s bus.Status) {
 	} else {
 		m.core.measures.losses.Inc()
 		m.log.Warn("message queue away: no worker is given up meanwhile", "err", s.Err)
-	}
-}
-
-// announce tells that a worker is gone, as OWT's programs expect it.
-func (m *Manager) announce(e muster.WorkerLeft) {
-	ctx, cancel := context.WithTimeout(context.Background(), noticeTime)
-	defer cancel()
-	exit := bus.Exit{Reason: "quit", Message: bus.ExitMessage{Purpose: e.Purpose, ID: e.Worker, Type: "worker"}}
-	if err := bus.PublishExit(ctx, m.conn, exit); err != nil {
-		m.core.measures.untold.Inc()
-		m.log.Error("nobody was told that the worker left", "worker", e.Worker, "err", err)
 	}
 }
