@@ -45,7 +45,10 @@ func Stop(ctx context.Context, c *client.Client, purpose, task string) (worker, 
 			return worker, report.Node, err
 		}
 	}
-	return worker, report.Node, c.Unschedule(ctx, worker, task)
+	if err := c.Unschedule(ctx, worker, task); err != nil && !errors.As(err, new(*bus.RemoteError)) {
+		return worker, report.Node, err
+	}
+	return worker, report.Node, nil // a refusal is that it is free already
 }
 
 // end tells the node, where it listens, and its agent.

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// clip makes a small file with picture and sound, and returns its path.
+func clip(t *testing.T, name string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	out, err := exec.Command("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=160x120:rate=10:duration=2",
+		"-f", "lavfi", "-i", "sine=duration=2", "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac", path).CombinedOutput()
+	if err != nil {
+		t.Fatalf("ffmpeg: %v\n%s", err, out)
+	}
+	return path
+}
+
+// height is that of the picture in a file.
+func height(t *testing.T, path string) string {
+	t.Helper()
+	out, err := exec.Command("ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", "stream=height", "-of", "csv=p=0", path).Output()
+	if err != nil {
+		t.Fatalf("ffprobe %s: %v", path, err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// beginAgent starts an agent and waits until it is a member.
+func beginAgent(t *testing.T, url, purpose string, args ...string) (a *started, id string) {
+	t.Helper()
+	all := append([]string{"agent", "--purpose", purpose, "--url", url, "--load", "memory", "--max-load", "1", "--dir", t.TempDir()}, args...)
+	a = begin(t, all...)
+	return a, a.await(`(?m)^(` + purpose + `-[0-9a-f]{20}@\S+)$`)[1]
+}
+
+// ran runs a command that tells on stderr how it is getting on, and returns
+// what it printed on stdout.
+func ran(t *testing.T, args ...string) string {
+	t.Helper()
+	return refusedWith(t, 0, args...).stdout
+}
+
+// upWithoutWorkers is a cluster that waits for agents.
+func upWithoutWorkers(t *testing.T) *cluster { return beginUp(t, "--workers", "0") }
+
+func TestMediaFromUpToTheFile(t *testing.T) {
+	c := beginUp(t, "--media")
+	in, out := clip(t, "in.mp4"), t.TempDir()
+	spec := `{"input":"` + in + `","output":"` + out + `","ladder":[{"height":60,"codec":"h264"}]}`
+	contains(t, ran(t, "run", "video", "clip", "--wait", "--spec", spec, "--url", c.url), "clip", "1", "done")
+	files, _ := filepath.Glob(filepath.Join(out, "*"))
+	if len(files) != 1 || height(t, files[0]) != "60" {
+		t.Errorf("got %v", files)
+	}
+	contains(t, done(t, "tasks", "--url", c.url), "no tasks")
+	wrong := refusedWith(t, 1, "run", "video", "clip", "--spec", `{"input":"`+in+`","hight":60}`, "--url", c.url)
+	contains(t, wrong.stderr, "hight")
+	missing := refusedWith(t, 1, "run", "video", "clip", "--wait", "--attempts", "1",
+		"--spec", strings.Replace(spec, "in.mp4", "none.mp4", 1), "--url", c.url)
+	contains(t, missing.stderr, "none.mp4")
+}
+
+func TestRunForEachFile(t *testing.T) {
+	c := beginUp(t, "--media")
+	dir, out := filepath.Dir(clip(t, "a.mp4")), t.TempDir()
+	data, err := os.ReadFile(filepath.Join(dir, "a.mp4"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "b.mp4"), data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	spec := filepath.Join(dir, "spec.json")
+	text := `{"transcode":{"input":"{file}","output":"` + out + `/{stem}","ladder":[{"height":60,"codec":"h264"}]}}`
+	if err := os.WriteFile(spec, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := ran(t, "run", "video", "--each", filepath.Join(dir, "*.mp4"), "--spec", spec, "--url", c.url, "-o", "json")
+	contains(t, got, `"task": "`+filepath.Join(dir, "a.mp4")+`"`, `"task": "`+filepath.Join(dir, "b.mp4")+`"`, `"result": "done"`)
+	for _, stem := range []string{"a", "b"} {
+		files, _ := filepath.Glob(filepath.Join(out, stem, "*"))
+		if len(files) != 1 || height(t, files[0]) != "60" {
+			t.Errorf("%s: got %v", stem, files)
+		}
+	}
+}
+
+// Any program: the task's exit status is the program's, and what it prints can
+// be read from elsewhere.
+func TestAnyProgramAsANode(t *testing.T) {
+	c := upWithoutWorkers(t)
+	_, id := beginAgent(t, c.url, "shell", "--", "sh", "-c", `echo "does {task}"; test {task} = good`)
+	contains(t, ran(t, "run", "shell", "good", "--wait", "--url", c.url), "good", id, "done")
+	bad := refusedWith(t, 1, "run", "shell", "bad", "--wait", "--attempts", "2", "--url", c.url)
+	contains(t, bad.stderr, "after 2 attempts", "exit status 1")
+	contains(t, done(t, "logs", id+"_0", "--url", c.url), "does good")
+	contains(t, refusedWith(t, 2, "logs", "nonsense", "--url", c.url).stderr, "is no node")
+}
+
+// A long task is followed, found among the nodes, and stopped.
+func TestRunWithoutWaitingThenStop(t *testing.T) {
+	c := upWithoutWorkers(t)
+	_, id := beginAgent(t, c.url, "shell", "--", "sh", "-c", `echo begun {task}; exec sleep 1000`)
+	contains(t, done(t, "run", "shell", "long", "--url", c.url), "shell long runs on "+id+"_")
+	contains(t, done(t, "nodes", "--url", c.url), id+"_", "busy", "long")
+	contains(t, done(t, "tasks", "--url", c.url), "long", "running")
+	contains(t, done(t, "stop", "shell", "long", "--url", c.url), "shell long is stopped")
+	contains(t, done(t, "tasks", "--url", c.url), "no tasks")
+	contains(t, refusedWith(t, 1, "stop", "shell", "long", "--url", c.url).stderr, "No such a task")
+	eventually(t, "the node goes on", func() bool { return strings.Contains(done(t, "nodes", "--url", c.url), "no nodes") })
+}
+
+var pidOfNode = regexp.MustCompile(`"pid": (\d+)`)
+
+// The first SIGTERM lets the task end, and takes no more; the second does not
+// wait. Either way nothing is left.
+func TestAnAgentDrains(t *testing.T) {
+	c := upWithoutWorkers(t)
+	fifo := filepath.Join(t.TempDir(), "go")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a, _ := beginAgent(t, c.url, "shell", "--", "sh", "-c", "read line < "+fifo+"; echo {task} over")
+	done(t, "run", "shell", "patient", "--url", c.url)
+	a.signal(syscall.SIGTERM)
+	a.await("draining")
+	refusedWith(t, 1, "run", "shell", "late", "--patience", "1ms", "--url", c.url)
+	if err := os.WriteFile(fifo, []byte("now\n"), 0); err != nil {
+		t.Fatal(err)
+	}
+	if status := a.ends(patience); status != 0 {
+		t.Errorf("status %d, want 0", status)
+	}
+
+	a, _ = beginAgent(t, c.url, "shell", "--", "sh", "-c", "exec sleep 1000 {task}0")
+	done(t, "run", "shell", "4", "--url", c.url)
+	node := pidOfNode.FindStringSubmatch(done(t, "nodes", "-o", "json", "--url", c.url))
+	a.signal(syscall.SIGTERM)
+	a.await("draining")
+	a.signal(syscall.SIGTERM)
+	if status := a.ends(patience); status != 0 {
+		t.Errorf("status %d, want 0", status)
+	}
+	if node == nil {
+		t.Fatal("the node was not listed")
+	}
+	if pid, err := strconv.Atoi(node[1]); err != nil || alive(pid) {
+		t.Errorf("node %s is left, %v", node[1], err)
+	}
+}
+
+func TestUsageOfAgentAndRun(t *testing.T) {
+	for want, args := range map[string][]string{
+		"--purpose is missing":      {"agent"},
+		"say what does the tasks":   {"agent", "--purpose", "webrtc"},
+		"exclude each other":        {"agent", "--purpose", "x", "--owt", "/x", "--", "sh"},
+		"stands after --":           {"agent", "--purpose", "x", "sh"},
+		"--watchdog needs --notify": {"agent", "--purpose", "x", "--watchdog", "1s", "--", "sh"},
+		"--per must be":             {"agent", "--purpose", "x", "--per", "cow", "--", "sh"},
+		`"12Q" is no amount`:        {"agent", "--purpose", "x", "--memory", "12Q", "--", "sh"},
+		"run takes PURPOSE TASK":    {"run", "video"},
+		"--spec is neither JSON":    {"run", "video", "x", "--spec", "{"},
+		"does not have {file}":      {"run", "video", "--each", "*.go", "--spec", "{}"},
+		"tasks are named after":     {"run", "video", "x", "--each", "*.go", "--spec", "{}"},
+		"--attempts must be":        {"run", "video", "x", "--attempts", "0"},
+	} {
+		contains(t, refusedWith(t, 2, args...).stderr, want)
+	}
+	contains(t, refusedWith(t, 1, "run", "video", "--each", "*.none", "--spec", `["{file}"]`).stderr, "no file fits")
+	contains(t, refusedWith(t, 1, "agent", "--purpose", "x", "-c", "none.toml", "--", "sh").stderr, "none.toml")
+}
