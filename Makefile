@@ -1,14 +1,15 @@
 # `make` alone prints what there is. Variables to set on the command line:
-# ARGS for `up`, FUZZTIME for `fuzz`, SEEDS for `sim`, PKG (default ./...) for what to test.
+# ARGS for `up`, FUZZTIME for `fuzz`, SEEDS for `sim`, FAULTS for `soak`, PKG (default ./...) for what to test.
 
 GO       ?= go
 PKG      ?= ./...
 FUZZTIME ?= 5s
 SEEDS    ?= 200
+FAULTS   ?= 200
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help build up test check fmt vet lint race fuzz sim bench bench-once figures docs tools clean
+.PHONY: help build up test check fmt vet lint race fuzz sim soak newcomer bench bench-once figures docs tools clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -43,6 +44,12 @@ fuzz: ## run every fuzz target for FUZZTIME (default 5s, FUZZTIME=10m for long)
 
 sim: ## simulate whole clusters, and Raft alone, with SEEDS seeds (default 200)
 	$(GO) test ./simtest ./replica/raft -count 1 -timeout 120m -run TestSimulation -seeds $(SEEDS)
+
+soak: tools ## inject FAULTS random faults into real managers (default 200)
+	$(GO) test ./systemtest -count 1 -v -timeout 24h -run TestFaultsAtRandom -faults $(FAULTS)
+
+newcomer: ## measure a manager that joins 1,000,000 tasks
+	$(GO) test ./replica/raft -run '^$$' -bench BenchmarkNewcomer -benchtime 10x -timeout 20m
 
 bench: ## run every benchmark
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m $(PKG)

@@ -79,6 +79,7 @@ func (o *output) String() string {
 type setup struct {
 	cuttable bool                              // managers can be cut off
 	apart    bool                              // managers have networks of their own
+	faults   int                               // how many there will be, where they are many
 	fleet    int                               // workers in this program, instead of a few as processes
 	replica  string                            // how managers agree
 	first    func(r *rig, task, worker string) // hears of each placement
@@ -93,7 +94,7 @@ var rigs atomic.Int64
 // calls are answered.
 func startRig(t *testing.T, q queue, has setup) *rig {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), patience+time.Duration(has.faults)*perFault)
 	t.Cleanup(cancel)
 	r := &rig{T: t, ctx: ctx, url: q.URL(), name: fmt.Sprintf("systemtest-%d", rigs.Add(1))}
 	t.Cleanup(func() {
