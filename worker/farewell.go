@@ -23,8 +23,10 @@ const certain = 2
 // farewells are those that the manager may not have heard, the oldest first.
 type farewells struct{ waiting []farewell }
 
+// add keeps a farewell. A task may be laid down and then rejected, which gives
+// up the reservation that it had from being laid down: both must be heard.
 func (f *farewells) add(one farewell) {
-	f.cancel(one.task)
+	f.waiting = slices.DeleteFunc(f.waiting, func(w farewell) bool { return w.task == one.task && w.method == one.method })
 	f.waiting = append(f.waiting, one)
 }
 

@@ -140,7 +140,7 @@ func (w *Worker) RemoveTask(task string) {
 }
 
 // RejectTask says that the worker will not take a task that the manager
-// reserved it for.
+// reserved it for. After RemoveTask, it says that the task need not come back.
 func (w *Worker) RejectTask(task string) {
 	w.do(func(m *machine) { m.reject(task) })
 }
