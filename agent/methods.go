@@ -92,17 +92,9 @@ func (a *Agent) recycleNode(_ context.Context, _ *worker.Worker, r *bus.Request)
 		return
 	}
 	a.owner.do(func(p *pool, now time.Time) {
-		p.recycle(now, node, *arg.Task, orDone(arg.Result))
+		p.recycle(now, node, *arg.Task, arg.Result)
 		p.emit(answer{a.owner.keep(r), "ok"})
 	})
-}
-
-// orDone reads what a caller said of a task that is over: nothing is done.
-func orDone(t *muster.TaskResult) muster.TaskResult {
-	if t == nil || t.State != muster.TaskFailed {
-		return muster.TaskResult{State: muster.TaskDone}
-	}
-	return *t
 }
 
 func (a *Agent) queryNode(_ context.Context, _ *worker.Worker, r *bus.Request) {

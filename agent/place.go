@@ -122,12 +122,17 @@ func (p *pool) refuse(r *request, reason, node string, err error) {
 	p.emit(reject{r.task}, refuse{r.ref, reason, node, err})
 }
 
-// recycle ends a task on a node, and with the last one the node.
-func (p *pool) recycle(now time.Time, id, name string, result muster.TaskResult) {
+// recycle ends a task on a node, and with the last one the node. Without a
+// result it may come back, as OWT's tasks do.
+func (p *pool) recycle(now time.Time, id, name string, result *muster.TaskResult) {
 	p.advance(now)
 	if t := p.tasks[name]; t != nil && t.node.id == id {
 		p.trouble.over()
-		p.endTask(t, result, true)
+		end := release
+		if result == nil && !p.alone && !p.policy.PerTask {
+			end = keepPlace
+		}
+		p.endTask(t, orDone(result), end)
 	} else if n := p.find(id); n != nil && n.awaits(name) {
 		p.withdraw(n, func(r *request) bool { return r.task == name }, reasonEarlyRecycled)
 	}
@@ -153,20 +158,44 @@ func (p *pool) drop(now time.Time, names []string) {
 	p.advance(now)
 	for _, name := range names {
 		if t := p.tasks[name]; t != nil {
-			p.endTask(t, muster.TaskResult{State: muster.TaskFailed, Error: "the manager gave the task up"}, false)
+			p.endTask(t, muster.TaskResult{State: muster.TaskFailed, Error: "the manager gave the task up"}, sayNothing)
 		}
 	}
 	p.finish()
 }
 
+// orDone reads what a caller said of a task that is over: nothing is done.
+func orDone(t *muster.TaskResult) muster.TaskResult {
+	if t == nil || t.State != muster.TaskFailed {
+		return muster.TaskResult{State: muster.TaskDone}
+	}
+	return *t
+}
+
+// farewell is what the manager hears of a task that ended.
+type farewell int
+
+const (
+	// release lays it down, and gives up the reservation that it has then: it
+	// would keep others from its place.
+	release farewell = iota
+	// keepPlace lays it down; for a while it is placed here again.
+	keepPlace
+	// sayNothing: the manager knows.
+	sayNothing
+)
+
 // endTask takes a task from its node, and ends the node with its last one.
-func (p *pool) endTask(t *task, result muster.TaskResult, tell bool) {
+func (p *pool) endTask(t *task, result muster.TaskResult, say farewell) {
 	n := t.node
 	p.ended.add(p.reportOf(t, p.now, result))
 	delete(p.tasks, t.name)
 	n.tasks = slices.DeleteFunc(n.tasks, func(o *task) bool { return o == t })
-	if tell {
+	if say != sayNothing {
 		p.emit(layDown{t.name})
+	}
+	if say == release {
+		p.emit(reject{t.name})
 	}
 	p.emit(p.notice(t, string(result.State), result.Error))
 	if len(n.tasks) == 0 && p.find(n.id) != nil {

@@ -218,7 +218,7 @@ func (p *pool) lost(n *node, err error) {
 		p.emit(abnormal{n.id, err})
 	}
 	for _, t := range slices.Clone(n.tasks) {
-		p.endTask(t, resultOf(err), true)
+		p.endTask(t, resultOf(err), release)
 	}
 	p.disappoint(n, reasonEarlyRecycled, err)
 }
@@ -262,7 +262,7 @@ func (p *pool) endAll(now time.Time, why string) {
 	for _, n := range p.nodes {
 		p.disappoint(n, reasonAgentNotReady, nil)
 		for _, t := range slices.Clone(n.tasks) {
-			p.endTask(t, muster.TaskResult{State: muster.TaskFailed, Error: why}, true)
+			p.endTask(t, muster.TaskResult{State: muster.TaskFailed, Error: why}, release)
 		}
 	}
 	p.finish()

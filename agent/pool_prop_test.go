@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
-
-	"github.com/muster-fleet/muster"
 )
 
 // world is what surrounds a pool: it believes only what the actions say, and
@@ -258,7 +256,7 @@ func (w *world) notLaunched(t *rapid.T) {
 func (w *world) recycle(t *rapid.T) {
 	task := anyTask(t)
 	node := w.placed[task]
-	w.pool.recycle(w.now, node, task, muster.TaskResult{State: muster.TaskDone})
+	w.pool.recycle(w.now, node, task, nil)
 	w.absorb()
 	w.must(!w.manager[task], "task %s was recycled and is still picked up", task)
 }
