@@ -51,6 +51,9 @@ soak: tools ## inject FAULTS random faults into real managers (default 200)
 newcomer: ## measure a manager that joins 1,000,000 tasks
 	$(GO) test ./replica/raft -run '^$$' -bench BenchmarkNewcomer -benchtime 10x -timeout 20m
 
+churn: ## start, use and crash nodes for CHURN (default 60s), and see that nothing is left
+	$(GO) test ./agent -count 1 -timeout 30m -v -run TestChurn -churn $(or $(CHURN),60s)
+
 bench: ## run every benchmark
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m $(PKG)
 
