@@ -23,12 +23,12 @@ const chaosTime = 4 * time.Second
 // Run runs the simulation of a seed: a cluster of a size and with faults that
 // the seed draws. The error is what must not be and was.
 func Run(seed uint64, record bool) (Report, error) {
-	s := New(draw(seed, record))
+	s := newSim(draw(seed, record))
 	faults := s.chaos()
 	s.settle()
 	r := Report{
 		Faults: faults, Placed: s.truth.placed, Checked: s.truth.answers, Again: s.truth.doubled,
-		Virtual: s.now, History: s.History(),
+		Virtual: s.now, History: s.told(),
 	}
 	for _, c := range s.callers {
 		r.Calls += c.done
@@ -38,9 +38,9 @@ func Run(seed uint64, record bool) (Report, error) {
 }
 
 // draw chooses what a seed is a simulation of.
-func draw(seed uint64, record bool) Options {
+func draw(seed uint64, record bool) options {
 	rng := rand.New(rand.NewPCG(seed, 1))
-	opts := Options{Seed: seed, Managers: 3, Durable: rng.IntN(2) == 0, Callers: 2 + rng.IntN(3), Record: record}
+	opts := options{Seed: seed, Managers: 3, Durable: rng.IntN(2) == 0, Callers: 2 + rng.IntN(3), Record: record}
 	switch rng.IntN(10) {
 	case 0, 1, 2:
 		opts.Managers = 5
@@ -48,7 +48,7 @@ func draw(seed uint64, record bool) Options {
 		opts.Managers = 1
 	}
 	for _, purpose := range []string{"webrtc", "video", "recording"}[:1+rng.IntN(3)] {
-		opts.Workers = append(opts.Workers, Group{Purpose: purpose, Count: 2 + rng.IntN(5), MaxTasks: rng.IntN(3) * (1 + rng.IntN(4))})
+		opts.Workers = append(opts.Workers, group{Purpose: purpose, Count: 2 + rng.IntN(5), MaxTasks: rng.IntN(3) * (1 + rng.IntN(4))})
 	}
 	opts.Lossy = rng.IntN(3) == 0
 	return opts

@@ -79,7 +79,7 @@ func TestCallersAloneContradictEachOther(t *testing.T) {
 
 // TestTheQueueHandsOnWhatWasNotDealtWith, in its order, to the highest rank.
 func TestTheQueueHandsOnWhatWasNotDealtWith(t *testing.T) {
-	s := New(Options{Seed: 1, Record: true})
+	s := newSim(options{Seed: 1, Record: true})
 	got := map[string]string{}
 	var first *conn
 	for i, name := range []string{"a", "b"} {

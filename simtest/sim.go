@@ -9,8 +9,8 @@ import (
 	"github.com/muster-fleet/muster/state"
 )
 
-// Options say what a simulation is of.
-type Options struct {
+// options say what a simulation is of.
+type options struct {
 	// Seed is where everything comes from that is left to chance.
 	Seed uint64
 	// Managers are 1, 3 or 5; Durable tells that they have disks.
@@ -19,7 +19,7 @@ type Options struct {
 	// Lossy is a queue that does not hold requests, as NATS, not RabbitMQ.
 	Lossy bool
 	// Workers are by purpose.
-	Workers []Group
+	Workers []group
 	// Callers are how many make calls of their own.
 	Callers int
 	// CompactBytes is how long a log grows; 0 means a short one, so that
@@ -29,21 +29,21 @@ type Options struct {
 	Record bool
 }
 
-// Group is workers of one purpose.
-type Group struct {
+// group is workers of one purpose.
+type group struct {
 	Purpose  string
 	Count    int
 	MaxTasks int
 }
 
-func (o *Options) placement() state.Config { return state.DefaultConfig() }
+func (o *options) placement() state.Config { return state.DefaultConfig() }
 
-func (o *Options) compactBytes() int { return max(o.CompactBytes, 6000) }
+func (o *options) compactBytes() int { return max(o.CompactBytes, 6000) }
 
 // Sim is a simulation. It belongs to one goroutine.
 type Sim struct {
 	*loop
-	opts     Options
+	opts     options
 	net      network
 	broker   *broker
 	conns    []*conn
@@ -58,14 +58,14 @@ type Sim struct {
 	err       error
 }
 
-// New returns a simulation at its beginning.
-func New(opts Options) *Sim {
+// newSim returns a simulation at its beginning.
+func newSim(opts options) *Sim {
 	s := &Sim{loop: newLoop(opts.Seed), opts: opts}
 	s.net.cuts = map[[2]string]bool{}
 	s.broker = &broker{sim: s, up: true, lossy: opts.Lossy}
 	s.truth = newTruth(s)
-	for i := range opts.Managers {
-		s.managers = append(s.managers, newSimManager(s, fmt.Sprintf("m%d", i+1), opts.Durable))
+	for _, name := range s.names() {
+		s.managers = append(s.managers, newSimManager(s, name, opts.Durable))
 	}
 	for _, m := range s.managers {
 		m.boot()
@@ -83,7 +83,7 @@ func New(opts Options) *Sim {
 	return s
 }
 
-func (s *Sim) addWorkers(g Group) {
+func (s *Sim) addWorkers(g group) {
 	for range g.Count {
 		n := 1
 		for _, w := range s.workers {
@@ -136,28 +136,20 @@ func (s *Sim) until(limit time.Duration, f func() bool) bool {
 	return s.err == nil && f()
 }
 
-// History is what happened, a line each, by virtual milliseconds. It is empty
-// without Options.Record.
-func (s *Sim) History() string {
+// told is what happened, a line each, by virtual milliseconds. It is empty
+// without Record.
+func (s *Sim) told() string {
 	if !s.opts.Record {
 		return ""
 	}
 	return strings.Join(s.history, "\n") + "\n"
 }
 
-// Err is what must not be and was.
-func (s *Sim) Err() error { return s.err }
-
+// names are those of the managers.
 func (s *Sim) names() []string {
 	var names []string
-	for _, m := range s.managers {
-		names = append(names, m.name)
-	}
-	if len(names) < s.opts.Managers { // while they are made
-		names = nil
-		for i := range s.opts.Managers {
-			names = append(names, fmt.Sprintf("m%d", i+1))
-		}
+	for i := range s.opts.Managers {
+		names = append(names, fmt.Sprintf("m%d", i+1))
 	}
 	return names
 }

@@ -82,7 +82,7 @@ func ParseStory(name, text string) (*Story, error) {
 // Run plays the story. Its error begins with the file and the line at which
 // something is not as it should be. The history is what happened until then.
 func (st *Story) Run() (history string, err error) {
-	p := &player{opts: Options{Managers: 3, Record: true, Seed: 1}, names: map[string]string{}, answers: map[string]*told{}}
+	p := &player{opts: options{Managers: 3, Record: true, Seed: 1}, names: map[string]string{}, answers: map[string]*told{}}
 	for _, s := range st.steps {
 		if err := p.play(s); err != nil {
 			return p.history(), fmt.Errorf("%s:%d: %s: %w", st.name, s.line, s.text, err)
@@ -97,7 +97,7 @@ func (st *Story) Run() (history string, err error) {
 
 // player plays a story.
 type player struct {
-	opts    Options
+	opts    options
 	callers []string
 	sim     *Sim
 	names   map[string]string
@@ -116,7 +116,7 @@ func (p *player) history() string {
 	if p.sim == nil {
 		return ""
 	}
-	return p.sim.History()
+	return p.sim.told()
 }
 
 // play does a step.
@@ -155,7 +155,7 @@ const startTime = 5 * time.Second
 
 // begin makes the simulation, and waits until the cluster is ready.
 func (p *player) begin() error {
-	p.sim = New(p.opts)
+	p.sim = newSim(p.opts)
 	for _, name := range append([]string{"c"}, p.callers...) {
 		c := newSimCaller(p.sim, name, true)
 		p.sim.callers = append(p.sim.callers, c)

@@ -23,7 +23,7 @@ var setups = map[string]func(p *player, args []string) error{
 		if err != nil || len(args) < 2 {
 			return errors.Join(err, errors.New("want: workers 4 webrtc [max 2]"))
 		}
-		g := Group{Purpose: args[1], Count: n}
+		g := group{Purpose: args[1], Count: n}
 		if len(args) == 4 {
 			g.MaxTasks, err = number(args, 3)
 		}
