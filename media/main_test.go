@@ -132,7 +132,12 @@ type runner interface {
 
 func workOf(t *testing.T, kind string, o Options) runner {
 	t.Helper()
-	w, err := New(kind, tool(t), o)
+	return workWith(t, tool(t), kind, o)
+}
+
+func workWith(t *testing.T, with *Tool, kind string, o Options) runner {
+	t.Helper()
+	w, err := New(kind, with, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,10 +163,15 @@ func mustDo(t *testing.T, kind, spec string) *watcher {
 // begin starts a task; end stops it and returns how it ended.
 func begin(t *testing.T, kind, spec string) (w *watcher, end func() error) {
 	t.Helper()
+	return beginWith(t, tool(t), kind, spec)
+}
+
+func beginWith(t *testing.T, with *Tool, kind, spec string) (w *watcher, end func() error) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(within(t))
 	w = newWatcher()
 	ended := make(chan error, 1)
-	work := workOf(t, kind, Options{})
+	work := workWith(t, with, kind, Options{})
 	go func() { ended <- work.run(ctx, json.RawMessage(spec), "agent_1", w) }()
 	end = sync.OnceValue(func() error {
 		cancel()

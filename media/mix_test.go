@@ -62,7 +62,7 @@ func TestMixOfSoundAndPicture(t *testing.T) {
 func TestMixStoppedIsPlayable(t *testing.T) {
 	t.Parallel()
 	out := filepath.Join(t.TempDir(), "live.mp4")
-	cam := live(t, clip(t, 30))
+	cam := live(t, clip(t, 15))
 	w, end := begin(t, Mix, fmt.Sprintf(`{"inputs": [{"url": %q, "video": true, "audio": true}, {"url": %q, "video": true, "audio": false}],
 		"output": %q, "width": 160, "height": 120, "speed": "fastest"}`, cam, cam, out))
 	w.awaitFrames(t)

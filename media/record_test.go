@@ -60,7 +60,7 @@ func TestRecordEncodes(t *testing.T) {
 func TestRecordStoppedIsPlayable(t *testing.T) {
 	t.Parallel()
 	out := t.TempDir()
-	source := live(t, clip(t, 30))
+	source := live(t, clip(t, 15))
 	w, end := begin(t, Record, fmt.Sprintf(`{"input": %q, "output": %q, "format": "mp4", "segment_seconds": 1}`, source, out))
 	w.await(t, "segment", func() bool { return slices.Contains(w.events, "segment") })
 	_ = end()

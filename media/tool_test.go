@@ -69,15 +69,17 @@ func TestCapacityIsTrue(t *testing.T) {
 	}
 	film, out := clip(t, 0.2), t.TempDir()
 	for _, word := range capacity.Encode {
-		c, _ := codecOf(word)
-		if !slices.Contains(capacity.Decode, c.word) {
-			t.Errorf("%s can be encoded, and not decoded", word)
-			continue
-		}
-		path := filepath.Join(out, word+".mkv")
-		mustDo(t, Transcode, `{"input": "`+film+`", "output": "`+path+`", "speed": "fastest", "ladder": [{"height": 120, "codec": "`+word+`"}]}`)
-		looksLike(t, look(t, path), c.word, 160, 120)
-		colour(t, path, 0, 10, 10) // decodes
+		t.Run(word, func(t *testing.T) {
+			t.Parallel()
+			c, _ := codecOf(word)
+			if !slices.Contains(capacity.Decode, c.word) {
+				t.Fatal("can be encoded, and not decoded")
+			}
+			path := filepath.Join(out, word+".mkv")
+			mustDo(t, Transcode, `{"input": "`+film+`", "output": "`+path+`", "speed": "fastest", "ladder": [{"height": 120, "codec": "`+word+`"}]}`)
+			looksLike(t, look(t, path), c.word, 160, 120)
+			colour(t, path, 0, 10, 10) // decodes
+		})
 	}
 }
 

@@ -83,19 +83,16 @@ func TestTranscodeAndExistingFiles(t *testing.T) {
 // next attempt succeeds and leaves nothing else behind.
 func TestTranscodeKilled(t *testing.T) {
 	t.Parallel()
-	in, out := clip(t, 2), t.TempDir()
+	in, out := clip(t, 8), t.TempDir()
 	spec := fmt.Sprintf(`{"input": %q, "output": %q, "speed": "fastest", "ladder": [{"height": 120}]}`, in, out)
 	write(t, filepath.Join(out, ".clip-120p.mp4.agent_1.partial"), "left behind by this node")
 	slow := slowTool(t)
 	w, ended := newWatcher(), make(chan error, 1)
-	work, err := New(Transcode, slow, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	go func() { ended <- work.(runner).run(within(t), []byte(spec), "agent_1", w) }()
+	work := workWith(t, slow, Transcode, Options{})
+	go func() { ended <- work.run(within(t), []byte(spec), "agent_1", w) }()
 	w.await(t, "ffmpeg", func() bool { return len(w.reports) > 0 })
 	kill(t, slow)
-	err = <-ended
+	err := <-ended
 	if failed := new(ToolError); !errors.As(err, &failed) || !strings.Contains(err.Error(), "killed") {
 		t.Errorf("a killed ffmpeg is the error %v", err)
 	}
@@ -103,13 +100,14 @@ func TestTranscodeKilled(t *testing.T) {
 		t.Errorf("left behind: %q", got)
 	}
 	mustDo(t, Transcode, spec)
-	lasts(t, look(t, filepath.Join(out, "clip-120p.mp4")), 2)
+	lasts(t, look(t, filepath.Join(out, "clip-120p.mp4")), 8)
 }
 
 func TestTranscodeStoppedLeavesNothing(t *testing.T) {
 	t.Parallel()
 	out := t.TempDir()
-	w, end := begin(t, Transcode, fmt.Sprintf(`{"input": %q, "output": %q, "ladder": [{"height": 1080}, {"height": 2160, "codec": "h265"}], "speed": "good"}`, clip(t, 20), out))
+	spec := fmt.Sprintf(`{"input": %q, "output": %q, "speed": "fastest", "ladder": [{"height": 120}, {"height": 60}]}`, clip(t, 10), out)
+	w, end := beginWith(t, slowTool(t), Transcode, spec)
 	w.await(t, "progress", func() bool { return len(w.reports) > 0 })
 	if err := end(); err == nil {
 		t.Error("a stopped transcoding ended as if it were whole")
