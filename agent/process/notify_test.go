@@ -205,13 +205,15 @@ func TestNotifyBelievesChildren(t *testing.T) {
 		t.Fatal(err)
 	}
 	eachRealm(t, func(t *testing.T, h *Host) {
-		c := shell(varRole + "=messenger setsid " + program + "; sleep 1000")
+		read := fifo(t)
+		c := shell(varRole + "=messenger setsid " + program + " && echo yes >" + read + "; sleep 1000")
 		c.Notify = true
 		n := run(t, h, c)
 		soon(t, n.Ready(), "READY=1 of a child in a session of its own")
 		if got := n.Status(); got != "by a child" {
 			t.Errorf("got status %q; want the child's", got)
 		}
+		heard(t, read) // the child knows that it was heard
 		n.Stop(0)
 		if err := end(t, n); err != nil {
 			t.Error(err)

@@ -206,6 +206,9 @@ func TestOrphansAreEnded(t *testing.T) {
 				if h.Orphans() < 1 {
 					t.Errorf("%d orphans were ended; want some", h.Orphans())
 				}
+				if h.realm.group != nil && len(h.realm.group.Groups()) > 0 {
+					t.Errorf("control groups are left: %v", h.realm.group.Groups())
+				}
 				if err := end(t, run(t, h, shell("exit 0"))); err != nil {
 					t.Errorf("a node by the old one's name: %v", err)
 				}
