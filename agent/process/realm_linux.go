@@ -3,6 +3,8 @@ package process
 import (
 	"math"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -51,6 +53,7 @@ func (h *Host) openGroups() {
 		h.noGroups(err.Error())
 		return
 	}
+	h.removeEarlier(own)
 	group, err := own.Make(h.groupName())
 	if err != nil {
 		h.noGroups(err.Error())
@@ -67,7 +70,24 @@ func (h *Host) openGroups() {
 }
 
 // groupName is one that no other agent has, and that people understand.
-func (h *Host) groupName() string { return "muster-" + h.opts.Agent + "-" + h.id[:8] }
+func (h *Host) groupName() string { return groupPrefix + h.opts.Agent + h.groupSuffix() }
+
+const groupPrefix = "muster-"
+
+// groupSuffix is that of all hosts of this directory.
+func (h *Host) groupSuffix() string { return "-" + h.id[:8] }
+
+// removeEarlier removes the groups of hosts that were killed, whatever their
+// agents were called. Orphans are gone: one that is not empty is not ours, and
+// cannot be removed.
+func (h *Host) removeEarlier(own cgroup.Group) {
+	for _, g := range own.Groups() {
+		name := filepath.Base(g.Dir())
+		if strings.HasPrefix(name, groupPrefix) && strings.HasSuffix(name, h.groupSuffix()) {
+			_ = g.Remove()
+		}
+	}
+}
 
 // noGroups says once why there are no groups, and whether that matters.
 func (h *Host) noGroups(reason string) {
