@@ -26,9 +26,15 @@ func TestMasterThatIsStoppedInTheActDoesNotAnswer(t *testing.T) {
 		if text := c.json(); strings.Contains(text, `"t2"`) || !strings.Contains(text, `"t3"`) {
 			t.Errorf("the managers have %s", text)
 		}
-		for _, m := range []*manager{a, b, c} {
-			m.stop()
+		b.stop()
+		pass(400 * ms)
+		c.want(replica.Leader) // again, and what it did not tell then is forgotten
+		wantEqual(t, a, c)
+		if strings.Contains(a.json(), `"t2"`) {
+			t.Errorf("the slave was told %s", a.json())
 		}
+		a.stop()
+		c.stop()
 	})
 }
 
