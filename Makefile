@@ -9,7 +9,7 @@ FAULTS   ?= 200
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help build up test check fmt vet lint race fuzz sim soak newcomer bench bench-once figures docs tools clean
+.PHONY: help build up demo test check fmt vet lint race fuzz sim soak newcomer bench bench-once figures docs tools clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -20,6 +20,9 @@ build: ## build bin/muster
 
 up: build ## build, then run a queue, a manager and three workers (ARGS='--workers 5')
 	@bin/muster up $(ARGS)
+
+demo: build tools ## transcode ten clips while an agent and an ffmpeg are killed
+	@scripts/demo
 
 test: tools ## run every test; installs RabbitMQ, Node.js, ffmpeg where missing (root)
 	$(GO) test -timeout 12m $(PKG)

@@ -103,8 +103,11 @@ func (r *run) getNode(ctx context.Context) error {
 		r.node, err = r.desk.client.GetNode(ctx, r.worker, r.job.order())
 		return err
 	})
-	if errors.As(err, new(*bus.RemoteError)) {
+	switch {
+	case errors.As(err, new(*bus.RemoteError)):
 		_ = r.desk.client.Unschedule(ctx, r.worker, r.job.Task)
+	case errors.Is(err, bus.ErrNoServer):
+		return fmt.Errorf("%s is not there, and not given up yet: %w", r.worker, bus.ErrNoServer)
 	}
 	return err
 }

@@ -28,7 +28,7 @@ func leaderOf(t *testing.T, url string) muster.Member {
 // A leader is killed while tasks are placed. Every call succeeds, and what was
 // placed before is where it was.
 func TestLeaderOfThreeIsKilled(t *testing.T) {
-	up := begin(t, "up", "--managers", "3", "--listen", "127.0.0.1:0", "--load", "memory")
+	up := begin(t, "up", "--managers", "3", "--media=false", "--listen", "127.0.0.1:0", "--load", "memory")
 	url := up.await(`Cluster owt-cluster at (\S+)`)[1]
 	up.await("Ctrl-C ends")
 	eventually(t, "not all managers vote", func() bool {

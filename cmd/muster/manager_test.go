@@ -186,7 +186,7 @@ func TestRabbitMQ(t *testing.T) {
 		}
 	}
 
-	up := begin(t, "up", "-c", file, "--load", "memory")
+	up := begin(t, "up", "-c", file, "--media=false", "--load", "memory")
 	up.await("Ctrl-C ends")
 	contains(t, done(t, "workers", "-c", file), "webrtc-", "video-", "recording-")
 	up.signal(syscall.SIGINT)

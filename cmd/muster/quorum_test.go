@@ -12,7 +12,7 @@ import (
 // Two managers of three stand still. What only looks is answered, and says of
 // when it is; afterwards everything is as it was.
 func TestQuorumIsLost(t *testing.T) {
-	up := begin(t, "up", "--managers", "3", "--workers", "2", "--listen", "127.0.0.1:0", "--load", "memory")
+	up := begin(t, "up", "--managers", "3", "--media=false", "--workers", "2", "--listen", "127.0.0.1:0", "--load", "memory")
 	url := up.await(`Cluster owt-cluster at (\S+)`)[1]
 	up.await("Ctrl-C ends")
 	done(t, "schedule", "webrtc", "room", "--url", url)
