@@ -34,8 +34,8 @@ const longLine = 1024
 func readProgress(r io.Reader, tell func(Stats)) {
 	var s Stats
 	eachLine(r, longLine, func(line string) {
-		key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
-		if key == "progress" {
+		key, value, ok := strings.Cut(strings.TrimSpace(line), "=")
+		if ok && key == "progress" {
 			tell(s)
 			return
 		}
