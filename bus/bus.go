@@ -155,9 +155,9 @@ type Service interface {
 // not). On these:
 //
 //   - The name is there as long as one member stands, whether or not one leads.
-//   - A member that does not lead gets only what no leader can take at once,
-//     and one or a few at a time: after a leader's death, or in a burst. Its
-//     Handler decides: keep it until it leads itself, or GiveBack.
+//   - A member that does not lead gets no requests; they wait for a leader. One
+//     that led before still has what it got. Its Handler decides: answer, or
+//     GiveBack.
 //   - A request counts as dealt with after Reply or Fail, or Done. If the Conn
 //     is lost or the Post closed before, another member gets it, and what this
 //     one answers then is not sent. So a request may be carried out twice.

@@ -19,20 +19,24 @@
 // # Members that stand for a name
 //
 // Every member consumes the server's queue, which so lives while one of them
-// does. They differ in the priority of their consumer (x-priority): a leader has
-// its term, a plain server, as OWT's are, 0, and a member that does not lead -1.
-// RabbitMQ delivers to the highest that is not busy. It takes a consumer for
-// busy while it has 200 messages to write to it, or as many as its prefetch
-// limit are not acknowledged. So a leader has no such limit, and another member
-// the smallest, 1: in a burst, and while nobody leads, each of them has one
-// request in its hands, and the rest waits in the queue.
+// does, on a channel that can take nothing: an anchor. Its limit, shared by all
+// consumers of the channel (basic.qos with global), is one message, and a message
+// from a queue of its own holds that place. So requests that no leader takes wait
+// in the queue, in their order.
 //
-// A request is acknowledged after its answer was handed to the connection, many
-// with one word where they are answered in order. The broker hands on what is
-// not acknowledged when it sees the connection close: at once where a process
-// died, after its heart-beats (10 to 15 s) where one is frozen or cut off. A
-// new leader gets everything else meanwhile, since its term is higher. RabbitMQ
-// closes the channel of who keeps a request for longer than its
+// A leader consumes a second time, on another channel, with its term as priority
+// (x-priority), so that a new leader goes before an old one. A plain server, as
+// OWT's are, has 0.
+//
+// A request is acknowledged after its answer was sent, on the same channel, which
+// the broker works off in order; many with one word where they are answered in
+// order. The broker hands on what is not acknowledged when it sees the connection
+// close: at once where a process died, after its heart-beats (10 to 15 s) where
+// one is frozen or cut off. What such a leader has in hand is lost to callers who
+// wait for less. So a leader lets the broker send it one request at a time, and
+// more only as the load needs it, up to 256. A new leader gets everything else.
+//
+// RabbitMQ closes the channel of who keeps a request for longer than its
 // consumer_timeout, 30 minutes; the member then begins anew.
 //
 // # How a Conn lives
