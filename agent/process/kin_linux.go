@@ -91,12 +91,15 @@ const (
 	firstWait = time.Millisecond
 	mostWait  = 100 * time.Millisecond
 	patience  = 10 * time.Second // until it is told
+	// settling is how long a process without an environment may be one that is
+	// about to have one.
+	settling = 100 * time.Millisecond
 )
 
 // end kills until nothing is left but the first process, which has ended.
 func (k *kin) end() {
 	began, told := time.Now(), false
-	for wait := firstWait; !k.extinct(time.Since(began) > patience); wait = min(2*wait, mostWait) {
+	for wait := firstWait; !k.extinct(time.Since(began) > settling); wait = min(2*wait, mostWait) {
 		if time.Since(began) > patience && !told {
 			told = true
 			k.log.Error("process: what a node has left does not end", "session", k.first.PID)

@@ -31,7 +31,7 @@ func (h *Host) endOrphans(records []record) int {
 		for _, p := range left {
 			ended[proctab.Process{PID: p.PID, Start: p.Start}] = true
 		}
-		over := len(killer.kill(left)) == len(left) && !t.unsettled
+		over := len(killer.kill(left)) == len(left) && (!t.unsettled || time.Since(began) > settling)
 		if over || time.Since(began) > patience {
 			break
 		}

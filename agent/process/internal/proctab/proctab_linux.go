@@ -22,8 +22,8 @@ type Process struct {
 	// CPU is the processor time that it has used, with that of its children
 	// that have ended and that it has waited for.
 	CPU time.Duration
-	// bare has no environment at this moment, not even an empty one: it is
-	// about to become another program, or about to end.
+	// bare has no environment at this moment: it is about to become another
+	// program, or about to end, or it was given none.
 	bare bool
 	// zombie has ended, and waits for its parent to take note.
 	zombie bool
@@ -56,7 +56,7 @@ const (
 	fieldUser    = 11 // with three more: system, children's user, children's system
 	fieldThreads = 17
 	fieldStart   = 19
-	fieldEnviron = 47
+	fieldEnviron = 47 // where it begins, and where it ends
 )
 
 // kernelThread is the flag of one (PF_KTHREAD).
@@ -81,7 +81,7 @@ func parse(pid int, raw []byte) (Process, error) {
 		// A process whose first thread alone has ended looks the same.
 		zombie: (f[fieldState] == "Z" || f[fieldState] == "X") && number(fieldThreads) <= 1,
 	}
-	p.bare = len(f) > fieldEnviron && f[fieldEnviron] == "0" && number(fieldFlags)&kernelThread == 0
+	p.bare = len(f) > fieldEnviron+1 && f[fieldEnviron] == f[fieldEnviron+1] && number(fieldFlags)&kernelThread == 0
 	for i := range 4 {
 		p.CPU += time.Duration(number(fieldUser+i)) * tick
 	}
@@ -110,8 +110,8 @@ func readProc(pid int, name string) ([]byte, error) {
 // becoming another program: look again.
 func Variable(pid int, name string) (value string, settled bool) {
 	raw, err := readProc(pid, "environ")
-	if err == nil && len(raw) == 0 {
-		p, err := Read(pid)
+	if err == nil && len(raw) == 0 || errors.Is(err, fs.ErrNotExist) {
+		p, err := Read(pid) // kernels differ in how they say that there is none
 		return "", err != nil || !p.bare || p.zombie
 	}
 	for entry := range bytes.SplitSeq(raw, []byte{0}) {
