@@ -183,7 +183,6 @@ func TestKeptRequest(t *testing.T) {
 // TestStandBrokerRestarts: members are back in their roles, and so they are
 // after somebody deleted the exchange under a leader's answers.
 func TestStandBrokerRestarts(t *testing.T) {
-	t.Parallel()
 	b := rabbittest.Start(t)
 	conn, log := dialLogged(t, b)
 	leader := stand(t, conn, "restarts", says("leader"))
