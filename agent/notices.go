@@ -36,12 +36,15 @@ func (a *Agent) tellTask(n notice) {
 	a.tell(n.key, func(ctx context.Context) error { return a.conn.Publish(ctx, TopicTasks, n.key, n.body) })
 }
 
+// tell publishes a notice when the manager was told: whoever hears it finds
+// that the manager knows.
 func (a *Agent) tell(key string, publish func(context.Context) error) {
-	a.news.push(func(ctx context.Context) {
+	notice := func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, quitTime)
 		defer cancel()
 		if err := publish(ctx); err != nil {
 			a.log.Warn("a notice is lost", "key", key, "err", err)
 		}
-	})
+	}
+	a.worker.AfterTold(func() { a.news.push(notice) })
 }

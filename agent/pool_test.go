@@ -188,6 +188,49 @@ func TestBackOff(t *testing.T) {
 	s.did("available true")
 }
 
+// In trouble, nodes are tried one at a time.
+func TestTroubleTriesOneNode(t *testing.T) {
+	s := newScript(t, Policy{Prerun: 2, MaxNodes: NoLimit}, false)
+	s.gone(0, errCrash)
+	s.gone(1, errCrash)
+	s.pass(200 * time.Millisecond)
+	s.gone(2, errCrash)
+	s.gone(3, errCrash)
+	s.pool.take()
+	s.pass(longestPause)
+	s.did("launch 4")
+	s.ready(4)
+	s.did("launch 5")
+	s.pass(settleAfter)
+	s.did("available true")
+	if s.pool.trouble.failures != 0 {
+		t.Errorf("%d failures are remembered of nodes that live", s.pool.trouble.failures)
+	}
+}
+
+// Where no node can be tried ahead, the next task is the try; its good end
+// forgives.
+func TestTroubleOfNodesForOneTask(t *testing.T) {
+	s := newScript(t, Policy{Prerun: 2, MaxNodes: NoLimit}, true)
+	for n := range deepTrouble {
+		s.get("r", "t")
+		s.pool.notLaunched(s.now, fmt.Sprint("a_", n), errCrash)
+	}
+	s.get("r", "t")
+	if !s.pool.unavailable {
+		t.Error("available in spite of nodes that cannot be started")
+	}
+	s.pool.take()
+	s.pass(longestPause)
+	s.did("available true")
+	s.get("r", "t")
+	s.ready(3)
+	s.pool.recycle(s.now, "a_3", "t", nil)
+	if s.pool.trouble.failures != 0 {
+		t.Errorf("%d failures are remembered after a task in good order", s.pool.trouble.failures)
+	}
+}
+
 func TestHistoryForgetsTheOldest(t *testing.T) {
 	h := newHistory(2)
 	for _, task := range []string{"a", "b", "a", "c"} {
