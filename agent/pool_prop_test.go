@@ -30,7 +30,7 @@ type world struct {
 	notices   map[string]string // task -> last notice
 }
 
-type proc struct{ ready, stopping, killed bool }
+type proc struct{ ready, stopping bool }
 
 var start0 = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
