@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/worker"
 )
@@ -168,8 +169,8 @@ func (a *Agent) ID() string { return a.worker.ID() }
 func (a *Agent) Worker() *worker.Worker { return a.worker }
 
 // Nodes lists the nodes, the oldest first; none after Done.
-func (a *Agent) Nodes() []NodeInfo {
-	answer := make(chan []NodeInfo, 1)
+func (a *Agent) Nodes() []muster.Node {
+	answer := make(chan []muster.Node, 1)
 	a.owner.do(func(p *pool, now time.Time) { answer <- a.owner.list(p, now) })
 	select {
 	case nodes := <-answer:

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/agent/process"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/client"
@@ -60,7 +61,7 @@ func TestCloseLeavesStubbornNodesBehind(t *testing.T) {
 		return nil
 	})))
 	f.is(`"sample-1_0"`, a, "getNode", arg("room1", "task1"))
-	f.until(a, "an idle node", inState(NodeIdle, 2))
+	f.until(a, "an idle node", inState(muster.NodeIdle, 2))
 	now, cancel := context.WithCancel(f.ctx)
 	cancel()
 	if err := a.Close(now); err != nil {
@@ -123,7 +124,7 @@ func TestHandlersAreKept(t *testing.T) {
 	}
 	a := f.start(opts)
 	f.is(`"there"`, a, "hello")
-	f.is("Not found", a, "readLog", LogQuery{Node: "sample-1_0"})
+	f.is("Not found", a, "readLog", muster.LogQuery{Node: "sample-1_0"})
 	f.is("argument 1 is missing", a, "queryTask")
 }
 

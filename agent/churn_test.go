@@ -223,7 +223,7 @@ func (c *churn) kill(random *rand.Rand) {
 	}
 	n := nodes[random.IntN(len(nodes))]
 	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", n.PID))
-	if err != nil || !bytes.Contains(environ, []byte("MUSTER_NODE="+n.Node+"\x00")) {
+	if err != nil || !bytes.Contains(environ, []byte("MUSTER_NODE="+n.ID+"\x00")) {
 		return // it has ended
 	}
 	if syscall.Kill(n.PID, syscall.SIGKILL) == nil {

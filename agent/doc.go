@@ -22,8 +22,8 @@
 //	                                 the task is over: "ok"
 //	queryNode(room)                  the node that has a task of the room
 //	queryTask(task)                  a muster.TaskReport, also of one that ended
-//	listNodes()                      [NodeInfo]
-//	readLog({node, offset, limit})   a LogAnswer
+//	listNodes()                      [muster.Node]
+//	readLog({node, offset, limit})   a muster.LogPart
 //	drain()                          "ok": no new tasks from now on
 //	ping()                           "pong"
 //
@@ -53,5 +53,5 @@
 //
 // # Notices
 //
-// Beside exit.abnormal, every task that starts or ends is told on TopicTasks.
+// Beside exit.abnormal, every task that starts or ends is told on bus.TopicTasks.
 package agent

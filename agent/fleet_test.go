@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/agent/process"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/natsbus"
@@ -71,7 +72,7 @@ func (f *fleet) dial() bus.Conn {
 }
 
 func (f *fleet) listen(conn bus.Conn) {
-	for _, topic := range []string{bus.TopicMonitoring, TopicTasks} {
+	for _, topic := range []string{bus.TopicMonitoring, bus.TopicTasks} {
 		all := make(chan heard, 4096)
 		f.heard[topic] = all
 		_, err := conn.Subscribe(f.ctx, topic, "#", func(key string, body json.RawMessage) {
@@ -90,7 +91,7 @@ func (f *fleet) listen(conn bus.Conn) {
 // are forgotten.
 func (f *fleet) expect(key, body string) {
 	f.t.Helper()
-	topic := TopicTasks
+	topic := bus.TopicTasks
 	if strings.HasPrefix(key, "exit.") {
 		topic = bus.TopicMonitoring
 	}
@@ -165,7 +166,7 @@ func (f *fleet) until(a *Agent, what string, met func(*pool) bool) {
 	}
 }
 
-func inState(state NodeState, want int) func(*pool) bool {
+func inState(state muster.NodeState, want int) func(*pool) bool {
 	return func(p *pool) bool { return p.count(func(n *node) bool { return n.state() == state }) == want }
 }
 
@@ -219,7 +220,7 @@ func TestLifecycle(t *testing.T) {
 	f := newFleet(t, 30*time.Second)
 	launcher, _ := obedient()
 	a := f.start(Options{Worker: worker.Options{Purpose: "sample"}, Launcher: launcher})
-	f.until(a, "two idle nodes", inState(NodeIdle, 2))
+	f.until(a, "two idle nodes", inState(muster.NodeIdle, 2))
 	f.is(`"sample-1_0"`, a, "getNode", arg("room1", "task1"))
 	f.managerHas(a, "task1")
 	f.is(`"sample-1_0"`, a, "getNode", arg("room1", "task2"))
@@ -258,7 +259,7 @@ func TestLifecycle(t *testing.T) {
 	f.expect("sample.started", body("task1", "room1", "sample-1_0", ""))
 	f.expect("sample.done", body("task1", "room1", "sample-1_0", ""))
 	f.expect("sample.failed", body("task2", "room1", "sample-1_0", `,"error":"no such input"`))
-	f.until(a, "two idle nodes, two taken, one gone", inState(NodeIdle, 2))
+	f.until(a, "two idle nodes, two taken, one gone", inState(muster.NodeIdle, 2))
 }
 
 func TestCrash(t *testing.T) {
@@ -274,7 +275,7 @@ func TestCrash(t *testing.T) {
 	end.of("sample-1_1") <- nil
 	f.expect("sample.done", `{"task":"task2","room":"room2","node":"sample-1_1","worker":"sample-1","purpose":"sample"}`)
 	f.managerHas(a)
-	f.until(a, "two idle nodes again", inState(NodeIdle, 2))
+	f.until(a, "two idle nodes again", inState(muster.NodeIdle, 2))
 }
 
 // An agent whose nodes die at once asks for no tasks, and asks again when they

@@ -33,7 +33,7 @@ func (a *Agent) tellAbnormal(crash abnormal) {
 
 func (a *Agent) tellTask(n notice) {
 	a.log.Debug("task", "notice", n.key, "task", n.body.Task, "node", n.body.Node, "err", n.body.Error)
-	a.tell(n.key, func(ctx context.Context) error { return a.conn.Publish(ctx, TopicTasks, n.key, n.body) })
+	a.tell(n.key, func(ctx context.Context) error { return a.conn.Publish(ctx, bus.TopicTasks, n.key, n.body) })
 }
 
 // tell publishes a notice when the manager was told: whoever hears it finds

@@ -253,10 +253,10 @@ func (o *owner) status(id string) string {
 }
 
 // list is the pool's list, with the processes.
-func (o *owner) list(p *pool, now time.Time) []NodeInfo {
+func (o *owner) list(p *pool, now time.Time) []muster.Node {
 	infos := p.list(now)
 	for i := range infos {
-		if h := o.nodes[infos[i].Node]; h != nil && h.node != nil {
+		if h := o.nodes[infos[i].ID]; h != nil && h.node != nil {
 			infos[i].PID = h.node.PID()
 		}
 	}

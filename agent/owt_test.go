@@ -16,6 +16,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/agent/process"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/amqpbus"
@@ -190,7 +191,7 @@ func (s *stage) startAgent() *Agent {
 	a, err := Start(s.ctx, s.dial(), owtAgent(s.url, recordedAgent, openHost(s.t, s.t.TempDir())))
 	s.must(err)
 	s.t.Cleanup(func() { _ = a.Close(s.ctx) })
-	s.until(a, inState(NodeIdle, 2))
+	s.until(a, inState(muster.NodeIdle, 2))
 	return a
 }
 
@@ -235,7 +236,7 @@ func TestRecordedAgent(t *testing.T) {
 			t.Errorf("no %s was compared", method)
 		}
 	}
-	s.until(a, inState(NodeIdle, 2))
+	s.until(a, inState(muster.NodeIdle, 2))
 	s.readsLog(a)
 }
 
@@ -268,9 +269,9 @@ func (s *stage) expectTold(line recorded) {
 func (s *stage) readsLog(a *Agent) {
 	ctx, cancel := context.WithTimeout(s.ctx, 10*time.Second)
 	defer cancel()
-	raw, err := s.conn.Call(ctx, a.ID(), "readLog", LogQuery{Node: recordedAgent + "_0"})
+	raw, err := s.conn.Call(ctx, a.ID(), "readLog", muster.LogQuery{Node: recordedAgent + "_0"})
 	s.must(err)
-	var got LogAnswer
+	var got muster.LogPart
 	s.must(json.Unmarshal(raw, &got))
 	if want := recordedAgent + "_0 is ready\n"; !strings.Contains(got.Data, want) {
 		s.t.Errorf("the node's log is %q, want %q", got.Data, want)
@@ -344,10 +345,10 @@ func (s *stage) ask(server, method string, args ...any) json.RawMessage {
 
 func (s *stage) pidOf(node string) int {
 	agent := node[:strings.LastIndexByte(node, '_')]
-	var nodes []NodeInfo
+	var nodes []muster.Node
 	s.must(json.Unmarshal(s.ask(agent, "listNodes"), &nodes))
 	for _, n := range nodes {
-		if n.Node == node && n.PID > 0 {
+		if n.ID == node && n.PID > 0 {
 			return n.PID
 		}
 	}

@@ -62,12 +62,12 @@ func (p *pool) reportOf(t *task, now time.Time, result muster.TaskResult) muster
 }
 
 // list describes the nodes, without what only their processes know.
-func (p *pool) list(now time.Time) []NodeInfo {
-	infos := make([]NodeInfo, 0, len(p.nodes))
+func (p *pool) list(now time.Time) []muster.Node {
+	infos := make([]muster.Node, 0, len(p.nodes))
 	for _, n := range p.nodes {
-		info := NodeInfo{
-			Node: n.id, State: n.state(), Tasks: []string{}, Status: p.status(n.id),
-			StartedMSAgo: now.Sub(n.launched).Milliseconds(),
+		info := muster.Node{
+			ID: n.id, State: n.state(), Tasks: []string{}, Status: p.status(n.id),
+			AgeMillis: now.Sub(n.launched).Milliseconds(),
 		}
 		for i, t := range n.tasks {
 			if i == 0 {
@@ -80,14 +80,14 @@ func (p *pool) list(now time.Time) []NodeInfo {
 	return infos
 }
 
-func (n *node) state() NodeState {
+func (n *node) state() muster.NodeState {
 	switch {
 	case n.phase == stopping:
-		return NodeStopping
+		return muster.NodeStopping
 	case n.phase == starting:
-		return NodeStarting
+		return muster.NodeStarting
 	case len(n.tasks) == 0:
-		return NodeIdle
+		return muster.NodeIdle
 	}
-	return NodeBusy
+	return muster.NodeBusy
 }

@@ -43,11 +43,14 @@ import (
 	"fmt"
 )
 
-// The topics of OWT.
+// The topics that everybody may listen to.
 const (
-	// TopicMonitoring carries the notices of workers and nodes that went away,
-	// with keys such as "exit.quit".
+	// TopicMonitoring, OWT's, carries the notices of workers and nodes that went
+	// away, with keys such as "exit.quit".
 	TopicMonitoring = "owtMonitoring"
+	// TopicTasks carries what happens to the tasks of agents, under the keys
+	// "<purpose>.started", ".done", ".failed" and ".event". It is Muster's own.
+	TopicTasks = "musterTasks"
 )
 
 // DefaultTimeout is how long OWT's programs wait for an answer, in

@@ -2,6 +2,8 @@ package media
 
 import (
 	"context"
+	"errors"
+	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -142,7 +144,7 @@ func (t *Tool) opens(ctx context.Context, e encoder) bool {
 	if !t.listed(ctx)[e.name] {
 		return false
 	}
-	_, err := output(ctx, t.FFmpeg, e.trial()...)
+	err := t.try(ctx, e)
 	if ctx.Err() != nil {
 		return false
 	}
@@ -150,6 +152,21 @@ func (t *Tool) opens(ctx context.Context, e encoder) bool {
 	defer t.mu.Unlock()
 	t.tried[e] = err == nil
 	return err == nil
+}
+
+// mostKills is how often a trial is begun that somebody killed: that says
+// nothing of the encoder, unless it happens every time.
+const mostKills = 3
+
+func (t *Tool) try(ctx context.Context, e encoder) (err error) {
+	for range mostKills {
+		_, err = output(ctx, t.FFmpeg, e.trial()...)
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.Exited() {
+			return err
+		}
+	}
+	return err
 }
 
 func (e encoder) trial() []string {

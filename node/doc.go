@@ -25,5 +25,5 @@
 // # Events
 //
 // What a task has to tell while it runs (Task.Notify) is published on
-// TopicTasks under the key "<purpose>.event".
+// bus.TopicTasks under the key "<purpose>.event".
 package node

@@ -222,7 +222,7 @@ func TestEventsAreTold(t *testing.T) {
 		return nil
 	}), node.Options{Linger: time.Hour})
 	heard := make(chan string, 1)
-	if _, err := r.conn.Subscribe(r.ctx, node.TopicTasks, "#", func(key string, body json.RawMessage) {
+	if _, err := r.conn.Subscribe(r.ctx, bus.TopicTasks, "#", func(key string, body json.RawMessage) {
 		heard <- key + " " + string(body)
 	}); err != nil {
 		t.Fatal(err)

@@ -83,7 +83,7 @@ func Serve(ctx context.Context, conn bus.Conn, work Work, opts Options, ready fu
 }
 
 func publish(ctx context.Context, conn bus.Conn, opts Options, e Event) {
-	if err := conn.Publish(ctx, TopicTasks, opts.Purpose+".event", e); err != nil {
+	if err := conn.Publish(ctx, bus.TopicTasks, opts.Purpose+".event", e); err != nil {
 		opts.Logger.Warn("an event is lost", "task", e.Task, "event", e.Event, "err", err)
 	}
 }

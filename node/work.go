@@ -50,9 +50,6 @@ func (t *Task) Notify(event string, data any) {
 	t.job.desk.publish(Event{Task: t.Name, Room: t.Room, Node: t.Node, Purpose: t.Purpose, Event: event, Data: data})
 }
 
-// TopicTasks is the topic of what happens to tasks.
-const TopicTasks = "musterTasks"
-
 // Event is what Notify publishes, under the key "<purpose>.event".
 type Event struct {
 	Task    string `json:"task"`

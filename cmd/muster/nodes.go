@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/client"
 )
 
@@ -40,7 +41,7 @@ none.` + "\n" + precedence,
 
 // nodesOf asks one worker, or all that are agents. Of all, one that does not
 // answer is left out.
-func nodesOf(ctx context.Context, c *client.Client, worker string) ([]client.Node, error) {
+func nodesOf(ctx context.Context, c *client.Client, worker string) ([]muster.Node, error) {
 	if worker != "" {
 		nodes, err := c.Nodes(ctx, worker)
 		if errors.Is(err, client.ErrUnsupported) {
@@ -52,7 +53,7 @@ func nodesOf(ctx context.Context, c *client.Client, worker string) ([]client.Nod
 	if err != nil {
 		return nil, err
 	}
-	all := []client.Node{}
+	all := []muster.Node{}
 	for _, id := range workers {
 		if nodes, err := c.Nodes(ctx, id); err == nil {
 			all = append(all, nodes...)
@@ -61,14 +62,14 @@ func nodesOf(ctx context.Context, c *client.Client, worker string) ([]client.Nod
 	return all, nil
 }
 
-func printNodes(w io.Writer, nodes []client.Node) error {
+func printNodes(w io.Writer, nodes []muster.Node) error {
 	if len(nodes) == 0 {
 		_, err := fmt.Fprintln(w, "no nodes")
 		return err
 	}
 	t := table{heading: []string{"NODE", "PID", "STATE", "AGE", "TASKS", "STATUS"}}
 	for _, n := range nodes {
-		t.add(n.ID, fmt.Sprint(n.PID), n.State, ago(time.Duration(n.AgeMillis)*time.Millisecond), strings.Join(n.Tasks, " "), n.Status)
+		t.add(n.ID, fmt.Sprint(n.PID), string(n.State), ago(time.Duration(n.AgeMillis)*time.Millisecond), strings.Join(n.Tasks, " "), n.Status)
 	}
 	return t.print(w)
 }
