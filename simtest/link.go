@@ -97,6 +97,9 @@ func (k *link) Apply() {
 		k.copy.Do(done)
 		k.m.sim.truth.after(k, done)
 	}
+	if job := k.copy.Made(); job != nil {
+		k.compact(job)
+	}
 }
 
 // turn hands over what the owner asked for.

@@ -5,22 +5,42 @@ import (
 
 	pb "go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/muster-fleet/muster/state"
 )
 
-// Job is the making of a snapshot: the last one, and the entries since. It
-// reads nothing else, so that it runs beside everything: nobody who owns a
-// state stands still for it. Its price is a second copy of the state for as
-// long as it runs.
+// Job is the making of a snapshot, in one of two ways. A small state is written
+// down by its owner, who stands still for it for some milliseconds. A large one
+// is made from the last snapshot and the entries since, beside everything: its
+// price is a second copy of the state, and all the work of deciding once more.
 type Job struct {
-	life    uint64
-	from    *pb.Snapshot
-	entries []*pb.Entry
-	conf    *pb.ConfState
-	roster  roster
+	life        uint64
+	index, term uint64
+	from        *pb.Snapshot
+	entries     []*pb.Entry
+	conf        *pb.ConfState
+	roster      roster
+	own         []byte // the state at index, where its owner wrote it down
 }
 
-// Run makes the snapshot.
+// Run makes the snapshot. It reads nothing but what is in the Job.
 func (j *Job) Run() (*pb.Snapshot, error) {
+	data := j.own
+	if data == nil {
+		s, err := j.replay()
+		if err != nil {
+			return nil, err
+		}
+		data = s.Snapshot()
+	}
+	return &pb.Snapshot{
+		Data:     snapshotData(&j.roster, data),
+		Metadata: &pb.SnapshotMetadata{Index: proto.Uint64(j.index), Term: proto.Uint64(j.term), ConfState: j.conf},
+	}, nil
+}
+
+// replay does once more what was decided since the last snapshot.
+func (j *Job) replay() (*state.State, error) {
 	_, s, err := openSnapshot(j.from.GetData())
 	if err != nil {
 		return nil, err
@@ -34,13 +54,7 @@ func (j *Job) Run() (*pb.Snapshot, error) {
 			s.Apply(c)
 		}
 	}
-	last := j.entries[len(j.entries)-1]
-	return &pb.Snapshot{
-		Data: snapshotData(&j.roster, s.Snapshot()),
-		Metadata: &pb.SnapshotMetadata{
-			Index: proto.Uint64(last.GetIndex()), Term: proto.Uint64(last.GetTerm()), ConfState: j.conf,
-		},
-	}, nil
+	return s, nil
 }
 
 // compact asks for a snapshot when the log since the last one has become long:
@@ -56,10 +70,13 @@ func (c *Core) compact() {
 		return // what was decided is not all on this disk yet
 	}
 	c.compacting = true
-	c.out.Compact = &Job{
-		life: c.life, from: c.store.snap, entries: entries[:c.handed-c.store.snapIndex()],
-		conf: c.conf, roster: c.roster.clone(),
+	job := &Job{life: c.life, index: c.handed, term: c.handedTerm, conf: c.conf, roster: c.roster.clone()}
+	if len(c.store.snap.GetData()) <= c.cfg.OwnSnapshotBytes {
+		c.out.Commits = append(c.out.Commits, Commit{job: job})
+		return
 	}
+	job.from, job.entries = c.store.snap, entries[:c.handed-c.store.snapIndex()]
+	c.out.Compact = job
 }
 
 // Compacted takes the outcome of a Job.

@@ -19,6 +19,7 @@ type Copy struct {
 	state   *state.State
 	role    replica.Role
 	index   uint64
+	made    *Job
 }
 
 // NewCopy returns a copy of an empty state. observe and log may be nil.
@@ -38,6 +39,14 @@ func (c *Copy) Index() uint64 { return c.index }
 // Role is what the manager was after the last Commit.
 func (c *Copy) Role() replica.Role { return c.role }
 
+// Made returns the last snapshot that a Commit asked for, to be run where the
+// Core is, and its outcome given to Core.Compacted; nil if there is none new.
+func (c *Copy) Made() *Job {
+	job := c.made
+	c.made = nil
+	return job
+}
+
 // Do does what a Commit says.
 func (c *Copy) Do(done Commit) {
 	switch {
@@ -47,6 +56,9 @@ func (c *Copy) Do(done Commit) {
 		for _, f := range done.reads {
 			f(c.state, done.err)
 		}
+	case done.job != nil:
+		c.made = done.job
+		c.made.own = c.state.Snapshot()
 	case done.err != nil:
 		for _, p := range done.own {
 			p.Done(state.Result{}, nil, done.err)

@@ -33,6 +33,9 @@ type CoreConfig struct {
 	// CompactBytes is how long the log grows before a snapshot replaces it.
 	// It grows to the size of the snapshot where that is more.
 	CompactBytes int
+	// OwnSnapshotBytes is how large the last snapshot may be for the owner of
+	// the state to make the next one: see Copy.Made. 0 means never.
+	OwnSnapshotBytes int
 	// Placement is the configuration of the state, if this manager forms it.
 	Placement state.Config
 	// Durable tells that Writes go to a disk, and that Wrote is called when
@@ -88,7 +91,8 @@ type Output struct {
 	Writes []Write
 	// Commits are for the owner of the state, in their order.
 	Commits []Commit
-	// Compact is to be run, and its outcome given to Compacted.
+	// Compact is to be run, and its outcome given to Compacted. So is what
+	// Copy.Made returns.
 	Compact *Job
 }
 

@@ -23,6 +23,7 @@ type Commit struct {
 	batch record             // commands that others proposed
 	own   []replica.Proposal // decided, or with err lost
 	reads []func(*state.State, error)
+	job   *Job // a snapshot of the copy, as it is then
 	err   error
 }
 

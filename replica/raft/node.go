@@ -33,6 +33,7 @@ type Node struct {
 	reading   *mailbox[func(*state.State, error)]
 	commits   *mailbox[Commit]
 	writes    *mailbox[Write]
+	made      *mailbox[*Job]
 	incoming  chan []Message
 	orders    chan func(*Core)
 	sending   map[string]bool    // snapshots under way, of the loop alone
@@ -54,6 +55,10 @@ var _ replica.Replica = (*Node)(nil)
 // maxAtOnce is how many proposals are put into the log before the loop looks
 // at its clock again: some milliseconds' worth.
 const maxAtOnce = 8192
+
+// ownSnapshot is how large a snapshot may be that the owner of the state makes,
+// which takes some 10 ms.
+const ownSnapshot = 4 << 20
 
 // Start starts a manager's replica. It returns before the manager has found
 // the others: Role tells.
@@ -89,7 +94,7 @@ func newNode(opts Options) *Node {
 		copy:      NewCopy(opts.Placement, opts.Observe, log),
 		dialer:    &dialer{handshake: &handshake{cluster: opts.Cluster, addr: opts.Addr, secret: opts.Secret}, tls: opts.TLS},
 		proposals: newMailbox[replica.Proposal](), reading: newMailbox[func(*state.State, error)](),
-		commits: newMailbox[Commit](), writes: newMailbox[Write](),
+		commits: newMailbox[Commit](), writes: newMailbox[Write](), made: newMailbox[*Job](),
 		incoming: make(chan []Message, 64), orders: make(chan func(*Core), 64),
 		sending: map[string]bool{}, links: map[string]*link{},
 		changed: make(chan struct{}), over: make(chan struct{}),
@@ -108,7 +113,8 @@ func (n *Node) open() error {
 	}
 	n.core, err = NewCore(CoreConfig{
 		Addr: n.opts.Addr, Peers: n.opts.Peers, Label: n.opts.Label, Seed: newSeed(),
-		ElectionTicks: n.opts.ElectionTicks, HeartbeatTicks: n.opts.HeartbeatTicks, CompactBytes: n.opts.CompactBytes,
+		ElectionTicks: n.opts.ElectionTicks, HeartbeatTicks: n.opts.HeartbeatTicks,
+		CompactBytes: n.opts.CompactBytes, OwnSnapshotBytes: ownSnapshot,
 		Placement: n.opts.Placement, Durable: n.wal != nil, Logger: n.log,
 	}, saved)
 	if err != nil {
@@ -219,6 +225,9 @@ func (n *Node) Apply() {
 	for _, done := range n.commits.take() {
 		n.copy.Do(done)
 	}
+	if job := n.copy.Made(); job != nil {
+		n.made.put(job)
+	}
 }
 
 // run drives the Core until ctx is over, or it cannot go on.
@@ -234,6 +243,8 @@ func (n *Node) run(ctx context.Context) {
 			n.step(messages)
 		case <-n.proposals.ready:
 		case <-n.reading.ready:
+		case <-n.made.ready:
+			n.compacted()
 		case f := <-n.orders:
 			f(n.core)
 		}
@@ -302,6 +313,14 @@ func (n *Node) act(ctx context.Context) {
 		if done.Role != nil {
 			n.notify()
 		}
+	}
+}
+
+// compacted takes the snapshots that the owner of the state made.
+func (n *Node) compacted() {
+	for _, job := range n.made.take() {
+		snap, err := job.Run()
+		n.core.Compacted(job, snap, err)
 	}
 }
 

@@ -89,7 +89,7 @@ func (c *cluster) boot(addr string, peers []string) {
 	n := c.nodes[addr]
 	core, err := NewCore(CoreConfig{
 		Addr: addr, Peers: peers, Seed: c.rng.Uint64(), ElectionTicks: 10, HeartbeatTicks: 2,
-		CompactBytes: c.compactBytes, Placement: state.DefaultConfig(), Durable: c.durable,
+		CompactBytes: c.compactBytes, OwnSnapshotBytes: int(c.seed%2) << 20, Placement: state.DefaultConfig(), Durable: c.durable,
 	}, n.disk)
 	if err != nil {
 		c.failf("boot %s: %v", addr, err)
@@ -173,6 +173,9 @@ func (c *cluster) own(n *simNode) {
 	before := n.copy.Role()
 	c.term = done.Term
 	n.copy.Do(done)
+	if job := n.copy.Made(); job != nil {
+		n.jobs = append(n.jobs, job)
+	}
 	if role := n.copy.Role(); role != before {
 		c.logf("%s is %s of term %d, leader %q", n.addr, role.Kind, role.Term, role.Leader)
 		if role.Kind == replica.Leader {
