@@ -19,6 +19,7 @@ import (
 	"github.com/muster-fleet/muster/agent/agentfile"
 	"github.com/muster-fleet/muster/agent/process"
 	"github.com/muster-fleet/muster/config"
+	"github.com/muster-fleet/muster/media"
 	"github.com/muster-fleet/muster/worker"
 	"github.com/muster-fleet/muster/worker/load"
 )
@@ -39,7 +40,8 @@ type agentFlags struct {
 }
 
 const (
-	defaultGrace     = 10 * time.Second
+	// defaultGrace is more than a media node gives its ffmpeg.
+	defaultGrace     = media.DefaultGrace + 5*time.Second
 	defaultDrainTime = 30 * time.Second
 )
 

@@ -21,7 +21,8 @@ Exit status: 0 done, 1 refused (the reason is on stderr), 2 used wrongly.`,
 		Example: `  muster up                          # a message queue, a manager and three workers
   muster workers                     # who is there, and how loaded
   muster schedule webrtc room-1      # place a task
-  muster why webrtc room-1           # why there`,
+  muster why webrtc room-1           # why there
+  muster run video --each 'in/*.mp4' --spec ladder.json   # transcode a directory over the fleet`,
 		Args:          noSuchCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceErrors: true,

@@ -26,8 +26,8 @@ status is the task's, and Ctrl-C stops the task.
 {"input": "in.mp4", "output": "out", "ladder": [{"height": 720, "codec": "h264"}]}; docs/media.md has all of them.
 
 --each makes a task of every file that fits a pattern, as many at a time as the fleet takes, and waits for all of
-them. In --spec {file} then stands for the file's path, {name} for its name, {stem} for its name without the
-extension and {dir} for its directory. A task whose worker or node dies is done again, on another worker, up to
+them. In --spec {file} then stands for the file's path, {stem} for its name without the extension and {dir} for its
+directory; with "existing": "keep" a media task may be repeated. A task whose worker or node dies is done again, on another worker, up to
 --attempts times. It ends with a table; the exit status is 1 if any task failed.`
 
 func newRunCmd() *cobra.Command {
@@ -183,9 +183,8 @@ func specFor(spec json.RawMessage, file string) (json.RawMessage, error) {
 	if err := json.Unmarshal(spec, &tree); err != nil {
 		return nil, err
 	}
-	name := filepath.Base(file)
-	words := strings.NewReplacer("{file}", file, "{name}", name, "{dir}", filepath.Dir(file),
-		"{stem}", strings.TrimSuffix(name, filepath.Ext(name)))
+	stem := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
+	words := strings.NewReplacer("{file}", file, "{stem}", stem, "{dir}", filepath.Dir(file))
 	return json.Marshal(eachString(tree, words.Replace))
 }
 
