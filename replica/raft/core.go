@@ -8,6 +8,7 @@ import (
 
 	etcd "go.etcd.io/raft/v3"
 	pb "go.etcd.io/raft/v3/raftpb"
+	"go.etcd.io/raft/v3/tracker"
 
 	"github.com/muster-fleet/muster/replica"
 	"github.com/muster-fleet/muster/state"
@@ -78,6 +79,7 @@ type Core struct {
 	reads    reads
 	tend     tending
 	opened   *Message // a snapshot that was read before it is needed
+	acked    bool     // what is done now follows from a follower that has more
 	out      Output
 	version  int // of what is known of the members
 }
@@ -240,8 +242,10 @@ func (c *Core) Step(m Message) {
 		c.onForm(m)
 	case m.raft != nil:
 		c.onRaft(m)
+		c.acked = m.raft.GetType() == pb.MsgAppResp && !m.raft.GetReject()
 	}
 	c.pump()
+	c.acked = false
 }
 
 func (c *Core) onRaft(m Message) {
@@ -293,13 +297,36 @@ func (c *Core) send(m *pb.Message) {
 	if !ok {
 		addr, ok = c.heard[m.GetTo()]
 	}
-	if !ok || m.GetTo() == c.id {
+	if !ok || m.GetTo() == c.id || c.canWait(m) {
 		return
 	}
 	if m.GetType() == pb.MsgSnap {
 		m = c.introduce(m)
 	}
 	c.post(addr, Message{raft: m})
+}
+
+// canWait tells that a message does no more than tell a follower which commands
+// are decided. The next entries do, too, or the next heartbeat: under load half
+// of all messages are saved, and no caller waits for what a follower has
+// applied. What changes the members is told at once.
+func (c *Core) canWait(m *pb.Message) bool {
+	return c.acked && m.GetType() == pb.MsgApp && len(m.GetEntries()) == 0 &&
+		c.matches()[m.GetTo()].State == tracker.StateReplicate && c.onlyCommands(m.GetCommit())
+}
+
+// onlyCommands tells that what is decided up to an index, and was not handed
+// out yet, are commands.
+func (c *Core) onlyCommands(index uint64) bool {
+	for _, e := range c.store.since(c.handed) {
+		if e.GetIndex() > index {
+			break
+		}
+		if e.GetType() != pb.EntryNormal || !isBatch(e.GetData()) {
+			return false
+		}
+	}
+	return index <= c.store.last()
 }
 
 func (c *Core) post(addr string, m Message) {

@@ -116,6 +116,9 @@ func decodeRecord(data []byte) (record, error) {
 	return rec, nil
 }
 
+// isBatch tells whether an entry is one of commands.
+func isBatch(data []byte) bool { return len(data) > 1 && data[1] == recordBatch }
+
 // commands reads the commands of a batch: all of them, or none and an error.
 func (rec record) commands() ([]state.Command, error) {
 	r := rec.body
