@@ -123,6 +123,8 @@ type Raft struct {
 	Peers string
 	// Listen is where this one listens for them; Addr where it is empty.
 	Listen string
+	// ElectionTimeout is how long a leader may be silent before it is replaced.
+	ElectionTimeout time.Duration
 	// Data is the directory of the log. Empty: in memory.
 	Data   string
 	Secret Secret
@@ -184,6 +186,7 @@ func Default() *Config {
 		Strategy: Strategy{General: placing.General, ByPurpose: placing.Strategies},
 		Rabbit:   Rabbit{Host: "localhost", Port: 5672, VHost: "/", Protocol: "amqp"},
 		Bus:      Bus{Listen: "127.0.0.1:4222"},
+		Raft:     Raft{ElectionTimeout: 100 * time.Millisecond},
 		Debit:    placing.Debit,
 		Labels:   map[string]string{},
 		origins:  map[string]Origin{},

@@ -117,6 +117,8 @@ var keys = []key{
 		field: at(text(), func(c *Config) *string { return &c.Raft.Peers })},
 	{name: "raft.data", restart: true, meaning: "Directory of the log. Empty: the log is in memory, and a manager that starts again gets everything from the others.",
 		field: at(text(), func(c *Config) *string { return &c.Raft.Data })},
+	{name: "raft.election_timeout", restart: true, meaning: "How long a leader may be silent: it is replaced after once to twice this time. Five heartbeats come in it. The same for all managers. Longer than the default where managers are far from each other: at least five round trips between them, and `\"1s\"` or more where packets are lost, or elections follow each other without a leader. A leader whose process dies is replaced sooner.",
+		field: at(span(50*time.Millisecond, 30*time.Second), func(c *Config) *time.Duration { return &c.Raft.ElectionTimeout })},
 	{name: "raft.secret", env: "MUSTER_RAFT_SECRET", restart: true, meaning: "What the managers of the cluster prove to each other that they know: 16 bytes or more, from a random source. Managers that are all on one machine make one up where there is none, in a file that only their user can read.",
 		field: at(secret(), func(c *Config) *Secret { return &c.Raft.Secret })},
 

@@ -12,8 +12,15 @@ import (
 var farAway = cluster.Way{Delay: 50 * time.Millisecond, Loss: 0.05}
 
 // onNetworks runs a test on each kind of queue with managers whose networks are
-// apart. Without the right to make networks it cannot; CI must have it.
+// apart.
 func onNetworks(t *testing.T, test func(r *rig)) {
+	t.Helper()
+	onNetworksWith(t, "", test)
+}
+
+// onNetworksWith is onNetworks with more in the managers' configuration. Without
+// the right to make networks it cannot run; CI must have it.
+func onNetworksWith(t *testing.T, config string, test func(r *rig)) {
 	t.Helper()
 	if err := cluster.CanBeApart(); err != nil {
 		if os.Getenv("CI") != "" {
@@ -22,7 +29,7 @@ func onNetworks(t *testing.T, test func(r *rig)) {
 		t.Skipf("NETWORKS ARE NOT TESTED: this needs Linux, root and the program ip: %v", err)
 	}
 	onQueues(t, func(t *testing.T, q queue) {
-		r := startRig(t, q, setup{apart: true})
+		r := startRig(t, q, setup{apart: true, config: config})
 		test(r)
 		r.verify()
 	})
@@ -105,5 +112,22 @@ func TestFollowerIsFarAwayAndLosesPackets(t *testing.T) {
 		r.calm()
 		r.settle(nil)
 		r.healed()
+	})
+}
+
+// Every way between the managers is slow and loses packets: who leads is heard
+// late, and still leads. With the time-out for one network there would be one
+// election after the other.
+func TestManagersAreFarFromEachOther(t *testing.T) {
+	onNetworksWith(t, "[raft]\nelection_timeout = \"1s\"\n", func(r *rig) {
+		for _, from := range r.Managers() {
+			for _, to := range r.others(from) {
+				r.Disturb(from, to, farAway)
+			}
+		}
+		r.calm()
+		r.Kill(r.leader())
+		r.calm()
+		r.settle(nil)
 	})
 }

@@ -82,6 +82,7 @@ type setup struct {
 	faults   int                               // how many there will be, where they are many
 	fleet    int                               // workers in this program, instead of a few as processes
 	replica  string                            // how managers agree
+	config   string                            // more of their configuration
 	first    func(r *rig, task, worker string) // hears of each placement
 	owt      bool                              // callers call once, as an unmodified program of OWT does
 	rate     int                               // calls a second, where they are not as many as elsewhere
@@ -108,7 +109,7 @@ func startRig(t *testing.T, q queue, has setup) *rig {
 	t.Cleanup(func() { _ = r.conn.Close() })
 	o := cluster.Options{
 		Program: program, URL: q.URL(), Name: r.name,
-		Managers: 3, Config: config, Cuttable: has.cuttable, Apart: has.apart, Replica: has.replica, Output: &r.output,
+		Managers: 3, Config: config + has.config, Cuttable: has.cuttable, Apart: has.apart, Replica: has.replica, Output: &r.output,
 	}
 	r.Cluster, err = cluster.Start(r.conn, o)
 	r.must(err)

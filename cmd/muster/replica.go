@@ -78,7 +78,7 @@ func (h *host) startRaft(ctx context.Context) (*cohort, error) {
 
 // raftOptions are those of the section [raft].
 func raftOptions(cfg *config.Config) (raft.Options, error) {
-	opts := raft.DefaultOptions()
+	opts := raft.DefaultOptions().WithElectionTimeout(cfg.Raft.ElectionTimeout)
 	opts.Cluster, opts.Addr, opts.Peers, opts.Dir = cfg.Manager.Name, cfg.Raft.Addr, cfg.Raft.PeerList(), cfg.Raft.Data
 	opts.Listen, opts.Label, opts.Placement = cfg.Raft.Listen, strconv.Itoa(os.Getpid()), cfg.Placement()
 	var err error

@@ -317,6 +317,28 @@ func TestLargeCommands(t *testing.T) {
 	f.equal()
 }
 
+func TestWithElectionTimeout(t *testing.T) {
+	for _, c := range []struct {
+		timeout             time.Duration
+		election, heartbeat int
+	}{
+		{100 * time.Millisecond, DefaultOptions().ElectionTicks, DefaultOptions().HeartbeatTicks},
+		{50 * time.Millisecond, 5, 1},
+		{0, 5, 1},
+		{time.Second, 100, 20},
+		{30 * time.Second, 3000, 600},
+	} {
+		o := DefaultOptions().WithElectionTimeout(c.timeout)
+		if o.ElectionTicks != c.election || o.HeartbeatTicks != c.heartbeat {
+			t.Errorf("%v: %d ticks, heartbeats every %d; want %d and %d", c.timeout, o.ElectionTicks, o.HeartbeatTicks, c.election, c.heartbeat)
+		}
+		o.Addr, o.Peers = "a:1", []string{"a:1"}
+		if err := o.Validate(); err != nil {
+			t.Errorf("%v: %v", c.timeout, err)
+		}
+	}
+}
+
 func TestValidate(t *testing.T) {
 	for what, change := range map[string]func(*Options){
 		"Cluster":        func(o *Options) { o.Cluster = "" },

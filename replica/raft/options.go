@@ -78,6 +78,23 @@ func DefaultOptions() Options {
 	}
 }
 
+// WithElectionTimeout returns the options for a leader that is replaced when it
+// was silent for d to 2 × d. Five heartbeats come in that time, so that a late
+// one is no silence. d counts in whole Ticks, and is at least five.
+//
+// A vote takes a round trip to the other managers, and twice that with the
+// question before it: d must be several times as long, or terms follow each
+// other without anybody leading. What a network loses TCP sends again after 200
+// ms at the earliest, so that d should be a second or more where packets are lost.
+func (o Options) WithElectionTimeout(d time.Duration) Options {
+	o.ElectionTicks = max(minElectionTicks, int(d/o.Tick))
+	o.HeartbeatTicks = o.ElectionTicks / 5
+	return o
+}
+
+// minElectionTicks is the shortest silence in which five heartbeats come.
+const minElectionTicks = 5
+
 // Validate returns what is wrong, by the name of the option.
 func (o Options) Validate() error {
 	if err := o.validateManagers(); err != nil {
