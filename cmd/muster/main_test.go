@@ -62,13 +62,15 @@ type outcome struct {
 	stdout, stderr string
 }
 
-// invoke runs it to its end.
+// invoke runs it to its end, which must come.
 func invoke(t *testing.T, args ...string) outcome {
 	t.Helper()
 	cmd := command(args...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	late := time.AfterFunc(2*patience, func() { _ = cmd.Process.Kill() })
 	err := cmd.Run()
+	late.Stop()
 	if cmd.ProcessState == nil {
 		t.Fatalf("muster %q: %v", args, err)
 	}

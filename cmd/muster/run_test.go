@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -176,4 +178,52 @@ func TestUsageOfAgentAndRun(t *testing.T) {
 	}
 	contains(t, refusedWith(t, 1, "run", "video", "--each", "*.none", "--spec", `["{file}"]`).stderr, "no file fits")
 	contains(t, refusedWith(t, 1, "agent", "--purpose", "x", "-c", "none.toml", "--", "sh").stderr, "none.toml")
+}
+
+// An agent of OWT's nodes, configured by OWT's own file, on RabbitMQ.
+func TestOWTNodes(t *testing.T) {
+	host, port, err := net.SplitHostPort(rabbit.Broker(t).Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	rabbit := fmt.Sprintf("[rabbit]\nhost = %q\nport = %s\n", host, port)
+	beginManager(t, "-c", writeConfig(t, placeAtOnce+rabbit))
+	file := writeConfig(t, `
+[agent]
+maxProcesses = 3
+prerunProcesses = 1
+[cluster]
+max_load = 1.0
+[capacity]
+regions = ["eu"]
+`+rabbit+`
+[sample]
+hostname = "sample.example"
+anything = [1, 2]
+`)
+	a := begin(t, "agent", "--purpose", "sample", "-c", file, "--owt", "../../agent/testdata/owt", "--load", "memory", "--dir", t.TempDir())
+	id := a.await(`(?m)^(sample-[0-9a-f]{20}@\S+)$`)[1]
+	url := "amqp://" + host + ":" + port
+	eventually(t, "no node is ready", func() bool {
+		return strings.Contains(done(t, "nodes", "--url", url), "idle")
+	})
+	workers := done(t, "workers", "sample", "-o", "json", "--url", url)
+	contains(t, workers, id, "sample.example", `"eu"`)
+	contains(t, done(t, "run", "sample", "session", "--room", "room", "--url", url), "sample session runs on "+id+"_0")
+	contains(t, done(t, "logs", id+"_0", "--url", url), id+"_0 is ready")
+	contains(t, done(t, "stop", "sample", "session", "--url", url), "is stopped")
+	a.signal(syscall.SIGTERM)
+	if status := a.ends(patience); status != 0 {
+		t.Errorf("status %d, want 0", status)
+	}
+}
+
+// Without ffmpeg up says how to get it, and its workers hold places.
+func TestUpWithoutFFmpeg(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	c := beginUp(t, "--media")
+	contains(t, c.out.String(), "handle no media: ffmpeg is not installed")
+	contains(t, done(t, "workers", "video", "--url", c.url), "encode vp8,vp9,h264;")
+	refused := refusedWith(t, 1, "agent", "--purpose", "video", "--url", c.url, "--dir", t.TempDir())
+	contains(t, refused.stderr, "ffmpeg is not installed")
 }
