@@ -15,6 +15,7 @@ type Request struct {
 	send   func(Reply)
 	settle func(done bool) // nil unless a queue holds the request
 	stale  time.Duration
+	term   uint64
 	ended  atomic.Bool
 }
 
@@ -39,6 +40,10 @@ func (r *Request) Wanted() bool { return r.send != nil }
 // Stale marks the answer that follows as one from a state of that age, which may
 // be out of date. It belongs to whoever answers.
 func (r *Request) Stale(age time.Duration) { r.stale = age }
+
+// Term puts into the answer that follows in which term whoever answers leads:
+// see OnTerm. 0 says none.
+func (r *Request) Term(term uint64) { r.term = term }
 
 // Reply answers with data, encoded as JSON. Only the first of Reply, Fail, Done
 // and GiveBack counts. For a cast Reply and Fail are Done.
@@ -95,7 +100,7 @@ func (r *Request) finish(reply Reply) {
 	switch {
 	case !r.end():
 	case r.send != nil:
-		reply.Stale = r.stale
+		reply.Stale, reply.Term = r.stale, r.term
 		r.send(reply)
 	case r.settle != nil:
 		r.settle(true)

@@ -39,6 +39,9 @@ type Reply struct {
 	// Stale is how old the state is that the answer is from, 0 for one that is
 	// up to date. OWT's programs ignore it.
 	Stale time.Duration
+	// Term is that of the manager that answers, 0 where it says none. OWT's
+	// programs ignore it.
+	Term uint64
 }
 
 const (
@@ -149,6 +152,8 @@ func ParseReply(body []byte) (Reply, error) {
 			r.Detail = raw(body, value)
 		case "stale":
 			r.Stale = staleAge(value.Num)
+		case "term":
+			r.Term = value.Uint()
 		}
 		return true
 	})
@@ -189,6 +194,10 @@ func AppendReply(dst []byte, r Reply) []byte {
 	if r.Stale > 0 {
 		dst = append(dst, `,"stale":`...)
 		dst = strconv.AppendInt(dst, staleMillis(r.Stale), 10)
+	}
+	if r.Term > 0 {
+		dst = append(dst, `,"term":`...)
+		dst = strconv.AppendUint(dst, r.Term, 10)
 	}
 	return append(dst, '}')
 }

@@ -53,6 +53,7 @@ func (c *Conn) call(ctx context.Context, server, method string, onStatus func(js
 	select {
 	case a := <-k.done:
 		bus.TellStale(ctx, a.stale)
+		bus.TellTerm(ctx, a.term)
 		return a.data, a.err
 	case <-ctx.Done():
 		return nil, ctx.Err()

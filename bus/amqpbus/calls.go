@@ -34,6 +34,7 @@ type answer struct {
 	data  json.RawMessage
 	err   error
 	stale time.Duration
+	term  uint64
 }
 
 func (c *calls) begin(onStatus func(json.RawMessage)) (*call, error) {
@@ -120,9 +121,9 @@ func (c *calls) answered(d amqp.Delivery) {
 	switch {
 	case k == nil:
 	case r.Failed:
-		k.done <- answer{err: r.Refusal(), stale: r.Stale}
+		k.done <- answer{err: r.Refusal(), stale: r.Stale, term: r.Term}
 	default:
-		k.done <- answer{data: r.Data, stale: r.Stale}
+		k.done <- answer{data: r.Data, stale: r.Stale, term: r.Term}
 	}
 }
 

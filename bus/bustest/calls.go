@@ -23,6 +23,7 @@ var callCases = []testCase{
 	{"CastIsNotAnswered", castIsNotAnswered},
 	{"ReplyFromAnyGoroutine", replyFromAnyGoroutine},
 	{"StaleAnswersSaySo", staleAnswersSaySo},
+	{"AnswersSayTheTerm", answersSayTheTerm},
 }
 
 var refusalCases = []testCase{
@@ -244,6 +245,34 @@ func unencodableArgument(t *testing.T, b Broker) {
 	if err := c.Publish(context.Background(), named(t, "t"), "x", bad); err == nil {
 		t.Error("Publish encoded a channel")
 	}
+}
+
+func answersSayTheTerm(t *testing.T, b Broker) {
+	server := named(t, "s")
+	serve(t, dial(t, b), server, func(r *bus.Request) {
+		switch r.Method {
+		case "led":
+			r.Term(7)
+			r.Reply("x")
+		case "no":
+			r.Term(1<<63 + 1)
+			r.Fail("no")
+		default:
+			r.Reply("x")
+		}
+	})
+	c := dial(t, b)
+	var heard []uint64
+	ctx := bus.OnTerm(within(t), func(term uint64) { heard = append(heard, term) })
+	for _, method := range []string{"alone", "led", "no"} {
+		if _, err := c.Call(ctx, server, method); (err != nil) != (method == "no") {
+			t.Errorf("%s: %v", method, err)
+		}
+	}
+	if want := []uint64{7, 1<<63 + 1}; !slices.Equal(heard, want) {
+		t.Errorf("heard of the terms %v, want %v", heard, want)
+	}
+	mustCall(t, c, server, "led") // nobody asked to hear of it
 }
 
 func staleAnswersSaySo(t *testing.T, b Broker) {

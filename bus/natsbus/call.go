@@ -23,6 +23,7 @@ func (c *Conn) CallStatus(ctx context.Context, server, method string, onStatus f
 	r := c.call(ctx, server, method, onStatus, args)
 	if r.err == nil {
 		bus.TellStale(ctx, r.reply.Stale)
+		bus.TellTerm(ctx, r.reply.Term)
 		r.err = r.reply.Refusal()
 	} else {
 		r.err = fmt.Errorf("call %q of server %q: %w", method, server, r.err)
