@@ -252,6 +252,7 @@ func (c *core) keepAlive(req *bus.Request, worker string) {
 		return
 	}
 	c.alive.Heard(worker)
+	req.Term(c.role.Term) // a worker that sees another one repeats what it told lately
 	req.Reply("ok")
 }
 

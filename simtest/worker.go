@@ -70,6 +70,7 @@ func (w *simWorker) Call(method string, args []any, answered func(json.RawMessag
 		if err == nil && r.Failed {
 			err = &bus.RemoteError{Reason: r.Err}
 		}
+		w.stepped.LedIn(r.Term)
 		answered(r.Data, err)
 	})
 }

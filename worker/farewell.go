@@ -5,7 +5,8 @@ import "slices"
 // A farewell ends something at the manager: a task that was laid down, or a
 // reservation that was rejected. Unlike the tasks that the worker has, it
 // cannot be seen from the worker's own state later on, so it is kept until the
-// manager has certainly heard it.
+// manager has certainly heard it. So is a task that was picked up, in a list of
+// its own: a new leader is told again of those, and not of all.
 type farewell struct {
 	method, task string
 	// beat is the last keep-alive that was sent before it.
@@ -51,6 +52,15 @@ func (f *farewells) doubt(beat uint64) {
 	for i := range f.waiting {
 		f.waiting[i].oks, f.waiting[i].beat = 0, beat
 	}
+}
+
+// tasks are those that they are of.
+func (f *farewells) tasks() []string {
+	var tasks []string
+	for _, w := range f.waiting {
+		tasks = append(tasks, w.task)
+	}
+	return tasks
 }
 
 // again is what it takes to tell them once more.

@@ -61,6 +61,12 @@ type machine struct {
 	state   *muster.State
 	report  report
 	farewells
+	// pickups are of tasks that were picked up lately.
+	pickups farewells
+	// term is that of the manager that answered last, 0 where none said it.
+	term uint64
+	// stateBeat is the last keep-alive that was sent before the state was told.
+	stateBeat uint64
 	// resyncAfter: something may be lost that was told up to this beat.
 	resync      bool
 	resyncAfter uint64
@@ -177,9 +183,9 @@ func (m *machine) enter(answer string) {
 	if again && answer != answerInitializing && len(m.tasks) > 0 {
 		m.emit(happenedDropped{m.tasks})
 		m.changes++
-		m.tasks = nil
+		m.tasks, m.pickups = nil, farewells{}
 	}
-	m.farewells.doubt(m.beat)
+	m.doubt()
 	m.tellAll()
 	if again {
 		m.recover()
@@ -232,9 +238,10 @@ func (m *machine) heard(beat uint64) {
 	switch {
 	case !m.resync:
 		m.farewells.heard(beat)
+		m.pickups.heard(beat)
 	case beat > m.resyncAfter: // until farewells are told again, an answer says nothing about them
 		m.resync = false
-		m.farewells.doubt(m.beat)
+		m.doubt()
 		m.tellAll()
 	}
 	m.recover()
@@ -275,7 +282,7 @@ func (m *machine) rejoin(why error) {
 // before may be lost, and silence until now was not the manager's.
 func (m *machine) reconnected() {
 	m.silent = 0
-	m.farewells.doubt(m.beat)
+	m.doubt()
 	m.mayHaveLost()
 	m.tick()
 	m.emit(rest{})
@@ -307,6 +314,7 @@ func (m *machine) add(tasks []string) {
 			m.tasks = append(m.tasks, t)
 			fresh = append(fresh, t)
 			m.farewells.cancel(t)
+			m.pickups.add(farewell{task: t, beat: m.beat})
 		}
 	}
 	if len(fresh) > 0 && m.phase == joined {
@@ -322,6 +330,7 @@ func (m *machine) remove(task string) {
 	}
 	m.changes++
 	m.tasks = slices.Delete(m.tasks, i, i+1)
+	m.pickups.cancel(task)
 	m.say("layDownTask", task)
 	m.report.due = true
 }
@@ -337,7 +346,7 @@ func (m *machine) say(method, task string) {
 }
 
 func (m *machine) setState(s muster.State) {
-	m.state = &s
+	m.state, m.stateBeat = &s, m.beat
 	if m.phase == joined {
 		m.tell("reportState", int(s))
 	}

@@ -153,11 +153,16 @@ func (p *protocol) ask(ctx context.Context, method string, args []any, answered 
 	p.calls.Go(func() {
 		ctx, cancel := context.WithTimeout(ctx, w.opts.CallTimeout)
 		defer cancel()
+		var term uint64
+		ctx = bus.OnTerm(ctx, func(t uint64) { term = t })
 		answer, err := word(w.conn.Call(ctx, w.opts.Cluster, method, args...))
 		if err != nil {
 			w.opts.Logger.Debug("the manager did not answer", "method", method, "err", err)
 		}
-		w.do(func(m *machine) { answered(m, answer, err) })
+		w.do(func(m *machine) {
+			m.ledIn(term)
+			answered(m, answer, err)
+		})
 	})
 }
 

@@ -50,6 +50,9 @@ func (s *Stepped) Tick() {
 	s.do((*machine).tick)
 }
 
+// LedIn tells the term of an answer that is given next: see bus.OnTerm.
+func (s *Stepped) LedIn(term uint64) { s.do(func(m *machine) { m.ledIn(term) }) }
+
 // Measured tells a load, from 0 to 1.
 func (s *Stepped) Measured(load float64) { s.do(func(m *machine) { m.measured(load) }) }
 

@@ -1,0 +1,35 @@
+package worker
+
+// ledIn is the term in which the manager leads that answered. In another one
+// than before it is another manager, and the one before may have stood still
+// for a while with words of this worker that nobody else has heard. So what was
+// told lately is told again at once, instead of when tasks are compared: by
+// then a short reservation would be over.
+func (m *machine) ledIn(term uint64) {
+	if term == 0 || term == m.term {
+		return
+	}
+	m.term = term
+	if m.phase == joined && !m.resync { // else all is told soon
+		m.doubt()
+		m.tellLately()
+	}
+}
+
+// doubt takes it that what was told lately may not have been heard.
+func (m *machine) doubt() {
+	m.farewells.doubt(m.beat)
+	m.pickups.doubt(m.beat)
+}
+
+// tellLately tells again what was told after all but the last keep-alives that
+// were answered.
+func (m *machine) tellLately() {
+	m.emit(m.farewells.again(m.id)...)
+	if m.state != nil && m.beat <= m.stateBeat+certain {
+		m.tell("reportState", int(*m.state))
+	}
+	if tasks := m.pickups.tasks(); len(tasks) > 0 {
+		m.tell("pickUpTasks", tasks)
+	}
+}
