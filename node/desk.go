@@ -78,9 +78,11 @@ func (j *job) repeated(o muster.TaskOrder) error {
 func (j *job) run(ctx context.Context) {
 	defer j.stop()
 	d := j.desk
+	d.say()
 	t := &Task{Name: j.order.Task, Room: j.order.Room, Node: d.opts.ID, Purpose: d.opts.Purpose, Spec: j.order.Spec, job: j}
 	err := guarded(ctx, d.work, t)
 	j.end(outcome(err, ctx.Err() != nil))
+	d.say()
 	d.opts.Logger.Info("task over", "task", t.Name, "state", j.snapshot().State, "err", err)
 	if d.linger() {
 		d.retire(j.snapshot())
@@ -126,8 +128,9 @@ func (j *job) report(p Progress) {
 		detail = nil
 	}
 	j.mu.Lock()
-	defer j.mu.Unlock()
 	j.share, j.detail = p.Share, detail
+	j.mu.Unlock()
+	j.desk.say()
 }
 
 func (j *job) snapshot() muster.TaskReport {

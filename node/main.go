@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -52,6 +53,7 @@ func Run(ctx context.Context, work Work, opts Options) error {
 	if err != nil {
 		return fmt.Errorf("node: message queue: %w", err)
 	}
+	opts.status = func(line string) { tell("STATUS=" + strings.ReplaceAll(line, "\n", " ")) }
 	var watched sync.WaitGroup
 	err = Serve(ctx, conn, work, opts, func() {
 		tell(daemon.SdNotifyReady)

@@ -30,6 +30,9 @@ type Options struct {
 	Linger time.Duration
 	// Logger hears of tasks that ended. Nil means none.
 	Logger *slog.Logger
+
+	// status is told in a line what the node does.
+	status func(string)
 }
 
 func (o Options) withDefaults() Options {
