@@ -260,7 +260,7 @@ func TestNobodyTakesIt(t *testing.T) {
 	f := newFleet(t)
 	waited := false
 	out := job.Run(f.ctx, f.client, one("clip"), job.Options{
-		Patience: time.Millisecond, OnUpdate: func(u job.Update) { waited = waited || u.Phase == job.Waiting },
+		Patience: 300 * time.Millisecond, OnUpdate: func(u job.Update) { waited = waited || u.Phase == job.Waiting },
 	})
 	if !errors.Is(out.Err, job.ErrNoPlace) || !errors.Is(out.Err, client.ErrNoScheduler) || !waited || out.Attempts != 0 {
 		t.Errorf("waited %v, got %+v", waited, out)
