@@ -1,7 +1,7 @@
 package amqpbus
 
 import (
-	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -20,11 +20,14 @@ type desk struct {
 	queue   string
 	hold    *hold
 
+	incoming sequence
+
 	// What follows needs post.turning.
-	rank   rank
-	turns  int // how often it was sat down at
-	window window
-	reader sync.WaitGroup // the goroutine that receives
+	rank    rank
+	turns   int    // consumers so far
+	tag     string // of the consumer, while it leads
+	window  window
+	readers sync.WaitGroup // the goroutines that receive
 }
 
 // openDesk opens one at which nobody sits. When the broker closes its channel,
@@ -60,36 +63,61 @@ func (d *desk) sit(r rank) error {
 	if err := d.rise(); err != nil || r == following {
 		return err
 	}
-	if err := d.admit(newWindow()); err != nil {
+	if err := d.consume(r, newWindow()); err != nil {
 		return err
 	}
-	if err := d.channel.Qos(mostInHand, 0, false); err != nil {
+	d.hold.stir()
+	return nil
+}
+
+// consume begins a consumer that is given as many requests at a time as the
+// window says. AMQP has the limit of a consumer begin with it. (The limit of a
+// channel can be changed, but RabbitMQ loses count when it is.)
+func (d *desk) consume(r rank, w window) error {
+	if err := d.channel.Qos(w.limit, 0, false); err != nil {
 		return err
 	}
 	d.turns++
-	deliveries, err := d.channel.Consume(d.queue, d.tag(), false, false, false, false, priority(r))
+	// It travels with every message, so it is short.
+	tag := strconv.Itoa(d.turns)
+	deliveries, err := d.channel.Consume(d.queue, tag, false, false, false, false, priority(r))
 	if err != nil {
 		return err
 	}
-	d.rank = r
-	d.hold.stir()
+	d.rank, d.tag, d.window = r, tag, w
+	d.hold.setLimit(w.limit)
 	return d.receive(deliveries)
+}
+
+// admit changes the window: one consumer takes the other's place. Between them
+// there is no instant without one, in which somebody else would be given a
+// request.
+func (d *desk) admit(w window) error {
+	old := d.tag
+	if err := d.consume(d.rank, w); err != nil {
+		return err
+	}
+	return d.channel.Cancel(old, false)
 }
 
 // receive begins to.
 func (d *desk) receive(deliveries <-chan amqp.Delivery) error {
-	d.reader.Add(1)
+	d.readers.Add(1)
 	started := d.session.spawn(func() {
-		defer d.reader.Done()
+		defer d.readers.Done()
 		for delivery := range deliveries {
-			d.post.take(delivery.Body, d.hold.receive(delivery.DeliveryTag))
+			d.incoming.put(delivery, d.take)
 		}
 	})
 	if !started {
-		d.reader.Done()
+		d.readers.Done()
 		return bus.ErrDisconnected
 	}
 	return nil
+}
+
+func (d *desk) take(delivery amqp.Delivery) {
+	d.post.take(delivery.Body, d.hold.receive(delivery.DeliveryTag))
 }
 
 // rise takes no more requests, and returns when those are with the handler that
@@ -98,33 +126,20 @@ func (d *desk) rise() error {
 	if d.rank == following {
 		return nil
 	}
-	if err := d.channel.Cancel(d.tag(), false); err != nil {
+	if err := d.channel.Cancel(d.tag, false); err != nil {
 		return err
 	}
 	d.rank = following
-	d.reader.Wait()
+	d.readers.Wait()
 	return nil
 }
-
-// tag travels with every message, so it is short.
-func (d *desk) tag() string { return fmt.Sprintf("%x", d.turns) }
 
 // leave ends the desk. What is not answered then goes to somebody else.
 func (d *desk) leave() {
 	_ = d.rise()
 	d.hold.end()
 	_ = d.channel.Close()
-	d.reader.Wait()
-}
-
-// admit has the broker deliver as many requests at a time as the window says.
-func (d *desk) admit(w window) error {
-	if err := d.channel.Qos(w.prefetch(), 0, true); err != nil {
-		return err
-	}
-	d.window = w
-	d.hold.setLimit(w.limit)
-	return nil
+	d.readers.Wait()
 }
 
 // govern keeps the window as small as the load lets it be, until the hold ends.
@@ -163,7 +178,7 @@ func (d *desk) look() (again bool) {
 		return false
 	}
 	r := d.hold.read()
-	if r.full && d.window.limit < wideOpen {
+	if r.full && d.window.limit < mostInHand {
 		q, err := d.channel.QueueDeclarePassive(d.queue, false, true, false, false, nil)
 		if err != nil {
 			return false

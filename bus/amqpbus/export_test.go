@@ -2,9 +2,6 @@ package amqpbus
 
 import "github.com/muster-fleet/muster/bus"
 
-// WideOpen is the widest window of a leader.
-const WideOpen = wideOpen
-
 // Window is how many requests the member may have in hand while it leads.
 func Window(p bus.Post) int {
 	post := p.(*post)

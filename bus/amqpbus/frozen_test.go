@@ -25,9 +25,9 @@ func dialThrough(t testing.TB, b *rabbittest.Broker) (*amqpbus.Conn, *bustest.Wi
 // hand.
 func narrow(t testing.TB, c *amqpbus.Conn, server string, leader bus.Post) {
 	t.Helper()
-	for amqpbus.Window(leader) > 1 {
-		if _, err := c.Call(within(t), server, "who"); err != nil {
-			t.Fatal(err)
+	for ctx := within(t); amqpbus.Window(leader) > 1; {
+		if _, err := c.Call(ctx, server, "who"); err != nil {
+			t.Fatalf("with a window of %d: %v", amqpbus.Window(leader), err)
 		}
 	}
 }
@@ -106,50 +106,77 @@ func TestFrozenFollower(t *testing.T) {
 	wantAnswers(t, callMany(t, c, "frozen-follower", 1000), 1000, "leader")
 }
 
-// TestWindowWidens under load, and no request changes its place on the way.
-func TestWindowWidens(t *testing.T) {
+// TestWindowFollows the load up and down, while requests are on their way. None
+// changes its place; and in the end a leader that is halted has one in hand, as
+// if there had been no load.
+func TestWindowFollows(t *testing.T) {
+	const rounds, n = 3, 150
 	b := shared.Broker(t)
-	var last atomic.Int64
-	leader := stand(t, dial(t, b), "widens", func(r *bus.Request) {
-		var i int64
-		if r.Method == "cast" {
-			if err := json.Unmarshal(r.Args[0], &i); err != nil || !last.CompareAndSwap(i-1, i) {
-				t.Errorf("%d came after %d (%v)", i, last.Load(), err)
-			}
-		}
-		r.Reply("leader")
-	})
-	stand(t, dial(t, b), "widens", says("follower"))
+	conn, wire := dialThrough(t, b)
+	order := &order{t: t}
+	leader := stand(t, conn, "follows", order.handle)
+	heir := stand(t, dial(t, b), "follows", says("heir"))
 	lead(t, leader, 1)
 	c := dial(t, b)
-	narrow(t, c, "widens", leader)
+	for range rounds {
+		narrow(t, c, "follows", leader)
+		widen(t, c, "follows", leader, order)
+	}
+	narrow(t, c, "follows", leader)
+	wire.Halt()
+	answers := callMany(t, c, "follows", n)
+	lead(t, heir, 2)
+	wantAnswers(t, answers, n-1, "heir")
+	wire.Cut()
+	wantAnswers(t, answers, 1, "heir")
+}
+
+// order is a handler that sees to it that casts come in order.
+type order struct {
+	t          *testing.T
+	sent, came int // by one goroutine each
+}
+
+func (o *order) handle(r *bus.Request) {
+	if r.Method == "cast" {
+		o.came++
+		if got := string(r.Args[0]); got != fmt.Sprint(o.came) {
+			o.t.Errorf("cast %s came as number %d", got, o.came)
+		}
+	}
+	r.Reply("leader")
+}
+
+// widen calls many times at once until the leader has many in hand, with casts
+// between the calls.
+func widen(t *testing.T, c *amqpbus.Conn, server string, leader bus.Post, o *order) {
+	t.Helper()
+	ctx := within(t)
 	var callers sync.WaitGroup
+	defer callers.Wait()
 	var wide atomic.Bool
+	defer wide.Store(true)
 	for range 63 {
 		callers.Go(func() {
 			for !wide.Load() {
-				if raw, err := c.Call(within(t), "widens", "who"); err != nil || string(raw) != `"leader"` {
+				if raw, err := c.Call(ctx, server, "who"); err != nil || string(raw) != `"leader"` {
 					t.Errorf("answered %s, %v", raw, err)
 					return
 				}
 			}
 		})
 	}
-	n := 0
-	for amqpbus.Window(leader) < amqpbus.WideOpen && !t.Failed() {
+	for amqpbus.Window(leader) < 32 {
 		for range 10 {
-			n++
-			if err := c.Cast(within(t), "widens", "cast", n); err != nil {
-				t.Error(err)
+			o.sent++
+			if err := c.Cast(ctx, server, "cast", o.sent); err != nil {
+				t.Fatal(err)
 			}
 		}
-		wantFrom(t, c, "widens", "leader", 1)
-	}
-	wide.Store(true)
-	callers.Wait()
-	wantFrom(t, c, "widens", "leader", 1)
-	if got := last.Load(); got != int64(n) {
-		t.Errorf("%d of %d casts came", got, n)
+		wantFrom(t, c, server, "leader", 1)
+		if ctx.Err() != nil || t.Failed() {
+			t.Fatalf("the window is %d wide", amqpbus.Window(leader))
+		}
 	}
 }
 
@@ -208,12 +235,12 @@ func TestStandBrokerRestarts(t *testing.T) {
 // wantLeader waits for the caller's own connection.
 func wantLeader(t testing.TB, c *amqpbus.Conn, server string) {
 	t.Helper()
-	for {
-		raw, err := c.Call(within(t), server, "who")
+	for ctx := within(t); ; {
+		raw, err := c.Call(ctx, server, "who")
 		if err == nil && string(raw) == `"leader"` {
 			return
 		}
-		if err == nil || t.Context().Err() != nil {
+		if err == nil || ctx.Err() != nil {
 			t.Fatalf("answered %s, %v", raw, err)
 		}
 	}

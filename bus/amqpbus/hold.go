@@ -30,9 +30,8 @@ type hold struct {
 	mu       sync.Mutex
 	meter    meter
 	over     bool
-	received uint64          // all up to this tag were
-	early    map[uint64]bool // so were these, above it
-	oldest   *held           // open, by their tags
+	received uint64 // all up to this tag were
+	oldest   *held  // open, by their tags
 	newest   *held
 	settled  []*held
 	spare    []*held
@@ -55,11 +54,11 @@ func newHold(s *session, ch *amqp.Channel) *hold {
 	}
 }
 
-// receive takes a delivery in.
+// receive takes a delivery in. They come in the order of their tags.
 func (h *hold) receive(tag uint64) *held {
 	k := &held{hold: h, tag: tag}
 	h.mu.Lock()
-	h.count(tag)
+	h.received = tag
 	h.link(k)
 	h.meter.add(1)
 	h.mu.Unlock()
@@ -89,36 +88,12 @@ func (h *hold) read() reading {
 	return h.meter.read()
 }
 
-func (h *hold) count(tag uint64) {
-	if tag != h.received+1 {
-		if h.early == nil {
-			h.early = map[uint64]bool{}
-		}
-		h.early[tag] = true
-		return
-	}
-	h.received++
-	for h.early[h.received+1] {
-		h.received++
-		delete(h.early, h.received)
-	}
-}
-
-// link puts k to its place, which is the last but for what was early.
 func (h *hold) link(k *held) {
-	k.older = h.newest
-	for k.older != nil && k.older.tag > k.tag {
-		k.older = k.older.older
-	}
+	k.older, h.newest = h.newest, k
 	if k.older == nil {
-		k.newer, h.oldest = h.oldest, k
+		h.oldest = k
 	} else {
-		k.newer, k.older.newer = k.older.newer, k
-	}
-	if k.newer == nil {
-		h.newest = k
-	} else {
-		k.newer.older = k
+		k.older.newer = k
 	}
 }
 

@@ -3,10 +3,12 @@ package amqpbus
 import (
 	"math/rand/v2"
 	"testing"
+
+	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// TestHoldKnowsWhatIsOpen: in whatever order deliveries arrive and are dealt
-// with, everything up to the limit has arrived and is not open.
+// TestHoldKnowsWhatIsOpen: in whatever order deliveries are dealt with,
+// everything up to the limit has arrived and is not open.
 func TestHoldKnowsWhatIsOpen(t *testing.T) {
 	const n = 40
 	for seed := range uint64(200) {
@@ -14,11 +16,7 @@ func TestHoldKnowsWhatIsOpen(t *testing.T) {
 		h := newHold(&session{}, nil)
 		open := map[uint64]*held{}
 		arrived := map[uint64]bool{}
-		order := r.Perm(n)
-		if seed%2 == 0 {
-			order = inOrder(n)
-		}
-		for _, i := range order {
+		for i := range n {
 			tag := uint64(i + 1)
 			open[tag] = h.receive(tag)
 			arrived[tag] = true
@@ -34,18 +32,10 @@ func TestHoldKnowsWhatIsOpen(t *testing.T) {
 			k.settle(true)
 			delete(open, tag)
 		}
-		if _, limit := h.takeSettled(); limit != n || h.oldest != nil || h.newest != nil || len(h.early) != 0 {
+		if _, limit := h.takeSettled(); limit != n || h.oldest != nil || h.newest != nil {
 			t.Fatalf("seed %d: at the end the limit is %d, and %v are open", seed, limit, h.oldest)
 		}
 	}
-}
-
-func inOrder(n int) []int {
-	all := make([]int, n)
-	for i := range all {
-		all[i] = i
-	}
-	return all
 }
 
 // checkLimit: the limit is the highest that it can be.
@@ -59,5 +49,31 @@ func checkLimit(t *testing.T, h *hold, open map[uint64]*held, arrived map[uint64
 	}
 	if next := limit + 1; open[next] == nil && arrived[next] {
 		t.Fatalf("limit %d, though %d was dealt with", limit, next)
+	}
+}
+
+// TestSequence: in whatever order deliveries arrive, they are handed on as they
+// were sent, each as soon as can be.
+func TestSequence(t *testing.T) {
+	const n = 30
+	for seed := range uint64(200) {
+		var s sequence
+		arrived := map[uint64]bool{}
+		last := uint64(0)
+		for _, i := range rand.New(rand.NewPCG(seed, 1)).Perm(n) {
+			tag := uint64(i + 1)
+			arrived[tag] = true
+			s.put(amqp.Delivery{DeliveryTag: tag}, func(d amqp.Delivery) {
+				if last++; d.DeliveryTag != last || !arrived[last] {
+					t.Fatalf("seed %d: %d came after %d", seed, d.DeliveryTag, last-1)
+				}
+			})
+			if arrived[last+1] {
+				t.Fatalf("seed %d: %d has arrived and waits, though it is next", seed, last+1)
+			}
+		}
+		if last != n || len(s.early) != 0 {
+			t.Fatalf("seed %d: the last of %d is %d", seed, n, last)
+		}
 	}
 }

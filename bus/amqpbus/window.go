@@ -16,11 +16,9 @@ import "time"
 const (
 	leastInHand = 1
 	// firstInHand is for a new leader, for whom those wait that came meanwhile.
-	firstInHand = 4
-	// wideOpen is the limit past which there is only that of the consumer,
-	// mostInHand: for the broker a limit that can be changed is some work with
-	// each message.
-	wideOpen = 64
+	// What it has no room for goes to the one before as long as that is there,
+	// alive or not.
+	firstInHand = 64
 	// mostInHand is for some 256 callers at once; more of them wait in the
 	// queue, which costs nothing.
 	mostInHand = 256
@@ -62,14 +60,6 @@ type window struct {
 // newWindow is that of a new leader. It is soon judged for the first time.
 func newWindow() window { return window{limit: firstInHand, spans: roomySpans - 1} }
 
-// prefetch is the limit of the channel in AMQP's terms, where 0 is none.
-func (w window) prefetch() int {
-	if w.limit >= wideOpen {
-		return 0
-	}
-	return w.limit
-}
-
 // after returns the window after one more look.
 func (w window) after(r reading) window {
 	if r.waiting > 0 {
@@ -104,7 +94,7 @@ func (w window) crowd(r reading) window {
 	case w.crowded < crowdedLooks && w.stuck < stuckLooks:
 		return w
 	case r.waiting >= 3*w.limit && w.stuck == 0:
-		return window{limit: min(4*w.limit, wideOpen)}
+		return window{limit: min(4*w.limit, mostInHand)}
 	}
-	return window{limit: min(2*w.limit, wideOpen)}
+	return window{limit: min(2*w.limit, mostInHand)}
 }

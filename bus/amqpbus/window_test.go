@@ -25,15 +25,15 @@ func TestWindowFollowsLoad(t *testing.T) {
 		r     reading
 		want  int
 	}{
-		{"idle", wideOpen, halfSecond, reading{}, leastInHand},
-		{"not idle for long enough", wideOpen, halfSecond - 1, reading{}, wideOpen},
-		{"500 a second", wideOpen, halfSecond, reading{mean: 0.25, settled: 5}, 1},
+		{"idle", mostInHand, halfSecond, reading{}, leastInHand},
+		{"not idle for long enough", mostInHand, halfSecond - 1, reading{}, mostInHand},
+		{"500 a second", mostInHand, halfSecond, reading{mean: 0.25, settled: 5}, 1},
 		{"half busy", 64, halfSecond, reading{mean: 1, settled: 5}, 2},
 		{"as much as fits", 16, 10 * halfSecond, reading{mean: 4.1, full: true, settled: 50}, 16},
 		{"one waits by chance", 1, 1, reading{mean: 1, full: true, settled: 9, waiting: 1}, 1},
 		{"some wait", 1, crowdedLooks, reading{mean: 1, full: true, settled: 9, waiting: 2}, 2},
 		{"many wait", 1, 2 * crowdedLooks, reading{mean: 1, full: true, settled: 9, waiting: 63}, 16},
-		{"as many as can be", 32, 9 * crowdedLooks, reading{mean: 9, full: true, settled: 9, waiting: 999}, wideOpen},
+		{"as many as can be", 32, 9 * crowdedLooks, reading{mean: 9, full: true, settled: 9, waiting: 999}, mostInHand},
 		{"stuck for a moment", 1, stuckLooks - 1, reading{inHand: 1, mean: 1, full: true, waiting: 99}, 1},
 		{"stuck", 1, stuckLooks, reading{inHand: 1, mean: 1, full: true, waiting: 99}, 2},
 	} {
@@ -48,7 +48,7 @@ func TestNewLeaderIsSoonNarrow(t *testing.T) {
 	if w := newWindow().afterAll(roomyLooks, reading{mean: 0.2}); w.limit != leastInHand {
 		t.Errorf("without load it is %d wide", w.limit)
 	}
-	if w := newWindow().afterAll(roomyLooks, reading{mean: 2}); w.limit != firstInHand {
+	if w := newWindow().afterAll(roomyLooks, reading{mean: 20}); w.limit != firstInHand {
 		t.Errorf("under load it is %d wide", w.limit)
 	}
 }
