@@ -1,9 +1,11 @@
 package cluster
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"syscall"
 	"unsafe"
 )
@@ -49,7 +51,10 @@ func (c *Crew) joinWire(addr string) (*os.File, error) {
 // is gone when the file is closed.
 func openTUN() (end *os.File, name string, err error) {
 	const path = "/dev/net/tun"
-	fd, err := syscall.Open(path, syscall.O_RDWR|syscall.O_CLOEXEC|syscall.O_NONBLOCK, 0)
+	fd, err := syscall.Open(path, tunFlags, 0)
+	if errors.Is(err, syscall.ENOENT) {
+		fd, err = openOwnTUN()
+	}
 	if err != nil {
 		return nil, "", fmt.Errorf("open %s: %w", path, err)
 	}
@@ -68,6 +73,23 @@ func openTUN() (end *os.File, name string, err error) {
 		name += string(request.name[i])
 	}
 	return os.NewFile(uintptr(fd), path), name, nil
+}
+
+const tunFlags = syscall.O_RDWR | syscall.O_CLOEXEC | syscall.O_NONBLOCK
+
+// openOwnTUN is for a bare container, whose /dev lacks the file: the device is
+// character device 10, 200 (devices.txt of Linux).
+func openOwnTUN() (fd int, err error) {
+	dir, err := os.MkdirTemp("", "tun-")
+	if err != nil {
+		return -1, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	path := filepath.Join(dir, "tun")
+	if err := syscall.Mknod(path, syscall.S_IFCHR|0o600, 10<<8|200); err != nil {
+		return -1, fmt.Errorf("make a device file: %w", err)
+	}
+	return syscall.Open(path, tunFlags, 0)
 }
 
 // configure runs ip in the network of the thread that calls it.
