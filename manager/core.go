@@ -252,7 +252,9 @@ func (c *core) keepAlive(req *bus.Request, worker string) {
 		return
 	}
 	c.alive.Heard(worker)
-	req.Term(c.role.Term) // a worker that sees another one repeats what it told lately
+	if c.role.Leader != "" { // one of several: a worker that sees another term repeats what it told lately
+		req.Term(c.role.Term)
+	}
 	req.Reply("ok")
 }
 

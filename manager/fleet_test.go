@@ -148,6 +148,10 @@ func (f *fleet) worker(id string) *worker.Worker {
 func TestFleet(t *testing.T) {
 	onEachQueue(t, func(t *testing.T, f *fleet) {
 		f.join("video", 2)
+		f.until("both have reported their load", func() bool {
+			list, err := f.client.Workers(f.ctx, "video")
+			return err == nil && !slices.ContainsFunc(list, func(w muster.Worker) bool { return w.Load != 0.1 })
+		})
 		placed := f.place("video", "a", "b")
 		if placed["a"] == placed["b"] {
 			t.Errorf("both tasks are on %s, want them spread", placed["a"])

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/systemtest/history"
 )
@@ -94,7 +96,7 @@ func (l *lives) finish(placed history.Call, how end) {
 		over.Start = l.load.Now()
 		w.RemoveTask(placed.Task)
 	case unscheduled:
-		if err := l.client.Unschedule(context.Background(), placed.Worker, placed.Task); err != nil {
+		if err := l.client.Unschedule(context.Background(), placed.Worker, placed.Task); err != nil && !doneBefore(err) {
 			l.Errorf("unschedule %s: %v", placed.Task, err)
 		}
 	case expired:
@@ -102,6 +104,13 @@ func (l *lives) finish(placed history.Call, how end) {
 	}
 	over.End = over.Start
 	l.note(over)
+}
+
+// doneBefore tells the refusal of a call that was repeated, of which a leader
+// that was then frozen did the first.
+func doneBefore(err error) bool {
+	var refused *bus.RemoteError
+	return errors.As(err, &refused) && strings.Contains(refused.Reason, "is not on worker")
 }
 
 func (l *lives) lookUp(task string) (worker string) {
@@ -132,9 +141,9 @@ func (l *lives) verifyLives() {
 			l.awaitGone(task, how)
 		}
 	}
-	for task, how := range l.ends { // now every reservation is long over
-		if how == never {
-			l.awaitOn(task, l.workers[task])
+	for task, how := range l.ends { // now every reservation is over: only who runs holds its worker
+		if on := l.lookUp(task); how == never && on != l.workers[task] {
+			l.Errorf("%s runs on %s, and the manager says %q", task, l.workers[task], on)
 		}
 	}
 	l.Logf("lives: %v, history %d", count, len(l.history))
@@ -144,9 +153,7 @@ func (l *lives) verifyLives() {
 	l.verify()
 }
 
-// awaitGone waits until no manager knows the task. Of a task that was laid down,
-// or that runs, a frozen leader may have kept the news: a worker compares what it
-// runs with what the manager says every ten seconds.
+// awaitGone waits until no manager knows the task.
 func (l *lives) awaitGone(task string, how end) {
 	l.Helper()
 	again := time.NewTicker(20 * time.Millisecond)
