@@ -184,3 +184,41 @@ func TestTasksLiveAndEndWhileLeadersAreStopped(t *testing.T) {
 		l.verifyLives()
 	})
 }
+
+// Tasks are picked up while the leader stands still: nobody but it hears of it.
+// Their reservations are over long before a worker compares all its tasks.
+func TestFrozenLeaderIsToldOfPickUps(t *testing.T) {
+	onQueues(t, func(t *testing.T, q queue) {
+		r := startRig(t, q, setup{fleet: 2})
+		placed := map[string]string{}
+		for i := range 20 {
+			r.reserve(placed, fmt.Sprint("picked-up-", i))
+		}
+		leader := r.leader()
+		r.Stop(leader)
+		for task, id := range placed {
+			r.fleet.byID[id].AddTask(task)
+		}
+		_, err := r.AwaitLeader(r.ctx, leader)
+		r.must(err)
+		r.Continue(leader)
+		r.healed()
+		last := map[string]string{}
+		r.reserve(last, "not-picked-up")
+		(&lives{rig: r, workers: last}).awaitGone("not-picked-up", expired)
+		for task, id := range placed {
+			if on, err := r.look(task); on != id {
+				t.Errorf("%s runs on %s, and the manager says %q: %v", task, id, on, err)
+			}
+		}
+		r.verify()
+	})
+}
+
+// reserve places a task for a short time.
+func (r *rig) reserve(placed map[string]string, task string) {
+	r.Helper()
+	p, err := r.client.Schedule(r.ctx, client.Request{Purpose: purpose, Task: task, Reserve: shortly})
+	r.must(err)
+	placed[task] = p.Worker
+}
