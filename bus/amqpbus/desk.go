@@ -14,12 +14,12 @@ import (
 // its own for as long as the session, so that what came while the member led can
 // be answered afterwards.
 type desk struct {
-	post    *post
-	session *session
-	channel *amqp.Channel
-	queue   string
-	hold    *hold
-
+	post     *post
+	session  *session
+	line     *line
+	lookout  *amqp.Channel // to look at the queue
+	queue    string
+	hold     *hold
 	incoming sequence
 
 	// What follows needs post.turning.
@@ -37,8 +37,14 @@ func (p *post) openDesk(s *session, anchor *amqp.Channel, queue string) (*desk, 
 	if err != nil {
 		return nil, err
 	}
+	lookout, err := s.conn.Channel()
+	if err != nil {
+		_ = ch.Close()
+		return nil, err
+	}
 	closed := ch.NotifyClose(make(chan *amqp.Error, 1))
-	d := &desk{post: p, session: s, channel: ch, queue: queue, hold: newHold(s, ch), rank: following}
+	l := &line{channel: ch}
+	d := &desk{post: p, session: s, line: l, lookout: lookout, queue: queue, hold: newHold(s, l), rank: following}
 	if !s.spawn(d.hold.run) {
 		return nil, bus.ErrDisconnected
 	}
@@ -74,13 +80,17 @@ func (d *desk) sit(r rank) error {
 // window says. AMQP has the limit of a consumer begin with it. (The limit of a
 // channel can be changed, but RabbitMQ loses count when it is.)
 func (d *desk) consume(r rank, w window) error {
-	if err := d.channel.Qos(w.limit, 0, false); err != nil {
-		return err
-	}
 	d.turns++
 	// It travels with every message, so it is short.
 	tag := strconv.Itoa(d.turns)
-	deliveries, err := d.channel.Consume(d.queue, tag, false, false, false, false, priority(r))
+	var deliveries <-chan amqp.Delivery
+	err := d.line.ask(func(ch *amqp.Channel) (err error) {
+		if err := ch.Qos(w.limit, 0, false); err != nil {
+			return err
+		}
+		deliveries, err = ch.Consume(d.queue, tag, false, false, false, false, priority(r))
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -97,7 +107,11 @@ func (d *desk) admit(w window) error {
 	if err := d.consume(d.rank, w); err != nil {
 		return err
 	}
-	return d.channel.Cancel(old, false)
+	return d.cancel(old)
+}
+
+func (d *desk) cancel(tag string) error {
+	return d.line.ask(func(ch *amqp.Channel) error { return ch.Cancel(tag, false) })
 }
 
 // receive begins to.
@@ -126,7 +140,7 @@ func (d *desk) rise() error {
 	if d.rank == following {
 		return nil
 	}
-	if err := d.channel.Cancel(d.tag, false); err != nil {
+	if err := d.cancel(d.tag); err != nil {
 		return err
 	}
 	d.rank = following
@@ -138,7 +152,8 @@ func (d *desk) rise() error {
 func (d *desk) leave() {
 	_ = d.rise()
 	d.hold.end()
-	_ = d.channel.Close()
+	_ = d.lookout.Close()
+	_ = d.line.ask((*amqp.Channel).Close)
 	d.readers.Wait()
 }
 
@@ -179,7 +194,7 @@ func (d *desk) look() (again bool) {
 	}
 	r := d.hold.read()
 	if r.full && d.window.limit < mostInHand {
-		q, err := d.channel.QueueDeclarePassive(d.queue, false, true, false, false, nil)
+		q, err := d.lookout.QueueDeclarePassive(d.queue, false, true, false, false, nil)
 		if err != nil {
 			return false
 		}

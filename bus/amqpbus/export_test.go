@@ -9,3 +9,11 @@ func Window(p bus.Post) int {
 	defer post.turning.Unlock()
 	return post.desk.window.limit
 }
+
+// SetWindow sets it, until the load says otherwise.
+func SetWindow(p bus.Post, limit int) error {
+	post := p.(*post)
+	post.turning.Lock()
+	defer post.turning.Unlock()
+	return post.desk.admit(window{limit: limit})
+}

@@ -133,15 +133,16 @@ func TestWindowFollows(t *testing.T) {
 
 // order is a handler that sees to it that casts come in order.
 type order struct {
-	t          *testing.T
-	sent, came int // by one goroutine each
+	t    *testing.T
+	sent int
+	came atomic.Int64
 }
 
 func (o *order) handle(r *bus.Request) {
 	if r.Method == "cast" {
-		o.came++
-		if got := string(r.Args[0]); got != fmt.Sprint(o.came) {
-			o.t.Errorf("cast %s came as number %d", got, o.came)
+		n := o.came.Add(1)
+		if got := string(r.Args[0]); got != fmt.Sprint(n) {
+			o.t.Errorf("cast %s came as number %d", got, n)
 		}
 	}
 	r.Reply("leader")
@@ -151,14 +152,34 @@ func (o *order) handle(r *bus.Request) {
 // between the calls.
 func widen(t *testing.T, c *amqpbus.Conn, server string, leader bus.Post, o *order) {
 	t.Helper()
+	defer callOften(t, c, server)()
+	for ctx := within(t); amqpbus.Window(leader) < 32; {
+		o.castTo(c, server)
+		wantFrom(t, c, server, "leader", 1)
+		if ctx.Err() != nil || t.Failed() {
+			t.Fatalf("the window is %d wide", amqpbus.Window(leader))
+		}
+	}
+}
+
+func (o *order) castTo(c *amqpbus.Conn, server string) {
+	o.t.Helper()
+	for range 10 {
+		o.sent++
+		if err := c.Cast(within(o.t), server, "cast", o.sent); err != nil {
+			o.t.Fatal(err)
+		}
+	}
+}
+
+// callOften has many callers call the leader until stop is called.
+func callOften(t *testing.T, c *amqpbus.Conn, server string) (stop func()) {
 	ctx := within(t)
 	var callers sync.WaitGroup
-	defer callers.Wait()
-	var wide atomic.Bool
-	defer wide.Store(true)
+	var enough atomic.Bool
 	for range 63 {
 		callers.Go(func() {
-			for !wide.Load() {
+			for !enough.Load() {
 				if raw, err := c.Call(ctx, server, "who"); err != nil || string(raw) != `"leader"` {
 					t.Errorf("answered %s, %v", raw, err)
 					return
@@ -166,17 +187,38 @@ func widen(t *testing.T, c *amqpbus.Conn, server string, leader bus.Post, o *ord
 			}
 		})
 	}
-	for amqpbus.Window(leader) < 32 {
-		for range 10 {
-			o.sent++
-			if err := c.Cast(ctx, server, "cast", o.sent); err != nil {
-				t.Fatal(err)
-			}
+	return func() {
+		enough.Store(true)
+		callers.Wait()
+	}
+}
+
+// TestWindowMovesUnderLoad: that the broker is asked for another limit does not
+// disturb the answers that leave on the same channel meanwhile.
+func TestWindowMovesUnderLoad(t *testing.T) {
+	b := shared.Broker(t)
+	conn := dial(t, b)
+	order := &order{t: t}
+	leader := stand(t, conn, "moves", order.handle)
+	lead(t, leader, 1)
+	c := dial(t, b)
+	changes := countChanges(conn)
+	stop := callOften(t, c, "moves")
+	for i := range 300 {
+		if err := amqpbus.SetWindow(leader, 1<<(i%9)); err != nil {
+			t.Fatal(err)
 		}
-		wantFrom(t, c, server, "leader", 1)
-		if ctx.Err() != nil || t.Failed() {
-			t.Fatalf("the window is %d wide", amqpbus.Window(leader))
+		if i%10 == 0 {
+			order.castTo(c, "moves")
 		}
+	}
+	stop()
+	wantFrom(t, c, "moves", "leader", 1)
+	if n := changes(); n != 0 {
+		t.Errorf("the leader's connection was lost: %d changes of its status", n)
+	}
+	if came := order.came.Load(); came != int64(order.sent) {
+		t.Errorf("%d of %d casts came", came, order.sent)
 	}
 }
 

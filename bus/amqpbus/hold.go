@@ -4,8 +4,6 @@ import (
 	"runtime"
 	"sync"
 	"time"
-
-	amqp "github.com/rabbitmq/amqp091-go"
 )
 
 // giveBackAfter is how long a request that is given back is kept first, so that
@@ -21,7 +19,7 @@ const giveBackAfter = 5 * time.Millisecond
 // word a batch.
 type hold struct {
 	session *session
-	channel *amqp.Channel
+	line    *line
 	wake    chan struct{} // has a token while the broker is to be told something
 	ending  chan struct{} // closed by end
 	ended   chan struct{} // closed when the broker was told the last
@@ -46,9 +44,9 @@ type held struct {
 	due          time.Time // when it goes back
 }
 
-func newHold(s *session, ch *amqp.Channel) *hold {
+func newHold(s *session, l *line) *hold {
 	return &hold{
-		session: s, channel: ch,
+		session: s, line: l,
 		wake: make(chan struct{}, 1), ending: make(chan struct{}), ended: make(chan struct{}),
 		busy: make(chan struct{}, 1), meter: newMeter(),
 	}
@@ -122,7 +120,7 @@ func (k *held) isHeld() bool {
 // publish sends an answer on the channel of the request. The broker works off a
 // channel in order, so that it never forgets the request and then, as the
 // connection breaks, the answer.
-func (h *hold) publish(m message) error { return m.publish(h.channel) }
+func (h *hold) publish(m message) error { return h.line.publish(m) }
 
 // settle has the broker told that the delivery was dealt with, or that somebody
 // else must. It is called once.
@@ -166,8 +164,7 @@ func (h *hold) run() {
 	}
 }
 
-// acknowledge tells what was dealt with. Errors mean that the channel is gone,
-// and that the broker has taken everything back.
+// acknowledge tells what was dealt with.
 func (h *hold) acknowledge() {
 	all, limit := h.takeSettled()
 	var upTo uint64
@@ -175,11 +172,11 @@ func (h *hold) acknowledge() {
 		if k.tag <= limit {
 			upTo = max(upTo, k.tag)
 		} else {
-			_ = h.channel.Ack(k.tag, false)
+			h.line.acknowledge(k.tag, false)
 		}
 	}
 	if upTo > 0 {
-		_ = h.channel.Ack(upTo, true)
+		h.line.acknowledge(upTo, true)
 	}
 }
 
@@ -214,7 +211,7 @@ func (h *hold) giveBack() time.Duration {
 		h.returned = h.returned[1:]
 		h.unlink(k)
 		h.meter.settle(1)
-		_ = h.channel.Nack(k.tag, false, true)
+		h.line.giveBack(k.tag)
 	}
 	return 0
 }
