@@ -87,8 +87,8 @@ func (s *State) Fold(at muster.Instant, ev muster.Event) {
 	s.fold(ev)
 }
 
-// do makes an event happen. Apply changes nothing but by do and by reserve, so
-// that a copy that is fed the events is equal by construction.
+// do makes an event happen. Apply changes nothing but by do, by release and by
+// reserve, so that a copy that is fed the events is equal by construction.
 func (s *State) do(ev muster.Event) {
 	s.events = append(s.events, ev)
 	s.fold(ev)
