@@ -22,6 +22,7 @@ func TestDrainLetsTasksEnd(t *testing.T) {
 	f := newFleet(t, 30*time.Second)
 	launcher, _ := obedient()
 	a := f.start(sample(launcher))
+	f.until(a, "two idle nodes", inState(muster.NodeIdle, 2))
 	f.is(`"sample-1_0"`, a, "getNode", arg("room1", "task1"))
 	f.is(`"ok"`, a, "drain")
 	f.schedule("sample", "other", client.ErrNoWorker)
@@ -40,6 +41,7 @@ func TestDrainEndsTasksWhenItsTimeIsOver(t *testing.T) {
 	f := newFleet(t, 30*time.Second)
 	launcher, _ := obedient()
 	a := f.start(sample(launcher))
+	f.until(a, "two idle nodes", inState(muster.NodeIdle, 2))
 	f.is(`"sample-1_0"`, a, "getNode", arg("room1", "task1"))
 	now, cancel := context.WithCancel(f.ctx)
 	cancel()
@@ -60,6 +62,7 @@ func TestCloseLeavesStubbornNodesBehind(t *testing.T) {
 		ended <- struct{}{}
 		return nil
 	})))
+	f.until(a, "two idle nodes", inState(muster.NodeIdle, 2))
 	f.is(`"sample-1_0"`, a, "getNode", arg("room1", "task1"))
 	f.until(a, "an idle node", inState(muster.NodeIdle, 2))
 	now, cancel := context.WithCancel(f.ctx)
@@ -89,6 +92,7 @@ func TestConnClosedEndsTheAgent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	f.until(a, "two idle nodes", inState(muster.NodeIdle, 2))
 	f.is(`"sample-1_0"`, a, "getNode", arg("room1", "task1"))
 	_ = conn.Close()
 	<-a.Done()
@@ -104,6 +108,7 @@ func TestManagerGaveTasksUp(t *testing.T) {
 	told := make(chan []string, 1)
 	opts.Worker.OnTasksDropped = func(_ *worker.Worker, tasks []string) { told <- tasks }
 	a := f.start(opts)
+	f.until(a, "two idle nodes", inState(muster.NodeIdle, 2))
 	f.is(`"sample-1_0"`, a, "getNode", arg("room1", "task1"))
 	f.is(`"sample-1_1"`, a, "getNode", arg("room2", "task2"))
 	a.workerOptions().OnTasksDropped(a.Worker(), []string{"task1", "unknown"})

@@ -266,6 +266,7 @@ func TestCrash(t *testing.T) {
 	f := newFleet(t, 30*time.Second)
 	launcher, end := obedient()
 	a := f.start(Options{Worker: worker.Options{Purpose: "sample"}, Launcher: launcher})
+	f.until(a, "two idle nodes", inState(muster.NodeIdle, 2))
 	f.is(`"sample-1_0"`, a, "getNode", arg("room1", "task1"))
 	f.is(`"sample-1_1"`, a, "getNode", arg("room2", "task2"))
 	end.of("sample-1_0") <- errors.New("the camera burns")
