@@ -10,8 +10,10 @@ import "time"
 // keeps it as low as the load allows: one request while they come now and then,
 // as many as are useful at a time under load.
 //
-// The limit grows when requests wait in the queue for several looks, and shrinks
-// when a quarter of it would have done for half a second.
+// The limit grows when requests wait in the queue for several looks and will not
+// soon be gone, and shrinks when a quarter of it would have done for half a
+// second. What gathers while the machine is busy with other things needs no more
+// room: it is soon worked off.
 
 const (
 	leastInHand = 1
@@ -29,7 +31,10 @@ const (
 	crowdedLooks = 3
 	// stuckLooks is the same where nothing was dealt with meanwhile: then room
 	// does not help, unless the handler keeps requests for long.
-	stuckLooks = 10
+	stuckLooks = 30
+	// soonLooks is in how many more looks a queue that gets shorter at this rate
+	// may be empty and not count as crowded.
+	soonLooks = 10
 	// roomyLooks is over how many looks the load is averaged, and roomySpans how
 	// many such averages are looked at before there is less room: a load that
 	// comes and goes keeps its room.
@@ -49,6 +54,7 @@ type reading struct {
 // window is how many requests a leader may have in hand, a power of two.
 type window struct {
 	limit   int
+	waiting int // in the queue, at the last look
 	crowded int // looks in a row
 	stuck   int
 	looks   int // in sum
@@ -65,7 +71,7 @@ func (w window) after(r reading) window {
 	if r.waiting > 0 {
 		return w.crowd(r)
 	}
-	w.crowded, w.stuck = 0, 0
+	w.waiting, w.crowded, w.stuck = 0, 0, 0
 	w.sum += r.mean
 	if w.looks++; w.looks < roomyLooks {
 		return w
@@ -84,11 +90,16 @@ func (w window) after(r reading) window {
 
 // crowd is after for a look that found requests waiting.
 func (w window) crowd(r reading) window {
-	if r.settled > 0 {
+	gone := w.waiting - r.waiting
+	w.waiting = r.waiting
+	switch {
+	case r.settled == 0:
+		w.stuck++
+	case soonLooks*gone < r.waiting:
 		w.crowded++
 		w.stuck = 0
-	} else {
-		w.stuck++
+	default:
+		w.stuck = 0
 	}
 	switch {
 	case w.crowded < crowdedLooks && w.stuck < stuckLooks:

@@ -53,6 +53,24 @@ func TestNewLeaderIsSoonNarrow(t *testing.T) {
 	}
 }
 
+// TestBacklogIsWorkedOff: what gathered while nothing could be done needs no
+// room, if it gets less; a queue that stays as long does.
+func TestBacklogIsWorkedOff(t *testing.T) {
+	w := window{limit: 1}
+	for waiting := 100; waiting > 0; waiting -= 12 {
+		w = w.after(reading{inHand: 1, mean: 1, full: true, settled: 17, waiting: waiting})
+	}
+	if w.limit != 1 {
+		t.Errorf("the window is %d wide, want 1", w.limit)
+	}
+	for i := range 8 {
+		w = w.after(reading{inHand: 1, mean: 1, full: true, settled: 17, waiting: 63 + i%2})
+	}
+	if w.limit == 1 {
+		t.Error("the window stays narrow")
+	}
+}
+
 // TestWindowKeepsRoomForBursts: a load that comes and goes is as one that stays.
 func TestWindowKeepsRoomForBursts(t *testing.T) {
 	w := window{limit: 32}
