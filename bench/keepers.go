@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -47,11 +48,29 @@ func (k *keepers) close() {
 	k.running.Wait()
 }
 
+// join asks again while the leader, of several managers, does not take requests
+// yet.
+func (k *keepers) join(ctx context.Context, w fleetWorker) error {
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for {
+		_, err := k.conn.Call(ctx, k.cluster, "join", purpose, w.id, w.info)
+		if !errors.Is(err, bus.ErrNoServer) {
+			return err
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
 func (k *keepers) joinAll(ctx context.Context, f *fleet) error {
 	ctx, cancel := context.WithTimeout(ctx, joinTime)
 	defer cancel()
 	for _, w := range f.workers {
-		if _, err := k.conn.Call(ctx, k.cluster, "join", purpose, w.id, w.info); err != nil {
+		if err := k.join(ctx, w); err != nil {
 			return fmt.Errorf("join worker %s: %w", w.id, err)
 		}
 		if err := k.conn.Cast(ctx, k.cluster, "reportLoad", w.id, w.load); err != nil {
