@@ -57,7 +57,7 @@ var _ replica.Replica = (*Node)(nil)
 const maxAtOnce = 8192
 
 // ownSnapshot is how large a snapshot may be that the owner of the state makes,
-// which takes some 10 ms.
+// which takes 10 to 20 ms.
 const ownSnapshot = 4 << 20
 
 // Start starts a manager's replica. It returns before the manager has found
