@@ -29,6 +29,8 @@ func TestDialFails(t *testing.T) {
 	nobody := "127.0.0.1:1"
 	stranger := b.ClientTLS()
 	stranger.Certificates = nil
+	before := goleak.IgnoreCurrent()
+	t.Cleanup(func() { goleak.VerifyNone(t, before) }) // after all of them
 	for name, c := range map[string]struct {
 		o    bus.Options
 		want string
@@ -51,8 +53,7 @@ func TestDialFails(t *testing.T) {
 		"other host name":         {bus.Options{URL: tlsURL, TLS: named(b.ClientTLS(), "example.org")}, "example.org"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			before := goleak.IgnoreCurrent()
-			defer goleak.VerifyNone(t, before)
+			t.Parallel() // RabbitMQ takes its time to refuse a password
 			var log logged
 			c.o.Logger = slog.New(&log)
 			conn, err := amqpbus.Dial(within(t), c.o)

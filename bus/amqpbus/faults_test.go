@@ -131,7 +131,7 @@ func TestTopicDeleted(t *testing.T) {
 // TestRPCExchangeDeleted: without owtRpc nobody is answered. The Conn that
 // notices connects anew, and declares everything.
 func TestRPCExchangeDeleted(t *testing.T) {
-	b := rabbittest.Start(t)
+	b := shared.Broker(t)
 	c, log := dialLogged(t, b)
 	held := make(chan *bus.Request, 1)
 	serve(t, c, "rpc-deleted", func(r *bus.Request) {

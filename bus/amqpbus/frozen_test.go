@@ -252,7 +252,7 @@ func TestKeptRequest(t *testing.T) {
 // TestStandBrokerRestarts: members are back in their roles, and so they are
 // after somebody deleted the exchange under a leader's answers.
 func TestStandBrokerRestarts(t *testing.T) {
-	b := rabbittest.Start(t)
+	b := shared.Broker(t)
 	conn, log := dialLogged(t, b)
 	leader := stand(t, conn, "restarts", says("leader"))
 	stand(t, dial(t, b), "restarts", says("follower"))

@@ -11,7 +11,8 @@ import (
 	"github.com/muster-fleet/muster/bus/amqpbus/rabbittest"
 )
 
-// shared is the broker of all tests that leave it as it is.
+// shared is the broker of all tests that run one after the other. They may kill
+// or freeze it, and leave it running.
 var shared rabbittest.Shared
 
 func TestMain(m *testing.M) {

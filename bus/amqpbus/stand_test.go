@@ -10,7 +10,6 @@ import (
 
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/amqpbus"
-	"github.com/muster-fleet/muster/bus/amqpbus/rabbittest"
 )
 
 func stand(t testing.TB, c *amqpbus.Conn, server string, h bus.Handler) bus.Post {
@@ -114,13 +113,14 @@ func TestStandQueueDeleted(t *testing.T) {
 // TestLeadOnFrozenBroker: Lead ends with its context; the member leads once the
 // broker is back.
 func TestLeadOnFrozenBroker(t *testing.T) {
-	b := rabbittest.Start(t)
+	b := shared.Broker(t)
 	p := stand(t, dial(t, b), "stand-frozen", says("leader"))
 	c := dial(t, b)
 	serve(t, c, "stand-frozen", says("plain"))
 	if err := b.Freeze(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = b.Thaw() })
 	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 	defer cancel()
 	// On a busy machine the broker may have answered before it stood still.
@@ -130,8 +130,8 @@ func TestLeadOnFrozenBroker(t *testing.T) {
 	if err := b.Thaw(); err != nil {
 		t.Fatal(err)
 	}
-	for {
-		raw, err := c.Call(within(t), "stand-frozen", "who")
+	for ctx := within(t); ; {
+		raw, err := c.Call(ctx, "stand-frozen", "who")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,7 +10,7 @@ import (
 	"github.com/muster-fleet/muster/bus/bustest"
 )
 
-func TestSuite(t *testing.T) { bustest.Run(t, suiteBroker{rabbittest.Start(t)}) }
+func TestSuite(t *testing.T) { bustest.Run(t, suiteBroker{shared.Broker(t)}) }
 
 type suiteBroker struct{ *rabbittest.Broker }
 

@@ -141,9 +141,10 @@ func (b *Broker) environment() []string {
 		"RABBITMQ_ENABLED_PLUGINS_FILE=" + in("plugins"),
 		"RABBITMQ_MNESIA_BASE=" + in("data"),
 		"RABBITMQ_LOG_BASE=" + in("log"),
-		// A node that has its name and its fixed port already needs no epmd.
+		// A node that has its name and its fixed port already needs no epmd. Its
+		// schedulers do not spin while they wait: others need the processors.
 		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-noinput -sname " + name +
-			" -start_epmd false -erl_epmd_port " + strconv.Itoa(b.distributionPort) +
+			" +sbwt none +sbwtdcpu none +sbwtdio none -start_epmd false -erl_epmd_port " + strconv.Itoa(b.distributionPort) +
 			" -kernel inet_dist_use_interface {127,0,0,1}",
 	}
 }
