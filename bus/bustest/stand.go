@@ -63,11 +63,12 @@ func leaderTakesAll(t *testing.T, b Broker) {
 	}
 }
 
-// newLeaderBeforeOld: an old leader that does nothing any more, but has not
-// stepped down, swallows no request.
+// newLeaderBeforeOld: an old leader that answers nothing any more, but has not
+// stepped down, swallows no request. A broker that holds requests may give it
+// those for which the new one has no room; it gives them back.
 func newLeaderBeforeOld(t *testing.T, b Broker) {
 	server := named(t, "s")
-	frozen := stand(t, dial(t, b), server, func(*bus.Request) {})
+	frozen := stand(t, dial(t, b), server, func(r *bus.Request) { r.GiveBack() })
 	fresh := stand(t, dial(t, b), server, echo)
 	lead(t, frozen, 7)
 	lead(t, fresh, 8)
