@@ -1,6 +1,7 @@
 package raft
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -56,8 +57,8 @@ func (w *writer) batch(origin, sequence uint64, top byte, n int) {
 // has no form in the log, or is too large, is an error, and is then the first
 // of the rest.
 func encodeBatch(origin, sequence uint64, proposals []replica.Proposal, limit int) (data []byte, n int, err error) {
-	var body writer
-	for n < len(proposals) && (n == 0 || len(body.buf) < limit) {
+	body := writer{buf: make([]byte, headRoom, headRoom+min(limit, usualCommand*len(proposals)))}
+	for n < len(proposals) && (n == 0 || len(body.buf)-headRoom < limit) {
 		size := len(body.buf)
 		err = body.command(&proposals[n].Command)
 		if big := len(body.buf) - size; err == nil && big > maxCommand {
@@ -72,10 +73,19 @@ func encodeBatch(origin, sequence uint64, proposals []replica.Proposal, limit in
 	if n == 0 {
 		return nil, 0, err
 	}
-	w := writer{buf: make([]byte, 0, len(body.buf)+32)}
-	w.batch(origin, sequence, body.top, n)
-	return append(w.buf, body.buf...), n, nil
+	head := writer{buf: make([]byte, 0, headRoom)}
+	head.batch(origin, sequence, body.top, n)
+	data = body.buf[headRoom-len(head.buf):] // the head is known last, and has room before the commands
+	copy(data, head.buf)
+	return data, n, nil
 }
+
+const (
+	// headRoom is the most that the head of a batch takes.
+	headRoom = 3 + 8 + 2*binary.MaxVarintLen64
+	// usualCommand is about what a command takes.
+	usualCommand = 128
+)
 
 func encodeAddr(kind byte, addr string) []byte {
 	var w writer
