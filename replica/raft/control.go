@@ -74,7 +74,7 @@ func (n *Node) notify() {
 // returns when another one leads, at once where this one does not. While it
 // runs, proposals are refused.
 func (n *Node) Transfer(ctx context.Context) error {
-	for {
+	for try := 1; ; try++ {
 		changed := n.watch()
 		asked, err := ask(ctx, n, (*Core).Transfer)
 		if err != nil {
@@ -88,14 +88,24 @@ func (n *Node) Transfer(ctx context.Context) error {
 			_, err = n.Await(ctx, func(s Status) bool { return s.Leader != "" })
 			return err
 		}
-		if !asked {
-			return errors.New("raft: there is no other manager to hand the lead to")
+		switch {
+		case asked:
+			err = n.awaitTransfer(ctx, changed)
+		case try < transferTries && len(s.Members) > 1:
+			pause(ctx, 2*time.Duration(n.opts.HeartbeatTicks)*n.opts.Tick)
+		default:
+			err = errors.New("raft: there is no other manager to hand the lead to")
 		}
-		if err := n.awaitTransfer(ctx, changed); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 }
+
+// transferTries is how often somebody to hand the lead to is looked for. The
+// library forgets at each look for a quorum whom it heard, until their next
+// heartbeats are answered.
+const transferTries = 4
 
 // awaitTransfer waits for a change, or until the library has given up.
 func (n *Node) awaitTransfer(ctx context.Context, changed <-chan struct{}) error {
