@@ -35,6 +35,8 @@
 // one is frozen or cut off. What such a leader has in hand is lost to callers who
 // wait for less. So a leader lets the broker send it one request at a time, and
 // more only as the load needs it, up to 256. A new leader gets everything else.
+// The limit is that of the consumer; to change it, a new consumer takes the place
+// of the one that is there.
 //
 // RabbitMQ closes the channel of who keeps a request for longer than its
 // consumer_timeout, 30 minutes; the member then begins anew.
