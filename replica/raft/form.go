@@ -1,6 +1,7 @@
 package raft
 
 import (
+	"maps"
 	"slices"
 
 	pb "go.etcd.io/raft/v3/raftpb"
@@ -72,6 +73,19 @@ func (c *Core) probeTick() {
 	}
 	if quiet := c.form.now - c.form.leading; quiet > 0 && quiet%c.cfg.ElectionTicks == 0 {
 		c.greet()
+	}
+	if c.elected() && c.form.now%c.cfg.ElectionTicks == 0 {
+		c.askNames()
+	}
+}
+
+// askNames lets members say who they are that never did so here: they may have
+// formed the cluster without this leader. Their answers count for nothing else.
+func (c *Core) askNames() {
+	for _, id := range slices.Sorted(maps.Keys(c.roster.addrs)) {
+		if addr := c.roster.addrs[id]; id != c.id && c.form.seen[addr].id != id {
+			c.post(addr, Message{hello: &hello{id: c.id, leader: c.leader(), label: c.cfg.Label}})
+		}
 	}
 }
 
