@@ -71,7 +71,7 @@ func (r *rig) awaitAll(f *fleet) {
 	r.Helper()
 	for id := range f.byID {
 		for {
-			_, err := r.client.Call(r.ctx, id, "ping", "")
+			err := r.ping(id)
 			if err == nil {
 				break
 			}
@@ -85,6 +85,15 @@ func (r *rig) awaitAll(f *fleet) {
 	if len(known) != len(f.byID) {
 		r.Errorf("the manager knows %d workers of %d", len(known), len(f.byID))
 	}
+}
+
+// ping asks a worker once. An answer that is given while the worker's own
+// connection is coming back is lost, as any caller must expect.
+func (r *rig) ping(id string) error {
+	ctx, cancel := context.WithTimeout(r.ctx, bus.DefaultTimeout*time.Millisecond)
+	defer cancel()
+	_, err := r.client.Call(ctx, id, "ping", "")
+	return err
 }
 
 // A queue that restarts must not become an outage of media: no worker is given
