@@ -1,7 +1,9 @@
 package simtest
 
 import (
+	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
 	"time"
 )
 
@@ -21,12 +23,17 @@ type Report struct {
 const chaosTime = 4 * time.Second
 
 // Run runs the simulation of a seed: a cluster of a size and with faults that
-// the seed draws. The error is what must not be and was.
-func Run(seed uint64, record bool) (Report, error) {
+// the seed draws. The error is what must not be and was, a panic included.
+func Run(seed uint64, record bool) (r Report, err error) {
 	s := newSim(draw(seed, record))
+	defer func() {
+		if p := recover(); p != nil {
+			r.History, err = s.told(), fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
 	faults := s.chaos()
 	s.settle()
-	r := Report{
+	r = Report{
 		Faults: faults, Placed: s.truth.placed, Checked: s.truth.answers, Again: s.truth.doubled,
 		Virtual: s.now, History: s.told(),
 	}

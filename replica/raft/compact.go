@@ -79,7 +79,8 @@ func (c *Core) compact() {
 	c.out.Compact = job
 }
 
-// Compacted takes the outcome of a Job.
+// Compacted takes the outcome of a Job. A snapshot of another manager may be on
+// its way to the disk meanwhile: an older one must not come after it.
 func (c *Core) Compacted(j *Job, snap *pb.Snapshot, err error) {
 	if j.life != c.life {
 		return
@@ -88,7 +89,7 @@ func (c *Core) Compacted(j *Job, snap *pb.Snapshot, err error) {
 	switch {
 	case err != nil:
 		c.fail(err)
-	case snap.GetMetadata().GetIndex() > c.store.snapIndex():
+	case snap.GetMetadata().GetIndex() > max(c.store.snapIndex(), c.installing):
 		c.store.compact(snap, c.cfg.CompactBytes/4) // for those who are a little behind
 		if c.cfg.Durable {
 			c.queue(Write{Snapshot: snap})

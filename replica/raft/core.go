@@ -71,6 +71,9 @@ type Core struct {
 	err        error
 	problem    string
 	compacting bool
+	// installing is the index of the last snapshot of another manager that was
+	// handed out to be written.
+	installing uint64
 	sequence   uint64
 	batches    map[uint64][]replica.Proposal // proposed here, not decided yet
 
@@ -131,7 +134,7 @@ func (c *Core) renew() {
 	c.rn, c.store, c.conf = nil, newMemLog(), &pb.ConfState{}
 	c.roster = roster{addrs: map[uint64]string{}}
 	c.version++
-	c.handed, c.led, c.compacting, c.problem = 0, 0, false, ""
+	c.handed, c.led, c.compacting, c.installing, c.problem = 0, 0, false, 0, ""
 	c.heard = map[uint64]string{}
 	c.batches = map[uint64][]replica.Proposal{}
 	c.form = forming{nonce: c.rng.Uint64(), seen: map[string]sighting{}, lost: map[uint64]bool{}}

@@ -207,6 +207,9 @@ func (c *Core) write(m *pb.Message) {
 // queue hands a write out, or, where nothing is durable, takes it as done.
 func (c *Core) queue(w Write) {
 	w.life = c.life
+	if w.Install {
+		c.installing = w.Snapshot.GetMetadata().GetIndex()
+	}
 	if c.cfg.Durable {
 		c.out.Writes = append(c.out.Writes, w)
 		return
