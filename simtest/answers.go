@@ -90,7 +90,8 @@ func (t *truth) leaving(m *simManager, l *letter, r bus.Reply) {
 		t.sim.failf("%s does not lead, and answers %s: %s", m.name, l, short(r))
 	}
 	if !r.Failed && (l.method == "schedule" || l.method == "unschedule") {
-		t.acked[m.link.gen] = max(t.acked[m.link.gen], m.link.index)
+		key := [2]uint64{m.link.gen, m.link.Role().Term}
+		t.acked[key] = max(t.acked[key], m.link.index)
 	}
 	t.check(l, r, "sends")
 }

@@ -1,6 +1,8 @@
 package simtest
 
 import (
+	"time"
+
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/state"
@@ -36,15 +38,15 @@ func isCause(op state.Op, why muster.ReleaseReason) bool {
 	return false
 }
 
-// left is a worker that is gone, with all its tasks.
-func (t *truth) left(k *link, e muster.WorkerLeft) {
+// left is a worker that is gone, with all its tasks. What it says while that is
+// being agreed on comes too late: silent is for how long it was when that began.
+func (t *truth) left(k *link, silent time.Duration, e muster.WorkerLeft) {
 	t.sim.logf("%d: %s left (%s)", k.index, e.Worker, e.Reason)
 	for _, key := range t.tasks() {
 		if t.on[key] == e.Worker {
 			t.sim.failf("%s left, and still has %s", e.Worker, key)
 		}
 	}
-	silent := t.sim.now - t.heard[e.Worker]
 	if e.Reason == muster.LeftLost && silent < leastSilence {
 		t.sim.failf("%s is given up after a silence of %v: it has at least %v", e.Worker, silent, leastSilence)
 	}
@@ -57,5 +59,14 @@ const leastSilence = (checkCount - 1) * checkInterval
 func (t *truth) alive(l *letter, r bus.Reply) {
 	if l.method == "keepAlive" && string(r.Data) == `"ok"` {
 		t.heard[arg(l, 0)] = max(t.heard[arg(l, 0)], l.sent)
+	}
+}
+
+// proposes notes when a command is proposed, and how silent the worker was then
+// that is to be given up.
+func (t *truth) proposes(cmd state.Command) {
+	t.proposed[cmd.Seed] = t.sim.now
+	if op, ok := cmd.Op.(state.WorkerLost); ok {
+		t.silent[cmd.Seed] = t.sim.now - t.heard[op.Worker]
 	}
 }

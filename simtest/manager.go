@@ -199,13 +199,14 @@ func (m *simManager) kill() {
 	}
 }
 
-// hand asks it to hand over the lead, then kills it: SIGTERM.
+// hand asks it to hand over the lead, then kills it: SIGTERM. When all faults
+// are over meanwhile, it stays.
 func (m *simManager) hand() {
 	m.sim.logf("%s is asked to end", m.name)
 	m.link.core.Transfer()
 	m.link.collect()
 	m.when(50*time.Millisecond, func() {
-		if m.sim.mayForget || m.sim.mayLose(m) {
+		if !m.sim.closing && (m.sim.mayForget || m.sim.mayLose(m)) {
 			m.kill()
 		}
 	})

@@ -130,3 +130,13 @@ func difference(a, b string) string {
 	}
 	return "one is longer"
 }
+
+// Seeds that found something once: 3957, a manager that could not start from
+// its disk, since a snapshot of its own had followed a newer one there.
+func TestSeedsThatFoundSomething(t *testing.T) {
+	for _, n := range []uint64{3957} {
+		if _, err := Run(n, false); err != nil {
+			replay(t, n)
+		}
+	}
+}

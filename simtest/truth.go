@@ -27,13 +27,14 @@ type span struct {
 // it, all others must agree.
 type truth struct {
 	sim      *Sim
-	leaders  map[[2]uint64]string // by generation and term: who led
-	states   map[[2]uint64]uint64 // by generation and index: a sum of the state
-	acked    map[uint64]uint64    // by generation: the highest index that was answered
-	gen      uint64               // of the cluster that there is now
-	index    uint64               // the highest that was applied anywhere
-	by       *link                // by whom first
-	on       map[taskKey]string   // where the tasks are
+	leaders  map[[2]uint64]string     // by generation and term: who led
+	states   map[[2]uint64]uint64     // by generation and index: a sum of the state
+	acked    map[[2]uint64]uint64     // by generation and term: the highest index that was answered
+	silent   map[uint64]time.Duration // of workers, when their loss was proposed, by the seed of that command
+	gen      uint64                   // of the cluster that there is now
+	index    uint64                   // the highest that was applied anywhere
+	by       *link                    // by whom first
+	on       map[taskKey]string       // where the tasks are
 	spans    map[taskKey][]span
 	broken   map[taskKey]bool          // released at some time, by whatever cause
 	until    map[taskKey]time.Duration // before which a reservation must not end
@@ -49,7 +50,7 @@ type truth struct {
 
 func newTruth(s *Sim) *truth {
 	return &truth{
-		sim: s, leaders: map[[2]uint64]string{}, states: map[[2]uint64]uint64{}, acked: map[uint64]uint64{},
+		sim: s, leaders: map[[2]uint64]string{}, states: map[[2]uint64]uint64{}, acked: map[[2]uint64]uint64{}, silent: map[uint64]time.Duration{},
 		on: map[taskKey]string{}, spans: map[taskKey][]span{}, broken: map[taskKey]bool{}, until: map[taskKey]time.Duration{}, heard: map[string]time.Duration{}, proposed: map[uint64]time.Duration{}, seen: map[[2]any]bool{},
 	}
 }
@@ -101,7 +102,7 @@ func (t *truth) begin(k *link) {
 // after is called when a commit was done.
 func (t *truth) after(k *link, done raft.Commit) {
 	if done.Role != nil && done.Role.Kind == replica.Leader {
-		t.leads(k)
+		t.leads(k, done.Role.Term)
 	}
 	if done.Index == 0 || k.gen == 0 {
 		return
@@ -126,11 +127,19 @@ func (t *truth) compare(k *link) {
 	t.states[key] = sum
 }
 
-// leads checks that a new leader has everything that was answered.
-func (t *truth) leads(k *link) {
+// leads checks that a new leader has everything that was answered in earlier
+// terms. One that was stopped and wakes up leads in its own old term, and
+// learns of the later one next.
+func (t *truth) leads(k *link, term uint64) {
 	s := t.sim
-	if at := t.acked[k.gen]; k.copy.Index() < at {
-		s.failf("%s leads with entries up to %d: entry %d was answered", k, k.copy.Index(), at)
+	var answered uint64
+	for key, at := range t.acked {
+		if key[0] == k.gen && key[1] < term {
+			answered = max(answered, at)
+		}
+	}
+	if k.copy.Index() < answered {
+		s.failf("%s leads with entries up to %d: entry %d was answered", k, k.copy.Index(), answered)
 	}
 	if k.gen != t.gen || k.copy.Index() != t.index {
 		return
@@ -161,7 +170,7 @@ func (t *truth) applied(k *link, cmd state.Command, events []muster.Event) {
 			t.sim.logf("%d: %s joined", k.index, e.Worker)
 			t.heard[e.Worker] = t.sim.now
 		case muster.WorkerLeft:
-			t.left(k, e)
+			t.left(k, t.silent[cmd.Seed], e)
 		}
 	}
 }
