@@ -132,9 +132,10 @@ func difference(a, b string) string {
 }
 
 // Seeds that found something once: 3957, a manager that could not start from
-// its disk, since a snapshot of its own had followed a newer one there.
+// its disk, since a snapshot of its own had followed a newer one there; 8772, an
+// earlier life of a manager that stayed a member for good.
 func TestSeedsThatFoundSomething(t *testing.T) {
-	for _, n := range []uint64{3957} {
+	for _, n := range []uint64{3957, 8772} {
 		if _, err := Run(n, false); err != nil {
 			replay(t, n)
 		}

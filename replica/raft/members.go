@@ -107,7 +107,28 @@ func (c *Core) dismissal() *pb.ConfChangeV2 {
 		}
 		return changeOf(nil, single(pb.ConfChangeRemoveNode, id))
 	}
+	if id := c.leftover(); id != 0 {
+		return changeOf(nil, single(pb.ConfChangeRemoveNode, id))
+	}
 	return nil
+}
+
+// leftover is a learner that is not heard while a member with a vote is heard at
+// its address: an earlier life of that one, whose question to be let in came
+// late. 0 is none.
+func (c *Core) leftover() uint64 {
+	match := c.matches()
+	for _, id := range c.conf.GetLearners() {
+		if match[id].RecentActive {
+			continue
+		}
+		for _, other := range c.roster.at(c.roster.addrs[id]) {
+			if other != id && isVoter(c.conf, other) && (other == c.id || match[other].RecentActive) {
+				return id
+			}
+		}
+	}
+	return 0
 }
 
 func single(kind pb.ConfChangeType, id uint64) *pb.ConfChangeSingle {
