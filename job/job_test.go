@@ -116,7 +116,9 @@ func quick(opts job.Options) job.Options {
 	return opts
 }
 
-func one(task string) job.Job { return job.Job{Purpose: "video", Task: task, Spec: json.RawMessage(`"x"`)} }
+func one(task string) job.Job {
+	return job.Job{Purpose: "video", Task: task, Spec: json.RawMessage(`"x"`)}
+}
 
 // nothingLeft: the manager has no task any more.
 func (f *fleet) nothingLeft() {
