@@ -46,13 +46,13 @@ fuzz: ## run every fuzz target for FUZZTIME (default 5s, FUZZTIME=10m for long)
 	@GO='$(GO)' scripts/fuzz $(FUZZTIME) $(PKG)
 
 sim: ## simulate whole clusters, and Raft alone, with SEEDS seeds (default 200)
-	$(GO) test ./simtest ./replica/raft -count 1 -timeout 120m -run TestSimulation -seeds $(SEEDS)
+	$(GO) test ./internal/simtest ./internal/replica/raft -count 1 -timeout 120m -run TestSimulation -seeds $(SEEDS)
 
 soak: tools ## inject FAULTS random faults into real managers (default 200)
-	$(GO) test ./systemtest -count 1 -v -timeout 24h -run TestFaultsAtRandom -faults $(FAULTS)
+	$(GO) test ./internal/systemtest -count 1 -v -timeout 24h -run TestFaultsAtRandom -faults $(FAULTS)
 
 newcomer: ## measure a manager that joins 1,000,000 tasks
-	$(GO) test ./replica/raft -run '^$$' -bench BenchmarkNewcomer -benchtime 10x -timeout 20m
+	$(GO) test ./internal/replica/raft -run '^$$' -bench BenchmarkNewcomer -benchtime 10x -timeout 20m
 
 churn: ## start, use and crash nodes for CHURN (default 60s), and see that nothing is left
 	$(GO) test ./agent -count 1 -timeout 30m -v -run TestChurn -churn $(or $(CHURN),60s)

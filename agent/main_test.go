@@ -7,7 +7,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/muster-fleet/muster/bus/amqpbus/rabbittest"
+	"github.com/muster-fleet/muster/internal/rabbittest"
 )
 
 // rabbit is the broker that the tests of this package share.

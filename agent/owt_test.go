@@ -20,8 +20,8 @@ import (
 	"github.com/muster-fleet/muster/agent/process"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/amqpbus"
-	"github.com/muster-fleet/muster/manager"
-	"github.com/muster-fleet/muster/state"
+	"github.com/muster-fleet/muster/internal/manager"
+	"github.com/muster-fleet/muster/internal/state"
 	"github.com/muster-fleet/muster/worker"
 	"github.com/muster-fleet/muster/worker/load"
 )

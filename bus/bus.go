@@ -1,5 +1,5 @@
 // Package bus is the contract of a message queue: what Muster asks of one, and
-// what each promises. bus/natsbus and bus/amqpbus fulfil it; bus/bustest is the
+// what each promises. bus/natsbus and bus/amqpbus fulfil it; internal/bustest is the
 // suite that both of them pass.
 //
 // # What travels

@@ -7,7 +7,7 @@ import (
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/natsbus"
-	"github.com/muster-fleet/muster/manager"
+	"github.com/muster-fleet/muster/internal/manager"
 	"github.com/muster-fleet/muster/worker"
 	"github.com/muster-fleet/muster/worker/load"
 )

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/muster-fleet/muster"
-	"github.com/muster-fleet/muster/state"
+	"github.com/muster-fleet/muster/internal/state"
 )
 
 // codec is how values of one type are read, checked and shown.

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/muster-fleet/muster"
-	"github.com/muster-fleet/muster/state"
+	"github.com/muster-fleet/muster/internal/state"
 )
 
 // Config is everything that can be configured. Load, ApplyEnv and SetFlag

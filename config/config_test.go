@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/muster-fleet/muster"
-	"github.com/muster-fleet/muster/state"
+	"github.com/muster-fleet/muster/internal/state"
 )
 
 func parse(t *testing.T, lines ...string) *Config {

@@ -6,7 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/muster-fleet/muster/config"
-	"github.com/muster-fleet/muster/manager"
+	"github.com/muster-fleet/muster/internal/manager"
 )
 
 // A manager without a file starts as one that is made with DefaultOptions.

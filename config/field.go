@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/muster-fleet/muster"
-	"github.com/muster-fleet/muster/state"
+	"github.com/muster-fleet/muster/internal/state"
 )
 
 // field is where a key's value lives in a Config.

@@ -3,7 +3,7 @@ package config
 import (
 	"time"
 
-	"github.com/muster-fleet/muster/state"
+	"github.com/muster-fleet/muster/internal/state"
 )
 
 // The sections, in the order of the manual.

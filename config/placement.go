@@ -3,7 +3,7 @@ package config
 import (
 	"maps"
 
-	"github.com/muster-fleet/muster/state"
+	"github.com/muster-fleet/muster/internal/state"
 )
 
 // Placement returns how tasks are placed.

@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/muster-fleet/muster"
-	"github.com/muster-fleet/muster/state"
+	"github.com/muster-fleet/muster/internal/state"
 )
 
 func TestReload(t *testing.T) {

@@ -19,8 +19,8 @@ import (
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/natsbus"
 	"github.com/muster-fleet/muster/client"
+	"github.com/muster-fleet/muster/internal/manager"
 	"github.com/muster-fleet/muster/job"
-	"github.com/muster-fleet/muster/manager"
 	"github.com/muster-fleet/muster/worker"
 	"github.com/muster-fleet/muster/worker/load"
 )

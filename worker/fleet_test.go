@@ -6,7 +6,7 @@ import (
 
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/natsbus"
-	"github.com/muster-fleet/muster/manager"
+	"github.com/muster-fleet/muster/internal/manager"
 )
 
 // startFleet is a message queue and a manager in this process, for the

@@ -7,9 +7,9 @@ import (
 
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/amqpbus"
-	"github.com/muster-fleet/muster/bus/amqpbus/rabbittest"
 	"github.com/muster-fleet/muster/client"
-	managers "github.com/muster-fleet/muster/manager"
+	managers "github.com/muster-fleet/muster/internal/manager"
+	"github.com/muster-fleet/muster/internal/rabbittest"
 )
 
 // RabbitMQ is killed and comes back while tasks come and go, with a real

@@ -14,7 +14,7 @@ import (
 
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/amqpbus"
-	"github.com/muster-fleet/muster/bus/amqpbus/rabbittest"
+	"github.com/muster-fleet/muster/internal/rabbittest"
 )
 
 // BenchmarkCall compares a call with a bare echo of the client library, which

@@ -16,7 +16,7 @@ import (
 
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/amqpbus"
-	"github.com/muster-fleet/muster/bus/amqpbus/rabbittest"
+	"github.com/muster-fleet/muster/internal/rabbittest"
 )
 
 func dialLogged(t testing.TB, b *rabbittest.Broker) (*amqpbus.Conn, *logged) {

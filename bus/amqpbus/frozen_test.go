@@ -9,8 +9,8 @@ import (
 
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/amqpbus"
-	"github.com/muster-fleet/muster/bus/amqpbus/rabbittest"
-	"github.com/muster-fleet/muster/bus/bustest"
+	"github.com/muster-fleet/muster/internal/bustest"
+	"github.com/muster-fleet/muster/internal/rabbittest"
 )
 
 // dialThrough dials by a wire of its own.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/amqpbus"
-	"github.com/muster-fleet/muster/bus/amqpbus/rabbittest"
+	"github.com/muster-fleet/muster/internal/rabbittest"
 )
 
 // shared is the broker of all tests that run one after the other. They may kill

@@ -6,8 +6,8 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/muster-fleet/muster/bus"
-	"github.com/muster-fleet/muster/bus/amqpbus/rabbittest"
-	"github.com/muster-fleet/muster/bus/bustest"
+	"github.com/muster-fleet/muster/internal/bustest"
+	"github.com/muster-fleet/muster/internal/rabbittest"
 )
 
 func TestSuite(t *testing.T) { bustest.Run(t, suiteBroker{shared.Broker(t)}) }

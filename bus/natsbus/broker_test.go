@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/muster-fleet/muster/bus"
-	"github.com/muster-fleet/muster/bus/bustest"
+	"github.com/muster-fleet/muster/internal/bustest"
 	"github.com/nats-io/nats.go"
 )
 

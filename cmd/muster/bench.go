@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/muster-fleet/muster"
-	"github.com/muster-fleet/muster/bench"
-	"github.com/muster-fleet/muster/state"
+	"github.com/muster-fleet/muster/internal/bench"
+	"github.com/muster-fleet/muster/internal/state"
 )
 
 // newBenchCmd measures, on brokers and clusters of its own.

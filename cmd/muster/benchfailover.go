@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/muster-fleet/muster/bench"
+	"github.com/muster-fleet/muster/internal/bench"
 )
 
 const benchFailoverLong = `Starts managers as processes of their own and a made-up fleet in a cluster of its own, makes schedule calls

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/muster-fleet/muster/bench"
+	"github.com/muster-fleet/muster/internal/bench"
 )
 
 // benchColumn is a column of a table of results.

@@ -12,7 +12,7 @@ import (
 	"github.com/muster-fleet/muster/bus/connect"
 	"github.com/muster-fleet/muster/bus/natsbus"
 	"github.com/muster-fleet/muster/config"
-	"github.com/muster-fleet/muster/manager"
+	"github.com/muster-fleet/muster/internal/manager"
 )
 
 // handOverTime is how long a manager that ends tries to hand over the lead.

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/muster-fleet/muster/bus"
-	"github.com/muster-fleet/muster/replica"
-	"github.com/muster-fleet/muster/replica/raft"
+	"github.com/muster-fleet/muster/internal/replica"
+	"github.com/muster-fleet/muster/internal/replica/raft"
 )
 
 const (

@@ -11,7 +11,7 @@ import (
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
-	"github.com/muster-fleet/muster/replica/raft"
+	"github.com/muster-fleet/muster/internal/replica/raft"
 )
 
 // membership changes the managers of a cluster through its leader.

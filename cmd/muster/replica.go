@@ -13,10 +13,10 @@ import (
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/config"
-	"github.com/muster-fleet/muster/manager"
-	"github.com/muster-fleet/muster/replica"
-	"github.com/muster-fleet/muster/replica/owt"
-	"github.com/muster-fleet/muster/replica/raft"
+	"github.com/muster-fleet/muster/internal/manager"
+	"github.com/muster-fleet/muster/internal/replica"
+	"github.com/muster-fleet/muster/internal/replica/owt"
+	"github.com/muster-fleet/muster/internal/replica/raft"
 )
 
 // cohort is this manager's part in a cluster of several.

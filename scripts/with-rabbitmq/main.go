@@ -14,7 +14,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/muster-fleet/muster/bus/amqpbus/rabbittest"
+	"github.com/muster-fleet/muster/internal/rabbittest"
 )
 
 func main() {

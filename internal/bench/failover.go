@@ -1,0 +1,179 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/systemtest/history"
+)
+
+// Fault is what Failover does to the manager that leads.
+type Fault string
+
+// The faults.
+const (
+	// FaultKill ends its process with SIGKILL; another process takes its place.
+	FaultKill Fault = "kill"
+	// FaultStop halts its process for a while, without its knowing.
+	FaultStop Fault = "stop"
+	// FaultCut lets nothing pass for a while between it and the other managers
+	// and between it and the message queue.
+	FaultCut Fault = "cut"
+)
+
+// Faults are all of them.
+var Faults = []Fault{FaultKill, FaultStop, FaultCut}
+
+// FailoverCaller is how calls are made while managers fail.
+type FailoverCaller string
+
+// The callers.
+const (
+	// CallerOWT makes every call once, and waits 2 s for its answer, as an
+	// unmodified program of OWT does.
+	CallerOWT FailoverCaller = "owt"
+	// CallerMuster is Muster's own client, which tries again.
+	CallerMuster FailoverCaller = "muster"
+)
+
+// FailoverOptions say what Failover measures.
+type FailoverOptions struct {
+	// Bus says which queue to measure on; see RPCOptions.
+	Bus bus.Options
+	// Program is the muster that is run as manager, usually this program.
+	Program string
+	// Managers, and Workers of the fleet, which are made up.
+	Managers, Workers int
+	// How, and Kills is how often.
+	How   Fault
+	Kills int
+	// Pause is how long a stopped or cut-off leader stays that way. It stays
+	// so until another one leads in any case. Where that is shorter than the
+	// callers wait, calls that it holds may still be answered when it is back.
+	Pause time.Duration
+	// Rate is how many calls there are in a second.
+	Rate int
+	// Caller makes them. Empty means OWT's on RabbitMQ, Muster's on NATS, where
+	// there is no other.
+	Caller FailoverCaller
+	// Cluster is as in RPCOptions.
+	Cluster string
+	Seed    uint64
+	// Logger hears of connections lost. Nil means none.
+	Logger *slog.Logger
+	// Progress, where it is set, is told how many faults are over.
+	Progress func(done, total int)
+}
+
+// DefaultFailoverOptions returns three managers on an embedded NATS server.
+func DefaultFailoverOptions() FailoverOptions {
+	return FailoverOptions{
+		Bus: bus.Options{URL: EmbeddedNATS}, Managers: 3, Workers: 20,
+		How: FaultKill, Kills: 10, Pause: 3 * time.Second, Rate: 500, Seed: 1,
+	}
+}
+
+// FailoverResult is what Failover measured.
+type FailoverResult struct {
+	// Bus is "nats" or "amqp".
+	Bus      string         `json:"bus"`
+	How      Fault          `json:"how"`
+	Caller   FailoverCaller `json:"caller"`
+	Managers int            `json:"managers"`
+	// Kills is how many faults there were.
+	Kills int `json:"kills"`
+	// A gap is the longest time from an answer to the next one around one
+	// fault, in milliseconds. Without a fault it would be some 1000 ÷ rate.
+	GapP50 float64 `json:"gap_ms_p50"`
+	GapP99 float64 `json:"gap_ms_p99"`
+	GapMax float64 `json:"gap_ms_max"`
+	// Calls is how many calls there were. Lost is those that were not answered
+	// within the caller's time-out, and the placements that were answered and
+	// are not known in the end: Unanswered and Forgotten.
+	Calls      int `json:"calls"`
+	Lost       int `json:"lost"`
+	Unanswered int `json:"unanswered"`
+	Forgotten  int `json:"forgotten"`
+	// Doubled is the tasks with two workers while their reservation stood.
+	Doubled int `json:"doubled"`
+	// Refused is the calls that a manager refused instead of placing a task.
+	Refused int `json:"refused"`
+	// Problems are one of each kind of the above.
+	Problems []string `json:"problems,omitempty"`
+	// Gaps are all gaps, in their order.
+	Gaps []float64 `json:"gaps_ms"`
+	// Interrupted tells that the run was ended early.
+	Interrupted bool `json:"interrupted,omitempty"`
+}
+
+func (o FailoverOptions) withDefaults() FailoverOptions {
+	if o.Cluster == "" {
+		o.Cluster = fmt.Sprintf("muster-failover-%d", os.Getpid())
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Progress == nil {
+		o.Progress = func(int, int) {}
+	}
+	return o
+}
+
+// Validate returns what is wrong, by the name of the option.
+func (o FailoverOptions) Validate() error {
+	switch {
+	case o.Program == "":
+		return errors.New("bench: program must name the muster that is run as manager")
+	case o.Managers < 3:
+		return errors.New("bench: managers must be at least 3: fewer go on without none")
+	case o.Workers < 1:
+		return errors.New("bench: workers must be at least 1")
+	case o.Kills < 1:
+		return errors.New("bench: kills must be at least 1")
+	case o.Rate < 1 || o.Rate > 100_000:
+		return errors.New("bench: rate must be from 1 to 100000 calls a second")
+	case o.Pause < 0:
+		return errors.New("bench: pause must not be negative")
+	case !slices.Contains(Faults, o.How):
+		return fmt.Errorf("bench: how must be one of %v, not %q", Faults, o.How)
+	case o.Caller != "" && o.Caller != CallerOWT && o.Caller != CallerMuster:
+		return fmt.Errorf("bench: caller must be %s or %s, not %q", CallerOWT, CallerMuster, o.Caller)
+	}
+	return nil
+}
+
+// Failover runs managers as processes and a fleet that joins them, makes calls
+// at a steady rate, and lets the manager that leads fail, again and again; the
+// next time when all managers are well. In the end it looks up every placement
+// that was answered. Once ctx is over it returns what was measured so far.
+func Failover(ctx context.Context, o FailoverOptions) (FailoverResult, error) {
+	o = o.withDefaults()
+	if err := o.Validate(); err != nil {
+		return FailoverResult{}, err
+	}
+	t, err := startTrial(ctx, o)
+	if err != nil {
+		return FailoverResult{}, err
+	}
+	defer t.close()
+	t.load.Begin()
+	failed := t.failAll(ctx)
+	calls := t.load.End()
+	result := t.measured(calls)
+	if failed != nil && ctx.Err() == nil {
+		return result, fmt.Errorf("bench: after %d faults: %w", len(t.faults), failed)
+	}
+	final, err := t.final(context.WithoutCancel(ctx), history.Placed(calls))
+	if err != nil {
+		return result, fmt.Errorf("bench: %w", err)
+	}
+	result.judge(history.Judge(calls, final))
+	result.Interrupted = ctx.Err() != nil
+	return result, nil
+}

@@ -1,0 +1,89 @@
+package bench
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/internal/manager"
+	"github.com/muster-fleet/muster/internal/replica/raft"
+	"github.com/muster-fleet/muster/internal/state"
+)
+
+// debit is small, so that what is placed within a reserve time never fills the
+// fleet: it is the manager that is measured, not the fleet's room.
+const debit = 1e-6
+
+func (r *rig) managerOptions() manager.Options {
+	o := manager.DefaultOptions()
+	o.Cluster = r.opts.Cluster
+	o.InitialTime = 0
+	o.Logger = r.opts.Logger
+	o.Placement.Strategies = map[string]muster.Strategy{purpose: muster.LeastUsed}
+	o.Placement.Debit = state.Debit{Mode: state.DebitFixed, Fixed: debit}
+	return o
+}
+
+// startManagers starts one manager, or several that agree by Raft, all of them
+// in this process.
+func (r *rig) startManagers(ctx context.Context) error {
+	if r.opts.Managers == 1 {
+		return r.startManager(ctx, "manager", r.managerOptions())
+	}
+	nodes, err := r.startNodes()
+	if err != nil {
+		return err
+	}
+	for i, node := range nodes {
+		o := r.managerOptions()
+		o.Replica = node
+		if err := r.startManager(ctx, fmt.Sprint("manager-", i+1), o); err != nil {
+			return err
+		}
+	}
+	_, err = nodes[0].Await(ctx, func(s raft.Status) bool { return s.Leader != "" && len(s.Members) == len(nodes) })
+	return err
+}
+
+func (r *rig) startManager(ctx context.Context, who string, o manager.Options) error {
+	conn, err := r.dial(ctx, who)
+	if err != nil {
+		return err
+	}
+	m, err := manager.Start(ctx, conn, o)
+	if err != nil {
+		return fmt.Errorf("start the %s: %w", who, err)
+	}
+	r.stops = append(r.stops, func() { _ = m.Close() })
+	return nil
+}
+
+// startNodes starts the managers' replicas, with their logs in memory.
+func (r *rig) startNodes() ([]*raft.Node, error) {
+	var listeners []net.Listener
+	var peers []string
+	for range r.opts.Managers {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		r.stops = append(r.stops, func() { _ = l.Close() })
+		listeners, peers = append(listeners, l), append(peers, l.Addr().String())
+	}
+	secret := []byte(rand.Text())
+	var nodes []*raft.Node
+	for i, l := range listeners {
+		o := raft.DefaultOptions()
+		o.Cluster, o.Addr, o.Peers, o.Listener = r.opts.Cluster, peers[i], peers, l
+		o.Secret, o.Placement, o.Logger = secret, r.managerOptions().Placement, r.opts.Logger
+		node, err := raft.Start(o)
+		if err != nil {
+			return nil, err
+		}
+		r.stops = append(r.stops, func() { _ = node.Close() })
+		nodes = append(nodes, node)
+	}
+	return nodes, nil
+}

@@ -1,0 +1,267 @@
+package manager
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/state"
+)
+
+// An action is a request that was understood. It runs where the state is
+// owned, and answers the request at once or when its command is applied.
+type action func(*core, *bus.Request)
+
+// methods are the methods of the wire: how each reads its arguments.
+var methods = map[string]func(*reader) action{
+	"join":            decodeJoin,
+	"quit":            decodeQuit,
+	"keepAlive":       decodeKeepAlive,
+	"reportState":     decodeReportState,
+	"reportLoad":      decodeReportLoad,
+	"pickUpTasks":     decodePickUpTasks,
+	"layDownTask":     decodeLayDownTask,
+	"schedule":        decodeSchedule,
+	"unschedule":      decodeUnschedule,
+	"getWorkerAttr":   decodeGetWorkerAttr,
+	"getWorkers":      decodeGetWorkers,
+	"getTasks":        decodeGetTasks,
+	"getScheduled":    decodeGetScheduled,
+	"getClusterID":    func(*reader) action { return (*core).clusterID },
+	"registerInfo":    func(*reader) action { return answerOK },
+	"leaveConference": func(*reader) action { return answerOK },
+
+	// Beyond OWT.
+	"why":           decodeWhy,
+	"listWorkers":   decodeListWorkers,
+	"listTasks":     decodeListTasks,
+	"status":        func(*reader) action { return look((*core).status) },
+	"addManager":    decodeAddManager,
+	"removeManager": decodeRemoveManager,
+}
+
+// decode turns a method and its arguments into what is to be done. Its error
+// says which argument is wrong and what it must be.
+func decode(method string, args bus.Args) (action, error) {
+	read, ok := methods[method]
+	if !ok {
+		return nil, muster.Reason(bus.MethodUnknown)
+	}
+	r := reader{method: method, args: args}
+	act := read(&r)
+	if r.err != nil {
+		return nil, r.err
+	}
+	return act, nil
+}
+
+// maxName is the longest name of a worker, purpose or task, in bytes. It keeps
+// one caller's mistake from growing every copy of the state.
+const maxName = 1024
+
+// reader reads arguments, and keeps the first thing that is wrong with them.
+type reader struct {
+	method string
+	args   bus.Args
+	err    error
+}
+
+func (r *reader) fail(i int, what, must string) {
+	if r.err == nil {
+		r.err = fmt.Errorf("%s: argument %d (%s) %s", r.method, i+1, what, must)
+	}
+}
+
+// raw returns an argument, nil where it is absent or null.
+func (r *reader) raw(i int) json.RawMessage {
+	if i >= len(r.args) || string(r.args[i]) == "null" {
+		return nil
+	}
+	return r.args[i]
+}
+
+func (r *reader) name(i int, what string) string {
+	name := text(r.raw(i))
+	switch {
+	case name == "":
+		r.fail(i, what, "must be a non-empty string")
+	case len(name) > maxName:
+		r.fail(i, what, fmt.Sprintf("must not be longer than %d bytes", maxName))
+	}
+	return name
+}
+
+// text returns a JSON string's text, "" for any other value. Most have nothing
+// to unescape.
+func text(raw json.RawMessage) string {
+	if len(raw) < 2 || raw[0] != '"' {
+		return ""
+	}
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return string(raw[1 : len(raw)-1])
+	}
+	return gjson.ParseBytes(raw).Str
+}
+
+func (r *reader) names(i int, what string) []string {
+	v := gjson.ParseBytes(r.raw(i))
+	if !v.IsArray() {
+		r.fail(i, what, "must be an array of strings")
+		return nil
+	}
+	var out []string
+	v.ForEach(func(_, e gjson.Result) bool {
+		if e.Type != gjson.String || e.Str == "" || len(e.Str) > maxName {
+			r.fail(i, what, "must be an array of non-empty strings")
+		}
+		out = append(out, e.Str)
+		return r.err == nil
+	})
+	return out
+}
+
+func (r *reader) number(i int, what string) float64 {
+	n, err := strconv.ParseFloat(string(r.raw(i)), 64)
+	if err != nil || math.IsNaN(n) {
+		r.fail(i, what, "must be a number")
+		return 0
+	}
+	return n
+}
+
+// millis reads a time that may be absent. What no reservation can mean is cut
+// to what one can.
+func (r *reader) millis(i int, what string) int64 {
+	if r.raw(i) == nil {
+		return 0
+	}
+	return int64(min(max(r.number(i, what), 0), state.MaxReserveMillis))
+}
+
+func (r *reader) info(i int) muster.Info {
+	info, err := muster.ParseInfo(r.raw(i))
+	if err != nil && r.err == nil {
+		r.err = fmt.Errorf("%s: argument %d: %w", r.method, i+1, err)
+	}
+	return info
+}
+
+func decodeJoin(r *reader) action {
+	purpose, worker, info := r.name(0, "purpose"), r.name(1, "worker"), r.info(2)
+	return func(c *core, req *bus.Request) { c.join(req, purpose, worker, info) }
+}
+
+func decodeQuit(r *reader) action {
+	return change(state.Quit{Worker: r.name(0, "worker")})
+}
+
+func decodeKeepAlive(r *reader) action {
+	worker := r.name(0, "worker")
+	return func(c *core, req *bus.Request) { c.keepAlive(req, worker) }
+}
+
+func decodeReportState(r *reader) action {
+	worker, n := r.name(0, "worker"), r.number(1, "state")
+	s := muster.State(n)
+	if float64(s) != n || s < muster.StateInitializing || s > muster.StateReady {
+		r.fail(1, "state", "must be 0, 1 or 2")
+	}
+	return change(state.ReportState{Worker: worker, State: s})
+}
+
+func decodeReportLoad(r *reader) action {
+	worker, load := r.name(0, "worker"), r.number(1, "load")
+	if load < 0 {
+		r.fail(1, "load", "must not be negative")
+	}
+	return func(c *core, req *bus.Request) { c.reportLoad(req, worker, load) }
+}
+
+func decodePickUpTasks(r *reader) action {
+	return change(state.PickUpTasks{Worker: r.name(0, "worker"), Tasks: r.names(1, "tasks")})
+}
+
+func decodeLayDownTask(r *reader) action {
+	return change(state.LayDownTask{Worker: r.name(0, "worker"), Task: r.name(1, "task")})
+}
+
+func decodeSchedule(r *reader) action {
+	op := state.Schedule{
+		Purpose:       r.name(0, "purpose"),
+		Task:          r.name(1, "task"),
+		Preference:    r.raw(2),
+		ReserveMillis: r.millis(3, "reserveTime"),
+	}
+	explain := len(r.args) > 4 && gjson.GetBytes(r.args[4], "explain").Bool()
+	return func(c *core, req *bus.Request) { c.schedule(req, op, explain) }
+}
+
+func decodeUnschedule(r *reader) action {
+	return change(state.Unschedule{Worker: r.name(0, "worker"), Task: r.name(1, "task")})
+}
+
+func decodeGetWorkerAttr(r *reader) action {
+	worker := r.name(0, "worker")
+	return look(func(c *core, req *bus.Request, s *state.State) { c.getWorkerAttr(req, s, worker) })
+}
+
+func decodeGetWorkers(r *reader) action {
+	purpose := r.name(0, "purpose")
+	return look(func(_ *core, req *bus.Request, s *state.State) { getWorkers(req, s, purpose) })
+}
+
+func decodeGetTasks(r *reader) action {
+	worker := r.name(0, "worker")
+	return look(func(_ *core, req *bus.Request, s *state.State) { getTasks(req, s, worker) })
+}
+
+func decodeGetScheduled(r *reader) action {
+	purpose, task := r.name(0, "purpose"), r.name(1, "task")
+	return look(func(_ *core, req *bus.Request, s *state.State) { getScheduled(req, s, purpose, task) })
+}
+
+func decodeWhy(r *reader) action {
+	purpose, task := r.name(0, "purpose"), r.name(1, "task")
+	return look(func(_ *core, req *bus.Request, s *state.State) { why(req, s, purpose, task) })
+}
+
+func decodeListWorkers(r *reader) action {
+	purpose := r.name(0, "purpose")
+	return look(func(_ *core, req *bus.Request, s *state.State) { listWorkers(req, s, purpose) })
+}
+
+func decodeListTasks(r *reader) action {
+	purpose := r.name(0, "purpose")
+	return look(func(_ *core, req *bus.Request, s *state.State) { listTasks(req, s, purpose) })
+}
+
+// change is the action that does no more than apply op: answered "ok", where
+// an answer is wanted at all (OWT's programs cast these), or refused.
+func change(op state.Op) action {
+	return func(c *core, req *bus.Request) {
+		c.propose(req, op, func(result state.Result) { answer(req, "ok", result.Err) })
+	}
+}
+
+// look is the action that answers from the state and changes nothing.
+func look(answer func(*core, *bus.Request, *state.State)) action {
+	return func(c *core, req *bus.Request) {
+		c.look(req, func(s *state.State) { answer(c, req, s) })
+	}
+}
+
+func answerOK(_ *core, req *bus.Request) { req.Reply("ok") }
+
+func answer(req *bus.Request, data any, err error) {
+	if err != nil {
+		req.Fail(err.Error())
+		return
+	}
+	req.Reply(data)
+}

@@ -1,0 +1,344 @@
+// Package manager is a running cluster manager: the methods of OWT's wire on a
+// bus, on top of a replica of the state. It is the only place where clock, bus
+// and state meet.
+//
+// Requests are read where they arrive, then wait in one inbox. One goroutine
+// owns the state: it takes whatever has arrived as one batch, turns changes
+// into commands with the time and a seed in them, and answers each request
+// when its command has been applied. A request that cannot be read is answered
+// with what is wrong with it; it never comes near the state.
+//
+//	bus ── decode ──▶ inbox ── batch ──▶ replica ──▶ state ──▶ answers, notices
+//	                            ▲
+//	        clock: liveness, reservations, initial time
+package manager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/replica"
+	"github.com/muster-fleet/muster/internal/state"
+)
+
+// ErrServed is what Start wraps when another manager answers for the cluster.
+var ErrServed = errors.New("another manager serves this cluster")
+
+const (
+	// expireEvery is how often reservations are looked at. It bounds how long
+	// one outlives its time, and how many end at once: a request that arrives
+	// meanwhile waits.
+	expireEvery = 20 * time.Millisecond
+	// probeTime is how long Start waits for a sign of another manager.
+	probeTime = 300 * time.Millisecond
+	// noticeTime bounds the sending of a notice.
+	noticeTime = time.Second
+)
+
+// Manager is a manager that runs. Close ends it.
+type Manager struct {
+	conn    bus.Conn
+	log     *slog.Logger
+	core    *core
+	inbox   *inbox
+	lot     lot // what came while nobody led
+	orders  chan func()
+	office  *office
+	hearsay *hearsay // nil for one that is alone
+	herald  *herald
+	unwatch func()
+	link    link
+	initial *time.Timer // the end of the initial time
+	standIn standIn
+	unled   *time.Timer // the next look for a leader
+	heard   int64       // how often another leader was heard at the last look
+	losses  int64       // of the link at the last look
+	stop    context.CancelFunc
+	done    sync.WaitGroup
+}
+
+// Start runs a manager on the connection, which stays the caller's to close.
+// It returns when the manager takes requests or, where it is one of several,
+// when it is ready to take over. The error wraps ErrServed when the cluster has
+// a manager already that this one knows nothing of.
+func Start(ctx context.Context, conn bus.Conn, opts Options) (*Manager, error) {
+	if err := opts.Validate(); err != nil {
+		return nil, err
+	}
+	if opts.ClusterID == "" {
+		opts.ClusterID = opts.Cluster
+	}
+	alone := opts.Replica == nil
+	if alone {
+		if err := probe(ctx, conn, opts.Cluster); err != nil {
+			return nil, err
+		}
+		opts.Replica = replica.NewLocal(opts.Placement)
+	}
+	m := newManager(conn, opts)
+	if err := m.begin(ctx, alone); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// begin takes up the role that the replica has, takes requests, and starts the
+// goroutines.
+func (m *Manager) begin(ctx context.Context, alone bool) error {
+	if !alone {
+		m.hearsay = newHearsay(m.conn, m.core.opts.Cluster, m.log)
+		if err := m.hearsay.open(ctx); err != nil {
+			return fmt.Errorf("manager: hear of the other managers: %w", err)
+		}
+	}
+	m.follow()
+	m.followUnled() // also where it begins as a candidate
+	if err := m.office.open(ctx, alone); err != nil {
+		return errors.Join(err, m.closeHearsay())
+	}
+	running, stop := context.WithCancel(context.Background())
+	m.stop = stop
+	m.unwatch = m.conn.Watch(m.connection)
+	m.done.Go(func() { m.run(running) })
+	m.done.Go(func() { m.office.run(running) })
+	m.done.Go(func() { m.herald.run(running) })
+	if m.hearsay != nil {
+		m.done.Go(func() { m.hearsay.run(running) })
+	}
+	return nil
+}
+
+func (m *Manager) closeHearsay() error {
+	if m.hearsay == nil {
+		return nil
+	}
+	return m.hearsay.close()
+}
+
+func newManager(conn bus.Conn, opts Options) *Manager {
+	log := opts.Logger
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	log = log.With("component", "manager", "cluster", opts.Cluster)
+	m := &Manager{conn: conn, log: log, inbox: newInbox(), orders: make(chan func()), initial: stopped(), unled: stopped()}
+	m.standIn.after = opts.StaleAfter
+	m.office = newOffice(conn, opts.Cluster, m.handle, log)
+	m.core = &core{
+		opts:     opts,
+		log:      log,
+		seed:     rand.Uint64,
+		replica:  opts.Replica,
+		measures: newMeasures(),
+	}
+	m.herald = newHerald(conn, log, m.core.measures.untold)
+	m.core.left = m.herald.tell
+	m.core.unheard = func() bool { return !m.link.up.Load() }
+	m.core.keepTime(newClock())
+	m.core.alive = m.core.newLiveness()
+	return m
+}
+
+// stopped is a timer that does not run.
+func stopped() *time.Timer {
+	t := time.NewTimer(time.Hour)
+	t.Stop()
+	return t
+}
+
+// probe looks for another manager of the cluster. Two of them on one queue
+// would each get half of the calls.
+func probe(ctx context.Context, conn bus.Conn, cluster string) error {
+	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	_, err := conn.Call(ctx, cluster, "getClusterID")
+	if refusal := (*bus.RemoteError)(nil); err == nil || errors.As(err, &refusal) {
+		return fmt.Errorf("manager: %w: %s (end it first, or choose another cluster name)", ErrServed, cluster)
+	}
+	if errors.Is(err, bus.ErrNoServer) || errors.Is(err, context.DeadlineExceeded) {
+		return nil
+	}
+	return fmt.Errorf("manager: look for another manager of %s: %w", cluster, err)
+}
+
+// Reconfigure changes the settings of a running manager. InitialTime counts at
+// the next start only.
+func (m *Manager) Reconfigure(ctx context.Context, s Settings) error {
+	if err := s.validate(); err != nil {
+		return err
+	}
+	return m.order(ctx, func() {
+		s.InitialTime = m.core.opts.InitialTime
+		m.core.opts.Settings = s
+		m.core.alive.SetLimit(s.CheckAliveCount, s.MaxSilentShare)
+		m.core.alive.SetPace(s.RecheckShare)
+		m.standIn.after = s.StaleAfter
+		m.watchUnled()
+		if m.core.leads() {
+			m.core.propose(nil, state.Configure{Config: s.Placement}, nil)
+			m.core.flush()
+		}
+		m.log.Info("settings changed")
+	})
+}
+
+// order runs f where the state is owned, and waits for its end.
+func (m *Manager) order(ctx context.Context, f func()) error {
+	finished := make(chan struct{})
+	select {
+	case m.orders <- func() { f(); close(finished) }:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	<-finished
+	return nil
+}
+
+// Close ends the manager, and returns when its goroutine is gone. Requests
+// that wait are not answered.
+func (m *Manager) Close() error {
+	m.unwatch()
+	err := errors.Join(m.office.close(), m.closeHearsay())
+	m.stop()
+	m.done.Wait()
+	m.core.asking.Wait()
+	m.herald.close()
+	return err
+}
+
+// handle takes a request from the bus.
+func (m *Manager) handle(req *bus.Request) {
+	act, err := decode(req.Method, req.Args)
+	if err != nil {
+		m.core.measures.refused.Inc()
+		m.log.Debug("request refused", "method", req.Method, "reason", err)
+		req.Fail(err.Error())
+		return
+	}
+	if !m.inbox.put(item{act, req}) {
+		req.Fail("cluster manager is overloaded: try again later")
+	}
+}
+
+// run owns the state until ctx is over.
+func (m *Manager) run(ctx context.Context) {
+	c := m.core
+	expire := time.NewTicker(expireEvery)
+	defer expire.Stop()
+	interval := c.opts.CheckAliveInterval
+	check := time.NewTicker(interval)
+	defer check.Stop()
+	defer m.initial.Stop()
+	defer m.unled.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-m.inbox.ready:
+			m.work()
+		case <-expire.C:
+			c.expire()
+			m.lot.expire(time.Now())
+		case <-m.unled.C:
+			m.lookForLeader()
+		case <-check.C:
+			m.work() // signs of life that wait come before the silence is counted
+			m.check()
+		case <-m.initial.C:
+			c.enterService()
+		case <-c.replica.Ready():
+			c.replica.Apply()
+			m.follow()
+		case f := <-m.orders:
+			f()
+			if c.opts.CheckAliveInterval != interval {
+				interval = c.opts.CheckAliveInterval
+				check.Reset(interval)
+			}
+		}
+	}
+}
+
+// follow takes up the role that this manager has now.
+func (m *Manager) follow() {
+	if !m.core.follow() {
+		return
+	}
+	m.initial.Stop()
+	if m.core.leads() && !m.core.inService {
+		m.initial.Reset(m.core.opts.InitialTime)
+	}
+	m.followUnled()
+	if m.core.role.Kind != replica.Candidate {
+		m.settle(m.lot.leave(nil))
+	}
+}
+
+// settle does what waited.
+func (m *Manager) settle(waited []item) {
+	for _, it := range waited {
+		m.do(it)
+	}
+	m.core.flush()
+}
+
+// do carries a request out, if this manager leads, or stands in and can. What
+// comes while nobody leads waits: often it is this manager that leads next.
+func (m *Manager) do(it item) {
+	switch {
+	case m.core.leads(), m.answersStale(it):
+		it.act(m.core, it.req)
+	case m.standIn.on && isSoonRepeated(it):
+		it.req.Done()
+	case m.core.role.Kind == replica.Candidate && !m.ledElsewhere() && m.lot.park(it, time.Now()):
+		if m.standIn.on {
+			m.lot.trim(standInRoom)
+		}
+	default:
+		elsewhere(it.req)
+	}
+}
+
+// work does what waits in the inbox, as one batch.
+func (m *Manager) work() {
+	batch := m.inbox.take()
+	if len(batch) > 0 {
+		m.core.measures.batch.Observe(float64(len(batch)))
+	}
+	for _, it := range batch {
+		m.do(it)
+	}
+	m.core.flush()
+}
+
+// check counts the silence of the workers, unless nobody could be heard.
+func (m *Manager) check() {
+	if m.core.role.Kind != replica.Candidate {
+		m.core.rollCall.count(m.core.replica.State())
+	}
+	switch m.link.look() {
+	case linkDown:
+	case linkBack:
+		m.core.alive.Reset()
+		m.core.tellEvictions(m.core.evictions())
+	case linkUp:
+		m.core.tick()
+	}
+}
+
+// connection hears how the bus stands.
+func (m *Manager) connection(s bus.Status) {
+	m.link.set(s.Connected)
+	if s.Connected {
+		m.log.Info("connected to the message queue")
+	} else {
+		m.core.measures.losses.Inc()
+		m.log.Warn("message queue away: no worker is given up meanwhile", "err", s.Err)
+	}
+}

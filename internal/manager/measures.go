@@ -1,0 +1,143 @@
+package manager
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/internal/state"
+)
+
+// measures is what the manager counts as it goes. Its labels are bounded: a
+// purpose is one that workers joined with, and one of the first maxPurposes.
+type measures struct {
+	placements *prometheus.CounterVec
+	decision   prometheus.Histogram
+	batch      prometheus.Histogram
+	left       *prometheus.CounterVec
+	held       prometheus.Counter
+	load       *prometheus.HistogramVec
+	stale      prometheus.Counter
+	refused    prometheus.Counter
+	losses     prometheus.Counter
+	roles      prometheus.Counter
+	untold     prometheus.Counter
+
+	mu       sync.Mutex
+	purposes map[string]bool
+}
+
+// maxPurposes is how many purposes are told apart; others are "other".
+const maxPurposes = 64
+
+func newMeasures() *measures {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+	}
+	return &measures{
+		placements: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "muster_placements_total",
+			Help: "Answers to schedule, by purpose, result (placed, refused) and why it was refused."}, []string{"purpose", "result", "reason"}),
+		decision: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "muster_decision_seconds",
+			Help:    "From the moment that the manager turned to a schedule to its answer, a majority of the managers included.",
+			Buckets: []float64{1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1, 3}}),
+		batch: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "muster_batch_requests",
+			Help: "Requests that were taken together.", Buckets: prometheus.ExponentialBuckets(1, 2, 13)}),
+		left: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "muster_workers_left_total",
+			Help: "Workers that left, by purpose and reason; the reason lost is an eviction."}, []string{"purpose", "reason"}),
+		held: counter("muster_eviction_holds_total", "Times that a count gave up no worker because too many were silent at once."),
+		load: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "muster_reported_load_ratio",
+			Help: "Loads that workers reported, 1 being all of a worker.", Buckets: prometheus.LinearBuckets(0.1, 0.1, 10)}, []string{"purpose"}),
+		stale:   counter("muster_stale_answers_total", "Look-ups answered from a state that nobody vouches for."),
+		refused: counter("muster_requests_malformed_total", "Requests refused since they could not be understood."),
+		losses:  counter("muster_queue_losses_total", "Times that the connection to the message queue was lost."),
+		roles:   counter("muster_role_changes_total", "Times that the manager's role or term changed."),
+		untold:  counter("muster_exit_notices_failed_total", "Tries to tell that a worker is gone that failed; each is tried again."),
+
+		purposes: map[string]bool{},
+	}
+}
+
+// all are the collectors.
+func (m *measures) all() []prometheus.Collector {
+	return []prometheus.Collector{m.placements, m.decision, m.batch, m.left, m.held, m.load, m.stale, m.refused, m.losses, m.roles, m.untold}
+}
+
+// purpose is the label for a purpose, which is known if workers joined with it.
+func (m *measures) purpose(name string, known bool) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.purposes[name] {
+		return name
+	}
+	if !known || len(m.purposes) >= maxPurposes {
+		return "other"
+	}
+	m.purposes[name] = true
+	return name
+}
+
+// placed counts an answer to schedule.
+func (m *measures) placed(purpose string, result state.Result, took time.Duration) {
+	m.decision.Observe(took.Seconds())
+	reason := reasonLabel(result.Err)
+	outcome := "placed"
+	if result.Err != nil {
+		outcome = "refused"
+	}
+	known := result.Err == nil || reason == "all-full" || reason == "no-match"
+	m.placements.WithLabelValues(m.purpose(purpose, known), outcome, reason).Inc()
+}
+
+// reasonLabel is the kind of a refusal, without the names that are in it.
+func reasonLabel(err error) string {
+	if err == nil {
+		return ""
+	}
+	text := err.Error()
+	switch {
+	case strings.HasSuffix(text, string(muster.ReasonAllFull)):
+		return "all-full"
+	case strings.HasSuffix(text, string(muster.ReasonNoMatch)):
+		return "no-match"
+	case strings.HasPrefix(text, string(muster.ReasonNoScheduler(""))):
+		return "no-scheduler"
+	case errors.Is(err, muster.ReasonNotReady):
+		return "not-ready"
+	}
+	return "other"
+}
+
+// Collector is what the manager measures, for a registry of Prometheus's. A
+// scrape takes a look at the state between two batches, whose cost does not
+// grow with the fleet. It belongs to one registry; docs/metrics.md lists what
+// is in it.
+func (m *Manager) Collector() prometheus.Collector { return collector{m} }
+
+type collector struct{ m *Manager }
+
+// Describe tells nothing: some of the metrics depend on the purposes there are.
+func (collector) Describe(chan<- *prometheus.Desc) {}
+
+// scrapeTime bounds how long a scrape waits for the manager.
+const scrapeTime = time.Second
+
+func (c collector) Collect(out chan<- prometheus.Metric) {
+	for _, counted := range c.m.core.measures.all() {
+		counted.Collect(out)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTime)
+	defer cancel()
+	var now snapshot
+	if err := c.m.order(ctx, func() { now = c.m.snapshot() }); err != nil {
+		return // it has ended, or stands still: what it counted is all there is
+	}
+	if ask := c.m.core.opts.Members; ask != nil && now.role.leads() {
+		now.members, _ = ask(ctx)
+	}
+	now.collect(out)
+}

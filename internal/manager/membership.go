@@ -1,0 +1,75 @@
+package manager
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/replica"
+)
+
+// Membership changes who the managers of a cluster are. Its methods may be
+// called anywhere, may be repeated, and return when the change is complete or
+// ctx is over; what was asked for by then is still done.
+type Membership interface {
+	// Add lets a manager join at an address.
+	Add(ctx context.Context, addr string) error
+	// Remove takes the manager at an address out. Its error says what would be
+	// lost by that; force removes it all the same.
+	Remove(ctx context.Context, addr string, force bool) error
+}
+
+// changeTime bounds how long a change of the managers is waited for. Whoever
+// asks sees in the answer how far it is, and asks again.
+const changeTime = 300 * time.Millisecond
+
+func decodeAddManager(r *reader) action {
+	addr := r.name(0, "address")
+	return func(c *core, req *bus.Request) {
+		c.changeManagers(req, func(ctx context.Context, m Membership) error { return m.Add(ctx, addr) })
+	}
+}
+
+func decodeRemoveManager(r *reader) action {
+	addr := r.name(0, "address")
+	force := gjson.GetBytes(r.raw(1), "force").Bool()
+	return func(c *core, req *bus.Request) {
+		c.changeManagers(req, func(ctx context.Context, m Membership) error { return m.Remove(ctx, addr, force) })
+	}
+}
+
+// changeManagers carries a change out on a goroutine of its own, since it takes
+// several rounds between the managers, and answers how they stand then.
+func (c *core) changeManagers(req *bus.Request, change func(context.Context, Membership) error) {
+	if c.opts.Membership == nil || c.opts.Members == nil {
+		req.Fail("this manager is alone, or its replica has no members to change: start managers with --raft")
+		return
+	}
+	c.asking.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), changeTime)
+		defer cancel()
+		err := change(ctx, c.opts.Membership)
+		switch {
+		case err == nil || errors.Is(err, context.DeadlineExceeded):
+			c.answerMembers(req)
+		case errors.As(err, new(replica.NotLeaderError)) || errors.Is(err, replica.ErrLost):
+			elsewhere(req)
+		default:
+			req.Fail(err.Error())
+		}
+	})
+}
+
+func (c *core) answerMembers(req *bus.Request) {
+	ctx, cancel := context.WithTimeout(context.Background(), statusTime)
+	defer cancel()
+	members, err := c.opts.Members(ctx)
+	if err != nil {
+		req.Fail("managers: " + err.Error())
+		return
+	}
+	req.Reply(orEmpty(members))
+}

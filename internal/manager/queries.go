@@ -1,0 +1,153 @@
+package manager
+
+import (
+	"encoding/json"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/state"
+)
+
+// answerSchedule answers as OWT does, and adds why where the caller asked.
+func answerSchedule(req *bus.Request, result state.Result, explain bool) {
+	switch {
+	case result.Err != nil && explain && result.Explanation != nil:
+		req.FailDetail(result.Err.Error(), result.Explanation)
+	case result.Err != nil:
+		req.Fail(result.Err.Error())
+	default:
+		req.Reply(placed(result, explain))
+	}
+}
+
+// placed is {"id", "info"}, written by hand since it is the answer of every
+// placement, and info is the worker's own JSON.
+func placed(result state.Result, explain bool) json.RawMessage {
+	out := make([]byte, 0, 64+len(result.Worker)+len(result.Info))
+	out = append(out, `{"id":`...)
+	out = gjson.AppendJSONString(out, result.Worker)
+	out = append(out, `,"info":`...)
+	out = append(out, result.Info...)
+	if explain && result.Explanation != nil {
+		if why, err := json.Marshal(result.Explanation); err == nil {
+			out = append(append(out, `,"explanation":`...), why...)
+		}
+	}
+	return append(out, '}')
+}
+
+// workerAttr is OWT's answer to getWorkerAttr.
+type workerAttr struct {
+	State *muster.State   `json:"state,omitempty"`
+	Load  float64         `json:"load"`
+	Info  json.RawMessage `json:"info"`
+	Tasks []string        `json:"tasks"`
+}
+
+// portalAttr is the flat form of it that OWT has for portals.
+type portalAttr struct {
+	ID        string        `json:"id"`
+	Purpose   string        `json:"purpose"`
+	IP        string        `json:"ip"`
+	RPCID     string        `json:"rpcID"`
+	State     *muster.State `json:"state,omitempty"`
+	Load      float64       `json:"load"`
+	Hostname  string        `json:"hostname"`
+	Port      int           `json:"port"`
+	KeepAlive int           `json:"keepAlive"`
+}
+
+func (c *core) getWorkerAttr(req *bus.Request, s *state.State, id string) {
+	w, ok := s.Worker(id)
+	if !ok {
+		req.Fail(string(muster.ReasonNoWorker(id)))
+		return
+	}
+	var reported *muster.State
+	if w.State != muster.StateUnreported {
+		reported = &w.State
+	}
+	if w.Purpose != "portal" {
+		req.Reply(workerAttr{State: reported, Load: w.Load, Info: w.Info.Raw, Tasks: orEmpty(w.Tasks)})
+		return
+	}
+	req.Reply(portalAttr{
+		ID: id, Purpose: w.Purpose, IP: w.Info.IP, RPCID: id, State: reported, Load: w.Load,
+		Hostname: w.Info.Hostname, Port: w.Info.Port, KeepAlive: c.alive.Absent(id),
+	})
+}
+
+func getWorkers(req *bus.Request, s *state.State, purpose string) {
+	req.Reply(orEmpty(s.Workers(purpose)))
+}
+
+func getTasks(req *bus.Request, s *state.State, worker string) {
+	tasks, ok := s.Tasks(worker)
+	if !ok {
+		req.Fail(string(muster.ReasonNoWorker(worker)))
+		return
+	}
+	req.Reply(orEmpty(tasks))
+}
+
+func getScheduled(req *bus.Request, s *state.State, purpose, task string) {
+	worker, err := s.Scheduled(purpose, task)
+	answer(req, worker, err)
+}
+
+func (c *core) clusterID(req *bus.Request) { req.Reply(c.opts.ClusterID) }
+
+func why(req *bus.Request, s *state.State, purpose, task string) {
+	explanation, ok := s.Why(purpose, task)
+	if !ok {
+		req.Fail(string(muster.ReasonNoTask))
+		return
+	}
+	req.Reply(explanation)
+}
+
+func listWorkers(req *bus.Request, s *state.State, purpose string) {
+	workers := []muster.Worker{}
+	for _, id := range s.Workers(purpose) {
+		if w, ok := s.Worker(id); ok {
+			workers = append(workers, w)
+		}
+	}
+	req.Reply(workers)
+}
+
+// listedTask is a task in the answer to listTasks.
+type listedTask struct {
+	Purpose string `json:"purpose"`
+	Task    string `json:"task"`
+	Worker  string `json:"worker"`
+	State   string `json:"state"`
+	// Until is when a reservation ends, in milliseconds since 1970; 0 for a
+	// task that runs.
+	Until muster.Instant `json:"until"`
+}
+
+func listTasks(req *bus.Request, s *state.State, purpose string) {
+	if purpose == "all" {
+		purpose = ""
+	}
+	tasks := []listedTask{}
+	for _, t := range s.AllTasks(purpose) {
+		listed := listedTask{Purpose: t.Purpose, Task: t.Task, Worker: t.Worker, State: "reserved", Until: t.Until}
+		if t.Running {
+			listed.State, listed.Until = "running", 0
+		}
+		tasks = append(tasks, listed)
+	}
+	req.Reply(tasks)
+}
+
+// orEmpty keeps a list that has nothing in it from being null in JSON.
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}

@@ -1,0 +1,106 @@
+package owt
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/internal/state"
+)
+
+// errUnknown is an update about something that this copy does not have: it
+// missed an earlier one.
+var errUnknown = errors.New("an update speaks of what is unknown here")
+
+// update makes happen what another manager says that happened. Its error is
+// errUnknown, or what is wrong with the update.
+func (l *ledger) update(at muster.Instant, e event) error {
+	p := &e.Payload
+	switch e.Type {
+	case workerJoin:
+		info, err := muster.ParseInfo(p.Info)
+		if err != nil {
+			return err
+		}
+		return l.carryOut(at, state.Join{Purpose: p.Purpose, Worker: p.Worker, Info: info})
+	case workerQuit:
+		_ = l.carryOut(at, state.Quit{Worker: p.Worker}) // or it is gone already
+		return nil
+	}
+	purpose, known := l.state.PurposeOf(p.Worker)
+	if !known {
+		return fmt.Errorf("%w: worker %q", errUnknown, p.Worker)
+	}
+	switch e.Type {
+	case workerState:
+		return l.carryOut(at, state.ReportState{Worker: p.Worker, State: *p.State})
+	case workerLoad:
+		return l.carryOut(at, state.ReportLoad{Loads: []state.WorkerLoad{{Worker: p.Worker, Load: *p.Load}}})
+	case workerPickUp:
+		return l.updatePickUp(at, purpose, p)
+	case workerLayDown:
+		if l.carryOut(at, state.LayDownTask{Worker: p.Worker, Task: p.Task}) != nil {
+			return fmt.Errorf("%w: worker %q runs no task %q", errUnknown, p.Worker, p.Task)
+		}
+	case scheduled:
+		return l.updateScheduled(at, purpose, p)
+	case unscheduled:
+		_ = l.carryOut(at, state.Unschedule{Worker: p.Worker, Task: p.Task}) // or it is gone already
+	}
+	return nil
+}
+
+// carryOut is for events that say as much as the command that caused them.
+func (l *ledger) carryOut(at muster.Instant, op state.Op) error {
+	result, _ := l.apply(state.Command{At: at, Op: op})
+	return result.Err
+}
+
+// updatePickUp believes the master: a task that it says is here is nowhere
+// else.
+func (l *ledger) updatePickUp(at muster.Instant, purpose string, p *payload) error {
+	for _, task := range p.Tasks {
+		l.takeFromOthers(at, purpose, task, p.Worker)
+	}
+	return l.carryOut(at, state.PickUpTasks{Worker: p.Worker, Tasks: p.Tasks})
+}
+
+func (l *ledger) updateScheduled(at muster.Instant, purpose string, p *payload) error {
+	if purpose != p.Purpose {
+		return fmt.Errorf("%w: a worker %q of purpose %q", errUnknown, p.Worker, p.Purpose)
+	}
+	l.takeFromOthers(at, p.Purpose, p.Task, p.Worker)
+	reserve := reserveMillis(p.ReserveTime)
+	if reserve == 0 {
+		reserve = l.state.Config().ReserveMillis
+	}
+	l.fold(at, l.reserved(at, p.Purpose, p.Task, p.Worker, reserve))
+	return nil
+}
+
+// takeFromOthers ends what holds the task on any worker but this one.
+func (l *ledger) takeFromOthers(at muster.Instant, purpose, task, worker string) {
+	if holder, err := l.state.Scheduled(purpose, task); err == nil && holder != worker {
+		l.fold(at, muster.TaskReleased{Purpose: purpose, Task: task, Worker: holder, Reason: muster.ReleasedUnscheduled})
+	}
+}
+
+// reserved is the event of a reservation that begins now. OWT says only how
+// long it lasts.
+func (l *ledger) reserved(at muster.Instant, purpose, task, worker string, reserve int64) muster.TaskReserved {
+	reserve = min(reserve, state.MaxReserveMillis)
+	return muster.TaskReserved{
+		Purpose: purpose, Task: task, Worker: worker,
+		ReserveMillis: reserve, Until: at + muster.Instant(reserve), Debit: l.debit(purpose),
+	}
+}
+
+// debit is what a placement of the purpose adds to its worker.
+func (l *ledger) debit(purpose string) float64 {
+	for _, c := range l.state.Counts() {
+		if c.Purpose == purpose {
+			return c.Debit
+		}
+	}
+	return 0
+}

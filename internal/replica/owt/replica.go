@@ -1,0 +1,209 @@
+package owt
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/replica"
+	"github.com/muster-fleet/muster/internal/replica/owt/election"
+	"github.com/muster-fleet/muster/internal/state"
+)
+
+// Replica is one manager among OWT's. It does nothing between calls of its
+// methods but listen and send: heart-beats leave when its owner calls Apply,
+// so that an owner that hangs is a master that is replaced.
+type Replica struct {
+	opts  Options
+	name  string // the ID, as in keys
+	log   *slog.Logger
+	start time.Time
+
+	ledger   *ledger
+	election *election.Election
+	role     replica.Role
+	told     addition          // as a master; the term is the highest heard of
+	untold   []json.RawMessage // updates of a master that may have been replaced
+	retiring retirement
+	periods  uint64 // of the election, up to which turn has been called
+	feed     feed   // as a slave
+	wanted   []int64
+	stats    Stats
+
+	ready  chan struct{}
+	inbox  inbox
+	outbox *outbox
+	// leads spares a master its own updates, which come back to it.
+	leads atomic.Bool
+	// down is set while the connection is lost, and broken when it is back: what
+	// was told meanwhile was not heard.
+	down, broken atomic.Bool
+
+	sub     bus.Subscription
+	unwatch func()
+	cancel  context.CancelFunc
+	ticking sync.WaitGroup
+}
+
+var _ replica.Replica = (*Replica)(nil)
+
+// Stats count what happened to messages.
+type Stats struct {
+	// Malformed could not be read, in whole or in part, and were passed over.
+	Malformed uint64
+	// Dropped came while the owner was too busy; Unsent left too late or could
+	// not be sent.
+	Dropped, Unsent uint64
+	// Requests is how often this manager asked a master for the state, Holes
+	// how often because it had missed something.
+	Requests, Holes uint64
+}
+
+// Open joins the managers of a cluster, as a candidate. It returns when the
+// broker knows that this manager listens.
+func Open(ctx context.Context, o Options) (*Replica, error) {
+	o, err := o.completed()
+	if err != nil {
+		return nil, err
+	}
+	r := &Replica{
+		opts: o, name: strconv.FormatInt(o.ID, 10), log: o.Logger, start: o.Now(), ready: make(chan struct{}, 1),
+		retiring: newRetirement(), ledger: newLedger(o.Placement), election: election.NewElection(o.ID, o.Timing),
+	}
+	if r.sub, err = o.Conn.Subscribe(ctx, topicOf(o.Cluster), keyPattern, r.listen); err != nil {
+		return nil, fmt.Errorf("owt: listening to the managers of %s: %w", o.Cluster, err)
+	}
+	own, cancel := context.WithCancel(context.Background())
+	r.cancel = cancel
+	r.outbox = newOutbox(o.Conn, topicOf(o.Cluster), o.Now)
+	r.unwatch = o.Conn.Watch(r.watch)
+	r.ticking.Go(func() { r.tickUntil(own.Done()) })
+	return r, nil
+}
+
+// Close leaves the managers without a word, as OWT's do: the slaves notice the
+// silence. A master that is to lose no call calls Retire before. Its caller is the owner, who does not call other methods any more.
+func (r *Replica) Close() error {
+	r.unwatch()
+	r.cancel()
+	r.ticking.Wait()
+	r.outbox.close()
+	if err := r.sub.Close(); err != nil {
+		return fmt.Errorf("owt: leaving the managers of %s: %w", r.opts.Cluster, err)
+	}
+	return nil
+}
+
+// ID is the manager's.
+func (r *Replica) ID() int64 { return r.opts.ID }
+
+// State implements replica.Replica. The state that a slave is handed by its
+// master may be another object.
+func (r *Replica) State() *state.State { return r.ledger.state }
+
+// Role implements replica.Replica. A master is the leader only while it can be
+// sure that it was not replaced. Each of our masters takes a Term that is higher
+// than those that it heard of; Node's have none.
+func (r *Replica) Role() replica.Role { return r.role }
+
+// Ready implements replica.Replica.
+func (r *Replica) Ready() <-chan struct{} { return r.ready }
+
+// Stats are the counts so far.
+func (r *Replica) Stats() Stats {
+	s := r.stats
+	s.Dropped = r.dropped()
+	s.Unsent = r.outbox.failed()
+	return s
+}
+
+func (r *Replica) dropped() uint64 { return r.sub.Dropped() + r.inbox.lost() }
+
+// Apply implements replica.Replica.
+func (r *Replica) Apply() {
+	r.retire()
+	for _, l := range r.inbox.take() {
+		r.receive(l)
+	}
+	now := r.clock()
+	for _, m := range r.election.Tick(now) {
+		r.say(m)
+	}
+	r.turn()
+	r.serveRequests()
+	r.tickFeed(now)
+	r.role = r.currentRole(now)
+}
+
+// Read implements replica.Replica: a leader vouches for its state at once.
+func (r *Replica) Read(f func(*state.State, error)) { f(r.ledger.state, r.refusal()) }
+
+// refusal is nil for a leader.
+func (r *Replica) refusal() error {
+	if r.serves(r.clock()) {
+		return nil
+	}
+	r.ring()
+	id := r.election.MasterID()
+	if id == 0 || id == r.opts.ID {
+		return replica.NotLeaderError{}
+	}
+	return replica.NotLeaderError{Leader: strconv.FormatInt(id, 10)}
+}
+
+func (r *Replica) currentRole(now time.Duration) replica.Role {
+	role := replica.Role{Kind: replica.Candidate, Term: r.told.Term}
+	switch {
+	case r.serves(now):
+		role.Kind = replica.Leader
+	case r.election.Role() == election.Slave:
+		role.Kind = replica.Follower
+	default:
+		return role
+	}
+	role.Leader = strconv.FormatInt(r.election.MasterID(), 10)
+	return role
+}
+
+// serves tells whether this manager is a master that may answer.
+func (r *Replica) serves(now time.Duration) bool {
+	return r.election.Serving(now) && !r.retiring.over(now)
+}
+
+// clock is the time since the start, which no change of the date moves.
+func (r *Replica) clock() time.Duration { return r.opts.Now().Sub(r.start) }
+
+// instant is the date of the start, and the time since.
+func (r *Replica) instant() muster.Instant { return muster.InstantOf(r.start.Add(r.clock())) }
+
+// ring tells the owner that there is something to do.
+func (r *Replica) ring() {
+	select {
+	case r.ready <- struct{}{}:
+	default:
+	}
+}
+
+func (r *Replica) tickUntil(done <-chan struct{}) {
+	ticks := r.opts.Ticks
+	if ticks == nil {
+		ticker := time.NewTicker(tickEvery)
+		defer ticker.Stop()
+		ticks = ticker.C
+	}
+	for {
+		select {
+		case <-done:
+			return
+		case <-ticks:
+			r.ring()
+		}
+	}
+}

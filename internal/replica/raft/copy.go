@@ -1,0 +1,98 @@
+package raft
+
+import (
+	"log/slog"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/internal/replica"
+	"github.com/muster-fleet/muster/internal/state"
+)
+
+// Observer hears of the commands that other managers proposed, where the state
+// is owned. The events are valid during the call only.
+type Observer func(cmd state.Command, result state.Result, events []muster.Event)
+
+// Copy is a manager's copy of the state, and what its owner does with Commits.
+type Copy struct {
+	observe Observer
+	log     *slog.Logger
+	state   *state.State
+	role    replica.Role
+	index   uint64
+	made    *Job
+}
+
+// NewCopy returns a copy of an empty state. observe and log may be nil.
+func NewCopy(cfg state.Config, observe Observer, log *slog.Logger) *Copy {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Copy{state: state.New(cfg), observe: observe, log: log}
+}
+
+// State is the copy as far as it was brought.
+func (c *Copy) State() *state.State { return c.state }
+
+// Index is the entry of the log up to which everything was applied.
+func (c *Copy) Index() uint64 { return c.index }
+
+// Role is what the manager was after the last Commit.
+func (c *Copy) Role() replica.Role { return c.role }
+
+// Made returns the last snapshot that a Commit asked for, to be run where the
+// Core is, and its outcome given to Core.Compacted; nil if there is none new.
+func (c *Copy) Made() *Job {
+	job := c.made
+	c.made = nil
+	return job
+}
+
+// Do does what a Commit says.
+func (c *Copy) Do(done Commit) {
+	switch {
+	case done.Role != nil:
+		c.role = *done.Role
+	case done.reads != nil:
+		for _, f := range done.reads {
+			f(c.state, done.err)
+		}
+	case done.job != nil:
+		c.made = done.job
+		c.made.own = c.state.Snapshot()
+	case done.err != nil:
+		for _, p := range done.own {
+			p.Done(state.Result{}, nil, done.err)
+		}
+	default:
+		c.apply(done)
+	}
+}
+
+func (c *Copy) apply(done Commit) {
+	if done.state != nil {
+		c.state = done.state
+	}
+	for _, p := range done.own {
+		result, events := c.state.Apply(p.Command)
+		p.Done(result, events, nil)
+	}
+	if done.batch.kind == recordBatch {
+		c.applyBatch(done)
+	}
+	c.index = done.Index
+}
+
+// applyBatch applies what others proposed. A batch that is malformed is
+// nothing, for all managers alike.
+func (c *Copy) applyBatch(done Commit) {
+	commands, err := done.batch.commands()
+	if err != nil {
+		c.log.Error("entry of the log ignored", "index", done.Index, "err", err)
+	}
+	for _, cmd := range commands {
+		result, events := c.state.Apply(cmd)
+		if c.observe != nil {
+			c.observe(cmd, result, events)
+		}
+	}
+}

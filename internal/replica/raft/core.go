@@ -1,0 +1,381 @@
+package raft
+
+import (
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+
+	etcd "go.etcd.io/raft/v3"
+	pb "go.etcd.io/raft/v3/raftpb"
+	"go.etcd.io/raft/v3/tracker"
+
+	"github.com/muster-fleet/muster/internal/replica"
+	"github.com/muster-fleet/muster/internal/state"
+)
+
+// CoreConfig is what a Core is made with.
+type CoreConfig struct {
+	// Addr is the address of this manager, by which the others know it.
+	Addr string
+	// Peers are the addresses of the managers that form the cluster, with Addr
+	// or, for a manager that is added later, without.
+	Peers []string
+	// Label is shown to the others in Status, such as a process id.
+	Label string
+	// Seed is where everything random comes from. Two lives of a log must not
+	// have the same.
+	Seed uint64
+	// ElectionTicks is how many ticks a leader may be silent: a follower
+	// campaigns after that, at the latest after twice that.
+	ElectionTicks int
+	// HeartbeatTicks is how many ticks are between two heartbeats.
+	HeartbeatTicks int
+	// CompactBytes is how long the log grows before a snapshot replaces it.
+	// It grows to the size of the snapshot where that is more.
+	CompactBytes int
+	// OwnSnapshotBytes is how large the last snapshot may be for the owner of
+	// the state to make the next one: see Copy.Made. 0 means never.
+	OwnSnapshotBytes int
+	// Placement is the configuration of the state, if this manager forms it.
+	Placement state.Config
+	// Durable tells that Writes go to a disk, and that Wrote is called when
+	// they are there. Otherwise they are not handed out.
+	Durable bool
+	Logger  *slog.Logger
+}
+
+// maxEntry is about how many bytes of commands go into one entry of the log.
+const maxEntry = 256 << 10
+
+// Core is Raft for one manager, without clock, disk and network: see the
+// package. It is not safe for concurrent use.
+type Core struct {
+	cfg CoreConfig
+	log *slog.Logger
+	rng *rand.Rand
+
+	id     uint64 // of this life of the log
+	life   uint64 // how many there were before in this Core
+	rn     *etcd.RawNode
+	store  *memLog
+	conf   *pb.ConfState
+	roster roster
+	handed uint64 // index up to which everything was handed out
+	// handedTerm is the term of the last entry that was handed out.
+	handedTerm uint64
+	led        uint64            // the last term of which an own entry was decided here
+	heard      map[uint64]string // addresses of those who sent messages
+
+	role       replica.Role
+	err        error
+	problem    string
+	compacting bool
+	// installing is the index of the last snapshot of another manager that was
+	// handed out to be written.
+	installing uint64
+	sequence   uint64
+	batches    map[uint64][]replica.Proposal // proposed here, not decided yet
+
+	form     forming
+	election election
+	reads    reads
+	tend     tending
+	opened   *Message // a snapshot that was read before it is needed
+	acked    bool     // what is done now follows from a follower that has more
+	out      Output
+	version  int // of what is known of the members
+}
+
+// Output is what is to be done, in this order: Commits may be done beside the
+// rest.
+type Output struct {
+	// Messages may be sent at once.
+	Messages []Envelope
+	// Writes are to be made durable in their order, each then given to Wrote.
+	Writes []Write
+	// Commits are for the owner of the state, in their order.
+	Commits []Commit
+	// Compact is to be run, and its outcome given to Compacted. So is what
+	// Copy.Made returns.
+	Compact *Job
+}
+
+// Envelope is a message on its way.
+type Envelope struct {
+	To      string
+	Message Message
+}
+
+// NewCore returns the Core of a manager that belongs to no cluster yet, or,
+// with what was saved, of one that goes on where it was.
+func NewCore(cfg CoreConfig, saved *Saved) (*Core, error) {
+	log := cfg.Logger
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	c := &Core{cfg: cfg, log: log, rng: rand.New(rand.NewPCG(cfg.Seed, 0x6d7573746572))}
+	c.cfg.Peers = slices.Sorted(slices.Values(cfg.Peers))
+	c.renew()
+	if saved == nil || saved.Identity.ID == 0 {
+		return c, nil
+	}
+	if saved.Identity.Addr != cfg.Addr {
+		return nil, fmt.Errorf("raft: the data directory belongs to the manager at %s, not to %s: "+
+			"start it with that address, or with an empty directory", saved.Identity.Addr, cfg.Addr)
+	}
+	return c, c.resume(saved)
+}
+
+// renew begins a life of the log: with nothing in it, and a new id.
+func (c *Core) renew() {
+	c.id = newID(c.rng)
+	c.life++
+	c.rn, c.store, c.conf = nil, newMemLog(), &pb.ConfState{}
+	c.roster = roster{addrs: map[uint64]string{}}
+	c.version++
+	c.handed, c.led, c.compacting, c.installing, c.problem = 0, 0, false, 0, ""
+	c.heard = map[uint64]string{}
+	c.batches = map[uint64][]replica.Proposal{}
+	c.form = forming{nonce: c.rng.Uint64(), seen: map[string]sighting{}, lost: map[uint64]bool{}}
+	c.election, c.tend = election{}, tending{joins: map[string]uint64{}}
+}
+
+// newID draws an id. The library keeps 0 and the highest for itself.
+func newID(rng *rand.Rand) uint64 { return rng.Uint64()>>1 + 1 }
+
+// resume goes on with what was saved.
+func (c *Core) resume(saved *Saved) error {
+	c.id, c.roster.gen = saved.Identity.ID, saved.Identity.Gen
+	if saved.Snapshot != nil {
+		c.store.install(saved.Snapshot)
+		c.install(saved.Snapshot)
+	}
+	c.store.append(saved.Entries)
+	if saved.Hard != nil {
+		c.store.hard = saved.Hard
+	}
+	c.begin()
+	c.pump()
+	return c.err
+}
+
+// begin starts the library on what is in the store.
+func (c *Core) begin() {
+	rn, err := etcd.NewRawNode(&etcd.Config{
+		ID: c.id, Storage: c.store, Applied: c.handed,
+		ElectionTick: c.cfg.ElectionTicks, HeartbeatTick: c.cfg.HeartbeatTicks,
+		AsyncStorageWrites: true, CheckQuorum: true, PreVote: true, StepDownOnRemoval: true,
+		DisableProposalForwarding: true, ReadOnlyOption: etcd.ReadOnlySafe,
+		MaxSizePerMsg: 1 << 20, MaxCommittedSizePerReady: 8 << 20, MaxUncommittedEntriesSize: 256 << 20,
+		MaxInflightMsgs: 256, MaxInflightBytes: 64 << 20,
+		Logger: libraryLog{c.log.With("raft", fmt.Sprintf("%x", c.id))},
+	})
+	if err != nil {
+		c.fail(fmt.Errorf("raft: %w", err))
+		return
+	}
+	c.rn = rn
+	c.quiet()
+	if len(c.conf.GetVoters()) == 1 && isVoter(c.conf, c.id) {
+		c.campaign()
+	}
+}
+
+// fail ends the work of this manager: it could only go on wrongly.
+func (c *Core) fail(err error) {
+	if c.err == nil {
+		c.err = err
+		c.log.Error("this manager cannot go on", "err", err)
+	}
+}
+
+// Err is why this manager cannot go on, nil as long as it can.
+func (c *Core) Err() error { return c.err }
+
+// end answers everything that waits, and takes nothing more.
+func (c *Core) end() {
+	if c.err == nil {
+		c.err = ErrClosed
+	}
+	c.lose()
+	c.dropReads()
+	c.role = replica.Role{}
+	c.out.Commits = append(c.out.Commits, Commit{Role: &replica.Role{}})
+}
+
+// Take returns what is to be done since the last call.
+func (c *Core) Take() Output {
+	out := c.out
+	c.out = Output{}
+	return out
+}
+
+// Tick lets one unit of time pass.
+func (c *Core) Tick() {
+	if c.err != nil {
+		return
+	}
+	c.form.now++
+	if c.rn == nil {
+		c.formTick()
+		return
+	}
+	if c.elected() {
+		c.rn.Tick()
+		c.tendTick()
+	} else {
+		c.rn.TickQuiesced()
+		c.electionTick()
+	}
+	c.probeTick()
+	c.readTick()
+	c.pump()
+}
+
+// Step takes a message of another manager.
+func (c *Core) Step(m Message) {
+	switch {
+	case c.err != nil:
+	case m.hello != nil:
+		c.onHello(m)
+	case m.join != nil:
+		c.onJoin(m)
+	case m.form != nil:
+		c.onForm(m)
+	case m.raft != nil:
+		c.onRaft(m)
+		c.acked = m.raft.GetType() == pb.MsgAppResp && !m.raft.GetReject()
+	}
+	c.pump()
+	c.acked = false
+}
+
+func (c *Core) onRaft(m Message) {
+	switch {
+	case m.raft.GetTo() != c.id || m.Gen == 0:
+		return
+	case c.rn == nil:
+		c.follow(m)
+		return
+	case m.Gen != c.roster.gen:
+		return
+	case c.ghost(m.raft):
+		return
+	case m.raft.GetType() == pb.MsgReadIndex && c.role.Kind != replica.Leader:
+		return // it is asked again: see questionReads
+	}
+	c.heard[m.raft.GetFrom()] = m.From
+	if m.isSnapshot() {
+		c.opened = &m
+	}
+	if err := c.rn.Step(m.raft); err != nil {
+		c.log.Debug("message refused", "from", m.From, "type", m.raft.GetType().String(), "err", err)
+	}
+	c.heardFrom(m.raft)
+}
+
+// pump does what the library has ready.
+func (c *Core) pump() {
+	for c.rn != nil && c.err == nil && c.rn.HasReady() {
+		rd := c.rn.Ready()
+		for _, m := range rd.Messages {
+			switch m.GetTo() {
+			case etcd.LocalAppendThread:
+				c.write(m)
+			case etcd.LocalApplyThread:
+				c.decided(m)
+			default:
+				c.send(m)
+			}
+		}
+		c.readStates(rd.ReadStates)
+	}
+	c.updateRole()
+}
+
+// send hands out a message of the library.
+func (c *Core) send(m *pb.Message) {
+	addr, ok := c.roster.addrs[m.GetTo()]
+	if !ok {
+		addr, ok = c.heard[m.GetTo()]
+	}
+	if !ok || m.GetTo() == c.id || c.canWait(m) {
+		return
+	}
+	if m.GetType() == pb.MsgSnap {
+		m = c.introduce(m)
+	}
+	c.post(addr, Message{raft: m})
+}
+
+// canWait tells that a message does no more than tell a follower which commands
+// are decided. The next entries do, too, or the next heartbeat: under load half
+// of all messages are saved, and no caller waits for what a follower has
+// applied. What changes the members is told at once.
+func (c *Core) canWait(m *pb.Message) bool {
+	return c.acked && m.GetType() == pb.MsgApp && len(m.GetEntries()) == 0 &&
+		c.matches()[m.GetTo()].State == tracker.StateReplicate && c.onlyCommands(m.GetCommit())
+}
+
+// onlyCommands tells that what is decided up to an index, and was not handed
+// out yet, are commands.
+func (c *Core) onlyCommands(index uint64) bool {
+	for _, e := range c.store.since(c.handed) {
+		if e.GetIndex() > index {
+			break
+		}
+		if e.GetType() != pb.EntryNormal || !isBatch(e.GetData()) {
+			return false
+		}
+	}
+	return index <= c.store.last()
+}
+
+func (c *Core) post(addr string, m Message) {
+	m.From, m.Gen = c.cfg.Addr, c.roster.gen
+	c.out.Messages = append(c.out.Messages, Envelope{To: addr, Message: m})
+}
+
+// updateRole tells the owner what this manager is, when that has changed.
+func (c *Core) updateRole() {
+	role := c.currentRole()
+	if role == c.role {
+		return
+	}
+	if c.role.Kind == replica.Leader {
+		c.lose()
+	}
+	c.role = role
+	if role.Kind == replica.Leader && len(c.reads.asked) > 0 && c.reads.index == 0 {
+		defer c.pump()
+		c.questionReads()
+	}
+	c.log.Info("role", "role", role.Kind.String(), "term", role.Term, "leader", role.Leader)
+	c.out.Commits = append(c.out.Commits, Commit{Role: &role})
+}
+
+// currentRole is what this manager is. Who was elected leads when an entry of
+// its own term is decided: it has everything then that was answered before.
+func (c *Core) currentRole() replica.Role {
+	if c.rn == nil {
+		return replica.Role{}
+	}
+	st := c.rn.BasicStatus()
+	role := replica.Role{Term: st.GetTerm(), Leader: c.roster.addrs[st.Lead]}
+	switch {
+	case st.RaftState == etcd.StateLeader && c.led == st.GetTerm():
+		role.Kind = replica.Leader
+	case st.RaftState == etcd.StateFollower && st.Lead != etcd.None:
+		role.Kind = replica.Follower
+	default:
+		role.Leader = ""
+	}
+	return role
+}
+
+// elected reports whether this manager won the last election.
+func (c *Core) elected() bool { return c.rn.BasicStatus().RaftState == etcd.StateLeader }
+
+// leader is the address of the leader, empty where none is known.
+func (c *Core) leader() string { return c.role.Leader }

@@ -1,0 +1,262 @@
+package raft
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	etcd "go.etcd.io/raft/v3"
+	pb "go.etcd.io/raft/v3/raftpb"
+	"go.etcd.io/raft/v3/tracker"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/muster-fleet/muster/internal/replica"
+)
+
+// tending is the leader's work on the members: it brings them, one change at a
+// time, to what is admitted.
+type tending struct {
+	joins map[string]uint64 // who asked to be let in, by address
+	wait  int               // ticks until a change is asked for again
+}
+
+// caughtUp is how many entries a learner may be behind when it gets a vote.
+const caughtUp = 512
+
+// onJoin notes that somebody asks to be let in.
+func (c *Core) onJoin(m Message) {
+	if c.role.Kind != replica.Leader || isMember(c.conf, m.join.id) {
+		return
+	}
+	if !c.roster.admits(m.From) {
+		c.log.Warn("a manager asks to be let in that is not among the peers: add it first", "addr", m.From)
+		return
+	}
+	c.tend.joins[m.From] = m.join.id
+}
+
+// tendTick asks for the next change of members, if there is one to make.
+func (c *Core) tendTick() {
+	t := &c.tend
+	if t.wait--; t.wait > 0 || c.role.Kind != replica.Leader || len(c.conf.GetVotersOutgoing()) > 0 {
+		return
+	}
+	for _, step := range []func() *pb.ConfChangeV2{c.dismissal, c.promotion, c.admission} {
+		if change := step(); change != nil {
+			t.wait = c.cfg.ElectionTicks
+			if err := c.rn.ProposeConfChange(change); err != nil {
+				c.log.Debug("change of members dropped", "err", err)
+			}
+			return
+		}
+	}
+}
+
+// admission lets in, without a vote, who asked for it and is admitted.
+func (c *Core) admission() *pb.ConfChangeV2 {
+	for _, addr := range slices.Sorted(maps.Keys(c.tend.joins)) {
+		id := c.tend.joins[addr]
+		delete(c.tend.joins, addr)
+		if isMember(c.conf, id) || !c.roster.admits(addr) {
+			continue
+		}
+		change := changeOf(map[uint64]string{id: addr}, single(pb.ConfChangeAddLearnerNode, id))
+		for _, old := range c.roster.at(addr) {
+			if !isVoter(c.conf, old) {
+				change.Changes = append(change.Changes, single(pb.ConfChangeRemoveNode, old))
+			}
+		}
+		return change
+	}
+	return nil
+}
+
+// promotion gives a vote to a learner that has almost everything, and takes it
+// from those that were at its address before.
+func (c *Core) promotion() *pb.ConfChangeV2 {
+	commit := c.store.hard.GetCommit()
+	match := c.matches()
+	for _, id := range c.conf.GetLearners() {
+		if p := match[id]; p.Match == 0 || p.Match+caughtUp < commit || !p.RecentActive {
+			continue
+		}
+		change := changeOf(nil, single(pb.ConfChangeAddNode, id))
+		for _, old := range c.roster.at(c.roster.addrs[id]) {
+			if old != id {
+				change.Changes = append(change.Changes, single(pb.ConfChangeRemoveNode, old))
+			}
+		}
+		return change
+	}
+	return nil
+}
+
+// dismissal takes out a member whose address is not admitted any more. A
+// leader that has to go hands over first.
+func (c *Core) dismissal() *pb.ConfChangeV2 {
+	for _, id := range slices.Sorted(maps.Keys(c.roster.addrs)) {
+		if c.roster.admits(c.roster.addrs[id]) {
+			continue
+		}
+		if id == c.id && len(c.conf.GetVoters()) > 1 {
+			c.Transfer()
+			return nil
+		}
+		if isVoter(c.conf, id) && len(c.conf.GetVoters()) == 1 {
+			continue // the last one stays, whatever was decided
+		}
+		return changeOf(nil, single(pb.ConfChangeRemoveNode, id))
+	}
+	if id := c.leftover(); id != 0 {
+		return changeOf(nil, single(pb.ConfChangeRemoveNode, id))
+	}
+	return nil
+}
+
+// leftover is a learner that is not heard while a member with a vote is heard at
+// its address: an earlier life of that one, whose question to be let in came
+// late. 0 is none.
+func (c *Core) leftover() uint64 {
+	match := c.matches()
+	for _, id := range c.conf.GetLearners() {
+		if match[id].RecentActive {
+			continue
+		}
+		for _, other := range c.roster.at(c.roster.addrs[id]) {
+			if other != id && isVoter(c.conf, other) && (other == c.id || match[other].RecentActive) {
+				return id
+			}
+		}
+	}
+	return 0
+}
+
+func single(kind pb.ConfChangeType, id uint64) *pb.ConfChangeSingle {
+	return &pb.ConfChangeSingle{Type: kind.Enum(), NodeId: proto.Uint64(id)}
+}
+
+func changeOf(addrs map[uint64]string, changes ...*pb.ConfChangeSingle) *pb.ConfChangeV2 {
+	var w writer
+	w.addrs(addrs)
+	return &pb.ConfChangeV2{Changes: changes, Context: w.buf}
+}
+
+// decidedMembers carries out a decided change of members.
+func (c *Core) decidedMembers(e *pb.Entry) {
+	var change pb.ConfChangeV2
+	if err := proto.Unmarshal(e.GetData(), &change); err != nil || e.GetType() != pb.EntryConfChangeV2 {
+		c.fail(fmt.Errorf("raft: change of members in entry %d: %w", e.GetIndex(), errMalformed))
+		return
+	}
+	c.roster.addrs = maps.Clone(c.roster.addrs)
+	r := reader{buf: change.GetContext()}
+	if len(r.buf) > 0 {
+		maps.Copy(c.roster.addrs, r.addrs())
+	}
+	c.conf = c.rn.ApplyConfChange(&change)
+	c.roster.prune(c.conf)
+	c.membersChanged()
+	c.out.Commits = append(c.out.Commits, Commit{Index: e.GetIndex(), Term: e.GetTerm()})
+}
+
+// membersChanged makes void what was known of other members.
+func (c *Core) membersChanged() {
+	c.form.nonce = c.rng.Uint64()
+	clear(c.form.lost)
+	c.tend.wait = 0
+	c.version++
+	c.log.Info("members", "voters", len(c.conf.GetVoters()), "learners", len(c.conf.GetLearners()))
+}
+
+func (c *Core) matches() map[uint64]tracker.Progress {
+	out := map[uint64]tracker.Progress{}
+	c.rn.WithProgress(func(id uint64, _ etcd.ProgressType, p tracker.Progress) { out[id] = p })
+	return out
+}
+
+// Admit lets managers join from an address, on the leader only.
+func (c *Core) Admit(addr string) error { return c.proposeAddr(recordAdmit, addr) }
+
+// Dismiss takes the manager at an address out, on the leader only.
+func (c *Core) Dismiss(addr string) error {
+	if c.role.Kind == replica.Leader && !c.othersVote(addr) {
+		return fmt.Errorf("raft: %s is the last manager that votes, and cannot be removed: add another one first", addr)
+	}
+	return c.proposeAddr(recordDismiss, addr)
+}
+
+func (c *Core) proposeAddr(kind byte, addr string) error {
+	if c.role.Kind != replica.Leader {
+		return replica.NotLeaderError{Leader: c.leader()}
+	}
+	if err := c.rn.Propose(encodeAddr(kind, addr)); err != nil {
+		return replica.ErrLost
+	}
+	c.pump()
+	return nil
+}
+
+// Transfer hands the lead to the manager that has most, and reports whether
+// there is one. Until it has taken over, this one refuses proposals.
+func (c *Core) Transfer() bool {
+	if c.role.Kind != replica.Leader {
+		return false
+	}
+	best, most := uint64(0), uint64(0)
+	match := c.matches()
+	for _, id := range slices.Sorted(slices.Values(c.conf.GetVoters())) {
+		if p := match[id]; id != c.id && p.RecentActive && p.Match > most {
+			best, most = id, p.Match
+		}
+	}
+	if best == 0 {
+		return false
+	}
+	c.log.Info("handing over the lead", "to", c.roster.addrs[best])
+	c.rn.TransferLeader(best)
+	c.pump()
+	return true
+}
+
+// introduce adds the receiver of a snapshot to its members, as one without a
+// vote. The snapshot may be older than the receiver's membership, which it
+// learns from the log behind it; without being in it, it would not take it.
+func (c *Core) introduce(m *pb.Message) *pb.Message {
+	conf := m.GetSnapshot().GetMetadata().GetConfState()
+	if isMember(conf, m.GetTo()) {
+		return m
+	}
+	conf = proto.Clone(conf).(*pb.ConfState)
+	conf.Learners = append(conf.Learners, m.GetTo())
+	meta := m.GetSnapshot().GetMetadata()
+	return &pb.Message{
+		Type: m.Type, To: m.To, From: m.From, Term: m.Term,
+		Snapshot: &pb.Snapshot{Data: m.GetSnapshot().GetData(), Metadata: &pb.SnapshotMetadata{
+			ConfState: conf, Index: meta.Index, Term: meta.Term,
+		}},
+	}
+}
+
+// Unreachable tells that messages to an address were lost.
+func (c *Core) Unreachable(addr string) {
+	if c.rn == nil || c.err != nil {
+		return
+	}
+	for _, id := range c.roster.at(addr) {
+		c.rn.ReportUnreachable(id)
+	}
+	c.pump()
+}
+
+// SnapshotSent tells whether a snapshot reached its receiver.
+func (c *Core) SnapshotSent(m Message, ok bool) {
+	if c.rn == nil || c.err != nil || m.raft.GetFrom() != c.id {
+		return
+	}
+	status := etcd.SnapshotFinish
+	if !ok {
+		status = etcd.SnapshotFailure
+	}
+	c.rn.ReportSnapshot(m.raft.GetTo(), status)
+	c.pump()
+}

@@ -1,0 +1,142 @@
+package raft
+
+import (
+	"fmt"
+
+	pb "go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/muster-fleet/muster/internal/state"
+)
+
+// Message is what one Core tells another. Only one of the unexported members
+// is set.
+type Message struct {
+	// From is the address of the sender, as proved when it connected.
+	From string
+	// Gen is the cluster of the sender, 0 for one that is in none yet.
+	Gen uint64
+
+	raft  *pb.Message
+	hello *hello
+	join  *join
+	form  *pb.Snapshot // the beginning of a cluster
+
+	// members and restored are what is in the snapshot of a raft message,
+	// where it was read before.
+	members  *roster
+	restored *state.State
+}
+
+// hello asks a manager who it is, or answers that.
+type hello struct {
+	id     uint64
+	leader string // the address of its leader
+	label  string
+	nonce  uint64 // of the one who asked
+	reply  bool
+}
+
+// join asks the leader to be let in.
+type join struct{ id uint64 }
+
+// The kinds of message.
+const (
+	messageRaft = iota + 1
+	messageHello
+	messageJoin
+	messageForm
+)
+
+// maxText is the longest address or label that a message may have.
+const maxText = 1024
+
+// peerTypes are the messages of the library that managers send each other.
+// Others it means for itself.
+var peerTypes = map[pb.MessageType]bool{
+	pb.MsgApp: true, pb.MsgAppResp: true, pb.MsgVote: true, pb.MsgVoteResp: true, pb.MsgSnap: true,
+	pb.MsgHeartbeat: true, pb.MsgHeartbeatResp: true, pb.MsgTimeoutNow: true, pb.MsgReadIndex: true,
+	pb.MsgReadIndexResp: true, pb.MsgPreVote: true, pb.MsgPreVoteResp: true,
+}
+
+// isSnapshot reports whether the message is a large one, that travels alone.
+func (m *Message) isSnapshot() bool { return m.raft.GetType() == pb.MsgSnap && m.raft != nil }
+
+// appendMessage writes a message. From is not part of it.
+func appendMessage(buf []byte, m *Message) ([]byte, error) {
+	w := writer{buf: buf}
+	w.fixed(m.Gen)
+	switch {
+	case m.hello != nil:
+		w.byte(messageHello)
+		w.fixed(m.hello.id)
+		w.text(m.hello.leader)
+		w.text(m.hello.label)
+		w.fixed(m.hello.nonce)
+		w.bool(m.hello.reply)
+	case m.join != nil:
+		w.byte(messageJoin)
+		w.fixed(m.join.id)
+	case m.form != nil:
+		w.byte(messageForm)
+		return proto.MarshalOptions{}.MarshalAppend(w.buf, m.form)
+	default:
+		w.byte(messageRaft)
+		return proto.MarshalOptions{}.MarshalAppend(w.buf, m.raft)
+	}
+	return w.buf, nil
+}
+
+// decodeMessage reads a message, and refuses what no manager would send.
+func decodeMessage(data []byte) (Message, error) {
+	r := reader{buf: data}
+	m := Message{Gen: r.fixed()}
+	switch r.byte() {
+	case messageHello:
+		m.hello = &hello{id: r.fixed(), leader: r.text(), label: r.text(), nonce: r.fixed(), reply: r.bool()}
+		if len(m.hello.leader) > maxText || len(m.hello.label) > maxText {
+			r.fail()
+		}
+	case messageJoin:
+		m.join = &join{id: r.fixed()}
+	case messageForm:
+		m.form = &pb.Snapshot{}
+		return m, m.unmarshal(r.buf, m.form)
+	case messageRaft:
+		m.raft = &pb.Message{}
+		if err := m.unmarshal(r.buf, m.raft); err != nil {
+			return m, err
+		}
+		return m, checkRaft(m.raft)
+	default:
+		r.fail()
+	}
+	if !r.whole() {
+		return m, fmt.Errorf("message: %w", errMalformed)
+	}
+	return m, nil
+}
+
+func (m *Message) unmarshal(data []byte, to proto.Message) error {
+	if err := proto.Unmarshal(data, to); err != nil {
+		return fmt.Errorf("message: %w: %w", errMalformed, err)
+	}
+	return nil
+}
+
+// checkRaft refuses messages at which the library would panic, or that are
+// meant for inside a manager.
+func checkRaft(m *pb.Message) error {
+	if !peerTypes[m.GetType()] || m.GetFrom() == 0 || m.GetTo() == 0 || len(m.GetResponses()) > 0 {
+		return fmt.Errorf("message of type %s: %w", m.GetType(), errMalformed)
+	}
+	if (m.GetType() == pb.MsgSnap) != (m.GetSnapshot().GetMetadata() != nil) {
+		return fmt.Errorf("message with a snapshot in the wrong place: %w", errMalformed)
+	}
+	for i, e := range m.GetEntries() {
+		if m.GetType() == pb.MsgApp && e.GetIndex() != m.GetIndex()+uint64(i)+1 {
+			return fmt.Errorf("message with entries out of order: %w", errMalformed)
+		}
+	}
+	return nil
+}

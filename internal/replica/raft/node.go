@@ -1,0 +1,395 @@
+package raft
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/muster-fleet/muster/internal/replica"
+	"github.com/muster-fleet/muster/internal/state"
+)
+
+// Node is one manager's replica among several: a Core with a clock, a network
+// and perhaps a disk. The methods of replica.Replica belong to the owner of
+// the state; the others may be called anywhere.
+type Node struct {
+	opts     Options
+	log      *slog.Logger
+	core     *Core // of the loop alone
+	copy     *Copy // of the owner alone
+	wal      *wal  // of the disk's goroutine alone; nil without a disk
+	dialer   *dialer
+	listener net.Listener // nil for one that is alone
+	refused  refusals
+	life     atomic.Uint64
+
+	proposals *mailbox[replica.Proposal]
+	reading   *mailbox[func(*state.State, error)]
+	commits   *mailbox[Commit]
+	writes    *mailbox[Write]
+	made      *mailbox[*Job]
+	incoming  chan []Message
+	orders    chan func(*Core)
+	sending   map[string]bool    // snapshots under way, of the loop alone
+	version   int                // of the members, of the loop alone
+	backlog   []replica.Proposal // of the loop alone
+
+	mu      sync.Mutex
+	links   map[string]*link
+	changed chan struct{} // closed when the role or the members change
+	err     error
+
+	stop context.CancelFunc
+	done sync.WaitGroup
+	over chan struct{}
+}
+
+var _ replica.Replica = (*Node)(nil)
+
+// maxAtOnce is how many proposals are put into the log before the loop looks
+// at its clock again: some milliseconds' worth.
+const maxAtOnce = 8192
+
+// ownSnapshot is how large a snapshot may be that the owner of the state makes,
+// which takes 10 to 20 ms.
+const ownSnapshot = 4 << 20
+
+// Start starts a manager's replica. It returns before the manager has found
+// the others: Role tells.
+func Start(opts Options) (*Node, error) {
+	if err := opts.Validate(); err != nil {
+		return nil, err
+	}
+	n := newNode(opts)
+	if err := n.open(); err != nil {
+		n.closeFiles()
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	n.stop = stop
+	if n.listener != nil {
+		n.done.Go(func() { n.accept(ctx) })
+	}
+	if n.wal != nil {
+		n.done.Go(func() { n.disk(ctx) })
+	}
+	n.act(ctx) // what the log brought
+	n.done.Go(func() { n.run(ctx) })
+	return n, nil
+}
+
+func newNode(opts Options) *Node {
+	log := opts.Logger
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Node{
+		opts: opts, log: log.With("component", "raft", "addr", opts.Addr),
+		copy:      NewCopy(opts.Placement, opts.Observe, log),
+		dialer:    &dialer{handshake: &handshake{cluster: opts.Cluster, addr: opts.Addr, secret: opts.Secret}, tls: opts.TLS},
+		proposals: newMailbox[replica.Proposal](), reading: newMailbox[func(*state.State, error)](),
+		commits: newMailbox[Commit](), writes: newMailbox[Write](), made: newMailbox[*Job](),
+		incoming: make(chan []Message, 64), orders: make(chan func(*Core), 64),
+		sending: map[string]bool{}, links: map[string]*link{},
+		changed: make(chan struct{}), over: make(chan struct{}),
+	}
+}
+
+// open opens the log and the listener.
+func (n *Node) open() error {
+	var saved *Saved
+	var err error
+	if n.opts.Dir != "" {
+		if n.wal, err = openWAL(n.opts.Dir); err != nil {
+			return err
+		}
+		saved = n.wal.saved()
+	}
+	n.core, err = NewCore(CoreConfig{
+		Addr: n.opts.Addr, Peers: n.opts.Peers, Label: n.opts.Label, Seed: newSeed(),
+		ElectionTicks: n.opts.ElectionTicks, HeartbeatTicks: n.opts.HeartbeatTicks,
+		CompactBytes: n.opts.CompactBytes, OwnSnapshotBytes: ownSnapshot,
+		Placement: n.opts.Placement, Durable: n.wal != nil, Logger: n.log,
+	}, saved)
+	if err != nil {
+		return err
+	}
+	if n.listener = n.opts.Listener; n.listener != nil || n.opts.Secret == nil && n.opts.TLS == nil {
+		return nil
+	}
+	addr := n.opts.Listen
+	if addr == "" {
+		addr = n.opts.Addr
+	}
+	if n.listener, err = net.Listen("tcp", addr); err != nil {
+		return fmt.Errorf("raft: %w", err)
+	}
+	return nil
+}
+
+func newSeed() uint64 {
+	var b [8]byte
+	rand.Read(b[:]) // never fails
+	return binary.BigEndian.Uint64(b[:])
+}
+
+func (n *Node) closeFiles() error {
+	var err error
+	if n.listener != nil {
+		n.listener.Close()
+	}
+	if n.wal != nil {
+		err = n.wal.Close()
+	}
+	return err
+}
+
+// Close ends the replica and waits for its goroutines. What is not decided
+// then ends with ErrLost, when the owner calls Apply once more. To leave
+// without a gap, call Transfer first.
+func (n *Node) Close() error {
+	n.stop()
+	if n.listener != nil {
+		n.listener.Close()
+	}
+	<-n.over
+	n.done.Wait()
+	return n.closeFiles()
+}
+
+// Done is closed when the replica has ended: by Close, or because it cannot go
+// on, which Err explains.
+func (n *Node) Done() <-chan struct{} { return n.over }
+
+// Err is why the replica ended by itself, nil where it did not.
+func (n *Node) Err() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.err
+}
+
+// Propose is part of replica.Replica.
+func (n *Node) Propose(batch ...replica.Proposal) {
+	if role := n.copy.Role(); role.Kind != replica.Leader {
+		for _, p := range batch {
+			p.Done(state.Result{}, nil, replica.NotLeaderError{Leader: role.Leader})
+		}
+		return
+	}
+	n.proposals.put(batch...)
+	n.refuseRest()
+}
+
+// Read is part of replica.Replica.
+func (n *Node) Read(f func(*state.State, error)) {
+	n.reading.put(f)
+	n.refuseRest()
+}
+
+// refuseRest answers what came after the end.
+func (n *Node) refuseRest() {
+	select {
+	case <-n.over:
+	default:
+		return
+	}
+	for _, p := range n.proposals.take() {
+		p.Done(state.Result{}, nil, replica.NotLeaderError{})
+	}
+	for _, f := range n.reading.take() {
+		f(n.copy.State(), replica.NotLeaderError{})
+	}
+}
+
+// State is part of replica.Replica.
+func (n *Node) State() *state.State { return n.copy.State() }
+
+// Role is part of replica.Replica.
+func (n *Node) Role() replica.Role { return n.copy.Role() }
+
+// Index is the entry of the log up to which the copy of the state is. It
+// belongs to the owner of the state.
+func (n *Node) Index() uint64 { return n.copy.Index() }
+
+// Ready is part of replica.Replica.
+func (n *Node) Ready() <-chan struct{} { return n.commits.ready }
+
+// Apply is part of replica.Replica.
+func (n *Node) Apply() {
+	for _, done := range n.commits.take() {
+		n.copy.Do(done)
+	}
+	if job := n.copy.Made(); job != nil {
+		n.made.put(job)
+	}
+}
+
+// run drives the Core until ctx is over, or it cannot go on.
+func (n *Node) run(ctx context.Context) {
+	tick := time.NewTicker(n.opts.Tick)
+	defer tick.Stop()
+	for ctx.Err() == nil && n.core.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+			n.core.Tick()
+		case messages := <-n.incoming:
+			n.step(messages)
+		case <-n.proposals.ready:
+		case <-n.reading.ready:
+		case <-n.made.ready:
+			n.compacted()
+		case f := <-n.orders:
+			f(n.core)
+		}
+		n.drain()
+		n.act(ctx)
+	}
+	n.end()
+}
+
+func (n *Node) step(messages []Message) {
+	for _, m := range messages {
+		n.core.Step(m)
+	}
+}
+
+// drain takes what else has come meanwhile, so that it goes out together; not
+// so much that heartbeats would be late.
+func (n *Node) drain() {
+	for began := time.Now(); time.Since(began) < n.opts.Tick/2; {
+		select {
+		case messages := <-n.incoming:
+			n.step(messages)
+			continue
+		default:
+		}
+		break
+	}
+	if n.backlog = append(n.backlog, n.proposals.take()...); len(n.backlog) > 0 {
+		n.propose()
+	}
+	if reads := n.reading.take(); len(reads) > 0 {
+		n.core.Read(reads...)
+	}
+}
+
+// propose gives the Core proposals, not so many at once that heartbeats would
+// be late.
+func (n *Node) propose() {
+	batch := n.backlog[:min(len(n.backlog), maxAtOnce)]
+	if n.backlog = n.backlog[len(batch):]; len(n.backlog) == 0 {
+		n.backlog = nil
+	} else {
+		signal(n.proposals.ready)
+	}
+	n.core.Propose(batch...)
+}
+
+// act does what the Core put out.
+func (n *Node) act(ctx context.Context) {
+	out := n.core.Take()
+	n.life.Store(n.core.id)
+	if v := n.core.version; v != n.version {
+		n.version = v
+		n.keepLinks(ctx)
+		defer n.notify()
+	}
+	for _, e := range out.Messages {
+		n.post(ctx, e)
+	}
+	n.writes.put(out.Writes...)
+	n.commits.put(out.Commits...)
+	if out.Compact != nil {
+		n.done.Go(func() { n.compact(ctx, out.Compact) })
+	}
+	for _, done := range out.Commits {
+		if done.Role != nil {
+			n.notify()
+		}
+	}
+}
+
+// compacted takes the snapshots that the owner of the state made.
+func (n *Node) compacted() {
+	for _, job := range n.made.take() {
+		snap, err := job.Run()
+		n.core.Compacted(job, snap, err)
+	}
+}
+
+func (n *Node) compact(ctx context.Context, job *Job) {
+	start := time.Now()
+	snap, err := job.Run()
+	n.log.Debug("snapshot made", "index", snap.GetMetadata().GetIndex(), "bytes", len(snap.GetData()), "took", time.Since(start))
+	n.tell(ctx, func(c *Core) { c.Compacted(job, snap, err) })
+}
+
+// end answers everything that waits: nothing more will be decided here.
+func (n *Node) end() {
+	n.stop()
+	if n.listener != nil {
+		n.listener.Close()
+	}
+	n.mu.Lock()
+	n.err = n.core.Err()
+	n.mu.Unlock()
+	n.core.end()
+	for n.drain(); len(n.backlog) > 0; {
+		n.propose()
+	}
+	n.commits.put(n.core.Take().Commits...)
+	n.notify()
+	close(n.over)
+}
+
+// tell runs f where the Core is, some time.
+func (n *Node) tell(ctx context.Context, f func(*Core)) {
+	select {
+	case n.orders <- f:
+	case <-ctx.Done():
+	}
+}
+
+// disk makes writes durable.
+func (n *Node) disk(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-n.writes.ready:
+		}
+		writes := n.writes.take()
+		err := n.wal.append(writes)
+		n.tell(ctx, func(c *Core) {
+			if err != nil {
+				c.fail(err)
+			}
+			for _, w := range writes {
+				c.Wrote(w)
+			}
+		})
+	}
+}
+
+// post hands a message to the link to its receiver.
+func (n *Node) post(ctx context.Context, e Envelope) {
+	if !e.Message.isSnapshot() {
+		if l := n.link(e.To); l != nil {
+			l.send(e.Message)
+		}
+		return
+	}
+	if n.sending[e.To] {
+		n.core.SnapshotSent(e.Message, false)
+		return
+	}
+	n.sending[e.To] = true
+	n.done.Go(func() { n.sendSnapshot(ctx, e.To, e.Message) })
+}

@@ -1,0 +1,128 @@
+package raft
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	pb "go.etcd.io/raft/v3/raftpb"
+
+	"github.com/muster-fleet/muster/internal/state"
+)
+
+// roster is who belongs to the cluster. It is part of the log and of
+// snapshots, and equal on all managers at the same index.
+type roster struct {
+	// gen is the random number of the cluster: of all that grew from one
+	// formation.
+	gen uint64
+	// admitted are the addresses that managers may join from, sorted. A
+	// member whose address is not among them has to go.
+	admitted []string
+	// addrs are the addresses of the members.
+	addrs map[uint64]string
+}
+
+func (r *roster) admits(addr string) bool { return slices.Contains(r.admitted, addr) }
+
+func (r *roster) admit(addr string) {
+	if !r.admits(addr) {
+		r.admitted = slices.Sorted(slices.Values(append(slices.Clone(r.admitted), addr)))
+	}
+}
+
+func (r *roster) dismiss(addr string) {
+	r.admitted = slices.DeleteFunc(slices.Clone(r.admitted), func(a string) bool { return a == addr })
+}
+
+// at returns the members at an address, sorted.
+func (r *roster) at(addr string) []uint64 {
+	var ids []uint64
+	for id, a := range r.addrs {
+		if a == addr {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// prune forgets those that are no members any more.
+func (r *roster) prune(conf *pb.ConfState) {
+	maps.DeleteFunc(r.addrs, func(id uint64, _ string) bool { return !isMember(conf, id) })
+}
+
+func (r *roster) clone() roster {
+	return roster{gen: r.gen, admitted: r.admitted, addrs: maps.Clone(r.addrs)}
+}
+
+// isVoter reports whether the member counts in a majority.
+func isVoter(conf *pb.ConfState, id uint64) bool {
+	return slices.Contains(conf.GetVoters(), id) || slices.Contains(conf.GetVotersOutgoing(), id)
+}
+
+func isMember(conf *pb.ConfState, id uint64) bool {
+	return isVoter(conf, id) || slices.Contains(conf.GetLearners(), id) || slices.Contains(conf.GetLearnersNext(), id)
+}
+
+func (w *writer) roster(r *roster) {
+	w.fixed(r.gen)
+	w.texts(r.admitted)
+	w.addrs(r.addrs)
+}
+
+func (w *writer) addrs(addrs map[uint64]string) {
+	w.uint(uint64(len(addrs)))
+	for _, id := range slices.Sorted(maps.Keys(addrs)) {
+		w.fixed(id)
+		w.text(addrs[id])
+	}
+}
+
+func (r *reader) roster() roster {
+	return roster{gen: r.fixed(), admitted: r.texts(), addrs: r.addrs()}
+}
+
+func (r *reader) addrs() map[uint64]string {
+	addrs := map[uint64]string{}
+	for range r.count() {
+		if r.bad {
+			break
+		}
+		id := r.fixed()
+		addrs[id] = r.text()
+	}
+	return addrs
+}
+
+// snapshotData is the data of a snapshot: the roster, then the state.
+func snapshotData(r *roster, stateBytes []byte) []byte {
+	w := writer{buf: make([]byte, 0, len(stateBytes)+256)}
+	w.roster(r)
+	return append(w.buf, stateBytes...)
+}
+
+// openSnapshot reads the data of a snapshot.
+func openSnapshot(data []byte) (roster, *state.State, error) {
+	r := reader{buf: data}
+	members := r.roster()
+	if r.bad {
+		return roster{}, nil, fmt.Errorf("raft: members in a snapshot: %w", errMalformed)
+	}
+	s, err := state.Restore(r.buf)
+	if err != nil {
+		return roster{}, nil, fmt.Errorf("raft: %w", err)
+	}
+	return members, s, nil
+}
+
+// open reads a snapshot, unless that was done when it came.
+func (c *Core) open(snap *pb.Snapshot) (roster, *state.State, error) {
+	m := c.opened
+	c.opened = nil
+	if m != nil && m.restored != nil && m.raft.GetSnapshot().GetMetadata().GetIndex() == snap.GetMetadata().GetIndex() &&
+		m.raft.GetSnapshot().GetMetadata().GetTerm() == snap.GetMetadata().GetTerm() {
+		return *m.members, m.restored, nil
+	}
+	return openSnapshot(snap.GetData())
+}

@@ -1,0 +1,326 @@
+package raft
+
+import (
+	"bytes"
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/internal/replica"
+	"github.com/muster-fleet/muster/internal/state"
+)
+
+// cluster is managers in one goroutine: everything that happens is drawn from
+// one seed.
+type cluster struct {
+	t       testing.TB
+	seed    uint64
+	rng     *rand.Rand
+	durable bool
+	peers   []string
+	nodes   map[string]*simNode
+	flights []flight
+	lose    func(flight) bool // what is lost besides
+	cut     map[[2]string]bool
+	calm    bool // nothing is lost, doubled or late
+
+	leaders      map[[2]uint64]string // by cluster and term
+	states       map[[2]uint64][]byte // by cluster and index
+	acked        map[string]string    // tasks that were answered, with their worker
+	terms        map[string]uint64    // of the entries of these tasks
+	term         uint64               // of the entry that is being applied
+	tasks        int
+	history      []string
+	trace        uint64 // of all messages
+	compactBytes int
+}
+
+type flight struct {
+	from, to string
+	message  Message
+}
+
+// simNode is a manager, and its disk.
+type simNode struct {
+	addr    string
+	core    *Core
+	copy    *Copy
+	commits []Commit
+	writes  []Write
+	jobs    []*Job
+	disk    *Saved
+	log     *memLog // of the disk
+	down    bool
+}
+
+func newCluster(t testing.TB, seed uint64, durable bool, n int) *cluster {
+	c := &cluster{
+		t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), durable: durable, nodes: map[string]*simNode{},
+		cut: map[[2]string]bool{}, leaders: map[[2]uint64]string{}, states: map[[2]uint64][]byte{}, acked: map[string]string{}, terms: map[string]uint64{},
+		compactBytes: 2000,
+	}
+	for i := range n {
+		c.peers = append(c.peers, fmt.Sprintf("m%d", i))
+	}
+	for _, addr := range c.peers {
+		c.nodes[addr] = &simNode{addr: addr}
+		c.boot(addr, c.peers)
+	}
+	return c
+}
+
+func (c *cluster) logf(format string, args ...any) {
+	c.history = append(c.history, fmt.Sprintf(format, args...))
+}
+
+func (c *cluster) failf(format string, args ...any) {
+	c.t.Helper()
+	for _, line := range c.history[max(0, len(c.history)-60):] {
+		c.t.Log(line)
+	}
+	c.t.Fatalf("seed %d: "+format, append([]any{c.seed}, args...)...)
+}
+
+// boot starts a manager on what its disk has.
+func (c *cluster) boot(addr string, peers []string) {
+	n := c.nodes[addr]
+	core, err := NewCore(CoreConfig{
+		Addr: addr, Peers: peers, Seed: c.rng.Uint64(), ElectionTicks: 10, HeartbeatTicks: 2,
+		CompactBytes: c.compactBytes, OwnSnapshotBytes: int(c.seed%2) << 20, Placement: state.DefaultConfig(), Durable: c.durable,
+	}, n.disk)
+	if err != nil {
+		c.failf("boot %s: %v", addr, err)
+	}
+	n.core, n.copy, n.down = core, NewCopy(state.DefaultConfig(), nil, nil), false
+	n.commits, n.writes, n.jobs = nil, nil, nil
+	c.collect(n)
+}
+
+// crash ends a manager. What it wrote and was not told to be durable is there
+// or not, up to some write.
+func (c *cluster) crash(n *simNode) {
+	c.logf("crash %s", n.addr)
+	for range c.rng.IntN(len(n.writes) + 1) {
+		c.save(n)
+	}
+	n.down = true
+	c.flights = slices.DeleteFunc(c.flights, func(f flight) bool { return f.from == n.addr && c.rng.IntN(2) == 0 })
+}
+
+// save makes the oldest write durable.
+func (c *cluster) save(n *simNode) Write {
+	w := n.writes[0]
+	n.writes = n.writes[1:]
+	if w.Identity != nil {
+		n.disk, n.log = &Saved{Identity: *w.Identity}, newMemLog()
+	}
+	if w.Hard != nil {
+		n.disk.Hard = w.Hard
+	}
+	switch {
+	case w.Install:
+		n.log.install(w.Snapshot)
+	case w.Snapshot != nil:
+		n.log.compact(w.Snapshot, 0)
+	}
+	n.log.append(w.Entries)
+	n.disk.Snapshot, n.disk.Entries = n.log.snap, slices.Clone(n.log.entries)
+	return w
+}
+
+// collect takes what a Core put out.
+func (c *cluster) collect(n *simNode) {
+	if err := n.core.Err(); err != nil {
+		c.failf("%s: %v", n.addr, err)
+	}
+	out := n.core.Take()
+	for _, e := range out.Messages {
+		c.note(&e)
+		c.flights = append(c.flights, flight{n.addr, e.To, e.Message})
+	}
+	n.writes = append(n.writes, out.Writes...)
+	n.commits = append(n.commits, out.Commits...)
+	if out.Compact != nil {
+		n.jobs = append(n.jobs, out.Compact)
+	}
+	if st := n.core.role; st.Kind == replica.Leader {
+		key := [2]uint64{n.core.roster.gen, st.Term}
+		if who, ok := c.leaders[key]; ok && who != n.core.Status().ID {
+			c.failf("two leaders in term %d: %s and %s", st.Term, who, n.addr)
+		}
+		c.leaders[key] = n.core.Status().ID
+	}
+}
+
+// note makes a message part of the trace.
+func (c *cluster) note(e *Envelope) {
+	data, err := appendMessage([]byte(e.To), &e.Message)
+	if err != nil {
+		c.failf("message: %v", err)
+	}
+	h := fnv.New64a()
+	_, _ = h.Write(data)
+	c.trace = c.trace*31 + h.Sum64()
+}
+
+// own does what the owner of the state does, one Commit at a time.
+func (c *cluster) own(n *simNode) {
+	done := n.commits[0]
+	n.commits = n.commits[1:]
+	before := n.copy.Role()
+	c.term = done.Term
+	n.copy.Do(done)
+	if job := n.copy.Made(); job != nil {
+		n.jobs = append(n.jobs, job)
+	}
+	if role := n.copy.Role(); role != before {
+		c.logf("%s is %s of term %d, leader %q", n.addr, role.Kind, role.Term, role.Leader)
+		if role.Kind == replica.Leader {
+			c.checkAcked(n.copy.State(), c.ackedBefore(role.Term), n.addr)
+		}
+	}
+	if done.Index > 0 && n.core.rn != nil {
+		key := [2]uint64{n.core.roster.gen, done.Index}
+		snap := n.copy.State().Snapshot()
+		if other, ok := c.states[key]; ok && !bytes.Equal(other, snap) {
+			c.failf("states differ at index %d on %s", done.Index, n.addr)
+		}
+		c.states[key] = snap
+	}
+}
+
+func (c *cluster) checkAcked(s *state.State, acked map[string]string, who string) {
+	for task, worker := range acked {
+		if w, err := s.Scheduled("webrtc", task); err != nil || w != worker {
+			c.failf("%s has task %s on %q (%v), answered was %s", who, task, w, err, worker)
+		}
+	}
+}
+
+// ackedBefore returns the tasks of earlier terms.
+func (c *cluster) ackedBefore(term uint64) map[string]string {
+	out := map[string]string{}
+	for task, worker := range c.acked {
+		if c.terms[task] < term {
+			out[task] = worker
+		}
+	}
+	return out
+}
+
+// propose asks a manager for something.
+func (c *cluster) propose(n *simNode) {
+	var batch []replica.Proposal
+	for range 1 + c.rng.IntN(5) {
+		c.tasks++
+		cmd := state.Command{At: muster.Instant(1000 + c.tasks), Seed: c.rng.Uint64()}
+		task := fmt.Sprintf("t%d", c.tasks)
+		if c.rng.IntN(8) == 0 {
+			worker := fmt.Sprintf("w%d", c.rng.IntN(6))
+			info := muster.Info{MaxLoad: 1, State: muster.StateReady, Raw: []byte(`{"a":1}`)}
+			cmd.Op = state.Join{Purpose: "webrtc", Worker: worker, Info: info}
+			batch = append(batch, replica.Proposal{Command: cmd, Done: func(state.Result, []muster.Event, error) {}})
+			cmd.Op = state.ReportLoad{Loads: []state.WorkerLoad{{Worker: worker, Load: c.rng.Float64() / 2}}}
+			batch = append(batch, replica.Proposal{Command: cmd, Done: func(state.Result, []muster.Event, error) {}})
+			continue
+		}
+		cmd.Op = state.Schedule{Purpose: "webrtc", Task: task, ReserveMillis: state.MaxReserveMillis}
+		called := false
+		batch = append(batch, replica.Proposal{Command: cmd, Done: func(r state.Result, _ []muster.Event, err error) {
+			if called {
+				c.failf("answered twice: %s", task)
+			}
+			called = true
+			if err == nil && r.Err == nil {
+				c.acked[task], c.terms[task] = r.Worker, c.term
+			}
+		}})
+	}
+	n.core.Propose(batch...)
+	c.collect(n)
+}
+
+func (c *cluster) read(n *simNode) {
+	before := map[string]string{}
+	for task, worker := range c.acked {
+		before[task] = worker
+	}
+	n.core.Read(func(s *state.State, err error) {
+		if err == nil {
+			c.checkAcked(s, before, "a read on "+n.addr)
+		}
+	})
+	c.collect(n)
+}
+
+// deliver takes a message from the network: usually the oldest of a pair.
+func (c *cluster) deliver() {
+	if len(c.flights) == 0 {
+		return
+	}
+	i := 0
+	if !c.calm {
+		i = c.rng.IntN(min(len(c.flights), 20))
+	}
+	f := c.flights[i]
+	if c.calm || c.rng.IntN(50) > 0 { // else it comes again
+		c.flights = slices.Delete(c.flights, i, i+1)
+	}
+	to := c.nodes[f.to]
+	lost := to == nil || to.down || c.lose != nil && c.lose(f) || c.cut[[2]string{f.from, f.to}] || !c.calm && c.rng.IntN(50) == 0
+	if !lost {
+		to.core.Step(f.message)
+		c.collect(to)
+	}
+	if from := c.nodes[f.from]; f.message.isSnapshot() && !from.down {
+		from.core.SnapshotSent(f.message, !lost)
+		c.collect(from)
+	}
+}
+
+// work lets a manager do something of what it has to do.
+func (c *cluster) work(n *simNode) {
+	switch {
+	case n.down:
+	case len(n.commits) > 0 && c.rng.IntN(2) == 0:
+		c.own(n)
+	case len(n.writes) > 0:
+		n.core.Wrote(c.save(n))
+		c.collect(n)
+	case len(n.jobs) > 0:
+		job := n.jobs[0]
+		n.jobs = nil
+		snap, err := job.Run()
+		n.core.Compacted(job, snap, err)
+		c.collect(n)
+	}
+}
+
+func (c *cluster) node() *simNode { return c.nodes[c.peers[c.rng.IntN(len(c.peers))]] }
+
+// step lets something happen.
+func (c *cluster) step() {
+	n := c.node()
+	switch k := c.rng.IntN(100); {
+	case k < 12:
+		if !n.down {
+			n.core.Tick()
+			c.collect(n)
+		}
+	case k < 60:
+		c.deliver()
+	case k < 96:
+		c.work(n)
+	case k < 99:
+		if !n.down {
+			c.propose(n)
+		}
+	default:
+		if !n.down {
+			c.read(n)
+		}
+	}
+}

@@ -1,0 +1,131 @@
+package state
+
+import (
+	"fmt"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/internal/sched"
+)
+
+// schedule is the operation Schedule.
+func (s *State) schedule(op Schedule, seed uint64) Result {
+	reserve := s.reserveMillis(op.ReserveMillis)
+	p := s.purposes[op.Purpose]
+	if p == nil {
+		return s.noScheduler(op)
+	}
+	if t := p.tasks[op.Task]; t != nil {
+		return s.prolong(t, reserve)
+	}
+	why := s.last.next()
+	why.Purpose, why.Task, why.At = p.name, op.Task, s.now
+	chosen, err := p.pool.Place(op.Preference, seed, why)
+	if err != nil {
+		return Result{Err: err, Explanation: why}
+	}
+	w := chosen.Owner.(*worker)
+	debit := s.debit(p)
+	t := s.take(w, op.Task, reserve, debit)
+	s.reserve(t, s.deadline(reserve))
+	s.events = append(s.events, t.reservedEvent())
+	return Result{Worker: w.ID, Info: w.raw, Explanation: why}
+}
+
+func (s *State) noScheduler(op Schedule) Result {
+	reason := muster.ReasonNoScheduler(op.Purpose)
+	why := s.last.next()
+	why.Purpose, why.Task, why.At = op.Purpose, op.Task, s.now
+	why.Strategy, why.Reason = s.cfg.strategy(op.Purpose), string(reason)
+	why.Chosen, why.Others = nil, nil
+	return Result{Err: reason, Explanation: why}
+}
+
+// prolong answers for a task that is placed already.
+func (s *State) prolong(t *task, reserve int64) Result {
+	s.extend(t, max(t.reserve, reserve))
+	s.events = append(s.events, t.reservedEvent())
+	return Result{Worker: t.worker.ID, Info: t.worker.raw, Already: true}
+}
+
+// extend sets the length of a reservation, which begins now if the task is
+// reserved, and when it is laid down if it runs. An end is never brought
+// forward.
+func (s *State) extend(t *task, reserve int64) {
+	t.reserve = reserve
+	if !t.running {
+		s.wheel.remove(t)
+		t.until = max(t.until, s.deadline(reserve))
+		s.wheel.add(t)
+	}
+}
+
+func (t *task) reservedEvent() muster.TaskReserved {
+	return muster.TaskReserved{
+		Purpose: t.worker.purpose.name, Task: t.name, Worker: t.worker.ID,
+		ReserveMillis: t.reserve, Until: t.until, Debit: t.debit.Float(),
+	}
+}
+
+// foldReserved repeats what schedule and unschedule did.
+func (s *State) foldReserved(e muster.TaskReserved) {
+	w := s.workers[e.Worker]
+	if w == nil || w.purpose.name != e.Purpose {
+		return
+	}
+	reserve := min(max(e.ReserveMillis, 0), MaxReserveMillis)
+	t := w.purpose.tasks[e.Task]
+	switch {
+	case t == nil:
+		t = s.take(w, e.Task, reserve, sched.UnitsOf(min(e.Debit, MaxDebit)))
+		s.reserve(t, e.Until)
+		w.purpose.pool.Placed(&w.Worker)
+	case t.worker != w: // another copy's word does not move a task
+	case t.running:
+		t.reserve = reserve
+	default:
+		s.wheel.remove(t)
+		t.reserve, t.until = reserve, e.Until
+		s.wheel.add(t)
+	}
+}
+
+// unschedule is the operation Unschedule.
+func (s *State) unschedule(op Unschedule) error {
+	w, err := s.worker(op.Worker)
+	if err != nil {
+		return err
+	}
+	t := w.on(op.Task)
+	switch {
+	case t == nil:
+		return fmt.Errorf("task %q is not on worker %s", op.Task, op.Worker)
+	case t.running:
+		t.reserve = 0
+		s.events = append(s.events, t.reservedEvent())
+	default:
+		s.release(t, muster.ReleasedUnscheduled)
+	}
+	return nil
+}
+
+// release ends what holds the task on its worker. It does what do would, but has
+// the task at hand, which foldReleased looks up: a third of what expiring costs.
+func (s *State) release(t *task, why muster.ReleaseReason) {
+	s.events = append(s.events, muster.TaskReleased{Purpose: t.worker.purpose.name, Task: t.name, Worker: t.worker.ID, Reason: why})
+	s.forget(t)
+}
+
+func (s *State) foldReleased(e muster.TaskReleased) {
+	if w := s.workers[e.Worker]; w != nil {
+		if t := w.on(e.Task); t != nil {
+			s.forget(t)
+		}
+	}
+}
+
+// expire is the operation Expire.
+func (s *State) expire() {
+	for _, t := range s.wheel.due(s.now) {
+		s.release(t, muster.ReleasedExpired)
+	}
+}

@@ -1,0 +1,127 @@
+package state
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"math"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/internal/sched"
+)
+
+// Restore returns the state of which these bytes are the snapshot. Bytes that
+// are none are an error, and take no more memory than a few times their length.
+func Restore(snapshot []byte) (*State, error) {
+	body := len(snapshot) - crc32.Size
+	switch {
+	case !bytes.HasPrefix(snapshot, []byte(snapshotMagic)):
+		return nil, fmt.Errorf("%w: it does not begin with %q", errSnapshot, snapshotMagic)
+	case body < len(snapshotMagic) || crc32.ChecksumIEEE(snapshot[:body]) != binary.BigEndian.Uint32(snapshot[body:]):
+		return nil, fmt.Errorf("%w: the checksum is wrong", errSnapshot)
+	}
+	return restore(snapshot[len(snapshotMagic):body])
+}
+
+// restore reads what is between the magic and the checksum.
+func restore(body []byte) (*State, error) {
+	r := &reader{buf: body}
+	cfg := r.config()
+	if r.bad {
+		return nil, fmt.Errorf("%w: the configuration", errSnapshot)
+	}
+	s := New(cfg)
+	s.now = muster.Instant(r.between(0, math.MaxInt64))
+	s.wheel.tick = tickOf(s.now)
+	purposes := r.purposes(s)
+	workers := r.workers(s, purposes)
+	for _, p := range purposes {
+		r.memory(p, workers)
+	}
+	if r.bad || len(r.buf) > 0 {
+		return nil, fmt.Errorf("%w: its parts do not fit together", errSnapshot)
+	}
+	return s, nil
+}
+
+func (r *reader) purposes(s *State) []*purpose {
+	var purposes []*purpose
+	for range r.count() {
+		name := r.text()
+		r.check(s.purposes[name] == nil)
+		p := s.purpose(name)
+		p.cost = sched.CostOf(sched.Units(r.between(0, int64(sched.One))), int(r.between(0, math.MaxInt8)))
+		s.trust(p)
+		purposes = append(purposes, p)
+	}
+	return purposes
+}
+
+func (r *reader) workers(s *State, purposes []*purpose) []*worker {
+	var workers []*worker
+	for range r.count() {
+		i := r.uint()
+		id := r.text()
+		info := r.info()
+		if r.check(i < uint64(len(purposes)) && !s.Has(id)); r.bad {
+			break
+		}
+		w := s.add(purposes[i], id, info)
+		r.worker(s, w)
+		workers = append(workers, w)
+	}
+	return workers
+}
+
+// worker reads what a worker reported and holds. It becomes available last, so
+// that its tasks move nothing in the indexes.
+func (r *reader) worker(s *State, w *worker) {
+	state := muster.State(r.between(int64(muster.StateUnreported), int64(muster.StateReady)))
+	reported, load := r.bool(), r.float()
+	w.SetCredit(r.between(-1<<53, 1<<53))
+	ended := r.bool()
+	fresh := false
+	for range r.count() {
+		if t := r.task(s, w); t != nil {
+			before := fresh
+			fresh = r.bool()
+			r.check(fresh || !before)
+			s.run(t, fresh)
+		}
+	}
+	for range r.count() {
+		if t := r.task(s, w); t != nil {
+			s.reserve(t, muster.Instant(r.int()))
+		}
+	}
+	w.ended = ended
+	w.SetState(state)
+	if r.check(load >= 0); reported && !r.bad {
+		w.Report(load, 0)
+	}
+}
+
+// task reads a task onto its worker, nil where it cannot be.
+func (r *reader) task(s *State, w *worker) *task {
+	name := r.text()
+	reserve := r.between(0, MaxReserveMillis)
+	debit := r.between(0, int64(sched.UnitsOf(MaxDebit)))
+	if r.check(w.purpose.tasks[name] == nil); r.bad {
+		return nil
+	}
+	return s.take(w, name, reserve, sched.Units(debit))
+}
+
+func (r *reader) memory(p *purpose, workers []*worker) {
+	m := sched.Memory{Cursor: int(r.between(-1, int64(p.pool.Tally().Workers)-1))}
+	for _, at := range []**sched.Worker{&m.Last, &m.Spare} {
+		if i := r.between(-1, int64(len(workers))-1); i >= 0 && !r.bad {
+			r.check(workers[i].purpose == p)
+			*at = &workers[i].Worker
+		}
+	}
+	if !r.bad {
+		p.pool.Remember(m)
+	}
+}

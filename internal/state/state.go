@@ -1,0 +1,137 @@
+package state
+
+import (
+	"fmt"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/internal/sched"
+)
+
+// State is the cluster: its workers, their tasks and reservations, and all
+// that the next decision depends on. It has one owner; nothing here is safe
+// for concurrent use.
+type State struct {
+	cfg      Config
+	fixed    sched.Units // cfg.Debit.Fixed
+	floor    sched.Units // cfg.Debit.Floor
+	now      muster.Instant
+	purposes map[string]*purpose
+	workers  map[string]*worker
+	joins    uint64 // how many workers ever joined: the join order
+	wheel    wheel
+	last     decisions
+	events   []muster.Event
+	free     *task
+	limits   sched.Limits
+}
+
+// New returns an empty cluster. A member of cfg that Validate would refuse
+// counts as its default.
+func New(cfg Config) *State {
+	s := &State{purposes: map[string]*purpose{}, workers: map[string]*worker{}, limits: sched.DefaultLimits()}
+	s.last.limit = maxDecisions
+	s.configure(cfg.repaired())
+	return s
+}
+
+// Apply carries a command out and returns what it came to, and the events that
+// change another copy of the state alike. The events are valid until the next
+// Apply. Result.Explanation is valid until 65,536 more decisions were made.
+func (s *State) Apply(cmd Command) (Result, []muster.Event) {
+	s.advance(cmd.At)
+	clear(s.events)
+	s.events = s.events[:0]
+	return s.apply(cmd), s.events
+}
+
+func (s *State) apply(cmd Command) Result {
+	switch op := cmd.Op.(type) {
+	case Schedule:
+		return s.schedule(op, cmd.Seed)
+	case PickUpTasks:
+		return Result{Err: s.pickUp(op)}
+	case LayDownTask:
+		return Result{Err: s.layDown(op)}
+	case Unschedule:
+		return Result{Err: s.unschedule(op)}
+	case ReportLoad:
+		return Result{Err: s.reportLoad(op)}
+	case ReportState:
+		return Result{Err: s.reportState(op)}
+	case Expire:
+		s.expire()
+	case Join:
+		return Result{Already: s.join(op)}
+	case Quit:
+		return Result{Err: s.remove(op.Worker, muster.LeftQuit)}
+	case WorkerLost:
+		return Result{Err: s.remove(op.Worker, muster.LeftLost)}
+	case Configure:
+		return Result{Err: s.reconfigure(op.Config)}
+	default:
+		return Result{Err: fmt.Errorf("unknown command %T", cmd.Op)}
+	}
+	return Result{}
+}
+
+// Fold changes this copy as the copy was changed whose Apply returned the
+// event, without deciding anything. An event about a worker or a task that
+// this copy does not have is ignored.
+//
+// Workers, tasks, loads, debits and learned costs are then equal. What events do
+// not carry is not: the configuration, weight-robin's credits, and the worker
+// that two-choices keeps in mind. A copy that must decide exactly alike is given
+// the commands, or a snapshot.
+func (s *State) Fold(at muster.Instant, ev muster.Event) {
+	s.advance(at)
+	s.fold(ev)
+}
+
+// do makes an event happen. Apply changes nothing but by do, by release and by
+// reserve, so that a copy that is fed the events is equal by construction.
+func (s *State) do(ev muster.Event) {
+	s.events = append(s.events, ev)
+	s.fold(ev)
+}
+
+func (s *State) fold(ev muster.Event) {
+	switch e := ev.(type) {
+	case muster.TaskReserved:
+		s.foldReserved(e)
+	case muster.TaskPickedUp:
+		s.foldPickedUp(e)
+	case muster.TaskLaidDown:
+		s.foldLaidDown(e)
+	case muster.TaskReleased:
+		s.foldReleased(e)
+	case muster.WorkerLoadChanged:
+		s.foldLoad(e)
+	case muster.WorkerStateChanged:
+		s.foldState(e)
+	case muster.WorkerJoined:
+		s.foldJoined(e)
+	case muster.WorkerLeft:
+		s.foldLeft(e)
+	case muster.TaskRefused: // nothing happened
+	}
+}
+
+// advance moves the time of the state, never back.
+func (s *State) advance(at muster.Instant) { s.now = max(s.now, at) }
+
+// deadline is the end of a reservation that begins now.
+func (s *State) deadline(reserve int64) muster.Instant {
+	const end = 1<<63 - 1
+	if int64(s.now) > end-reserve {
+		return end
+	}
+	return s.now + muster.Instant(reserve)
+}
+
+// reserveMillis is the length of a reservation for which asked was asked.
+func (s *State) reserveMillis(asked int64) int64 {
+	if asked <= 0 {
+		return s.cfg.ReserveMillis
+	}
+	return min(asked, MaxReserveMillis)
+}

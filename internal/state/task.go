@@ -1,0 +1,135 @@
+package state
+
+import (
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/internal/sched"
+)
+
+// task is a task that is on a worker: reserved, or running.
+type task struct {
+	name    string
+	worker  *worker
+	reserve int64          // milliseconds; 0: forgotten when it is laid down
+	until   muster.Instant // end of the reservation, 0 while it runs
+	debit   sched.Units
+	running bool
+	fresh   bool   // running, and picked up since its worker's last report
+	slot    uint16 // of the wheel, while it is reserved
+
+	next, prev     *task // in its worker's list, or in the list of free ones
+	later, earlier *task // in the wheel, while it is reserved
+}
+
+// list is tasks in an order, linked through themselves.
+type list struct {
+	first, last *task
+	n           int
+}
+
+func (l *list) push(t *task) {
+	t.prev, t.next = l.last, nil
+	if l.last == nil {
+		l.first = t
+	} else {
+		l.last.next = t
+	}
+	l.last = t
+	l.n++
+}
+
+func (l *list) remove(t *task) {
+	if t.prev == nil {
+		l.first = t.next
+	} else {
+		t.prev.next = t.next
+	}
+	if t.next == nil {
+		l.last = t.prev
+	} else {
+		t.next.prev = t.prev
+	}
+	t.next, t.prev = nil, nil
+	l.n--
+}
+
+func (l *list) names() []string {
+	names := make([]string, 0, l.n)
+	for t := l.first; t != nil; t = t.next {
+		names = append(names, t.name)
+	}
+	return names
+}
+
+// on returns the task of that name if it is on this worker.
+func (w *worker) on(name string) *task {
+	if t := w.purpose.tasks[name]; t != nil && t.worker == w {
+		return t
+	}
+	return nil
+}
+
+// take puts a new task on a worker. It is in no list yet.
+func (s *State) take(w *worker, name string, reserve int64, debit sched.Units) *task {
+	t := s.newTask()
+	t.name, t.worker, t.reserve, t.debit = name, w, reserve, debit
+	w.purpose.tasks[name] = t
+	w.Hold(debit)
+	return t
+}
+
+// forget takes a task off its worker.
+func (s *State) forget(t *task) {
+	w := t.worker
+	if t.running {
+		w.ended = true
+		s.stop(t)
+	} else {
+		s.unreserve(t)
+	}
+	delete(w.purpose.tasks, t.name)
+	w.Drop(t.debit)
+	*t = task{next: s.free}
+	s.free = t
+}
+
+// newTask returns an empty task, from the free ones if there are any.
+func (s *State) newTask() *task {
+	if s.free == nil {
+		chunk := make([]task, 64)
+		for i := range chunk {
+			chunk[i].next = s.free
+			s.free = &chunk[i]
+		}
+	}
+	t := s.free
+	s.free, t.next = t.next, nil
+	return t
+}
+
+// reserve begins the reservation of a task that is in no list.
+func (s *State) reserve(t *task, until muster.Instant) {
+	t.until = until
+	t.worker.reserved.push(t)
+	t.worker.purpose.reserved++
+	s.wheel.add(t)
+}
+
+func (s *State) unreserve(t *task) {
+	s.wheel.remove(t)
+	t.until = 0
+	t.worker.reserved.remove(t)
+	t.worker.purpose.reserved--
+}
+
+// run begins the run of a task that is in no list.
+func (s *State) run(t *task, fresh bool) {
+	t.running, t.fresh = true, fresh
+	t.worker.running.push(t)
+	t.worker.purpose.running++
+}
+
+func (s *State) stop(t *task) {
+	t.running, t.fresh = false, false
+	t.worker.running.remove(t)
+	t.worker.purpose.running--
+}

@@ -1,0 +1,149 @@
+package state
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/internal/sched"
+)
+
+// purpose is the scheduler of one purpose. It exists from the first join of
+// the purpose on, with workers or without.
+type purpose struct {
+	name              string
+	pool              *sched.Pool
+	cost              sched.Cost
+	tasks             map[string]*task
+	reserved, running int
+}
+
+// worker is a worker that joined.
+type worker struct {
+	sched.Worker
+	purpose  *purpose
+	joined   uint64
+	running  list            // in pick-up order; those since the last report are fresh
+	reserved list            // in the order of their reservation
+	raw      json.RawMessage // Info().Raw, here because each placement answers it
+	// ended tells that a task ended here since the last report, so that the
+	// next one does not say what the fresh tasks added.
+	ended bool
+}
+
+func (s *State) purpose(name string) *purpose {
+	p := s.purposes[name]
+	if p == nil {
+		pool := sched.NewPool(name, s.cfg.strategy(name))
+		pool.Limit(s.limits)
+		p = &purpose{name: name, pool: pool, cost: sched.NewCost(), tasks: map[string]*task{}}
+		s.purposes[name] = p
+		s.trust(p)
+	}
+	return p
+}
+
+// worker finds a worker for a command.
+func (s *State) worker(id string) (*worker, error) {
+	if w := s.workers[id]; w != nil {
+		return w, nil
+	}
+	return nil, muster.ReasonNoWorker(id)
+}
+
+// join is the operation Join. It tells whether the worker was there already.
+func (s *State) join(op Join) (already bool) {
+	if w := s.workers[op.Worker]; w != nil {
+		already = w.purpose.name == op.Purpose
+		if w.purpose.name != op.Purpose {
+			s.leave(w, muster.LeftMoved)
+		}
+		for w.running.first != nil {
+			s.putDown(w.running.first)
+		}
+	}
+	s.do(muster.WorkerJoined{Purpose: op.Purpose, Worker: op.Worker, Info: op.Info})
+	return already
+}
+
+func (s *State) foldJoined(e muster.WorkerJoined) {
+	info := e.Info
+	if !(info.MaxLoad > 0) || math.IsInf(info.MaxLoad, 0) {
+		info.MaxLoad = 1
+	}
+	info.MaxTasks = min(max(info.MaxTasks, 0), math.MaxInt32)
+	w := s.workers[e.Worker]
+	if w != nil && w.purpose.name == e.Purpose {
+		w.raw = info.Raw
+		w.purpose.pool.Rejoin(&w.Worker, info)
+		return
+	}
+	if w != nil {
+		s.foldLeft(muster.WorkerLeft{Worker: e.Worker})
+	}
+	s.add(s.purpose(e.Purpose), e.Worker, info)
+}
+
+func (s *State) add(p *purpose, id string, info muster.Info) *worker {
+	s.joins++
+	w := &worker{purpose: p, joined: s.joins, raw: info.Raw}
+	w.ID, w.Owner = id, w
+	s.workers[id] = w
+	p.pool.Add(&w.Worker, info)
+	return w
+}
+
+// remove is the operations Quit and WorkerLost.
+func (s *State) remove(id string, why muster.LeaveReason) error {
+	w, err := s.worker(id)
+	if err != nil {
+		return err
+	}
+	s.leave(w, why)
+	return nil
+}
+
+func (s *State) leave(w *worker, why muster.LeaveReason) {
+	s.releaseAll(&w.running, muster.ReleasedWorkerLeft)
+	s.releaseAll(&w.reserved, muster.ReleasedWorkerLeft)
+	s.do(muster.WorkerLeft{Purpose: w.purpose.name, Worker: w.ID, Reason: why})
+}
+
+func (s *State) releaseAll(tasks *list, why muster.ReleaseReason) {
+	for tasks.first != nil {
+		s.release(tasks.first, why)
+	}
+}
+
+func (s *State) foldLeft(e muster.WorkerLeft) {
+	w := s.workers[e.Worker]
+	if w == nil {
+		return
+	}
+	for _, tasks := range []*list{&w.running, &w.reserved} {
+		for tasks.first != nil {
+			s.forget(tasks.first)
+		}
+	}
+	w.purpose.pool.Remove(&w.Worker)
+	delete(s.workers, e.Worker)
+}
+
+// reportState is the operation ReportState.
+func (s *State) reportState(op ReportState) error {
+	if _, err := s.worker(op.Worker); err != nil {
+		return err
+	}
+	if op.State < muster.StateInitializing || op.State > muster.StateReady {
+		return fmt.Errorf("state %d of worker %s: use 0 (initializing), 1 (not ready) or 2 (ready)", int(op.State), op.Worker)
+	}
+	s.do(muster.WorkerStateChanged{Worker: op.Worker, State: op.State})
+	return nil
+}
+
+func (s *State) foldState(e muster.WorkerStateChanged) {
+	if w := s.workers[e.Worker]; w != nil {
+		w.SetState(e.State)
+	}
+}
