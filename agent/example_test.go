@@ -10,6 +10,7 @@ import (
 	"github.com/muster-fleet/muster/agent/process"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/natsbus"
+	"github.com/muster-fleet/muster/bus/natsbus/natsserver"
 	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/internal/manager"
 	"github.com/muster-fleet/muster/worker"
@@ -75,7 +76,7 @@ func Example() {
 // startFleet is a message queue and a manager in this process. A program of
 // its own dials a queue that runs already.
 func startFleet(ctx context.Context) (conn bus.Conn, stop func()) {
-	queue, err := natsbus.Start(natsbus.ServerOptions{Listen: "127.0.0.1:0"})
+	queue, err := natsserver.Start(natsserver.Options{Listen: "127.0.0.1:0"})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/muster-fleet/muster/agent/process"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/natsbus"
+	"github.com/muster-fleet/muster/bus/natsbus/natsserver"
 	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/internal/manager"
 	"github.com/muster-fleet/muster/internal/state"
@@ -40,7 +41,7 @@ type heard struct {
 // newFleet starts everything in this process.
 func newFleet(t testing.TB, patience time.Duration) *fleet {
 	t.Helper()
-	queue, err := natsbus.Start(natsbus.ServerOptions{Listen: "127.0.0.1:0"})
+	queue, err := natsserver.Start(natsserver.Options{Listen: "127.0.0.1:0"})
 	if err != nil {
 		t.Fatal(err)
 	}

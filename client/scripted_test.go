@@ -12,6 +12,7 @@ import (
 
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/natsbus"
+	"github.com/muster-fleet/muster/bus/natsbus/natsserver"
 	"github.com/muster-fleet/muster/client"
 )
 
@@ -28,7 +29,7 @@ func within(t testing.TB) context.Context {
 // broker is a NATS server that can go away and come back at the same address.
 type broker struct {
 	t      testing.TB
-	server *natsbus.Server
+	server *natsserver.Server
 	listen string
 }
 
@@ -41,7 +42,7 @@ func startBroker(t testing.TB) *broker {
 
 func (b *broker) start() {
 	b.t.Helper()
-	server, err := natsbus.Start(natsbus.ServerOptions{Listen: b.listen})
+	server, err := natsserver.Start(natsserver.Options{Listen: b.listen})
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/muster-fleet/muster/agent/process"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/natsbus"
+	"github.com/muster-fleet/muster/bus/natsbus/natsserver"
 	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/internal/manager"
 	"github.com/muster-fleet/muster/job"
@@ -34,7 +35,7 @@ type fleet struct {
 
 func start(t *testing.T, purpose string, c process.Command) *fleet {
 	t.Helper()
-	queue, err := natsbus.Start(natsbus.ServerOptions{Listen: "127.0.0.1:0"})
+	queue, err := natsserver.Start(natsserver.Options{Listen: "127.0.0.1:0"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/natsbus"
+	"github.com/muster-fleet/muster/bus/natsbus/natsserver"
 	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/media"
 	"github.com/muster-fleet/muster/node"
@@ -77,11 +78,11 @@ func film(ctx context.Context, tool *media.Tool, path string) {
 
 // serve runs a node on a queue of its own.
 func serve(ctx context.Context, work node.Work) (bus.Conn, func()) {
-	broker, err := natsbus.Start(natsbus.ServerOptions{Listen: "127.0.0.1:0"})
+	broker, err := natsserver.Start(natsserver.Options{Listen: "127.0.0.1:0"})
 	if err != nil {
 		log.Fatal(err)
 	}
-	conn, err := broker.Dial(ctx, bus.Options{Name: "example"})
+	conn, err := natsbus.DialInProcess(ctx, broker, bus.Options{Name: "example"})
 	if err != nil {
 		log.Fatal(err)
 	}

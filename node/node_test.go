@@ -14,6 +14,7 @@ import (
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/natsbus"
+	"github.com/muster-fleet/muster/bus/natsbus/natsserver"
 	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/node"
 )
@@ -34,7 +35,7 @@ type rig struct {
 
 func serve(t *testing.T, w node.Work, opts node.Options) *rig {
 	t.Helper()
-	queue, err := natsbus.Start(natsbus.ServerOptions{Listen: "127.0.0.1:0"})
+	queue, err := natsserver.Start(natsserver.Options{Listen: "127.0.0.1:0"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/natsbus"
+	"github.com/muster-fleet/muster/bus/natsbus/natsserver"
 	"github.com/muster-fleet/muster/internal/manager"
 )
 
@@ -16,7 +17,7 @@ import (
 //
 // and closes conn when it is done.
 func startFleet(ctx context.Context) (conn bus.Conn, stop func()) {
-	queue, err := natsbus.Start(natsbus.ServerOptions{Listen: "127.0.0.1:0"})
+	queue, err := natsserver.Start(natsserver.Options{Listen: "127.0.0.1:0"})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/bus/natsbus/natsserver"
 	"github.com/muster-fleet/muster/internal/bustest"
 	"github.com/nats-io/nats.go"
 )
@@ -28,7 +29,7 @@ func TestMain(m *testing.M) {
 // beBroker is a broker until standard input ends, as it does when the test
 // program dies.
 func beBroker(listen string) {
-	s, err := Start(ServerOptions{Listen: listen})
+	s, err := natsserver.Start(natsserver.Options{Listen: listen})
 	if err != nil {
 		os.Stderr.WriteString(err.Error() + "\n")
 		os.Exit(1)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/bus/natsbus/natsserver"
 	"go.uber.org/goleak"
 )
 
@@ -147,7 +148,7 @@ func TestPause(t *testing.T) {
 func TestLargerThanTheBrokerTakes(t *testing.T) {
 	c := dialT(t, newBroker(t).options())
 	defer c.Close()
-	text := strings.Repeat("x", MaxPayload)
+	text := strings.Repeat("x", natsserver.MaxPayload)
 	serveT(t, c, "s", func(r *bus.Request) {
 		if r.Method == "large" {
 			r.Reply(text)
@@ -165,7 +166,7 @@ func TestLargerThanTheBrokerTakes(t *testing.T) {
 	if _, err := c.Call(within(t), "s", "large"); !errors.As(err, &refusal) || !strings.Contains(refusal.Reason, "more than the broker takes") {
 		t.Errorf("a large answer: %v", err)
 	}
-	if raw, err := c.Call(within(t), "s", "x", text[:MaxPayload-1000]); err != nil || string(raw) != "1" {
+	if raw, err := c.Call(within(t), "s", "x", text[:natsserver.MaxPayload-1000]); err != nil || string(raw) != "1" {
 		t.Errorf("nearly too large: %s, %v", raw, err)
 	}
 }
@@ -243,7 +244,7 @@ func signal(t testing.TB, b *broker, s syscall.Signal) {
 func TestServerShutDownInOrder(t *testing.T) {
 	before := goleak.IgnoreCurrent()
 	addr := freePort(t)
-	s := startT(t, ServerOptions{Listen: addr})
+	s := startT(t, natsserver.Options{Listen: addr})
 	c := dialT(t, bus.Options{URL: s.URL()})
 	status := make(chan bus.Status, 10)
 	c.Watch(func(s bus.Status) { status <- s })
@@ -252,7 +253,7 @@ func TestServerShutDownInOrder(t *testing.T) {
 	if st := <-status; st.Connected || !errors.Is(st.Err, bus.ErrDisconnected) {
 		t.Errorf("status %v", st)
 	}
-	s = startT(t, ServerOptions{Listen: addr})
+	s = startT(t, natsserver.Options{Listen: addr})
 	if st := <-status; !st.Connected {
 		t.Errorf("status %v", st)
 	}
@@ -261,9 +262,9 @@ func TestServerShutDownInOrder(t *testing.T) {
 	goleak.VerifyNone(t, before)
 }
 
-func startT(t testing.TB, o ServerOptions) *Server {
+func startT(t testing.TB, o natsserver.Options) *natsserver.Server {
 	t.Helper()
-	s, err := Start(o)
+	s, err := natsserver.Start(o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,13 +40,19 @@ func Dial(ctx context.Context, o bus.Options) (*Conn, error) {
 	return c.connect(ctx, a, opts)
 }
 
-// dialer is how a server in this process hands out connections.
-type dialer interface {
+// InProcess is a NATS server in this program: a natsserver.Server.
+type InProcess interface {
 	InProcessConn() (net.Conn, error)
+	// Credentials are what the server asks of a client.
+	Credentials() (user, password string)
 }
 
-// dialInProcess connects to a server in this process.
-func dialInProcess(ctx context.Context, server dialer, o bus.Options) (*Conn, error) {
+// DialInProcess connects to a server in this program without a socket. URL and
+// TLS of the options are not used, and the User defaults to the server's own.
+func DialInProcess(ctx context.Context, server InProcess, o bus.Options) (*Conn, error) {
+	if o.User == "" {
+		o.User, o.Password = server.Credentials()
+	}
 	c := newConn(o)
 	c.wire.dial = func(context.Context, string, string) (net.Conn, error) { return server.InProcessConn() }
 	a := address{urls: []string{"nats://in-process"}, user: o.User, password: o.Password}

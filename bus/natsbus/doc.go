@@ -1,5 +1,5 @@
-// Package natsbus is bus.Conn over NATS, and a NATS server to put inside a
-// program.
+// Package natsbus is bus.Conn over NATS. The server to put inside a program is
+// package natsserver.
 //
 // # Subjects
 //

@@ -9,6 +9,7 @@ import (
 
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/natsbus"
+	"github.com/muster-fleet/muster/bus/natsbus/natsserver"
 )
 
 // A program with a NATS server of its own, a server on it, and a caller that
@@ -17,13 +18,13 @@ func Example() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 
-	broker, err := natsbus.Start(natsbus.ServerOptions{Listen: "127.0.0.1:0"})
+	broker, err := natsserver.Start(natsserver.Options{Listen: "127.0.0.1:0"})
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer broker.Close()
 
-	inside, err := broker.Dial(ctx, bus.Options{Name: "greeter"})
+	inside, err := natsbus.DialInProcess(ctx, broker, bus.Options{Name: "greeter"})
 	if err != nil {
 		log.Fatal(err)
 	}

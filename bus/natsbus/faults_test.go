@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/bus/natsbus/natsserver"
 	"github.com/nats-io/nats.go"
 )
 
@@ -112,18 +113,18 @@ func (l lines) Write(p []byte) (int, error) {
 // again and again, as one that is gone.
 func TestPasswordChangedForAWhile(t *testing.T) {
 	addr := freePort(t)
-	s := startT(t, ServerOptions{Listen: addr, User: "me", Password: "right"})
+	s := startT(t, natsserver.Options{Listen: addr, User: "me", Password: "right"})
 	log := make(lines, 1000)
 	c := dialT(t, bus.Options{URL: "nats://me:right@" + addr, Logger: slog.New(slog.NewTextHandler(log, nil))})
 	defer c.Close()
 	s.Close()
 	refusals := make(lines, 1000)
-	s = startT(t, ServerOptions{Listen: addr, User: "me", Password: "other", Logger: slog.New(slog.NewTextHandler(refusals, nil))})
+	s = startT(t, natsserver.Options{Listen: addr, User: "me", Password: "other", Logger: slog.New(slog.NewTextHandler(refusals, nil))})
 	for range 4 {
 		awaitLine(t, refusals, "authentication error")
 	}
 	s.Close()
-	s = startT(t, ServerOptions{Listen: addr, User: "me", Password: "right"})
+	s = startT(t, natsserver.Options{Listen: addr, User: "me", Password: "right"})
 	defer s.Close()
 	awaitLine(t, log, "connected again")
 	roundTrip(t, c)

@@ -6,12 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/bus/natsbus/natsserver"
 	"go.uber.org/goleak"
 )
 
@@ -27,44 +26,8 @@ func roundTrip(t testing.TB, c *Conn) {
 	}
 }
 
-func TestPortTaken(t *testing.T) {
-	before := goleak.IgnoreCurrent()
-	l, err := net.Listen("tcp", anyPort)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	addr := l.Addr().String()
-	_, err = Start(ServerOptions{Listen: addr})
-	if !errors.Is(err, syscall.EADDRINUSE) {
-		t.Fatalf("got %v, want EADDRINUSE", err)
-	}
-	for _, part := range []string{addr, "--listen", "--url nats://" + addr} {
-		if !strings.Contains(err.Error(), part) {
-			t.Errorf("the error does not speak of %q: %v", part, err)
-		}
-	}
-	goleak.VerifyNone(t, before)
-}
-
-func TestBadListen(t *testing.T) {
-	for _, listen := range []string{"4222", "127.0.0.1", "127.0.0.1:nats", "127.0.0.1:-1", "127.0.0.1:70000", "256.0.0.1:0"} {
-		if _, err := Start(ServerOptions{Listen: listen}); err == nil || !strings.Contains(err.Error(), listen) {
-			t.Errorf("%s: %v", listen, err)
-		}
-	}
-	_, err := Start(ServerOptions{Listen: anyPort, Cluster: &Cluster{Name: "c", Listen: "x"}})
-	if err == nil {
-		t.Error("a cluster listens on x")
-	}
-	_, err = Start(ServerOptions{Listen: anyPort, Cluster: &Cluster{Name: "c", Listen: anyPort, Routes: []string{"nats://u:SEC RET@h"}}})
-	if err == nil || strings.Contains(err.Error(), "SEC") || !strings.Contains(err.Error(), "route number 1") {
-		t.Errorf("a bad route: %v", err)
-	}
-}
-
 func TestServerURL(t *testing.T) {
-	s := startT(t, ServerOptions{Listen: "0.0.0.0:0"})
+	s := startT(t, natsserver.Options{Listen: "0.0.0.0:0"})
 	defer s.Close()
 	if !strings.HasPrefix(s.URL(), "nats://127.0.0.1:") {
 		t.Errorf("URL %s", s.URL())
@@ -76,8 +39,8 @@ func TestServerURL(t *testing.T) {
 
 func TestInProcess(t *testing.T) {
 	before := goleak.IgnoreCurrent()
-	s := startT(t, ServerOptions{Listen: anyPort, User: "u", Password: "SECRET"})
-	c, err := s.Dial(within(t), bus.Options{Name: "inside"})
+	s := startT(t, natsserver.Options{Listen: anyPort, User: "u", Password: "SECRET"})
+	c, err := DialInProcess(within(t), s, bus.Options{Name: "inside"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,8 +57,8 @@ func TestInProcess(t *testing.T) {
 
 func TestInProcessServerGone(t *testing.T) {
 	before := goleak.IgnoreCurrent()
-	s := startT(t, ServerOptions{Listen: anyPort})
-	c, err := s.Dial(within(t), bus.Options{})
+	s := startT(t, natsserver.Options{Listen: anyPort})
+	c, err := DialInProcess(within(t), s, bus.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +75,7 @@ func TestInProcessServerGone(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	c.Close()
-	if _, err := s.Dial(within(t), bus.Options{}); err == nil {
+	if _, err := DialInProcess(within(t), s, bus.Options{}); err == nil {
 		t.Error("a server that is gone was reached")
 	}
 	goleak.VerifyNone(t, before)
@@ -120,7 +83,7 @@ func TestInProcessServerGone(t *testing.T) {
 
 func TestUserAndPassword(t *testing.T) {
 	var log journal
-	s := startT(t, ServerOptions{Listen: anyPort, User: "me", Password: "SECRET", Logger: log.logger()})
+	s := startT(t, natsserver.Options{Listen: anyPort, User: "me", Password: "SECRET", Logger: log.logger()})
 	defer s.Close()
 	host := strings.TrimPrefix(s.URL(), "nats://")
 	if strings.Contains(s.URL(), "SECRET") {
@@ -155,7 +118,7 @@ func TestUserAndPassword(t *testing.T) {
 func TestSecretsAfterALoss(t *testing.T) {
 	var log journal
 	addr := freePort(t)
-	o := ServerOptions{Listen: addr, User: "me", Password: "SECRET", Logger: log.logger()}
+	o := natsserver.Options{Listen: addr, User: "me", Password: "SECRET", Logger: log.logger()}
 	s := startT(t, o)
 	c := dialT(t, bus.Options{URL: "nats://me:SECRET@" + addr, Logger: log.logger()})
 	status := make(chan bus.Status, 10)
@@ -185,7 +148,7 @@ func TestSecretsAfterALoss(t *testing.T) {
 
 func TestTLS(t *testing.T) {
 	ca := newAuthority(t)
-	s := startT(t, ServerOptions{Listen: anyPort, TLS: &tls.Config{Certificates: []tls.Certificate{ca.issue(t, "server")}}})
+	s := startT(t, natsserver.Options{Listen: anyPort, TLS: &tls.Config{Certificates: []tls.Certificate{ca.issue(t, "server")}}})
 	defer s.Close()
 	if !strings.HasPrefix(s.URL(), "tls://") {
 		t.Errorf("URL %s", s.URL())
@@ -205,7 +168,7 @@ func TestTLS(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	inside, err := s.Dial(within(t), bus.Options{})
+	inside, err := DialInProcess(within(t), s, bus.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +177,7 @@ func TestTLS(t *testing.T) {
 }
 
 func TestTLSIsNotDropped(t *testing.T) {
-	s := startT(t, ServerOptions{Listen: anyPort})
+	s := startT(t, natsserver.Options{Listen: anyPort})
 	defer s.Close()
 	url := strings.Replace(s.URL(), "nats:", "tls:", 1)
 	if _, err := Dial(within(t), bus.Options{URL: url}); err == nil {
@@ -224,7 +187,7 @@ func TestTLSIsNotDropped(t *testing.T) {
 
 func TestClientCertificates(t *testing.T) {
 	ca := newAuthority(t)
-	s := startT(t, ServerOptions{Listen: anyPort, TLS: &tls.Config{
+	s := startT(t, natsserver.Options{Listen: anyPort, TLS: &tls.Config{
 		Certificates: []tls.Certificate{ca.issue(t, "server")}, ClientCAs: ca.pool, ClientAuth: tls.RequireAndVerifyClientCert,
 	}})
 	defer s.Close()
@@ -244,8 +207,8 @@ func TestClientCertificates(t *testing.T) {
 // another one.
 func TestCluster(t *testing.T) {
 	route := freePort(t)
-	one := startT(t, ServerOptions{Listen: anyPort, Cluster: &Cluster{Name: "c", Listen: route}})
-	two := startT(t, ServerOptions{Listen: anyPort, Cluster: &Cluster{Name: "c", Listen: anyPort, Routes: []string{"nats://" + route}}})
+	one := startT(t, natsserver.Options{Listen: anyPort, Cluster: &natsserver.Cluster{Name: "c", Listen: route}})
+	two := startT(t, natsserver.Options{Listen: anyPort, Cluster: &natsserver.Cluster{Name: "c", Listen: anyPort, Routes: []string{"nats://" + route}}})
 	defer two.Close()
 	server, caller := dialT(t, bus.Options{URL: two.URL()}), dialT(t, bus.Options{URL: one.URL() + "," + two.URL()})
 	defer server.Close()

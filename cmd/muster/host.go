@@ -11,6 +11,7 @@ import (
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/connect"
 	"github.com/muster-fleet/muster/bus/natsbus"
+	"github.com/muster-fleet/muster/bus/natsbus/natsserver"
 	"github.com/muster-fleet/muster/config"
 	"github.com/muster-fleet/muster/internal/manager"
 )
@@ -23,7 +24,7 @@ const handOverTime = time.Second
 type host struct {
 	cfg     *config.Config
 	log     *slog.Logger
-	server  *natsbus.Server // nil where the message queue is elsewhere
+	server  *natsserver.Server // nil where the message queue is elsewhere
 	conn    bus.Conn
 	cohort  *cohort // nil where the manager is alone
 	manager *manager.Manager
@@ -75,19 +76,19 @@ func (h *host) connect(ctx context.Context) error {
 	if h.server, err = startServer(h.cfg, h.log); err != nil {
 		return err
 	}
-	conn, err := h.server.Dial(ctx, opts)
+	conn, err := natsbus.DialInProcess(ctx, h.server, opts)
 	if err == nil {
 		h.conn = conn
 	}
 	return err
 }
 
-func startServer(cfg *config.Config, log *slog.Logger) (*natsbus.Server, error) {
+func startServer(cfg *config.Config, log *slog.Logger) (*natsserver.Server, error) {
 	tls, err := cfg.ServerTLS()
 	if err != nil {
 		return nil, err
 	}
-	server, err := natsbus.Start(natsbus.ServerOptions{
+	server, err := natsserver.Start(natsserver.Options{
 		Listen: cfg.Bus.Listen, TLS: tls, Logger: log,
 		User: cfg.Bus.User, Password: cfg.Bus.Password.Reveal(),
 	})

@@ -8,6 +8,7 @@ import (
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/amqpbus"
 	"github.com/muster-fleet/muster/bus/natsbus"
+	"github.com/muster-fleet/muster/bus/natsbus/natsserver"
 )
 
 // EmbeddedNATS is the URL of a NATS server that is started for the run.
@@ -30,7 +31,7 @@ type broker struct {
 func findBroker(o bus.Options) (broker, error) {
 	b := broker{options: o, stop: func() {}}
 	if o.URL == EmbeddedNATS {
-		server, err := natsbus.Start(natsbus.ServerOptions{Listen: "127.0.0.1:0"})
+		server, err := natsserver.Start(natsserver.Options{Listen: "127.0.0.1:0"})
 		if err != nil {
 			return b, fmt.Errorf("start a NATS server: %w", err)
 		}

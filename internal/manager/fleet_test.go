@@ -13,6 +13,7 @@ import (
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/amqpbus"
 	"github.com/muster-fleet/muster/bus/natsbus"
+	"github.com/muster-fleet/muster/bus/natsbus/natsserver"
 	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/internal/manager"
 	"github.com/muster-fleet/muster/internal/rabbittest"
@@ -33,7 +34,7 @@ var queues = map[string]func(*testing.T) queue{
 }
 
 func natsQueue(t *testing.T) queue {
-	server, err := natsbus.Start(natsbus.ServerOptions{Listen: "127.0.0.1:0"})
+	server, err := natsserver.Start(natsserver.Options{Listen: "127.0.0.1:0"})
 	must(t, err)
 	t.Cleanup(func() { _ = server.Close() })
 	url, addr := server.URL(), server.Addr().String()
@@ -43,7 +44,7 @@ func natsQueue(t *testing.T) queue {
 			if err := server.Close(); err != nil {
 				return err
 			}
-			server, err = natsbus.Start(natsbus.ServerOptions{Listen: addr})
+			server, err = natsserver.Start(natsserver.Options{Listen: addr})
 			return err
 		},
 	}

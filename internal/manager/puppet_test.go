@@ -11,6 +11,7 @@ import (
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/amqpbus"
 	"github.com/muster-fleet/muster/bus/natsbus"
+	"github.com/muster-fleet/muster/bus/natsbus/natsserver"
 	"github.com/muster-fleet/muster/internal/replica"
 	"github.com/muster-fleet/muster/internal/state"
 )
@@ -72,7 +73,7 @@ func (p *puppet) Read(f func(*state.State, error)) {
 // queues are real message queues, by name: each returns connections.
 var queues = map[string]func(*testing.T) func() bus.Conn{
 	"nats": func(t *testing.T) func() bus.Conn {
-		server, err := natsbus.Start(natsbus.ServerOptions{Listen: "127.0.0.1:0"})
+		server, err := natsserver.Start(natsserver.Options{Listen: "127.0.0.1:0"})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,7 +11,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/muster-fleet/muster/bus/natsbus"
+	"github.com/muster-fleet/muster/bus/natsbus/natsserver"
 	"github.com/muster-fleet/muster/internal/rabbittest"
 )
 
@@ -55,7 +55,7 @@ const natsVariable = "SYSTEMTEST_NATS"
 func runNATS(addr string) int {
 	ended := make(chan os.Signal, 1)
 	signal.Notify(ended, syscall.SIGTERM)
-	server, err := natsbus.Start(natsbus.ServerOptions{Listen: addr})
+	server, err := natsserver.Start(natsserver.Options{Listen: addr})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

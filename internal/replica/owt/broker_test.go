@@ -15,6 +15,7 @@ import (
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/amqpbus"
 	"github.com/muster-fleet/muster/bus/natsbus"
+	"github.com/muster-fleet/muster/bus/natsbus/natsserver"
 	"github.com/muster-fleet/muster/internal/rabbittest"
 	"github.com/muster-fleet/muster/internal/replica"
 )
@@ -115,13 +116,13 @@ func take[T any](t testing.TB, ch <-chan T, what string) T {
 func TestOnBrokers(t *testing.T) {
 	t.Run("RabbitMQ", func(t *testing.T) { failover(t, dialRabbit) })
 	t.Run("NATS", func(t *testing.T) {
-		server, err := natsbus.Start(natsbus.ServerOptions{Listen: "127.0.0.1:0"})
+		server, err := natsserver.Start(natsserver.Options{Listen: "127.0.0.1:0"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { server.Close() })
 		failover(t, func(t *testing.T) bus.Conn {
-			conn, err := server.Dial(within(t), bus.Options{})
+			conn, err := natsbus.DialInProcess(within(t), server, bus.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}

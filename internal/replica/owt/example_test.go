@@ -8,6 +8,7 @@ import (
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/natsbus"
+	"github.com/muster-fleet/muster/bus/natsbus/natsserver"
 	"github.com/muster-fleet/muster/internal/replica"
 	"github.com/muster-fleet/muster/internal/replica/owt"
 	"github.com/muster-fleet/muster/internal/state"
@@ -17,13 +18,13 @@ import (
 func Example() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	server, err := natsbus.Start(natsbus.ServerOptions{Listen: "127.0.0.1:0"})
+	server, err := natsserver.Start(natsserver.Options{Listen: "127.0.0.1:0"})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	defer server.Close()
-	conn, err := server.Dial(ctx, bus.Options{})
+	conn, err := natsbus.DialInProcess(ctx, server, bus.Options{})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -1,7 +1,8 @@
-package natsbus
+// Package natsserver is a NATS server inside a program. It is a package of its
+// own so that programs which only connect to a queue do not link the server.
+package natsserver
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -11,7 +12,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/muster-fleet/muster/bus"
 	"github.com/nats-io/nats-server/v2/server"
 )
 
@@ -25,8 +25,8 @@ const (
 	startTimeout = 10 * time.Second
 )
 
-// ServerOptions say how a NATS server runs inside this program.
-type ServerOptions struct {
+// Options say how a NATS server runs inside this program.
+type Options struct {
 	// Listen is host:port; empty means DefaultListen, port 0 a free one.
 	Listen string
 	// User and Password are asked of every client; an empty User means that
@@ -58,12 +58,12 @@ type Cluster struct {
 // Server is a NATS server inside this program.
 type Server struct {
 	nats *server.Server
-	opts ServerOptions
+	opts Options
 }
 
 // Start runs a server and returns when clients can connect. Where the address
 // is taken the error wraps syscall.EADDRINUSE.
-func Start(o ServerOptions) (*Server, error) {
+func Start(o Options) (*Server, error) {
 	if o.Listen == "" {
 		o.Listen = DefaultListen
 	}
@@ -76,7 +76,7 @@ func Start(o ServerOptions) (*Server, error) {
 	}
 	s, err := server.NewServer(so)
 	if err != nil {
-		return nil, fmt.Errorf("natsbus: NATS server: %w", err)
+		return nil, fmt.Errorf("natsserver: NATS server: %w", err)
 	}
 	log := newServerLog(o.Logger)
 	s.SetLoggerV2(log, false, false, false)
@@ -89,7 +89,7 @@ func Start(o ServerOptions) (*Server, error) {
 	return &Server{nats: s, opts: o}, nil
 }
 
-func (o ServerOptions) natsOptions() (*server.Options, error) {
+func (o Options) natsOptions() (*server.Options, error) {
 	host, port, err := splitListen(o.Listen)
 	if err != nil {
 		return nil, err
@@ -118,9 +118,9 @@ func (c *Cluster) apply(so *server.Options) error {
 	}
 	so.Cluster = server.ClusterOpts{Name: c.Name, Host: host, Port: port}
 	for i, raw := range c.Routes {
-		u, err := parseURL(raw)
-		if err != nil {
-			return fmt.Errorf("natsbus: route number %d: %w", i+1, err)
+		u, err := url.Parse(raw)
+		if err != nil || u.Scheme != "nats" || u.Port() == "" {
+			return fmt.Errorf("natsserver: route number %d must be nats://host:port, with user and password percent-encoded", i+1)
 		}
 		so.Routes = append(so.Routes, &url.URL{Scheme: "nats", Host: u.Host, User: u.User})
 	}
@@ -131,11 +131,11 @@ func (c *Cluster) apply(so *server.Options) error {
 func splitListen(listen string) (string, int, error) {
 	host, text, err := net.SplitHostPort(listen)
 	if err != nil {
-		return "", 0, fmt.Errorf("natsbus: listen address %q must be host:port: %w", listen, err)
+		return "", 0, fmt.Errorf("natsserver: listen address %q must be host:port: %w", listen, err)
 	}
 	port, err := strconv.Atoi(text)
 	if err != nil || port < 0 || port > 65535 {
-		return "", 0, fmt.Errorf("natsbus: listen address %q: the port must be a number from 0 (any free one) to 65535", listen)
+		return "", 0, fmt.Errorf("natsserver: listen address %q: the port must be a number from 0 (any free one) to 65535", listen)
 	}
 	if port == 0 {
 		port = server.RANDOM_PORT
@@ -148,7 +148,7 @@ func splitListen(listen string) (string, int, error) {
 func probe(listen string) error {
 	l, err := net.Listen("tcp", listen)
 	if err != nil {
-		return fmt.Errorf("natsbus: NATS server cannot listen on %s: %w; "+
+		return fmt.Errorf("natsserver: NATS server cannot listen on %s: %w; "+
 			"if a NATS server or another muster runs there, connect to it (--url nats://%s) or choose another address (--listen)",
 			listen, err, listen)
 	}
@@ -162,11 +162,11 @@ func awaitReady(s *server.Server, log *serverLog) error {
 		}
 		select {
 		case text := <-log.fatal:
-			return fmt.Errorf("natsbus: NATS server: %s", text)
+			return fmt.Errorf("natsserver: NATS server: %s", text)
 		default:
 		}
 	}
-	return errors.New("natsbus: NATS server does not start to listen")
+	return errors.New("natsserver: NATS server does not start to listen")
 }
 
 // Addr is the address on which it listens.
@@ -188,14 +188,12 @@ func (s *Server) URL() string {
 	return scheme + net.JoinHostPort(host, port)
 }
 
-// Dial connects to the server without a socket, for the program that it runs
-// in. URL and TLS of the options are not looked at, and a User is not needed.
-func (s *Server) Dial(ctx context.Context, o bus.Options) (*Conn, error) {
-	if o.User == "" {
-		o.User, o.Password = s.opts.User, s.opts.Password
-	}
-	return dialInProcess(ctx, s.nats, o)
-}
+// InProcessConn is a connection to the server without a socket, for
+// natsbus.DialInProcess.
+func (s *Server) InProcessConn() (net.Conn, error) { return s.nats.InProcessConn() }
+
+// Credentials are what the server asks of a client; empty where it asks nothing.
+func (s *Server) Credentials() (user, password string) { return s.opts.User, s.opts.Password }
 
 // Close ends the server and its connections, and waits until it is gone.
 func (s *Server) Close() error {

@@ -1,4 +1,4 @@
-package natsbus
+package natsserver
 
 import (
 	"context"
