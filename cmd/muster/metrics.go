@@ -38,7 +38,10 @@ func serveMetrics(addr string, measured prometheus.Collector, log *slog.Logger) 
 		return nil, fmt.Errorf("metrics: %w: choose another metrics.addr (--metrics)", err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{
+		MaxRequestsInFlight: 4, ErrorHandling: promhttp.ContinueOnError, // one metric that is wrong must not hide the others
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}))
 	s := &metricsServer{
 		server: &http.Server{Handler: mux, ReadHeaderTimeout: headerTime, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)},
 		addr:   listener.Addr(), ended: make(chan error, 1),

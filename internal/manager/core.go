@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -35,6 +36,7 @@ type core struct {
 	left func(muster.WorkerLeft)
 
 	measures *measures
+	panicLog sometimes
 	rollCall rollCall
 	pending  []replica.Proposal
 	// asking are the goroutines that ask how the managers stand.
@@ -49,15 +51,25 @@ func (c *core) propose(req *bus.Request, op state.Op, done func(state.Result)) {
 		Command: state.Command{At: c.now(), Seed: c.seed(), Op: op},
 		Done: func(result state.Result, events []muster.Event, err error) {
 			if err != nil {
-				elsewhere(req)
+				undecided(req, err)
 				return
 			}
-			c.observe(events)
+			c.guard(nil, "observe", func() { c.observe(events) })
 			if done != nil {
-				done(result)
+				c.guard(req, "answer", func() { done(result) })
 			}
 		},
 	})
+}
+
+// undecided ends a request whose command was not applied: for now, where
+// another manager may do it, and for good where none can.
+func undecided(req *bus.Request, err error) {
+	if req == nil || errors.As(err, new(replica.NotLeaderError)) || errors.Is(err, replica.ErrLost) {
+		elsewhere(req)
+		return
+	}
+	req.Fail(err.Error())
 }
 
 // elsewhere hands a request on that this manager cannot answer, because it does
@@ -137,7 +149,7 @@ func (c *core) look(req *bus.Request, answer func(*state.State)) {
 			elsewhere(req)
 			return
 		}
-		answer(s)
+		c.guard(req, "answer", func() { answer(s) })
 	})
 }
 

@@ -53,6 +53,9 @@ func decode(method string, args bus.Args) (action, error) {
 	if !ok {
 		return nil, muster.Reason(bus.MethodUnknown)
 	}
+	if size := sizeOf(method, args); size > muster.MaxBody {
+		return nil, fmt.Errorf("%s: the request has %d bytes, must not have more than %d", method, size, muster.MaxBody)
+	}
 	r := reader{method: method, args: args}
 	act := read(&r)
 	if r.err != nil {
@@ -61,9 +64,14 @@ func decode(method string, args bus.Args) (action, error) {
 	return act, nil
 }
 
-// maxName is the longest name of a worker, purpose or task, in bytes. It keeps
-// one caller's mistake from growing every copy of the state.
-const maxName = 1024
+// sizeOf is how long a request is, without what the queue adds.
+func sizeOf(method string, args bus.Args) int {
+	size := len(method)
+	for _, arg := range args {
+		size += len(arg)
+	}
+	return size
+}
 
 // reader reads arguments, and keeps the first thing that is wrong with them.
 type reader struct {
@@ -86,13 +94,15 @@ func (r *reader) raw(i int) json.RawMessage {
 	return r.args[i]
 }
 
-func (r *reader) name(i int, what string) string {
+// name reads the name of anything but a task.
+func (r *reader) name(i int, what string) string { return r.named(i, what, muster.MaxName) }
+
+func (r *reader) task(i int) string { return r.named(i, "task", muster.MaxTask) }
+
+func (r *reader) named(i int, what string, most int) string {
 	name := text(r.raw(i))
-	switch {
-	case name == "":
-		r.fail(i, what, "must be a non-empty string")
-	case len(name) > maxName:
-		r.fail(i, what, fmt.Sprintf("must not be longer than %d bytes", maxName))
+	if err := muster.CheckName(name, most); err != nil {
+		r.fail(i, what, err.Error())
 	}
 	return name
 }
@@ -109,16 +119,22 @@ func text(raw json.RawMessage) string {
 	return gjson.ParseBytes(raw).Str
 }
 
-func (r *reader) names(i int, what string) []string {
+// tasks reads the names of tasks.
+func (r *reader) tasks(i int) []string {
 	v := gjson.ParseBytes(r.raw(i))
 	if !v.IsArray() {
-		r.fail(i, what, "must be an array of strings")
+		r.fail(i, "tasks", "must be an array of strings")
 		return nil
 	}
 	var out []string
 	v.ForEach(func(_, e gjson.Result) bool {
-		if e.Type != gjson.String || e.Str == "" || len(e.Str) > maxName {
-			r.fail(i, what, "must be an array of non-empty strings")
+		switch err := muster.CheckName(e.Str, muster.MaxTask); {
+		case e.Type != gjson.String || e.Str == "":
+			r.fail(i, "tasks", "must be an array of non-empty strings")
+		case err != nil:
+			r.fail(i, "tasks", fmt.Sprintf("[%d] %v", len(out), err))
+		case len(out) == muster.MaxTasks:
+			r.fail(i, "tasks", fmt.Sprintf("must not be more than %d: report them in parts", muster.MaxTasks))
 		}
 		out = append(out, e.Str)
 		return r.err == nil
@@ -146,10 +162,21 @@ func (r *reader) millis(i int, what string) int64 {
 
 func (r *reader) info(i int) muster.Info {
 	info, err := muster.ParseInfo(r.raw(i))
+	if err == nil {
+		err = info.Check()
+	}
 	if err != nil && r.err == nil {
 		r.err = fmt.Errorf("%s: argument %d: %w", r.method, i+1, err)
 	}
 	return info
+}
+
+func (r *reader) preference(i int) json.RawMessage {
+	raw := r.raw(i)
+	if err := muster.CheckPreference(raw); err != nil && r.err == nil {
+		r.err = fmt.Errorf("%s: argument %d: %w", r.method, i+1, err)
+	}
+	return raw
 }
 
 func decodeJoin(r *reader) action {
@@ -184,18 +211,18 @@ func decodeReportLoad(r *reader) action {
 }
 
 func decodePickUpTasks(r *reader) action {
-	return change(state.PickUpTasks{Worker: r.name(0, "worker"), Tasks: r.names(1, "tasks")})
+	return change(state.PickUpTasks{Worker: r.name(0, "worker"), Tasks: r.tasks(1)})
 }
 
 func decodeLayDownTask(r *reader) action {
-	return change(state.LayDownTask{Worker: r.name(0, "worker"), Task: r.name(1, "task")})
+	return change(state.LayDownTask{Worker: r.name(0, "worker"), Task: r.task(1)})
 }
 
 func decodeSchedule(r *reader) action {
 	op := state.Schedule{
 		Purpose:       r.name(0, "purpose"),
-		Task:          r.name(1, "task"),
-		Preference:    r.raw(2),
+		Task:          r.task(1),
+		Preference:    r.preference(2),
 		ReserveMillis: r.millis(3, "reserveTime"),
 	}
 	explain := len(r.args) > 4 && gjson.GetBytes(r.args[4], "explain").Bool()
@@ -203,7 +230,7 @@ func decodeSchedule(r *reader) action {
 }
 
 func decodeUnschedule(r *reader) action {
-	return change(state.Unschedule{Worker: r.name(0, "worker"), Task: r.name(1, "task")})
+	return change(state.Unschedule{Worker: r.name(0, "worker"), Task: r.task(1)})
 }
 
 func decodeGetWorkerAttr(r *reader) action {
@@ -222,12 +249,12 @@ func decodeGetTasks(r *reader) action {
 }
 
 func decodeGetScheduled(r *reader) action {
-	purpose, task := r.name(0, "purpose"), r.name(1, "task")
+	purpose, task := r.name(0, "purpose"), r.task(1)
 	return look(func(_ *core, req *bus.Request, s *state.State) { getScheduled(req, s, purpose, task) })
 }
 
 func decodeWhy(r *reader) action {
-	purpose, task := r.name(0, "purpose"), r.name(1, "task")
+	purpose, task := r.name(0, "purpose"), r.task(1)
 	return look(func(_ *core, req *bus.Request, s *state.State) { why(req, s, purpose, task) })
 }
 

@@ -18,7 +18,7 @@ func TestDecodeSaysWhatIsWrong(t *testing.T) {
 		{"join", `["webrtc","w",[]]`, "join: argument 3: info must be a JSON object"},
 		{"join", `["webrtc","w",{"maxLoad":"high"}]`, "join: argument 3: info.maxLoad must be a float64, not a string"},
 		{"join", `["webrtc","w",{"max_tasks":-1}]`, "join: argument 3: info.max_tasks must not be negative (0 means no limit)"},
-		{"join", `["webrtc","` + strings.Repeat("w", 1025) + `",` + info + `]`, "join: argument 2 (worker) must not be longer than 1024 bytes"},
+		{"join", `["webrtc","` + strings.Repeat("w", 256) + `",` + info + `]`, "join: argument 2 (worker) must not be longer than 255 bytes"},
 		{"quit", `[7]`, "quit: argument 1 (worker) must be a non-empty string"},
 		{"keepAlive", `[null]`, "keepAlive: argument 1 (worker) must be a non-empty string"},
 		{"reportState", `["w",3]`, "reportState: argument 2 (state) must be 0, 1 or 2"},

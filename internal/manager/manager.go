@@ -136,6 +136,7 @@ func newManager(conn bus.Conn, opts Options) *Manager {
 		seed:     rand.Uint64,
 		replica:  opts.Replica,
 		measures: newMeasures(),
+		panicLog: sometimes{every: panicLogEvery},
 	}
 	m.herald = newHerald(conn, log, m.core.measures.untold)
 	m.core.left = m.herald.tell
@@ -214,6 +215,10 @@ func (m *Manager) Close() error {
 
 // handle takes a request from the bus.
 func (m *Manager) handle(req *bus.Request) {
+	m.core.contain(req, "decode", func() { m.read(req) })
+}
+
+func (m *Manager) read(req *bus.Request) {
 	act, err := decode(req.Method, req.Args)
 	if err != nil {
 		m.core.measures.refused.Inc()
@@ -293,7 +298,7 @@ func (m *Manager) settle(waited []item) {
 func (m *Manager) do(it item) {
 	switch {
 	case m.core.leads(), m.answersStale(it):
-		it.act(m.core, it.req)
+		m.core.guard(it.req, "act", func() { it.act(m.core, it.req) })
 	case m.standIn.on && isSoonRepeated(it):
 		it.req.Done()
 	case m.core.role.Kind == replica.Candidate && !m.ledElsewhere() && m.lot.park(it, time.Now()):

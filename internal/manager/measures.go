@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -27,6 +28,7 @@ type measures struct {
 	losses     prometheus.Counter
 	roles      prometheus.Counter
 	untold     prometheus.Counter
+	panics     prometheus.Counter
 
 	mu       sync.Mutex
 	purposes map[string]bool
@@ -57,6 +59,7 @@ func newMeasures() *measures {
 		losses:  counter("muster_queue_losses_total", "Times that the connection to the message queue was lost."),
 		roles:   counter("muster_role_changes_total", "Times that the manager's role or term changed."),
 		untold:  counter("muster_exit_notices_failed_total", "Tries to tell that a worker is gone that failed; each is tried again."),
+		panics:  counter("muster_panics_total", "Requests, and notices, dropped because they made the manager panic: a bug, which is in the log."),
 
 		purposes: map[string]bool{},
 	}
@@ -64,11 +67,12 @@ func newMeasures() *measures {
 
 // all are the collectors.
 func (m *measures) all() []prometheus.Collector {
-	return []prometheus.Collector{m.placements, m.decision, m.batch, m.left, m.held, m.load, m.stale, m.refused, m.losses, m.roles, m.untold}
+	return []prometheus.Collector{m.placements, m.decision, m.batch, m.left, m.held, m.load, m.stale, m.refused, m.losses, m.roles, m.untold, m.panics}
 }
 
 // purpose is the label for a purpose, which is known if workers joined with it.
 func (m *measures) purpose(name string, known bool) string {
+	name = labelOf(name)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.purposes[name] {
@@ -80,6 +84,10 @@ func (m *measures) purpose(name string, known bool) string {
 	m.purposes[name] = true
 	return name
 }
+
+// labelOf is a name as the value of a label, which must be UTF-8. A state that
+// an older manager wrote may have other names.
+func labelOf(name string) string { return strings.ToValidUTF8(name, string(utf8.RuneError)) }
 
 // placed counts an answer to schedule.
 func (m *measures) placed(purpose string, result state.Result, took time.Duration) {
@@ -133,11 +141,12 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTime)
 	defer cancel()
 	var now snapshot
-	if err := c.m.order(ctx, func() { now = c.m.snapshot() }); err != nil {
+	look := func() { c.m.core.guard(nil, "metrics", func() { now = c.m.snapshot() }) }
+	if err := c.m.order(ctx, look); err != nil {
 		return // it has ended, or stands still: what it counted is all there is
 	}
 	if ask := c.m.core.opts.Members; ask != nil && now.role.leads() {
 		now.members, _ = ask(ctx)
 	}
-	now.collect(out)
+	c.m.core.contain(nil, "metrics", func() { now.collect(out) })
 }

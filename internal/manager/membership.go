@@ -48,7 +48,7 @@ func (c *core) changeManagers(req *bus.Request, change func(context.Context, Mem
 		req.Fail("this manager is alone, or its replica has no members to change: start managers with --raft")
 		return
 	}
-	c.asking.Go(func() {
+	c.ask(req, func() {
 		ctx, cancel := context.WithTimeout(context.Background(), changeTime)
 		defer cancel()
 		err := change(ctx, c.opts.Membership)

@@ -66,7 +66,14 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 func (s snapshot) collect(out chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
-		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+		for i := range labels {
+			labels[i] = labelOf(labels[i])
+		}
+		metric, err := prometheus.NewConstMetric(d, prometheus.GaugeValue, value, labels...)
+		if err != nil {
+			metric = prometheus.NewInvalidMetric(d, err)
+		}
+		out <- metric
 	}
 	for kind := replica.Candidate; kind <= replica.Leader; kind++ {
 		gauge(descRole, bit(s.role.Kind == kind), kind.String())

@@ -76,7 +76,7 @@ func (c *core) status(req *bus.Request, s *state.State) {
 		req.Reply(answer)
 		return
 	}
-	c.asking.Go(func() {
+	c.ask(req, func() {
 		ctx, cancel := context.WithTimeout(context.Background(), statusTime)
 		defer cancel()
 		members, err := c.opts.Members(ctx)
@@ -92,6 +92,11 @@ func (c *core) status(req *bus.Request, s *state.State) {
 		answer.Managers = orEmpty(members)
 		req.Reply(answer)
 	})
+}
+
+// ask runs f for a request, on a goroutine of its own.
+func (c *core) ask(req *bus.Request, f func()) {
+	c.asking.Go(func() { c.contain(req, req.Method, f) })
 }
 
 // alone is the members of a cluster that has one manager.

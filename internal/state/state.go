@@ -23,6 +23,7 @@ type State struct {
 	events   []muster.Event
 	free     *task
 	limits   sched.Limits
+	applying bool // inside of Apply
 }
 
 // New returns an empty cluster. A member of cfg that Validate would refuse
@@ -41,8 +42,15 @@ func (s *State) Apply(cmd Command) (Result, []muster.Event) {
 	s.advance(cmd.At)
 	clear(s.events)
 	s.events = s.events[:0]
-	return s.apply(cmd), s.events
+	s.applying = true
+	result := s.apply(cmd)
+	s.applying = false
+	return result, s.events
 }
+
+// Torn reports whether a panic ended Apply half-way: the state must not be used
+// any more.
+func (s *State) Torn() bool { return s.applying }
 
 func (s *State) apply(cmd Command) Result {
 	switch op := cmd.Op.(type) {

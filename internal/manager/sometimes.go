@@ -1,0 +1,22 @@
+package manager
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// sometimes lets something be done at most once in a while. It may be used by
+// several goroutines.
+type sometimes struct {
+	every time.Duration
+	last  atomic.Int64 // in nanoseconds since 1970, 0 before the first
+}
+
+// allow reports whether it may be done now.
+func (s *sometimes) allow(now time.Time) bool {
+	last, is := s.last.Load(), now.UnixNano()
+	if last != 0 && time.Duration(is-last) < s.every {
+		return false
+	}
+	return s.last.CompareAndSwap(last, is)
+}
