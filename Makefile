@@ -15,8 +15,8 @@ help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 # The version is stamped by us: Go's own stamp fails in a checkout of another user.
-build: ## build bin/muster
-	@$(GO) build -buildvcs=false -ldflags '-X main.version=$(VERSION)' -o bin/muster ./cmd/muster
+build: ## build bin/muster and bin/musterbench
+	@$(GO) build -buildvcs=false -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/muster ./cmd/musterbench
 
 up: build ## build, then run a queue, a manager and three workers (ARGS='--workers 5')
 	@bin/muster up $(ARGS)

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/muster-fleet/muster/agent"
+	"github.com/muster-fleet/muster/internal/cli"
 	"github.com/muster-fleet/muster/worker"
 )
 
@@ -26,7 +27,7 @@ What a node is, one of three says:
   --owt DIR        OWT's own nodes: 'node ./workingNode' in that directory, configured by the agent.toml of -c.
   neither          media on ffmpeg, for the purposes ` + mediaPurposesText + `.
 
--c takes OWT's agent.toml as it is. The first SIGTERM drains: no new tasks, and --drain-time for those that run;
+-c cli.Takes OWT's agent.toml as it is. The first SIGTERM drains: no new tasks, and --drain-time for those that run;
 the second does not wait. What an agent leaves that is killed with -9 is ended by the next one with the same --dir.`
 
 func newAgentCmd() *cobra.Command {
@@ -43,7 +44,7 @@ func newAgentCmd() *cobra.Command {
 	logs := loggingFlags(cmd, slog.LevelInfo)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if at := cmd.ArgsLenAtDash(); at != 0 && len(args) > 0 {
-			return usagef("a program to run stands after --, as in: muster agent --purpose %s -- %s", orWord(f.purpose, "PURPOSE"), args[0])
+			return cli.Usagef("a program to run stands after --, as in: muster agent --purpose %s -- %s", orWord(f.purpose, "PURPOSE"), args[0])
 		}
 		plan, err := f.plan(args)
 		if err != nil {

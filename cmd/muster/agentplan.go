@@ -19,6 +19,7 @@ import (
 	"github.com/muster-fleet/muster/agent/agentfile"
 	"github.com/muster-fleet/muster/agent/process"
 	"github.com/muster-fleet/muster/config"
+	"github.com/muster-fleet/muster/internal/cli"
 	"github.com/muster-fleet/muster/media"
 	"github.com/muster-fleet/muster/worker"
 	"github.com/muster-fleet/muster/worker/load"
@@ -117,17 +118,17 @@ func (f *agentFlags) plan(argv []string) (*agentPlan, error) {
 func (f *agentFlags) check(argv []string) error {
 	switch {
 	case f.purpose == "":
-		return usagef("--purpose is missing: say what the agent is for, as in --purpose video")
+		return cli.Usagef("--purpose is missing: say what the agent is for, as in --purpose video")
 	case len(argv) > 0 && f.owt != "":
-		return usagef("--owt and a program after -- exclude each other: a node is one or the other")
+		return cli.Usagef("--owt and a program after -- exclude each other: a node is one or the other")
 	case len(argv) == 0 && f.owt == "" && mediaKind(f.purpose) == "":
-		return usagef("say what does the tasks: a program after --, or --owt DIR; only %s have media of their own", mediaPurposesText)
+		return cli.Usagef("say what does the tasks: a program after --, or --owt DIR; only %s have media of their own", mediaPurposesText)
 	case f.per != "" && f.per != "task" && f.per != "room":
-		return usagef("--per must be task or room, not %q", f.per)
+		return cli.Usagef("--per must be task or room, not %q", f.per)
 	case f.watchdog > 0 && !f.notify:
-		return usagef("--watchdog needs --notify: only a program that speaks sd_notify can say that it is alive")
+		return cli.Usagef("--watchdog needs --notify: only a program that speaks sd_notify can say that it is alive")
 	case f.grace < 0 || f.drainTime < 0 || f.watchdog < 0:
-		return usagef("--grace, --drain-time and --watchdog must not be negative")
+		return cli.Usagef("--grace, --drain-time and --watchdog must not be negative")
 	}
 	return nil
 }
@@ -207,14 +208,14 @@ func loadOf(l agentfile.Load) load.Source {
 func (f *agentFlags) limits() (process.Limits, error) {
 	l := process.Limits{CPUs: f.cpus}
 	if f.cpus < 0 {
-		return l, usagef("--cpus must not be negative, but is %v", f.cpus)
+		return l, cli.Usagef("--cpus must not be negative, but is %v", f.cpus)
 	}
 	if f.memory == "" {
 		return l, nil
 	}
 	bytes, err := parseBytes(f.memory)
 	if err != nil {
-		return l, usagef("--memory: %v", err)
+		return l, cli.Usagef("--memory: %v", err)
 	}
 	l.MemoryBytes = bytes
 	return l, nil
@@ -228,7 +229,7 @@ func parseBytes(text string) (int64, error) {
 	}
 	n, err := strconv.ParseInt(number, 10, 64)
 	if err != nil || n <= 0 || n > (1<<62)/scale {
-		return 0, usagef("%q is no amount of memory: write 512M, 2G or a number of bytes", text)
+		return 0, cli.Usagef("%q is no amount of memory: write 512M, 2G or a number of bytes", text)
 	}
 	return n * scale, nil
 }
@@ -278,7 +279,7 @@ func (p *agentPlan) owtNodes(host *process.Host) (process.Launcher, error) {
 	}
 	c := process.OWTCommand{Dir: p.owt, Config: settings}
 	if err := c.Validate(); err != nil {
-		return nil, usagef("--owt: %v", err)
+		return nil, cli.Usagef("--owt: %v", err)
 	}
 	return host.OWT(c), nil
 }
@@ -290,7 +291,7 @@ func (p *agentPlan) programs(host *process.Host) (process.Launcher, error) {
 	}
 	c := process.Command{Argv: p.argv, Dir: here, Env: p.cfg.BusEnviron(), Notify: p.notify, Watchdog: p.watchdog}
 	if err := c.Validate(); err != nil {
-		return nil, usagef("%v", err)
+		return nil, cli.Usagef("%v", err)
 	}
 	return host.Program(c), nil
 }

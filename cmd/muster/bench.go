@@ -1,9 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"os"
-	"runtime/pprof"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +9,8 @@ import (
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/internal/bench"
+	"github.com/muster-fleet/muster/internal/bench/testbed"
+	"github.com/muster-fleet/muster/internal/cli"
 	"github.com/muster-fleet/muster/internal/state"
 )
 
@@ -20,43 +19,14 @@ func newBenchCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure how fast tasks are placed",
-		Long: `Measures how fast tasks are placed. "place" looks at the deciding alone, "rpc" at a manager on a
-message queue, "failover" at what callers notice when managers fail. None touches a cluster that runs.
+		Long: `Measures how fast tasks are placed. "place" measures deciding alone, "rpc" a manager on a message
+queue. Neither touches a running cluster; what callers notice when managers fail is measured by musterbench failover.
 Ctrl-C ends a run; what was measured so far is printed.`,
-		Args: noSuchCommand,
+		Args: cli.NoSuchCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newBenchPlaceCmd(), newBenchRPCCmd(), newBenchFailoverCmd())
+	cmd.AddCommand(newBenchPlaceCmd(), newBenchRPCCmd())
 	return cmd
-}
-
-// benchFlags are common to all benchmarks.
-type benchFlags struct {
-	format     benchFormat
-	cpuProfile string
-}
-
-func (f *benchFlags) add(cmd *cobra.Command) {
-	f.format = benchFormat(formatTable)
-	cmd.Flags().VarP(&f.format, "output", "o", "how to print")
-	cmd.Flags().StringVar(&f.cpuProfile, "cpuprofile", "", "write a CPU profile, for go tool pprof, to this `file`")
-}
-
-// profiled runs f, and writes a profile of it where one is wanted.
-func (f *benchFlags) profiled(run func() error) error {
-	if f.cpuProfile == "" {
-		return run()
-	}
-	file, err := os.Create(f.cpuProfile)
-	if err != nil {
-		return fmt.Errorf("--cpuprofile: %w", err)
-	}
-	defer file.Close()
-	if err := pprof.StartCPUProfile(file); err != nil {
-		return fmt.Errorf("--cpuprofile: %w", err)
-	}
-	defer pprof.StopCPUProfile()
-	return run()
 }
 
 const benchPlaceLong = `Places tasks on a made-up fleet in one goroutine: no queue, no manager.
@@ -78,11 +48,11 @@ The burst of 2,000 tasks onto 100 equal workers:
   muster bench place --workers 100 --isps 1 --regions 1 --tasks 2000 --strategy all`
 
 func newBenchPlaceCmd() *cobra.Command {
-	var f benchFlags
+	var f cli.MeasureFlags
 	o := bench.DefaultPlaceOptions()
 	workers, strategy, debit := []int{o.Workers}, string(o.Strategy), "learned"
 	cmd := &cobra.Command{
-		Use: "place", Short: "Measure the deciding alone", Long: benchPlaceLong, Args: takes(),
+		Use: "place", Short: "Measure the deciding alone", Long: benchPlaceLong, Args: cli.Takes(),
 		Example: "  muster bench place --workers 100,10000,100000 --strategy all",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
@@ -93,13 +63,13 @@ func newBenchPlaceCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return f.profiled(func() error { return benchPlace(cmd, runs, f.format) })
+			return f.Profiled(func() error { return benchPlace(cmd, runs, f.Format) })
 		},
 	}
 	flags := cmd.Flags()
-	flags.IntSliceVar(&workers, "workers", workers, "workers of the fleet; several numbers, parted by commas, are several runs")
+	flags.IntSliceVar(&workers, "workers", workers, "workers of the fleet; several numbers, comma-separated, are several runs")
 	flags.IntVar(&o.Tasks, "tasks", 0, "tasks to place; 0 means 20 a worker, and at least 100,000")
-	flags.StringVar(&strategy, "strategy", strategy, "strategy, several parted by commas, or all")
+	flags.StringVar(&strategy, "strategy", strategy, "strategy, several comma-separated, or all")
 	flags.IntVar(&o.ISPs, "isps", o.ISPs, "isps of the fleet")
 	flags.IntVar(&o.Regions, "regions", o.Regions, "regions of each isp")
 	flags.IntVar(&o.PerWorker, "per-worker", o.PerWorker, "tasks that a worker holds at a time, on average; 0 means that no task ends")
@@ -107,7 +77,7 @@ func newBenchPlaceCmd() *cobra.Command {
 	flags.Float64Var(&o.Load, "load", o.Load, "load that the workers report before the first task")
 	flags.Float64Var(&o.Spread, "spread", o.Spread, "how much more than that some of them report, at most")
 	flags.Uint64Var(&o.Seed, "seed", o.Seed, "seed of everything random in the run")
-	f.add(cmd)
+	f.Add(cmd)
 	return cmd
 }
 
@@ -124,7 +94,7 @@ func parseBenchDebit(text string) (state.Debit, error) {
 	}
 	fixed, err := strconv.ParseFloat(text, 64)
 	if err != nil || fixed < 0 || fixed > 1 {
-		return d, usagef("--debit must be learned, off or a number from 0 to 1, not %q", text)
+		return d, cli.Usagef("--debit must be learned, off or a number from 0 to 1, not %q", text)
 	}
 	return state.Debit{Mode: state.DebitFixed, Fixed: fixed}, nil
 }
@@ -137,7 +107,7 @@ func placeRuns(o bench.PlaceOptions, workers []int, strategy string) ([]bench.Pl
 		for name := range strings.SplitSeq(strategy, ",") {
 			s, err := muster.ParseStrategy(name)
 			if err != nil {
-				return nil, usagef("--strategy: %v", err)
+				return nil, cli.Usagef("--strategy: %v", err)
 			}
 			strategies = append(strategies, s)
 		}
@@ -146,7 +116,7 @@ func placeRuns(o bench.PlaceOptions, workers []int, strategy string) ([]bench.Pl
 	for _, o.Strategy = range strategies {
 		for _, o.Workers = range workers {
 			if err := o.Validate(); err != nil {
-				return nil, usagef("%v", err)
+				return nil, cli.Usagef("%v", err)
 			}
 			runs = append(runs, o)
 		}
@@ -154,23 +124,23 @@ func placeRuns(o bench.PlaceOptions, workers []int, strategy string) ([]bench.Pl
 	return runs, nil
 }
 
-func benchPlace(cmd *cobra.Command, runs []bench.PlaceOptions, format benchFormat) error {
-	bar := newBenchBar(cmd.ErrOrStderr())
-	defer bar.close()
+func benchPlace(cmd *cobra.Command, runs []bench.PlaceOptions, format cli.ResultFormat) error {
+	bar := cli.NewBar(cmd.ErrOrStderr())
+	defer bar.Close()
 	var results []bench.PlaceResult
 	for i, o := range runs {
 		if cmd.Context().Err() != nil {
 			break
 		}
-		o.Progress = func(done, total int) { bar.set((float64(i) + float64(done)/float64(total)) / float64(len(runs))) }
+		o.Progress = func(done, total int) { bar.Set((float64(i) + float64(done)/float64(total)) / float64(len(runs))) }
 		result, err := bench.Place(cmd.Context(), o)
 		if err != nil {
 			return err
 		}
 		results = append(results, result)
 	}
-	bar.close()
-	return printBench(cmd.OutOrStdout(), format, placeColumns, results, len(runs) == 1)
+	bar.Close()
+	return cli.PrintResults(cmd.OutOrStdout(), format, placeColumns, results, len(runs) == 1)
 }
 
 const benchRPCLong = `Starts a manager, a fleet that joins it, keeps alive and reports its load, and a bare echo server, all
@@ -188,41 +158,41 @@ connection a side. Manager, echo server and callers are all in this process.
   failed                          schedule calls that were refused or not answered, with the first reason`
 
 func newBenchRPCCmd() *cobra.Command {
-	var f benchFlags
+	var f cli.MeasureFlags
 	o := bench.DefaultRPCOptions()
 	cmd := &cobra.Command{
-		Use: "rpc", Short: "Measure a manager on a message queue, held against the queue itself", Long: benchRPCLong, Args: takes(),
+		Use: "rpc", Short: "Measure a manager on a message queue, held against the queue itself", Long: benchRPCLong, Args: cli.Takes(),
 		Example: "  muster bench rpc --inflight 1,64,256\n  muster bench rpc --url amqp://localhost --inflight 64 --duration 30s",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.Validate(); err != nil {
-				return usagef("%v", err)
+				return cli.Usagef("%v", err)
 			}
-			return f.profiled(func() error { return benchRPC(cmd, o, f.format) })
+			return f.Profiled(func() error { return benchRPC(cmd, o, f.Format) })
 		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.Bus.URL, "url", o.Bus.URL,
-		"message queue: nats://… or amqp://…; "+bench.EmbeddedNATS+" starts one for the run")
+		"message queue: nats://… or amqp://…; "+testbed.EmbeddedNATS+" starts one for the run")
 	flags.IntVar(&o.Workers, "workers", o.Workers, "workers of the fleet")
 	flags.IntVar(&o.Managers, "managers", o.Managers, "managers; several agree by Raft, all in this process")
-	flags.IntSliceVar(&o.Inflight, "inflight", o.Inflight, "calls outstanding at a time; several numbers, parted by commas, are several measurements")
+	flags.IntSliceVar(&o.Inflight, "inflight", o.Inflight, "calls outstanding at a time; several numbers, comma-separated, are several measurements")
 	flags.DurationVar(&o.Duration, "duration", o.Duration, "time for each measurement, half of which the echo server gets")
 	flags.DurationVar(&o.Slice, "slice", o.Slice, "time after which echo server and manager take turns")
 	flags.DurationVar(&o.Reserve, "reserve", o.Reserve, "time that a placement lasts")
 	flags.IntVar(&o.ISPs, "isps", o.ISPs, "isps of the fleet")
 	flags.IntVar(&o.Regions, "regions", o.Regions, "regions of each isp")
 	flags.Uint64Var(&o.Seed, "seed", o.Seed, "seed of everything random in the fleet")
-	f.add(cmd)
+	f.Add(cmd)
 	return cmd
 }
 
-func benchRPC(cmd *cobra.Command, o bench.RPCOptions, format benchFormat) error {
-	bar := newBenchBar(cmd.ErrOrStderr())
-	o.Progress = func(done, total time.Duration) { bar.set(float64(done) / float64(total)) }
+func benchRPC(cmd *cobra.Command, o bench.RPCOptions, format cli.ResultFormat) error {
+	bar := cli.NewBar(cmd.ErrOrStderr())
+	o.Progress = func(done, total time.Duration) { bar.Set(float64(done) / float64(total)) }
 	results, err := bench.RPC(cmd.Context(), o)
-	bar.close()
+	bar.Close()
 	if len(results) > 0 {
-		if err := printBench(cmd.OutOrStdout(), format, rpcColumns, results, len(o.Inflight) == 1); err != nil {
+		if err := cli.PrintResults(cmd.OutOrStdout(), format, rpcColumns, results, len(o.Inflight) == 1); err != nil {
 			return err
 		}
 	}

@@ -8,13 +8,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/muster-fleet/muster/internal/cli"
 )
 
 // runBench runs a benchmark, which must succeed, and returns what it printed.
 func runBench(t *testing.T, args ...string) string {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	if status := run(append([]string{"bench"}, args...), &stdout, &stderr); status != statusDone {
+	if status := run(append([]string{"bench"}, args...), &stdout, &stderr); status != cli.Done {
 		t.Fatalf("exit status %d: %s", status, stderr.String())
 	}
 	if stderr.Len() > 0 {
@@ -93,8 +95,8 @@ func TestBenchUsedWrongly(t *testing.T) {
 		"rpc --inflight 0", "rpc --duration 1ms", "nothing",
 	} {
 		var stdout, stderr bytes.Buffer
-		if status := run(append([]string{"bench"}, strings.Fields(args)...), &stdout, &stderr); status != statusUsage {
-			t.Errorf("bench %s: exit status %d, want %d; stderr %q", args, status, statusUsage, stderr.String())
+		if status := run(append([]string{"bench"}, strings.Fields(args)...), &stdout, &stderr); status != cli.WrongUsage {
+			t.Errorf("bench %s: exit status %d, want %d; stderr %q", args, status, cli.WrongUsage, stderr.String())
 		}
 	}
 }
@@ -102,7 +104,7 @@ func TestBenchUsedWrongly(t *testing.T) {
 func TestBenchOnABrokerThatIsNotThere(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	status := run([]string{"bench", "rpc", "--url", "nats://user:secret@127.0.0.1:1"}, &stdout, &stderr)
-	if status != statusRefused || !strings.Contains(stderr.String(), "127.0.0.1:1") {
+	if status != cli.Refused || !strings.Contains(stderr.String(), "127.0.0.1:1") {
 		t.Errorf("exit status %d, stderr %q", status, stderr.String())
 	}
 	if strings.Contains(stderr.String(), "secret") {
@@ -112,15 +114,15 @@ func TestBenchOnABrokerThatIsNotThere(t *testing.T) {
 
 func TestThousandsAndShortTimes(t *testing.T) {
 	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567"} {
-		if got := thousands(n); got != want {
-			t.Errorf("thousands(%d) = %q", n, got)
+		if got := cli.Thousands(n); got != want {
+			t.Errorf("cli.Thousands(%d) = %q", n, got)
 		}
 	}
 	for d, want := range map[time.Duration]string{
 		999: "999ns", 12345: "12.3µs", 1234567: "1.23ms", 98765432109: "1m38.8s",
 	} {
-		if got := shortTime(d); got != want {
-			t.Errorf("shortTime(%d) = %q, want %q", d, got, want)
+		if got := cli.ShortTime(d); got != want {
+			t.Errorf("cli.ShortTime(%d) = %q, want %q", d, got, want)
 		}
 	}
 }

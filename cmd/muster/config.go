@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/muster-fleet/muster/config"
+	"github.com/muster-fleet/muster/internal/cli"
 )
 
 func newConfigCmd() *cobra.Command {
@@ -15,9 +16,9 @@ that is wrong is told so, with line, key and the nearest right word. Secrets are
 
 With --reference: every key that there is, with its type, default and meaning.` + "\n" + precedence,
 		Example: "  muster config -c cluster_manager.toml\n  muster config --reference",
-		Args:    takes(),
+		Args:    cli.Takes(),
 	}
-	settings, output := settingsOf(cmd), outputFlag(cmd)
+	settings, output := settingsOf(cmd), cli.OutputFlag(cmd)
 	reference := cmd.Flags().Bool("reference", false, "print every key that there is")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *reference {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/config"
+	"github.com/muster-fleet/muster/internal/cli"
 )
 
 // allReady reports whether each member of the crew can be given tasks.
@@ -26,13 +27,13 @@ func allReady(workers []muster.Worker, members []member) bool {
 // greet prints what runs, and what to type next.
 func (u *up) greet(h *host, members []member, ready bool) {
 	say := func(format string, a ...any) { _, _ = fmt.Fprintf(u.stdout, format, a...) }
-	say("%s at %s\n\n", bold(u.stdout, "Cluster "+h.cfg.Manager.Name), h.url())
+	say("%s at %s\n\n", cli.Bold(u.stdout, "Cluster "+h.cfg.Manager.Name), h.url())
 	if len(members) > 0 {
-		t := table{heading: []string{"PURPOSE", "NAME", "PID"}}
+		t := cli.Table{Heading: []string{"PURPOSE", "NAME", "PID"}}
 		for _, m := range members {
-			t.add(m.purpose, m.name, fmt.Sprint(m.pid))
+			t.Add(m.purpose, m.name, fmt.Sprint(m.pid))
 		}
-		_ = t.print(u.stdout)
+		_ = t.Print(u.stdout)
 		say("\n")
 	}
 	if !ready {

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/muster-fleet/muster/internal/cli"
 	"github.com/muster-fleet/muster/worker/load"
 )
 
@@ -44,13 +45,13 @@ func oneLoad(text string) (load.Source, error) {
 	case "processes":
 		return processLoad(of)
 	}
-	return nil, usagef("--load: unknown load %q: use cpu, memory, disk, network, gpu or processes=N", name)
+	return nil, cli.Usagef("--load: unknown load %q: use cpu, memory, disk, network, gpu or processes=N", name)
 }
 
 func processLoad(limit string) (load.Source, error) {
 	n, err := strconv.Atoi(limit)
 	if err != nil || n <= 0 {
-		return nil, usagef("--load: processes needs the most there may be, as in processes=10, not %q", limit)
+		return nil, cli.Usagef("--load: processes needs the most there may be, as in processes=10, not %q", limit)
 	}
 	return load.Processes(n), nil
 }

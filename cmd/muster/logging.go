@@ -5,6 +5,8 @@ import (
 	"log/slog"
 
 	"github.com/spf13/cobra"
+
+	"github.com/muster-fleet/muster/internal/cli"
 )
 
 // logging is how a command that runs for long tells what happens, on stderr.
@@ -35,7 +37,7 @@ type logFormat string
 // Set, String and Type make a logFormat a flag.
 func (f *logFormat) Set(s string) error {
 	if s != "text" && s != "json" {
-		return usagef("must be text or json")
+		return cli.Usagef("must be text or json")
 	}
 	*f = logFormat(s)
 	return nil

@@ -12,6 +12,7 @@ import (
 
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/client"
+	"github.com/muster-fleet/muster/internal/cli"
 )
 
 // logPoll is how often a log that is followed is read.
@@ -24,7 +25,7 @@ func newLogsCmd() *cobra.Command {
 		Long: `Print what a node of an agent has printed on stdout and stderr, from wherever the agent runs. Agents keep it for
 a while after the node has ended. 'muster nodes' and 'muster run' have the names of nodes.` + "\n" + precedence,
 		Example: "  muster logs video-1f0c62b2d8e6a3b7c915@host_3 -f",
-		Args:    takes("NODE"),
+		Args:    cli.Takes("NODE"),
 	}
 	settings, timeout := settingsOf(cmd), timeoutFlag(cmd)
 	settings.reach(clusterURL)
@@ -58,7 +59,7 @@ a while after the node has ended. 'muster nodes' and 'muster run' have the names
 func workerOf(node string) (string, error) {
 	i := strings.LastIndexByte(node, '_')
 	if i <= 0 {
-		return "", usagef("%q is no node: nodes are called <agent>_<number>", node)
+		return "", cli.Usagef("%q is no node: nodes are called <agent>_<number>", node)
 	}
 	return node[:i], nil
 }

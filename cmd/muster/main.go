@@ -14,6 +14,8 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 	"syscall"
+
+	"github.com/muster-fleet/muster/internal/cli"
 )
 
 // version is stamped by the linker: -ldflags "-X main.version=v1.2.3".
@@ -42,9 +44,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
-		return statusDone
+		return cli.Done
 	}
-	return report(stderr, cmd, err, *began)
+	return cli.Report(stderr, cmd, err, *began)
 }
 
 // interruptible returns a context that the first SIGINT or SIGTERM ends, so
@@ -64,7 +66,7 @@ func interruptible() (ctx context.Context, stop func()) {
 			close(h.asked)
 			<-signals
 		}
-		os.Exit(statusInterrupted)
+		os.Exit(cli.Interrupted)
 	}()
 	return context.WithValue(ctx, hurryKey{}, h), func() { signal.Stop(signals); cancel() }
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/muster-fleet/muster/config"
+	"github.com/muster-fleet/muster/internal/cli"
 )
 
 func newManagerCmd() *cobra.Command {
@@ -33,7 +34,7 @@ SIGINT and SIGTERM end it.` + "\n" + precedence,
   muster manager -c cluster_manager.toml
   muster manager -c FILE --raft 10.0.0.1:7400 --peers 10.0.0.1:7400,10.0.0.2:7400,10.0.0.3:7400
   kill -HUP $(pidof muster)          # after a change of the file`,
-		Args: takes(),
+		Args: cli.Takes(),
 	}
 	settings, logs := settingsOf(cmd), loggingFlags(cmd, slog.LevelInfo)
 	settings.listen()

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/muster-fleet/muster/agent/process"
+	"github.com/muster-fleet/muster/internal/cli"
 	"github.com/muster-fleet/muster/media"
 	"github.com/muster-fleet/muster/node"
 )
@@ -73,7 +74,7 @@ func newNodeCmd() *cobra.Command {
 		Use:    "node",
 		Short:  "Do the tasks of a media agent (started by 'muster agent')",
 		Hidden: true,
-		Args:   takes(),
+		Args:   cli.Takes(),
 	}
 	root := cmd.Flags().String("root", "", "`directory` in which the files of tasks must be")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

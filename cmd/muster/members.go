@@ -12,6 +12,7 @@ import (
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/client"
+	"github.com/muster-fleet/muster/internal/cli"
 )
 
 // changeTimeout is how long a change of the managers is waited for where
@@ -40,7 +41,7 @@ func newManagersCmd() *cobra.Command {
 		Short:   "List the managers of a cluster, add one, remove one",
 		Long:    managersLong + "\n" + precedence,
 		Example: "  muster managers\n  muster managers add 10.0.0.4:7400\n  muster managers remove 10.0.0.2:7400",
-		Args:    takes(),
+		Args:    cli.Takes(),
 	}
 	a := askingFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -57,15 +58,15 @@ func newManagersCmd() *cobra.Command {
 }
 
 func (a *asking) printManagers(w io.Writer, managers []muster.Member) error {
-	if *a.output == formatJSON {
-		return printJSON(w, managers)
+	if *a.output == cli.JSON {
+		return cli.PrintJSON(w, managers)
 	}
-	return managerTable(managers).print(w)
+	return managerTable(managers).Print(w)
 }
 
 func newManagersAddCmd() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "add ADDRESS", Short: "Let a manager join at its --raft address", Args: takes("ADDRESS"),
+		Use: "add ADDRESS", Short: "Let a manager join at its --raft address", Args: cli.Takes("ADDRESS"),
 		Long: `Let a manager join the cluster at an address, and wait until it votes. Start it before or meanwhile, with its
 address as --raft and those of the others as --peers. To ask again is harmless.` + "\n" + precedence,
 		Example: "  muster managers add 10.0.0.4:7400",
@@ -93,9 +94,9 @@ func votesAt(addr string) func(muster.Member) bool {
 
 // notThere tells how a manager that was let in is started.
 func notThere(addr string, members []muster.Member) error {
-	return &refusal{
-		err: fmt.Errorf("%s is let in, but does not vote yet: is it running?", addr),
-		details: []string{
+	return &cli.Refusal{
+		Err: fmt.Errorf("%s is let in, but does not vote yet: is it running?", addr),
+		Details: []string{
 			fmt.Sprintf("start it:    muster manager --raft %s --peers %s (and the settings of the others)", addr, strings.Join(others(members, addr), ",")),
 			"see it come: muster managers",
 			"take it back: muster managers remove " + addr,
@@ -105,7 +106,7 @@ func notThere(addr string, members []muster.Member) error {
 
 func newManagersRemoveCmd() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "remove MANAGER", Aliases: []string{"rm"}, Short: "Take a manager out, by its address or id", Args: takes("MANAGER"),
+		Use: "remove MANAGER", Aliases: []string{"rm"}, Short: "Take a manager out, by its address or id", Args: cli.Takes("MANAGER"),
 		Long: `Take a manager out of the cluster, by its address or its id, and wait until it is. If it leads it hands over
 first. End its process afterwards.
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/client"
+	"github.com/muster-fleet/muster/internal/cli"
 )
 
 func newNodesCmd() *cobra.Command {
@@ -21,7 +22,7 @@ func newNodesCmd() *cobra.Command {
 		Long: `List the nodes of an agent, or of all of them: the processes that do the tasks. Workers that are not agents have
 none.` + "\n" + precedence,
 		Example: "  muster nodes\n  muster nodes -o json",
-		Args:    takes("[WORKER]"),
+		Args:    cli.Takes("[WORKER]"),
 	}
 	a := askingFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -30,8 +31,8 @@ none.` + "\n" + precedence,
 			if err != nil {
 				return err
 			}
-			if *a.output == formatJSON {
-				return printJSON(cmd.OutOrStdout(), nodes)
+			if *a.output == cli.JSON {
+				return cli.PrintJSON(cmd.OutOrStdout(), nodes)
 			}
 			return printNodes(cmd.OutOrStdout(), nodes)
 		})
@@ -67,9 +68,9 @@ func printNodes(w io.Writer, nodes []muster.Node) error {
 		_, err := fmt.Fprintln(w, "no nodes")
 		return err
 	}
-	t := table{heading: []string{"NODE", "PID", "STATE", "AGE", "TASKS", "STATUS"}}
+	t := cli.Table{Heading: []string{"NODE", "PID", "STATE", "AGE", "TASKS", "STATUS"}}
 	for _, n := range nodes {
-		t.add(n.ID, fmt.Sprint(n.PID), string(n.State), ago(time.Duration(n.AgeMillis)*time.Millisecond), strings.Join(n.Tasks, " "), n.Status)
+		t.Add(n.ID, fmt.Sprint(n.PID), string(n.State), ago(time.Duration(n.AgeMillis)*time.Millisecond), strings.Join(n.Tasks, " "), n.Status)
 	}
-	return t.print(w)
+	return t.Print(w)
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/muster-fleet/muster"
+
+	"github.com/muster-fleet/muster/internal/cli"
 )
 
 // mergePreference puts --isp and --region into the object of --preference, and
@@ -13,7 +15,7 @@ import (
 func mergePreference(text, isp, region string) (json.RawMessage, error) {
 	named := map[string]string{"isp": isp, "region": region}
 	if text != "" && !json.Valid([]byte(text)) {
-		return nil, usagef("--preference is not JSON: %s (quote it: --preference '{\"isp\": \"a\"}')", text)
+		return nil, cli.Usagef("--preference is not JSON: %s (quote it: --preference '{\"isp\": \"a\"}')", text)
 	}
 	if isp == "" && region == "" {
 		if text == "" {
@@ -23,11 +25,11 @@ func mergePreference(text, isp, region string) (json.RawMessage, error) {
 	}
 	members := map[string]json.RawMessage{}
 	if text != "" && !strings.HasPrefix(strings.TrimSpace(text), "{") {
-		return nil, usagef("--isp and --region need --preference to be an object, not %s", text)
+		return nil, cli.Usagef("--isp and --region need --preference to be an object, not %s", text)
 	}
 	if text != "" {
 		if err := json.Unmarshal([]byte(text), &members); err != nil {
-			return nil, usagef("--preference: %v", err)
+			return nil, cli.Usagef("--preference: %v", err)
 		}
 	}
 	if err := addMembers(members, named); err != nil {
@@ -46,7 +48,7 @@ func addMembers(members map[string]json.RawMessage, named map[string]string) err
 			continue
 		}
 		if _, twice := members[name]; twice {
-			return usagef("--%s and the preference's own %q: give one of them", name, name)
+			return cli.Usagef("--%s and the preference's own %q: give one of them", name, name)
 		}
 		raw, err := json.Marshal(value)
 		if err != nil {
@@ -60,7 +62,7 @@ func addMembers(members map[string]json.RawMessage, named map[string]string) err
 // checkPreference finds here what the manager would refuse.
 func checkPreference(raw json.RawMessage) (json.RawMessage, error) {
 	if _, err := muster.ParsePreference(raw); err != nil {
-		return nil, usagef("%v", err)
+		return nil, cli.Usagef("%v", err)
 	}
 	return raw, nil
 }

@@ -1,10 +1,9 @@
 package main
 
 import (
-	"fmt"
-	"strings"
-
 	"github.com/spf13/cobra"
+
+	"github.com/muster-fleet/muster/internal/cli"
 )
 
 // newRootCmd returns the command line, and a flag that is set as soon as a
@@ -23,7 +22,7 @@ Exit status: 0 done, 1 refused (the reason is on stderr), 2 used wrongly.`,
   muster schedule webrtc room-1      # place a task
   muster why webrtc room-1           # why there
   muster run video --each 'in/*.mp4' --spec ladder.json   # transcode a directory over the fleet`,
-		Args:          noSuchCommand,
+		Args:          cli.NoSuchCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -41,7 +40,7 @@ Exit status: 0 done, 1 refused (the reason is on stderr), 2 used wrongly.`,
 	root.AddCommand(inGroup(groupWork, newRunCmd(), newStopCmd(), newNodesCmd(), newLogsCmd())...)
 	root.AddCommand(newConfigCmd(), newBenchCmd(), newVersionCmd(), newNodeCmd())
 	began = new(bool)
-	markBegun(root, began)
+	cli.MarkBegun(root, began)
 	return root, began
 }
 
@@ -56,50 +55,4 @@ func inGroup(id string, commands ...*cobra.Command) []*cobra.Command {
 		c.GroupID = id
 	}
 	return commands
-}
-
-// markBegun makes every command set began before it runs.
-func markBegun(cmd *cobra.Command, began *bool) {
-	if runE := cmd.RunE; runE != nil {
-		cmd.RunE = func(cmd *cobra.Command, args []string) error {
-			*began = true
-			return runE(cmd, args)
-		}
-	}
-	for _, sub := range cmd.Commands() {
-		markBegun(sub, began)
-	}
-}
-
-// noSuchCommand refuses arguments of muster itself, and names the commands
-// that may have been meant.
-func noSuchCommand(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	message := fmt.Sprintf("unknown command %q", args[0])
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		message += ": did you mean " + strings.Join(near, " or ") + "?"
-	}
-	return usagef("%s", message)
-}
-
-// takes refuses a wrong number of arguments, and says which ones are wanted.
-// Names in brackets may be left out.
-func takes(names ...string) cobra.PositionalArgs {
-	least := 0
-	for _, name := range names {
-		if !strings.HasPrefix(name, "[") {
-			least++
-		}
-	}
-	return func(cmd *cobra.Command, args []string) error {
-		switch {
-		case len(args) >= least && len(args) <= len(names):
-			return nil
-		case len(names) == 0:
-			return usagef("%s takes no arguments, got %q", cmd.Name(), args[0])
-		}
-		return usagef("%s takes %s, got %d", cmd.Name(), strings.Join(names, " "), len(args))
-	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/config"
+	"github.com/muster-fleet/muster/internal/cli"
 	"github.com/muster-fleet/muster/job"
 )
 
@@ -25,7 +26,7 @@ status is the task's, and Ctrl-C stops the task.
 --spec is the work in the node's words: JSON, or a file that holds it. For media purposes that is, for example,
 {"input": "in.mp4", "output": "out", "ladder": [{"height": 720, "codec": "h264"}]}; docs/media.md has all of them.
 
---each makes a task of every file that fits a pattern, as many at a time as the fleet takes, and waits for all of
+--each makes a task of every file that fits a pattern, as many at a time as the fleet cli.Takes, and waits for all of
 them. In --spec {file} then stands for the file's path, {stem} for its name without the extension and {dir} for its
 directory; with "existing": "keep" a media task may be repeated. A task whose worker or node dies is done again, on another worker, up to
 --attempts times. It ends with a table; the exit status is 1 if any task failed.`
@@ -39,7 +40,7 @@ func newRunCmd() *cobra.Command {
   muster run video clip-1 --spec ladder.json --wait
   muster run video --each 'in/*.mp4' --spec '{"input":"{file}","output":"out/{stem}","ladder":[{"height":360}]}'`,
 	}
-	r := &runner{settings: settingsOf(cmd), output: outputFlag(cmd)}
+	r := &runner{settings: settingsOf(cmd), output: cli.OutputFlag(cmd)}
 	r.settings.reach(clusterURL)
 	f := cmd.Flags()
 	f.StringVar(&r.spec, "spec", "", "what is to be done: `FILE or JSON`; - reads it from stdin")
@@ -59,7 +60,7 @@ func newRunCmd() *cobra.Command {
 // runner is the command run.
 type runner struct {
 	settings               *settings
-	output                 *format
+	output                 *cli.Format
 	spec, room, preference string
 	each                   string
 	wait                   bool
@@ -100,8 +101,8 @@ func (r *runner) begin(ctx context.Context, c *client.Client, j job.Job, cfg *co
 	if err != nil {
 		return plain(err, cfg, r.patience)
 	}
-	if *r.output == formatJSON {
-		return printJSON(r.stdout, map[string]string{"purpose": j.Purpose, "task": j.Task, "worker": worker, "node": node})
+	if *r.output == cli.JSON {
+		return cli.PrintJSON(r.stdout, map[string]string{"purpose": j.Purpose, "task": j.Task, "worker": worker, "node": node})
 	}
 	_, err = fmt.Fprintf(r.stdout, "%s %s runs on %s\n", j.Purpose, j.Task, node)
 	return err
@@ -118,30 +119,30 @@ func (r *runner) jobs(args []string) ([]job.Job, error) {
 		return nil, err
 	}
 	if r.attempts < 1 {
-		return nil, usagef("--attempts must be at least 1, but is %d", r.attempts)
+		return nil, cli.Usagef("--attempts must be at least 1, but is %d", r.attempts)
 	}
 	if r.each != "" {
 		return r.oneForEach(args, spec, preference)
 	}
 	if len(args) != 2 {
-		return nil, usagef("run takes PURPOSE TASK, or PURPOSE --each PATTERN, got %d arguments", len(args))
+		return nil, cli.Usagef("run takes PURPOSE TASK, or PURPOSE --each PATTERN, got %d arguments", len(args))
 	}
 	return []job.Job{{Purpose: args[0], Task: args[1], Room: r.room, Spec: spec, Preference: preference}}, nil
 }
 
 func (r *runner) oneForEach(args []string, spec json.RawMessage, preference any) ([]job.Job, error) {
 	if len(args) != 1 {
-		return nil, usagef("run --each takes PURPOSE alone: the tasks are named after the files; got %d arguments", len(args))
+		return nil, cli.Usagef("run --each takes PURPOSE alone: the tasks are named after the files; got %d arguments", len(args))
 	}
 	files, err := filepath.Glob(r.each)
 	if err != nil {
-		return nil, usagef("--each: %q is no pattern: %v", r.each, err)
+		return nil, cli.Usagef("--each: %q is no pattern: %v", r.each, err)
 	}
 	if len(files) == 0 {
 		return nil, fmt.Errorf("--each: no file fits %q: put the pattern in quotes, so that the shell leaves it alone", r.each)
 	}
 	if !strings.Contains(string(spec), "{file}") {
-		return nil, usagef("--spec does not have {file}, so that every task would do the same")
+		return nil, cli.Usagef("--spec does not have {file}, so that every task would do the same")
 	}
 	slices.Sort(files)
 	jobs := make([]job.Job, len(files))
@@ -171,7 +172,7 @@ func (r *runner) readSpec() (json.RawMessage, error) {
 		return nil, fmt.Errorf("--spec: %w", err)
 	}
 	if err := json.Unmarshal(text, new(any)); err != nil {
-		return nil, usagef("--spec is neither JSON nor a file with JSON: %v", err)
+		return nil, cli.Usagef("--spec is neither JSON nor a file with JSON: %v", err)
 	}
 	return text, nil
 }
@@ -257,14 +258,14 @@ func interrupted(err error) error {
 }
 
 func (r *runner) print(results []result) error {
-	if *r.output == formatJSON {
-		return printJSON(r.stdout, results)
+	if *r.output == cli.JSON {
+		return cli.PrintJSON(r.stdout, results)
 	}
-	t := table{heading: []string{"TASK", "WORKER", "SECONDS", "ATTEMPTS", "RESULT"}}
+	t := cli.Table{Heading: []string{"TASK", "WORKER", "SECONDS", "ATTEMPTS", "RESULT"}}
 	for _, one := range results {
-		t.add(one.Task, orWord(one.Worker, "-"), fmt.Sprintf("%.1f", one.Seconds), fmt.Sprint(one.Attempts), oneLine(one))
+		t.Add(one.Task, orWord(one.Worker, "-"), fmt.Sprintf("%.1f", one.Seconds), fmt.Sprint(one.Attempts), oneLine(one))
 	}
-	return t.print(r.stdout)
+	return t.Print(r.stdout)
 }
 
 // oneLine is a result without what follows the error's first line.

@@ -12,8 +12,11 @@ import (
 	"github.com/muster-fleet/muster/job"
 )
 
-// runShow tells how tasks are getting on: a bar on a terminal, elsewhere a line
-// for each thing that happens.
+// barSteps is how finely the bar moves.
+const barSteps = 1000
+
+// runShow shows the progress of tasks: a bar on a terminal, elsewhere a line
+// for each event.
 type runShow struct {
 	w   io.Writer
 	bar *progressbar.ProgressBar
@@ -27,7 +30,7 @@ type runShow struct {
 func newRunShow(w io.Writer, jobs []job.Job) *runShow {
 	s := &runShow{w: w, shares: map[string]float64{}, phases: map[string]job.Phase{}, total: len(jobs)}
 	if file, ok := w.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
-		s.bar = progressbar.NewOptions(benchBarSteps, progressbar.OptionSetWriter(w), progressbar.OptionSetWidth(30),
+		s.bar = progressbar.NewOptions(barSteps, progressbar.OptionSetWriter(w), progressbar.OptionSetWidth(30),
 			progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish())
 	}
 	return s
@@ -67,7 +70,7 @@ func (s *runShow) draw(u job.Update) {
 		done += share
 	}
 	s.bar.Describe(s.describe(u))
-	_ = s.bar.Set(int(done / float64(s.total) * benchBarSteps))
+	_ = s.bar.Set(int(done / float64(s.total) * barSteps))
 }
 
 func (s *runShow) describe(u job.Update) string {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/client"
+	"github.com/muster-fleet/muster/internal/cli"
 )
 
 const scheduleLong = `Place a task on a worker of a purpose. A task that is placed already gets the worker that it has.
@@ -31,7 +32,7 @@ func newScheduleCmd() *cobra.Command {
 		Example: `  muster schedule webrtc room-1
   muster schedule webrtc room-2 --region eu --reserve 5m
   muster schedule video mix-1 --preference '{"video":{"encode":["h264"],"decode":["vp8"]}}' -o json`,
-		Args: takes("PURPOSE", "TASK"),
+		Args: cli.Takes("PURPOSE", "TASK"),
 	}
 	a := askingFlags(cmd)
 	flags := cmd.Flags()
@@ -41,7 +42,7 @@ func newScheduleCmd() *cobra.Command {
 	reserve := flags.Duration("reserve", 0, "how long the worker is held for the task (default: the manager's)")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if *reserve < 0 {
-			return usagef("--reserve must not be negative, but is %v", *reserve)
+			return cli.Usagef("--reserve must not be negative, but is %v", *reserve)
 		}
 		wanted, err := mergePreference(*preference, *isp, *region)
 		if err != nil {
@@ -59,9 +60,9 @@ func newScheduleCmd() *cobra.Command {
 	return cmd
 }
 
-func printPlacement(w io.Writer, f format, p muster.Placement) error {
-	if f == formatJSON {
-		return printJSON(w, p)
+func printPlacement(w io.Writer, f cli.Format, p muster.Placement) error {
+	if f == cli.JSON {
+		return cli.PrintJSON(w, p)
 	}
 	_, err := fmt.Fprintf(w, "%s %s is on %s\n", p.Purpose, p.Task, p.Worker)
 	return err
@@ -75,19 +76,19 @@ type refused struct {
 
 // notPlaced tells why a task was refused: the manager's reason, then which
 // rule excluded how many workers.
-func notPlaced(w io.Writer, f format, err error) error {
+func notPlaced(w io.Writer, f cli.Format, err error) error {
 	var none *client.NoWorkerError
 	if !errors.As(err, &none) {
 		return err
 	}
-	if f == formatJSON {
-		if err := printJSON(w, refused{none.Error(), none.Explanation}); err != nil {
+	if f == cli.JSON {
+		if err := cli.PrintJSON(w, refused{none.Error(), none.Explanation}); err != nil {
 			return err
 		}
 	}
-	r := &refusal{err: errors.New(none.Error())}
+	r := &cli.Refusal{Err: errors.New(none.Error())}
 	if none.Explanation != nil {
-		r.details = exclusions(none.Explanation)
+		r.Details = exclusions(none.Explanation)
 	}
 	return r
 }

@@ -15,18 +15,19 @@ import (
 	"github.com/muster-fleet/muster/bus/connect"
 	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/config"
+	"github.com/muster-fleet/muster/internal/cli"
 )
 
 // asking is a command that asks the manager of a cluster something.
 type asking struct {
 	*settings
-	output  *format
+	output  *cli.Format
 	timeout *time.Duration
 }
 
 // askingFlags adds the flags of such a command.
 func askingFlags(cmd *cobra.Command) *asking {
-	a := &asking{settings: settingsOf(cmd), output: outputFlag(cmd), timeout: timeoutFlag(cmd)}
+	a := &asking{settings: settingsOf(cmd), output: cli.OutputFlag(cmd), timeout: timeoutFlag(cmd)}
 	a.reach(clusterURL)
 	return a
 }
@@ -35,7 +36,7 @@ func askingFlags(cmd *cobra.Command) *asking {
 // it together takes no longer than --timeout.
 func (a *asking) ask(ctx context.Context, f func(context.Context, *client.Client) error) error {
 	if *a.timeout <= 0 {
-		return usagef("--timeout must be positive, not %v", *a.timeout)
+		return cli.Usagef("--timeout must be positive, not %v", *a.timeout)
 	}
 	cfg, err := a.load()
 	if err != nil {
@@ -98,7 +99,7 @@ func unreachable(err error, cfg *config.Config) error {
 func plain(err error, cfg *config.Config, waited time.Duration) error {
 	var refused *bus.RemoteError
 	switch {
-	case err == nil, errors.As(err, new(*refusal)), errors.As(err, new(*usageError)):
+	case err == nil, errors.As(err, new(*cli.Refusal)), errors.As(err, new(*cli.UsageError)):
 		return err
 	case errors.As(err, &refused):
 		return refused

@@ -12,6 +12,7 @@ import (
 
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/config"
+	"github.com/muster-fleet/muster/internal/cli"
 )
 
 // settings are where a command gets its configuration from: a file, the
@@ -69,10 +70,10 @@ func (s *settings) read(from func(string, ...config.Flag) (*config.Config, error
 	cfg, err := from(s.file, s.given()...)
 	var problems config.Problems
 	if errors.As(err, &problems) && slices.ContainsFunc(problems, byFlag) {
-		return nil, usagef("%v", err)
+		return nil, cli.Usagef("%v", err)
 	}
 	if err == nil && cfg.Origin("bus.listen").Source == config.FromFlag && cfg.BusKind() != config.Embedded {
-		return nil, usagef("--listen is for the embedded message queue, but the settings ask for %s", cfg.BusKind())
+		return nil, cli.Usagef("--listen is for the embedded message queue, but the settings ask for %s", cfg.BusKind())
 	}
 	return cfg, err
 }

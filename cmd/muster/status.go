@@ -9,6 +9,7 @@ import (
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/client"
+	"github.com/muster-fleet/muster/internal/cli"
 )
 
 func newStatusCmd() *cobra.Command {
@@ -24,7 +25,7 @@ candidate. Managers without a quorum answer, like 'muster workers' and the other
 state: stale_ms is there then, and the state is no-quorum. The state of evictions is normal, paced, or why silent
 workers are not given up: too-many, no-quorum, no-queue.` + "\n" + precedence,
 		Example: "  muster status\n  muster status -o json",
-		Args:    takes(),
+		Args:    cli.Takes(),
 	}
 	a := askingFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -33,8 +34,8 @@ workers are not given up: too-many, no-quorum, no-queue.` + "\n" + precedence,
 			if err != nil {
 				return err
 			}
-			if *a.output == formatJSON {
-				return printJSON(cmd.OutOrStdout(), s)
+			if *a.output == cli.JSON {
+				return cli.PrintJSON(cmd.OutOrStdout(), s)
 			}
 			return printStatus(cmd.OutOrStdout(), s)
 		})
@@ -43,7 +44,7 @@ workers are not given up: too-many, no-quorum, no-queue.` + "\n" + precedence,
 }
 
 func printStatus(w io.Writer, s client.Status) error {
-	if _, err := fmt.Fprintf(w, "%s is %s\n\n", bold(w, "Cluster "+s.Cluster), s.State); err != nil {
+	if _, err := fmt.Fprintf(w, "%s is %s\n\n", cli.Bold(w, "Cluster "+s.Cluster), s.State); err != nil {
 		return err
 	}
 	if e := evictionsLine(s.Evictions); e != "" {
@@ -51,25 +52,25 @@ func printStatus(w io.Writer, s client.Status) error {
 			return err
 		}
 	}
-	if err := managerTable(s.Managers).print(w); err != nil || len(s.Purposes) == 0 {
+	if err := managerTable(s.Managers).Print(w); err != nil || len(s.Purposes) == 0 {
 		return err
 	}
-	purposes := table{heading: []string{"PURPOSE", "STRATEGY", "WORKERS", "READY", "FULL", "RUNNING", "RESERVED"}}
+	purposes := cli.Table{Heading: []string{"PURPOSE", "STRATEGY", "WORKERS", "READY", "FULL", "RUNNING", "RESERVED"}}
 	for _, p := range s.Purposes {
-		purposes.add(p.Purpose, string(p.Strategy), fmt.Sprint(p.Workers), fmt.Sprint(p.Ready), fmt.Sprint(p.Full),
+		purposes.Add(p.Purpose, string(p.Strategy), fmt.Sprint(p.Workers), fmt.Sprint(p.Ready), fmt.Sprint(p.Full),
 			fmt.Sprint(p.Running), fmt.Sprint(p.Reserved))
 	}
 	if _, err := fmt.Fprintln(w); err != nil {
 		return err
 	}
-	return purposes.print(w)
+	return purposes.Print(w)
 }
 
 // managerTable is how the managers stand.
-func managerTable(managers []muster.Member) *table {
-	t := &table{heading: []string{"MANAGER", "PID", "ROLE", "TERM", "INDEX", "LAG", "VOTES", "HEARD"}}
+func managerTable(managers []muster.Member) *cli.Table {
+	t := &cli.Table{Heading: []string{"MANAGER", "PID", "ROLE", "TERM", "INDEX", "LAG", "VOTES", "HEARD"}}
 	for _, m := range managers {
-		t.add(named(m), fmt.Sprint(m.PID), m.Role, fmt.Sprint(m.Term), fmt.Sprint(m.Index), fmt.Sprint(m.Lag),
+		t.Add(named(m), fmt.Sprint(m.PID), m.Role, fmt.Sprint(m.Term), fmt.Sprint(m.Index), fmt.Sprint(m.Lag),
 			yesNo(m.Voter), yesNo(m.Active))
 	}
 	return t

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/muster-fleet/muster/client"
+	"github.com/muster-fleet/muster/internal/cli"
 	"github.com/muster-fleet/muster/job"
 )
 
@@ -17,7 +18,7 @@ func newStopCmd() *cobra.Command {
 		Long: `Stop a task: its node ends it in good order (a recording's last file can be played), and its place is free
 again. Stopping may take longer than --timeout where a node has much to finish.` + "\n" + precedence,
 		Example: "  muster stop recording talk",
-		Args:    takes("PURPOSE", "TASK"),
+		Args:    cli.Takes("PURPOSE", "TASK"),
 	}
 	a := askingFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -27,8 +28,8 @@ again. Stopping may take longer than --timeout where a node has much to finish.`
 			if err != nil {
 				return err
 			}
-			if *a.output == formatJSON {
-				return printJSON(cmd.OutOrStdout(), map[string]string{"purpose": purpose, "task": task, "worker": worker, "node": node})
+			if *a.output == cli.JSON {
+				return cli.PrintJSON(cmd.OutOrStdout(), map[string]string{"purpose": purpose, "task": task, "worker": worker, "node": node})
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s %s is stopped\n", purpose, task)
 			return err

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/muster-fleet/muster/client"
+	"github.com/muster-fleet/muster/internal/cli"
 )
 
 func newTasksCmd() *cobra.Command {
@@ -20,7 +21,7 @@ func newTasksCmd() *cobra.Command {
 A task is "reserved" until its worker picks it up, and "running" from then on. With -o json each is
 {"purpose", "task", "worker", "state", "until"}: until is when a reservation ends, in milliseconds since 1970.` + "\n" + precedence,
 		Example: "  muster tasks\n  muster tasks webrtc -o json",
-		Args:    takes("[PURPOSE]"),
+		Args:    cli.Takes("[PURPOSE]"),
 	}
 	a := askingFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -29,8 +30,8 @@ A task is "reserved" until its worker picks it up, and "running" from then on. W
 			if err != nil {
 				return err
 			}
-			if *a.output == formatJSON {
-				return printJSON(cmd.OutOrStdout(), tasks)
+			if *a.output == cli.JSON {
+				return cli.PrintJSON(cmd.OutOrStdout(), tasks)
 			}
 			return printTasks(cmd.OutOrStdout(), tasks, time.Now())
 		})
@@ -51,11 +52,11 @@ func printTasks(w io.Writer, tasks []client.Task, now time.Time) error {
 		_, err := fmt.Fprintln(w, "no tasks")
 		return err
 	}
-	t := table{heading: []string{"PURPOSE", "TASK", "WORKER", "STATE"}}
+	t := cli.Table{Heading: []string{"PURPOSE", "TASK", "WORKER", "STATE"}}
 	for _, task := range tasks {
-		t.add(task.Purpose, task.Task, task.Worker, taskState(task, now))
+		t.Add(task.Purpose, task.Task, task.Worker, taskState(task, now))
 	}
-	return t.print(w)
+	return t.Print(w)
 }
 
 func taskState(t client.Task, now time.Time) string {

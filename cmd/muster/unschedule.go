@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/muster-fleet/muster/client"
+	"github.com/muster-fleet/muster/internal/cli"
 )
 
 func newUnscheduleCmd() *cobra.Command {
@@ -16,7 +17,7 @@ func newUnscheduleCmd() *cobra.Command {
 		Long: `Give the reservation of a task up, so that its worker is free for another. A task that runs already goes
 on, and is forgotten when its worker lays it down.` + "\n" + precedence,
 		Example: "  muster unschedule webrtc room-1",
-		Args:    takes("PURPOSE", "TASK"),
+		Args:    cli.Takes("PURPOSE", "TASK"),
 	}
 	a := askingFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -29,8 +30,8 @@ on, and is forgotten when its worker lays it down.` + "\n" + precedence,
 			if err := c.Unschedule(ctx, worker, task); err != nil {
 				return err
 			}
-			if *a.output == formatJSON {
-				return printJSON(cmd.OutOrStdout(), map[string]string{"purpose": purpose, "task": task, "worker": worker})
+			if *a.output == cli.JSON {
+				return cli.PrintJSON(cmd.OutOrStdout(), map[string]string{"purpose": purpose, "task": task, "worker": worker})
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s %s is no longer held on %s\n", purpose, task, worker)
 			return err

@@ -18,6 +18,7 @@ import (
 
 	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/config"
+	"github.com/muster-fleet/muster/internal/cli"
 	"github.com/muster-fleet/muster/media"
 )
 
@@ -41,7 +42,7 @@ message queue in the settings, one is started on this machine.` + "\n" + precede
 		Example: `  muster up
   muster up --workers 6 --listen 127.0.0.1:4333
   muster up --load memory             # on a machine whose processors are busy with other things`,
-		Args: takes(),
+		Args: cli.Takes(),
 	}
 	u := &up{settings: settingsOf(cmd), logs: loggingFlags(cmd, slog.LevelWarn)}
 	u.settings.listen()
@@ -105,10 +106,10 @@ func (u *up) run(ctx context.Context) error {
 // check finds what is wrong with the flags before anything runs.
 func (u *up) check() error {
 	if u.managers < 1 {
-		return usagef("--managers must be at least 1, but is %d", u.managers)
+		return cli.Usagef("--managers must be at least 1, but is %d", u.managers)
 	}
 	if u.workers < 0 {
-		return usagef("--workers must not be negative, but is %d", u.workers)
+		return cli.Usagef("--workers must not be negative, but is %d", u.workers)
 	}
 	flags := workerFlags{purpose: "any", loads: u.loads, maxLoad: u.maxLoad}
 	_, err := flags.options(config.Default())

@@ -10,6 +10,7 @@ import (
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/client"
+	"github.com/muster-fleet/muster/internal/cli"
 )
 
 // cluster is a `muster up` that runs.
@@ -181,8 +182,8 @@ func TestSecondInterruptEndsAtOnce(t *testing.T) {
 	c.signal(syscall.SIGINT)
 	c.await("muster: ending")
 	c.signal(syscall.SIGINT)
-	if status := c.ends(patience); status != statusInterrupted {
-		t.Errorf("status %d, want %d", status, statusInterrupted)
+	if status := c.ends(patience); status != cli.Interrupted {
+		t.Errorf("status %d, want %d", status, cli.Interrupted)
 	}
 	c.nobodyLeft()
 }

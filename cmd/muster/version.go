@@ -5,6 +5,8 @@ import (
 	"runtime"
 
 	"github.com/spf13/cobra"
+
+	"github.com/muster-fleet/muster/internal/cli"
 )
 
 func newVersionCmd() *cobra.Command {
@@ -13,12 +15,12 @@ func newVersionCmd() *cobra.Command {
 		Short:   "Print the version",
 		Long:    "Print the version of this program and of the Go that built it.",
 		Example: "  muster version -o json",
-		Args:    takes(),
+		Args:    cli.Takes(),
 	}
-	output := outputFlag(cmd)
+	output := cli.OutputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if *output == formatJSON {
-			return printJSON(cmd.OutOrStdout(), map[string]string{
+		if *output == cli.JSON {
+			return cli.PrintJSON(cmd.OutOrStdout(), map[string]string{
 				"version": version, "go": runtime.Version(), "platform": platform(),
 			})
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/client"
+	"github.com/muster-fleet/muster/internal/cli"
 )
 
 func newWhyCmd() *cobra.Command {
@@ -22,7 +23,7 @@ taken of those that were left, and the best three others. The manager remembers 
 SCORE is what the strategy compared: the load with the debit; for weight-robin the credit; for round-robin
 and last-used the turn, 0 being the worker whose turn it is.` + "\n" + precedence,
 		Example: "  muster why webrtc room-1\n  muster why video mix-1 -o json",
-		Args:    takes("PURPOSE", "TASK"),
+		Args:    cli.Takes("PURPOSE", "TASK"),
 	}
 	a := askingFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -31,8 +32,8 @@ and last-used the turn, 0 being the worker whose turn it is.` + "\n" + precedenc
 			if err != nil {
 				return err
 			}
-			if *a.output == formatJSON {
-				return printJSON(cmd.OutOrStdout(), why)
+			if *a.output == cli.JSON {
+				return cli.PrintJSON(cmd.OutOrStdout(), why)
 			}
 			return printWhy(cmd.OutOrStdout(), why, time.Now())
 		})
@@ -82,19 +83,19 @@ func printExcluded(w io.Writer, e muster.Explanation) error {
 	if _, err := fmt.Fprintln(w); err != nil {
 		return err
 	}
-	t := table{heading: []string{"RULE", "EXCLUDED", "WHICH"}}
+	t := cli.Table{Heading: []string{"RULE", "EXCLUDED", "WHICH"}}
 	for rule, n := range e.Excluded {
 		if n > 0 {
-			t.add(muster.Rule(rule).String(), fmt.Sprintf("%d of %d", n, e.Workers), ruleWords[rule])
+			t.Add(muster.Rule(rule).String(), fmt.Sprintf("%d of %d", n, e.Workers), ruleWords[rule])
 		}
 	}
-	return t.print(w)
+	return t.Print(w)
 }
 
 func printCandidates(w io.Writer, e muster.Explanation) error {
-	t := table{heading: []string{"WORKER", "LOAD", "DEBIT", "SCORE"}}
+	t := cli.Table{Heading: []string{"WORKER", "LOAD", "DEBIT", "SCORE"}}
 	for _, c := range append([]muster.Candidate{*e.Chosen}, e.Others...) {
-		t.add(c.Worker, percent(c.Load), percent(c.Debit), fmt.Sprintf("%.4g", c.Score))
+		t.Add(c.Worker, percent(c.Load), percent(c.Debit), fmt.Sprintf("%.4g", c.Score))
 	}
-	return t.print(w)
+	return t.Print(w)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/config"
+	"github.com/muster-fleet/muster/internal/cli"
 	"github.com/muster-fleet/muster/worker"
 )
 
@@ -32,7 +33,7 @@ hold a place. On the message queue it answers the method "ping", sent to its id.
 programs of your own, written with the package worker.` + "\n" + precedence,
 		Example: `  muster worker --purpose webrtc --region eu --isp telco --label gpu=a100
   muster worker --purpose video --encode vp8,h264 --decode vp8,h264 --load cpu,memory --max-tasks 4`,
-		Args: takes(),
+		Args: cli.Takes(),
 	}
 	settings, logs := settingsOf(cmd), loggingFlags(cmd, slog.LevelInfo)
 	settings.reach(clusterURL)
@@ -83,11 +84,11 @@ func (w *workerFlags) options(cfg *config.Config) (worker.Options, error) {
 	none := worker.Options{}
 	switch {
 	case w.purpose == "":
-		return none, usagef("--purpose is missing: say what the worker is for, as in --purpose webrtc")
+		return none, cli.Usagef("--purpose is missing: say what the worker is for, as in --purpose webrtc")
 	case !(w.maxLoad > 0 && w.maxLoad <= 1):
-		return none, usagef("--max-load must be above 0 and at most 1, not %v", w.maxLoad)
+		return none, cli.Usagef("--max-load must be above 0 and at most 1, not %v", w.maxLoad)
 	case w.maxTasks < 0:
-		return none, usagef("--max-tasks must not be negative, but is %d (0 means no limit)", w.maxTasks)
+		return none, cli.Usagef("--max-tasks must not be negative, but is %d (0 means no limit)", w.maxTasks)
 	}
 	labels, err := w.allLabels(cfg)
 	if err != nil {
@@ -103,7 +104,7 @@ func (w *workerFlags) options(cfg *config.Config) (worker.Options, error) {
 		Handlers: map[string]worker.Handler{"ping": ping},
 	}
 	if err := opts.Validate(); err != nil {
-		return none, usagef("%v", err)
+		return none, cli.Usagef("%v", err)
 	}
 	return opts, nil
 }
@@ -122,7 +123,7 @@ func (w *workerFlags) allLabels(cfg *config.Config) (map[string]string, error) {
 	for _, label := range w.labels {
 		key, value, found := strings.Cut(label, "=")
 		if key == "" || !found {
-			return nil, usagef("--label must be key=value, as in --label gpu=a100, not %q", label)
+			return nil, cli.Usagef("--label must be key=value, as in --label gpu=a100, not %q", label)
 		}
 		labels[key] = value
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/client"
+	"github.com/muster-fleet/muster/internal/cli"
 )
 
 func newWorkersCmd() *cobra.Command {
@@ -23,7 +24,7 @@ func newWorkersCmd() *cobra.Command {
 LOAD is what the worker measured last, DEBIT what recent placements are expected to add to it. From LIMIT
 on the worker gets no further tasks; one that has not reported a load yet counts as full.` + "\n" + precedence,
 		Example: "  muster workers\n  muster workers webrtc -o json",
-		Args:    takes("[PURPOSE]"),
+		Args:    cli.Takes("[PURPOSE]"),
 	}
 	a := askingFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -32,8 +33,8 @@ on the worker gets no further tasks; one that has not reported a load yet counts
 			if err != nil {
 				return err
 			}
-			if *a.output == formatJSON {
-				return printJSON(cmd.OutOrStdout(), workers)
+			if *a.output == cli.JSON {
+				return cli.PrintJSON(cmd.OutOrStdout(), workers)
 			}
 			return printWorkers(cmd.OutOrStdout(), workers)
 		})
@@ -46,11 +47,11 @@ func printWorkers(w io.Writer, workers []muster.Worker) error {
 		_, err := fmt.Fprintln(w, "no workers")
 		return err
 	}
-	t := table{heading: []string{"PURPOSE", "WORKER", "STATE", "LOAD", "DEBIT", "LIMIT", "TASKS", "SERVES"}}
+	t := cli.Table{Heading: []string{"PURPOSE", "WORKER", "STATE", "LOAD", "DEBIT", "LIMIT", "TASKS", "SERVES"}}
 	for _, x := range workers {
-		t.add(x.Purpose, x.ID, workerState(x), percent(x.Load), percent(x.Debit), percent(x.Info.MaxLoad), taskCount(x), serves(x.Info))
+		t.Add(x.Purpose, x.ID, workerState(x), percent(x.Load), percent(x.Debit), percent(x.Info.MaxLoad), taskCount(x), serves(x.Info))
 	}
-	return t.print(w)
+	return t.Print(w)
 }
 
 // workerState is how ready a worker is. One that never said so is ready.

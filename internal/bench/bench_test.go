@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/internal/bench/testbed"
 )
 
 // BenchmarkDecide is Place without its own measuring, for benchstat: one
@@ -38,7 +39,7 @@ func benchmarkRun(b *testing.B, strategy muster.Strategy, workers int) *placeRun
 	o.Workers, o.Strategy = workers, strategy
 	o = o.withDefaults()
 	rng := rand.New(rand.NewPCG(o.Seed, 0))
-	f := newFleet(o.Workers, o.ISPs, o.Regions, o.Load, o.Spread, rng)
+	f := testbed.NewFleet(o.Workers, o.ISPs, o.Regions, o.Load, o.Spread, rng)
 	s, err := populate(f, o)
 	if err != nil {
 		b.Fatal(err)

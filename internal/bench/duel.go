@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/muster-fleet/muster/internal/bench/testbed"
 )
 
 // duel is one measurement of manager against echo.
@@ -106,8 +108,8 @@ func (r *rig) place(lanes int) caller {
 		n := counters[lane].n
 		counters[lane].n++
 		task := string(strconv.AppendInt(append(make([]byte, 0, 32), prefixes[lane]...), int64(n), 10))
-		preference := r.fleet.pools[(n+lane)%len(r.fleet.pools)].preference
-		_, err := r.caller.Call(ctx, r.opts.Cluster, "schedule", purpose, task, preference, reserve)
+		preference := r.fleet.Pools[(n+lane)%len(r.fleet.Pools)].Preference
+		_, err := r.caller.Call(ctx, r.opts.Cluster, "schedule", testbed.Purpose, task, preference, reserve)
 		return err
 	}
 }

@@ -3,6 +3,8 @@ package bench
 import (
 	"context"
 	"fmt"
+
+	"github.com/muster-fleet/muster/internal/bench/testbed"
 )
 
 // echo is a client and a server that do nothing but exchange bodies of the
@@ -22,7 +24,7 @@ func (r *rig) dialEcho(lanes int) (echo, error) {
 	}
 	name := r.opts.Cluster + "-echo"
 	var e echo
-	if r.kind == kindAMQP {
+	if r.kind == testbed.AMQP {
 		e, err = startAMQPEcho(r.bus, name, request, answer, lanes)
 	} else {
 		e, err = startNATSEcho(r.bus, name, request, answer)

@@ -7,6 +7,7 @@ import (
 	"net"
 
 	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/internal/bench/testbed"
 	"github.com/muster-fleet/muster/internal/manager"
 	"github.com/muster-fleet/muster/internal/replica/raft"
 	"github.com/muster-fleet/muster/internal/state"
@@ -21,7 +22,7 @@ func (r *rig) managerOptions() manager.Options {
 	o.Cluster = r.opts.Cluster
 	o.InitialTime = 0
 	o.Logger = r.opts.Logger
-	o.Placement.Strategies = map[string]muster.Strategy{purpose: muster.LeastUsed}
+	o.Placement.Strategies = map[string]muster.Strategy{testbed.Purpose: muster.LeastUsed}
 	o.Placement.Debit = state.Debit{Mode: state.DebitFixed, Fixed: debit}
 	return o
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/internal/bench/testbed"
 	"github.com/muster-fleet/muster/internal/state"
 )
 
@@ -106,7 +107,7 @@ func Place(ctx context.Context, o PlaceOptions) (PlaceResult, error) {
 		return PlaceResult{}, err
 	}
 	rng := rand.New(rand.NewPCG(o.Seed, 0))
-	f := newFleet(o.Workers, o.ISPs, o.Regions, o.Load, o.Spread, rng)
+	f := testbed.NewFleet(o.Workers, o.ISPs, o.Regions, o.Load, o.Spread, rng)
 	s, err := populate(f, o)
 	if err != nil {
 		return PlaceResult{}, err
@@ -120,22 +121,22 @@ func Place(ctx context.Context, o PlaceOptions) (PlaceResult, error) {
 const startOfTime muster.Instant = 1_700_000_000_000
 
 // populate returns a state that the fleet has joined and reported to.
-func populate(f *fleet, o PlaceOptions) (*state.State, error) {
+func populate(f *testbed.Fleet, o PlaceOptions) (*state.State, error) {
 	cfg := state.DefaultConfig()
-	cfg.Strategies = map[string]muster.Strategy{purpose: o.Strategy}
+	cfg.Strategies = map[string]muster.Strategy{testbed.Purpose: o.Strategy}
 	cfg.Debit = o.Debit
 	s := state.New(cfg)
-	loads := make([]state.WorkerLoad, len(f.workers))
-	for i, w := range f.workers {
-		info, err := w.parsed()
+	loads := make([]state.WorkerLoad, len(f.Workers))
+	for i, w := range f.Workers {
+		info, err := w.Info()
 		if err != nil {
 			return nil, err
 		}
-		join := state.Join{Purpose: purpose, Worker: w.id, Info: info}
+		join := state.Join{Purpose: testbed.Purpose, Worker: w.ID, Info: info}
 		if result, _ := s.Apply(state.Command{At: startOfTime, Op: join}); result.Err != nil {
-			return nil, fmt.Errorf("bench: join %s: %w", w.id, result.Err)
+			return nil, fmt.Errorf("bench: join %s: %w", w.ID, result.Err)
 		}
-		loads[i] = state.WorkerLoad{Worker: w.id, Load: w.load}
+		loads[i] = state.WorkerLoad{Worker: w.ID, Load: w.Load}
 	}
 	result, _ := s.Apply(state.Command{At: startOfTime, Op: state.ReportLoad{Loads: loads}})
 	if result.Err != nil {

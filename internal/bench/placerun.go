@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/internal/bench/testbed"
 	"github.com/muster-fleet/muster/internal/state"
 )
 
@@ -25,7 +26,7 @@ const (
 // measured for the first time.
 type placeRun struct {
 	state *state.State
-	fleet *fleet
+	fleet *testbed.Fleet
 	opts  PlaceOptions
 	rng   *rand.Rand
 	clock time.Duration
@@ -47,7 +48,7 @@ type placeRun struct {
 	heap     uint64
 }
 
-func newPlaceRun(s *state.State, f *fleet, o PlaceOptions, rng *rand.Rand) *placeRun {
+func newPlaceRun(s *state.State, f *testbed.Fleet, o PlaceOptions, rng *rand.Rand) *placeRun {
 	hold := o.Tasks
 	if o.PerWorker > 0 {
 		hold = min(o.PerWorker*o.Workers, o.Tasks)
@@ -57,7 +58,7 @@ func newPlaceRun(s *state.State, f *fleet, o PlaceOptions, rng *rand.Rand) *plac
 		state: s, fleet: f, opts: o, rng: rng, clock: clockCost(), hold: hold, batch: batch,
 		commands: make([]state.Command, 0, batch),
 		chosen:   make([]string, batch),
-		placed:   make([]int, len(f.workers)),
+		placed:   make([]int, len(f.Workers)),
 		held:     newRing(hold + batch),
 	}
 	r.heap = heapInUse()
@@ -88,9 +89,9 @@ func (r *placeRun) run(ctx context.Context) {
 func (r *placeRun) prepare(n int) {
 	r.commands = r.commands[:0]
 	for i := range n {
-		p := r.fleet.pools[r.rng.IntN(len(r.fleet.pools))]
+		p := r.fleet.Pools[r.rng.IntN(len(r.fleet.Pools))]
 		r.commands = append(r.commands, r.command(i, state.Schedule{
-			Purpose: purpose, Task: taskName(r.done + i), Preference: p.preference,
+			Purpose: testbed.Purpose, Task: taskName(r.done + i), Preference: p.Preference,
 		}))
 	}
 }
@@ -135,7 +136,7 @@ func (r *placeRun) account() {
 			r.failed++
 			continue
 		}
-		r.placed[r.fleet.index[worker]]++
+		r.placed[r.fleet.Index[worker]]++
 		r.held.push(holding{worker: worker, task: c.Op.(state.Schedule).Task})
 	}
 	r.done += len(r.commands)
@@ -164,11 +165,11 @@ func (r *placeRun) result() PlaceResult {
 		PerS:        perSecond(r.done-r.failed, r.busy),
 		P50:         r.times.quantile(0.50),
 		P99:         r.times.quantile(0.99),
-		MaxOverMean: round(r.fleet.maxOverMean(func(i int) float64 { return float64(r.placed[i]) }), 4),
+		MaxOverMean: round(r.fleet.MaxOverMean(func(i int) float64 { return float64(r.placed[i]) }), 4),
 		Clock:       r.clock,
 		Interrupted: r.done < r.opts.Tasks,
 	}
-	out.LoadMaxOverMean = round(r.fleet.maxOverMean(r.loads()), 4)
+	out.LoadMaxOverMean = round(r.fleet.MaxOverMean(r.loads()), 4)
 	if held := r.held.n; held > 0 {
 		out.BytesPerTask = max(grown, 0) / int64(held)
 	}
@@ -180,9 +181,9 @@ func (r *placeRun) result() PlaceResult {
 
 // loads returns how loaded each worker counts as, debits included.
 func (r *placeRun) loads() func(worker int) float64 {
-	loads := make([]float64, len(r.fleet.workers))
-	for i, w := range r.fleet.workers {
-		if known, ok := r.state.Worker(w.id); ok {
+	loads := make([]float64, len(r.fleet.Workers))
+	for i, w := range r.fleet.Workers {
+		if known, ok := r.state.Worker(w.ID); ok {
 			loads[i] = known.Load + known.Debit
 		}
 	}

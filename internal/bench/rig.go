@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/bench/testbed"
 )
 
 // rig is everything that a run needs, started: managers, a fleet and a caller
@@ -17,7 +18,7 @@ type rig struct {
 	opts   RPCOptions
 	bus    bus.Options // as opts.Bus, with the address of a broker that was started
 	kind   string
-	fleet  *fleet
+	fleet  *testbed.Fleet
 	caller bus.Conn
 	// example is an answer to a schedule call, the same in size as any other.
 	example json.RawMessage
@@ -30,7 +31,7 @@ type rig struct {
 // startRig starts it all, and returns once the manager places tasks.
 func startRig(ctx context.Context, o RPCOptions) (*rig, error) {
 	rng := rand.New(rand.NewPCG(o.Seed, 0))
-	r := &rig{opts: o, fleet: newFleet(o.Workers, o.ISPs, o.Regions, 0.1, 0.2, rng)}
+	r := &rig{opts: o, fleet: testbed.NewFleet(o.Workers, o.ISPs, o.Regions, 0.1, 0.2, rng)}
 	for _, step := range []func(context.Context) error{r.reachBroker, r.startManagers, r.startFleet, r.startCaller} {
 		if err := step(ctx); err != nil {
 			r.close()
@@ -48,13 +49,13 @@ func (r *rig) close() {
 }
 
 func (r *rig) reachBroker(context.Context) error {
-	b, err := findBroker(r.opts.Bus)
+	b, err := testbed.FindBroker(r.opts.Bus)
 	if err != nil {
 		return err
 	}
-	r.bus, r.kind = b.options, b.kind
+	r.bus, r.kind = b.Options, b.Kind
 	r.bus.Logger = r.opts.Logger
-	r.stops = append(r.stops, b.stop)
+	r.stops = append(r.stops, b.Stop)
 	return nil
 }
 
@@ -62,7 +63,7 @@ func (r *rig) reachBroker(context.Context) error {
 func (r *rig) dial(ctx context.Context, who string) (bus.Conn, error) {
 	o := r.bus
 	o.Name = r.opts.Cluster + "-" + who
-	conn, err := connect(ctx, r.kind, o)
+	conn, err := testbed.Connect(ctx, r.kind, o)
 	if err != nil {
 		return nil, fmt.Errorf("connect the %s to %s: %w", who, bus.Redacted(o.URL), err)
 	}
@@ -75,11 +76,11 @@ func (r *rig) startFleet(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	k, err := startKeepers(ctx, conn, r.opts.Cluster, r.fleet)
+	k, err := testbed.Join(ctx, conn, r.opts.Cluster, r.fleet)
 	if err != nil {
 		return err
 	}
-	r.stops = append(r.stops, k.close)
+	r.stops = append(r.stops, k.Close)
 	return nil
 }
 
@@ -99,7 +100,7 @@ func (r *rig) startCaller(ctx context.Context) error {
 	defer retry.Stop()
 	for {
 		answer, err := conn.Call(ctx, r.opts.Cluster, "schedule",
-			purpose, "task-first", r.fleet.pools[0].preference, r.opts.Reserve.Milliseconds())
+			testbed.Purpose, "task-first", r.fleet.Pools[0].Preference, r.opts.Reserve.Milliseconds())
 		if err == nil {
 			r.example = answer
 			return nil
@@ -119,13 +120,13 @@ func (r *rig) startCaller(ctx context.Context) error {
 // bodies returns a schedule call and its answer as they travel on the queue,
 // so that the echo server can be called with the same sizes.
 func (r *rig) bodies() (request, answer []byte, err error) {
-	args, err := bus.EncodeArgs(purpose, "task-256-100-100000", r.fleet.pools[0].preference, r.opts.Reserve.Milliseconds())
+	args, err := bus.EncodeArgs(testbed.Purpose, "task-256-100-100000", r.fleet.Pools[0].Preference, r.opts.Reserve.Milliseconds())
 	if err != nil {
 		return nil, nil, err
 	}
 	call := bus.Call{Method: "schedule", Args: args}
 	reply := bus.Reply{Data: r.example}
-	if r.kind == kindAMQP {
+	if r.kind == testbed.AMQP {
 		call.CorrID, call.ReplyTo = json.RawMessage("100000"), "amq.gen-0123456789012345678901"
 		reply.CorrID = call.CorrID
 	}

@@ -9,11 +9,12 @@ import (
 	"time"
 
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/bench/testbed"
 )
 
 // RPCOptions say what RPC measures.
 type RPCOptions struct {
-	// Bus says which queue to measure on. The URL EmbeddedNATS starts a NATS
+	// Bus says which queue to measure on. The URL testbed.EmbeddedNATS starts a NATS
 	// server in this process for the run.
 	Bus bus.Options
 	// Workers is the size of the fleet, spread evenly over ISPs × Regions.
@@ -43,7 +44,7 @@ type RPCOptions struct {
 // DefaultRPCOptions returns a fleet of 100 workers on an embedded NATS server.
 func DefaultRPCOptions() RPCOptions {
 	return RPCOptions{
-		Bus: bus.Options{URL: EmbeddedNATS}, Workers: 100, ISPs: 4, Regions: 8, Managers: 1,
+		Bus: bus.Options{URL: testbed.EmbeddedNATS}, Workers: 100, ISPs: 4, Regions: 8, Managers: 1,
 		Inflight: []int{256}, Duration: 10 * time.Second, Slice: 250 * time.Millisecond,
 		Reserve: time.Second, Seed: 1,
 	}

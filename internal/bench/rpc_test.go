@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/bench/testbed"
 )
 
 // small is a run that takes well under a second.
@@ -41,15 +42,15 @@ func checkRPC(t *testing.T, results []RPCResult, kind string) {
 }
 
 func TestRPCOverNATS(t *testing.T) {
-	results, err := RPC(t.Context(), small(EmbeddedNATS))
+	results, err := RPC(t.Context(), small(testbed.EmbeddedNATS))
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkRPC(t, results, kindNATS)
+	checkRPC(t, results, testbed.NATS)
 }
 
 func TestRPCWithThreeManagers(t *testing.T) {
-	for _, url := range []string{EmbeddedNATS, rabbit.Broker(t).URL()} {
+	for _, url := range []string{testbed.EmbeddedNATS, rabbit.Broker(t).URL()} {
 		o := small(url)
 		o.Managers = 3
 		results, err := RPC(t.Context(), o)
@@ -69,12 +70,12 @@ func TestRPCOverRabbitMQ(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkRPC(t, results, kindAMQP)
+	checkRPC(t, results, testbed.AMQP)
 }
 
 func TestRPCThatIsInterruptedTellsWhatItHas(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	o := small(EmbeddedNATS)
+	o := small(testbed.EmbeddedNATS)
 	o.Duration = time.Hour
 	o.Progress = func(time.Duration, time.Duration) { cancel() }
 	results, err := RPC(ctx, o)
@@ -105,7 +106,7 @@ func TestRPCRefusesWhatCannotBe(t *testing.T) {
 		"duration":            func(o *RPCOptions) { o.Duration = o.Slice },
 		"reserve must be at ": func(o *RPCOptions) { o.Reserve = 0 },
 	} {
-		o := small(EmbeddedNATS)
+		o := small(testbed.EmbeddedNATS)
 		change(&o)
 		if _, err := RPC(t.Context(), o); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: error %v does not name it", name, err)

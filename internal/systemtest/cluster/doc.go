@@ -2,5 +2,5 @@
 // what happens to processes and networks: they are killed, stopped, cut off,
 // ended in good order, and replaced.
 //
-// It is what `muster bench failover` and the system tests have in common.
+// It is what `musterbench failover` and the system tests have in common.
 package cluster

@@ -1,4 +1,4 @@
-package bench
+package testbed
 
 import (
 	"context"
@@ -13,48 +13,48 @@ import (
 const (
 	// aliveEvery is how often OWT's workers give a sign of life.
 	aliveEvery = 800 * time.Millisecond
-	// keeperSize is how many workers one keeper lives for, a call at a time.
-	keeperSize = 50
+	// groupSize is how many workers one goroutine keeps alive, a call at a time.
+	groupSize = 50
 	// joinTime bounds the joining of a whole fleet.
 	joinTime = 30 * time.Second
 )
 
-// keepers live for the workers of a fleet: join, then keepAlive and reportLoad
-// for each of them, evenly over aliveEvery.
-type keepers struct {
+// Workers are the workers of a fleet that joined: each sends keepAlive and
+// reportLoad, spread evenly over aliveEvery.
+type Workers struct {
 	conn    bus.Conn
 	cluster string
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 }
 
-// startKeepers returns when every worker has joined and reported.
-func startKeepers(ctx context.Context, conn bus.Conn, cluster string, f *fleet) (*keepers, error) {
-	k := &keepers{conn: conn, cluster: cluster}
+// Join returns when every worker has joined and reported.
+func Join(ctx context.Context, conn bus.Conn, cluster string, f *Fleet) (*Workers, error) {
+	k := &Workers{conn: conn, cluster: cluster}
 	if err := k.joinAll(ctx, f); err != nil {
 		return nil, err
 	}
 	alive, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	k.cancel = cancel
-	for first := 0; first < len(f.workers); first += keeperSize {
-		own := f.workers[first:min(first+keeperSize, len(f.workers))]
+	for first := 0; first < len(f.Workers); first += groupSize {
+		own := f.Workers[first:min(first+groupSize, len(f.Workers))]
 		k.running.Go(func() { k.keep(alive, own) })
 	}
 	return k, nil
 }
 
-func (k *keepers) close() {
+func (k *Workers) Close() {
 	k.cancel()
 	k.running.Wait()
 }
 
 // join asks again while the leader, of several managers, does not take requests
 // yet.
-func (k *keepers) join(ctx context.Context, w fleetWorker) error {
+func (k *Workers) join(ctx context.Context, w Worker) error {
 	again := time.NewTicker(10 * time.Millisecond)
 	defer again.Stop()
 	for {
-		_, err := k.conn.Call(ctx, k.cluster, "join", purpose, w.id, w.info)
+		_, err := k.conn.Call(ctx, k.cluster, "join", Purpose, w.ID, w.info)
 		if !errors.Is(err, bus.ErrNoServer) {
 			return err
 		}
@@ -66,15 +66,15 @@ func (k *keepers) join(ctx context.Context, w fleetWorker) error {
 	}
 }
 
-func (k *keepers) joinAll(ctx context.Context, f *fleet) error {
+func (k *Workers) joinAll(ctx context.Context, f *Fleet) error {
 	ctx, cancel := context.WithTimeout(ctx, joinTime)
 	defer cancel()
-	for _, w := range f.workers {
+	for _, w := range f.Workers {
 		if err := k.join(ctx, w); err != nil {
-			return fmt.Errorf("join worker %s: %w", w.id, err)
+			return fmt.Errorf("join worker %s: %w", w.ID, err)
 		}
-		if err := k.conn.Cast(ctx, k.cluster, "reportLoad", w.id, w.load); err != nil {
-			return fmt.Errorf("report the load of worker %s: %w", w.id, err)
+		if err := k.conn.Cast(ctx, k.cluster, "reportLoad", w.ID, w.Load); err != nil {
+			return fmt.Errorf("report the load of worker %s: %w", w.ID, err)
 		}
 	}
 	return nil
@@ -82,7 +82,7 @@ func (k *keepers) joinAll(ctx context.Context, f *fleet) error {
 
 // keep gives signs of life for its workers until ctx is over. A load swings by
 // 0.01 about what it was on joining, so that each report is a new one.
-func (k *keepers) keep(ctx context.Context, own []fleetWorker) {
+func (k *Workers) keep(ctx context.Context, own []Worker) {
 	next := time.NewTicker(aliveEvery / time.Duration(len(own)))
 	defer next.Stop()
 	for n := 0; ; n++ {
@@ -93,15 +93,15 @@ func (k *keepers) keep(ctx context.Context, own []fleetWorker) {
 		}
 		w := own[n%len(own)]
 		swing := 0.01 * float64(n/len(own)%2)
-		k.sign(ctx, w, w.load+swing)
+		k.sign(ctx, w, w.Load+swing)
 	}
 }
 
 // sign is one sign of life. One that fails is not repeated: the next comes
 // long before the manager gives the worker up.
-func (k *keepers) sign(ctx context.Context, w fleetWorker, load float64) {
+func (k *Workers) sign(ctx context.Context, w Worker, load float64) {
 	ctx, cancel := context.WithTimeout(ctx, bus.DefaultTimeout*time.Millisecond)
 	defer cancel()
-	_, _ = k.conn.Call(ctx, k.cluster, "keepAlive", w.id)
-	_ = k.conn.Cast(ctx, k.cluster, "reportLoad", w.id, load)
+	_, _ = k.conn.Call(ctx, k.cluster, "keepAlive", w.ID)
+	_ = k.conn.Cast(ctx, k.cluster, "reportLoad", w.ID, load)
 }

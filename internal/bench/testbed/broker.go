@@ -1,4 +1,6 @@
-package bench
+// Package testbed is what benchmarks run on: a queue, and a made-up fleet whose
+// workers join a cluster and keep alive.
+package testbed
 
 import (
 	"context"
@@ -14,44 +16,49 @@ import (
 // EmbeddedNATS is the URL of a NATS server that is started for the run.
 const EmbeddedNATS = "nats://embedded"
 
+// The kinds of queue.
 const (
-	kindNATS = "nats"
-	kindAMQP = "amqp"
+	NATS = "nats"
+	AMQP = "amqp"
 )
 
-// broker is the queue of a run.
-type broker struct {
-	kind    string
-	options bus.Options
-	stop    func()
+// Broker is the queue of a run.
+type Broker struct {
+	// Kind is NATS or AMQP.
+	Kind string
+	// Options reach it.
+	Options bus.Options
+	// Stop ends one that was started for the run.
+	Stop func()
 }
 
-// findBroker returns the queue that the options name. One that is started for
+// FindBroker returns the queue that the options name. One that is started for
 // the run listens on TCP, and is used over it by all alike.
-func findBroker(o bus.Options) (broker, error) {
-	b := broker{options: o, stop: func() {}}
+func FindBroker(o bus.Options) (Broker, error) {
+	b := Broker{Options: o, Stop: func() {}}
 	if o.URL == EmbeddedNATS {
 		server, err := natsserver.Start(natsserver.Options{Listen: "127.0.0.1:0"})
 		if err != nil {
 			return b, fmt.Errorf("start a NATS server: %w", err)
 		}
-		b.kind, b.options.URL = kindNATS, server.URL()
-		b.stop = func() { _ = server.Close() }
+		b.Kind, b.Options.URL = NATS, server.URL()
+		b.Stop = func() { _ = server.Close() }
 		return b, nil
 	}
 	switch scheme, _, _ := strings.Cut(o.URL, "://"); scheme {
 	case "nats", "tls":
-		b.kind = kindNATS
+		b.Kind = NATS
 	case "amqp", "amqps":
-		b.kind = kindAMQP
+		b.Kind = AMQP
 	default:
 		return b, fmt.Errorf("url %s must begin with nats://, tls://, amqp:// or amqps://", bus.Redacted(o.URL))
 	}
 	return b, nil
 }
 
-func connect(ctx context.Context, kind string, o bus.Options) (bus.Conn, error) {
-	if kind == kindAMQP {
+// Connect opens a connection to a queue of that kind.
+func Connect(ctx context.Context, kind string, o bus.Options) (bus.Conn, error) {
+	if kind == AMQP {
 		return amqpbus.Dial(ctx, o)
 	}
 	return natsbus.Dial(ctx, o)

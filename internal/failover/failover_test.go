@@ -1,4 +1,4 @@
-package bench
+package failover
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/bench/testbed"
 )
 
 // build builds the program that is run as manager.
@@ -22,8 +23,8 @@ func build(t *testing.T) string {
 }
 
 // twice is a run with two faults.
-func twice(program string, how Fault, url string) FailoverOptions {
-	o := DefaultFailoverOptions()
+func twice(program string, how Fault, url string) Options {
+	o := DefaultOptions()
 	o.Program, o.Bus = program, bus.Options{URL: url}
 	o.How, o.Kills, o.Pause, o.Rate = how, 2, 0, 200
 	return o
@@ -33,11 +34,11 @@ func TestFailover(t *testing.T) {
 	program := build(t)
 	for _, how := range Faults {
 		t.Run(string(how), func(t *testing.T) {
-			r, err := Failover(t.Context(), twice(program, how, EmbeddedNATS))
+			r, err := Run(t.Context(), twice(program, how, testbed.EmbeddedNATS))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if r.Bus != kindNATS || r.How != how || r.Caller != CallerMuster || r.Kills != 2 || len(r.Gaps) != 2 || r.Interrupted {
+			if r.Bus != testbed.NATS || r.How != how || r.Caller != CallerMuster || r.Kills != 2 || len(r.Gaps) != 2 || r.Interrupted {
 				t.Errorf("not what was asked for: %+v", r)
 			}
 			if r.Lost != 0 || r.Doubled != 0 || r.Refused != 0 {
@@ -49,21 +50,21 @@ func TestFailover(t *testing.T) {
 		})
 	}
 	t.Run("rabbitmq", func(t *testing.T) {
-		r, err := Failover(t.Context(), twice(program, FaultKill, rabbit.Broker(t).URL()))
+		r, err := Run(t.Context(), twice(program, FaultKill, rabbit.Broker(t).URL()))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r.Bus != kindAMQP || r.Caller != CallerOWT || r.Kills != 2 || r.Doubled != 0 || r.Forgotten != 0 || r.Calls == 0 {
+		if r.Bus != testbed.AMQP || r.Caller != CallerOWT || r.Kills != 2 || r.Doubled != 0 || r.Forgotten != 0 || r.Calls == 0 {
 			t.Errorf("got %+v", r)
 		}
 	})
 	t.Run("interrupted", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		o := twice(program, FaultKill, EmbeddedNATS)
+		o := twice(program, FaultKill, testbed.EmbeddedNATS)
 		o.Kills = 1000
 		o.Progress = func(int, int) { cancel() }
-		r, err := Failover(ctx, o)
+		r, err := Run(ctx, o)
 		if err != nil || !r.Interrupted || r.Kills != 1 || r.Calls == 0 || r.Lost != 0 {
 			t.Errorf("got %+v, %v", r, err)
 		}
@@ -71,20 +72,20 @@ func TestFailover(t *testing.T) {
 }
 
 func TestFailoverRefusesWhatCannotBe(t *testing.T) {
-	for name, change := range map[string]func(*FailoverOptions){
-		"program":  func(o *FailoverOptions) { o.Program = "" },
-		"managers": func(o *FailoverOptions) { o.Managers = 2 },
-		"workers":  func(o *FailoverOptions) { o.Workers = 0 },
-		"kills":    func(o *FailoverOptions) { o.Kills = 0 },
-		"rate":     func(o *FailoverOptions) { o.Rate = 0 },
-		"pause":    func(o *FailoverOptions) { o.Pause = -time.Second },
-		"how":      func(o *FailoverOptions) { o.How = "kick" },
-		"caller":   func(o *FailoverOptions) { o.Caller = "nobody" },
+	for name, change := range map[string]func(*Options){
+		"program":  func(o *Options) { o.Program = "" },
+		"managers": func(o *Options) { o.Managers = 2 },
+		"workers":  func(o *Options) { o.Workers = 0 },
+		"kills":    func(o *Options) { o.Kills = 0 },
+		"rate":     func(o *Options) { o.Rate = 0 },
+		"pause":    func(o *Options) { o.Pause = -time.Second },
+		"how":      func(o *Options) { o.How = "kick" },
+		"caller":   func(o *Options) { o.Caller = "nobody" },
 	} {
-		o := DefaultFailoverOptions()
+		o := DefaultOptions()
 		o.Program = "muster"
 		change(&o)
-		if _, err := Failover(t.Context(), o); err == nil || !strings.Contains(err.Error(), name) {
+		if _, err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: error %v does not name it", name, err)
 		}
 	}

@@ -1,4 +1,4 @@
-package bench
+package failover
 
 import (
 	"context"
@@ -71,8 +71,8 @@ func (t *trial) pause(ctx context.Context, leader *cluster.Manager) error {
 }
 
 // measured is what is known without the final state.
-func (t *trial) measured(calls []history.Call) FailoverResult {
-	r := FailoverResult{
+func (t *trial) measured(calls []history.Call) Result {
+	r := Result{
 		Bus: t.kind, How: t.opts.How, Caller: t.opts.Caller, Managers: t.opts.Managers,
 		Kills: len(t.faults), Calls: len(calls), Gaps: []float64{},
 	}
@@ -88,7 +88,7 @@ func (t *trial) measured(calls []history.Call) FailoverResult {
 	return r
 }
 
-func (r *FailoverResult) judge(v history.Verdict) {
+func (r *Result) judge(v history.Verdict) {
 	r.Unanswered, r.Forgotten, r.Lost = v.Unanswered, v.Forgotten, v.Lost()
 	r.Doubled, r.Refused, r.Problems = v.Doubled, v.Refused, v.Problems
 }
@@ -103,4 +103,4 @@ func nearest(times []time.Duration, q float64) time.Duration {
 	return sorted[max(int(math.Ceil(q*float64(len(sorted))))-1, 0)]
 }
 
-func milliseconds(d time.Duration) float64 { return round(d.Seconds()*1000, 1) }
+func milliseconds(d time.Duration) float64 { return math.Round(d.Seconds()*10_000) / 10 }

@@ -1,4 +1,7 @@
-package bench
+// Package failover measures what callers notice when the manager that leads
+// fails: how long no call is answered, and whether anything is lost or doubled.
+// Managers are processes of their own, on a queue of the run's own.
+package failover
 
 import (
 	"context"
@@ -10,10 +13,11 @@ import (
 	"time"
 
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/bench/testbed"
 	"github.com/muster-fleet/muster/internal/systemtest/history"
 )
 
-// Fault is what Failover does to the manager that leads.
+// Fault is what Run does to the manager that leads.
 type Fault string
 
 // The faults.
@@ -30,20 +34,20 @@ const (
 // Faults are all of them.
 var Faults = []Fault{FaultKill, FaultStop, FaultCut}
 
-// FailoverCaller is how calls are made while managers fail.
-type FailoverCaller string
+// Caller is how calls are made while managers fail.
+type Caller string
 
 // The callers.
 const (
 	// CallerOWT makes every call once, and waits 2 s for its answer, as an
 	// unmodified program of OWT does.
-	CallerOWT FailoverCaller = "owt"
+	CallerOWT Caller = "owt"
 	// CallerMuster is Muster's own client, which tries again.
-	CallerMuster FailoverCaller = "muster"
+	CallerMuster Caller = "muster"
 )
 
-// FailoverOptions say what Failover measures.
-type FailoverOptions struct {
+// Options say what Run measures.
+type Options struct {
 	// Bus says which queue to measure on; see RPCOptions.
 	Bus bus.Options
 	// Program is the muster that is run as manager, usually this program.
@@ -61,7 +65,7 @@ type FailoverOptions struct {
 	Rate int
 	// Caller makes them. Empty means OWT's on RabbitMQ, Muster's on NATS, where
 	// there is no other.
-	Caller FailoverCaller
+	Caller Caller
 	// Cluster is as in RPCOptions.
 	Cluster string
 	Seed    uint64
@@ -71,21 +75,21 @@ type FailoverOptions struct {
 	Progress func(done, total int)
 }
 
-// DefaultFailoverOptions returns three managers on an embedded NATS server.
-func DefaultFailoverOptions() FailoverOptions {
-	return FailoverOptions{
-		Bus: bus.Options{URL: EmbeddedNATS}, Managers: 3, Workers: 20,
+// DefaultOptions returns three managers on an embedded NATS server.
+func DefaultOptions() Options {
+	return Options{
+		Bus: bus.Options{URL: testbed.EmbeddedNATS}, Managers: 3, Workers: 20,
 		How: FaultKill, Kills: 10, Pause: 3 * time.Second, Rate: 500, Seed: 1,
 	}
 }
 
-// FailoverResult is what Failover measured.
-type FailoverResult struct {
+// Result is what Run measured.
+type Result struct {
 	// Bus is "nats" or "amqp".
-	Bus      string         `json:"bus"`
-	How      Fault          `json:"how"`
-	Caller   FailoverCaller `json:"caller"`
-	Managers int            `json:"managers"`
+	Bus      string `json:"bus"`
+	How      Fault  `json:"how"`
+	Caller   Caller `json:"caller"`
+	Managers int    `json:"managers"`
 	// Kills is how many faults there were.
 	Kills int `json:"kills"`
 	// A gap is the longest time from an answer to the next one around one
@@ -112,7 +116,7 @@ type FailoverResult struct {
 	Interrupted bool `json:"interrupted,omitempty"`
 }
 
-func (o FailoverOptions) withDefaults() FailoverOptions {
+func (o Options) withDefaults() Options {
 	if o.Cluster == "" {
 		o.Cluster = fmt.Sprintf("muster-failover-%d", os.Getpid())
 	}
@@ -126,40 +130,40 @@ func (o FailoverOptions) withDefaults() FailoverOptions {
 }
 
 // Validate returns what is wrong, by the name of the option.
-func (o FailoverOptions) Validate() error {
+func (o Options) Validate() error {
 	switch {
 	case o.Program == "":
-		return errors.New("bench: program must name the muster that is run as manager")
+		return errors.New("failover: program must name the muster that is run as manager")
 	case o.Managers < 3:
-		return errors.New("bench: managers must be at least 3: fewer go on without none")
+		return errors.New("failover: managers must be at least 3: fewer go on without none")
 	case o.Workers < 1:
-		return errors.New("bench: workers must be at least 1")
+		return errors.New("failover: workers must be at least 1")
 	case o.Kills < 1:
-		return errors.New("bench: kills must be at least 1")
+		return errors.New("failover: kills must be at least 1")
 	case o.Rate < 1 || o.Rate > 100_000:
-		return errors.New("bench: rate must be from 1 to 100000 calls a second")
+		return errors.New("failover: rate must be from 1 to 100000 calls a second")
 	case o.Pause < 0:
-		return errors.New("bench: pause must not be negative")
+		return errors.New("failover: pause must not be negative")
 	case !slices.Contains(Faults, o.How):
-		return fmt.Errorf("bench: how must be one of %v, not %q", Faults, o.How)
+		return fmt.Errorf("failover: how must be one of %v, not %q", Faults, o.How)
 	case o.Caller != "" && o.Caller != CallerOWT && o.Caller != CallerMuster:
-		return fmt.Errorf("bench: caller must be %s or %s, not %q", CallerOWT, CallerMuster, o.Caller)
+		return fmt.Errorf("failover: caller must be %s or %s, not %q", CallerOWT, CallerMuster, o.Caller)
 	}
 	return nil
 }
 
-// Failover runs managers as processes and a fleet that joins them, makes calls
+// Run runs managers as processes and a fleet that joins them, makes calls
 // at a steady rate, and lets the manager that leads fail, again and again; the
 // next time when all managers are well. In the end it looks up every placement
 // that was answered. Once ctx is over it returns what was measured so far.
-func Failover(ctx context.Context, o FailoverOptions) (FailoverResult, error) {
+func Run(ctx context.Context, o Options) (Result, error) {
 	o = o.withDefaults()
 	if err := o.Validate(); err != nil {
-		return FailoverResult{}, err
+		return Result{}, err
 	}
 	t, err := startTrial(ctx, o)
 	if err != nil {
-		return FailoverResult{}, err
+		return Result{}, err
 	}
 	defer t.close()
 	t.load.Begin()
@@ -167,11 +171,11 @@ func Failover(ctx context.Context, o FailoverOptions) (FailoverResult, error) {
 	calls := t.load.End()
 	result := t.measured(calls)
 	if failed != nil && ctx.Err() == nil {
-		return result, fmt.Errorf("bench: after %d faults: %w", len(t.faults), failed)
+		return result, fmt.Errorf("failover: after %d faults: %w", len(t.faults), failed)
 	}
 	final, err := t.final(context.WithoutCancel(ctx), history.Placed(calls))
 	if err != nil {
-		return result, fmt.Errorf("bench: %w", err)
+		return result, fmt.Errorf("failover: %w", err)
 	}
 	result.judge(history.Judge(calls, final))
 	result.Interrupted = ctx.Err() != nil

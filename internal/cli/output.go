@@ -1,4 +1,6 @@
-package main
+// Package cli is what the commands of Muster have in common: how they print,
+// refuse and exit.
+package cli
 
 import (
 	"bytes"
@@ -14,33 +16,33 @@ import (
 	"golang.org/x/term"
 )
 
-// format is how a command prints: "table" for people, "json" for scripts.
-type format string
+// Format is how a command prints: "table" for people, "json" for scripts.
+type Format string
 
 const (
-	formatTable format = "table"
-	formatJSON  format = "json"
+	Tabular Format = "table"
+	JSON    Format = "json"
 )
 
-var formats = []string{string(formatTable), string(formatJSON)}
+var formats = []string{string(Tabular), string(JSON)}
 
 // Set, String and Type make a format a flag.
-func (f *format) Set(s string) error {
+func (f *Format) Set(s string) error {
 	if !slices.Contains(formats, s) {
 		return fmt.Errorf("must be %s", strings.Join(formats, " or "))
 	}
-	*f = format(s)
+	*f = Format(s)
 	return nil
 }
 
-func (f *format) String() string { return string(*f) }
+func (f *Format) String() string { return string(*f) }
 
 // Type is what help shows for the value.
-func (f *format) Type() string { return strings.Join(formats, "|") }
+func (f *Format) Type() string { return strings.Join(formats, "|") }
 
-// outputFlag adds -o to a command.
-func outputFlag(cmd *cobra.Command) *format {
-	f := formatTable
+// OutputFlag adds -o to a command.
+func OutputFlag(cmd *cobra.Command) *Format {
+	f := Tabular
 	cmd.Flags().VarP(&f, "output", "o", "how to print")
 	complete := cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp)
 	if err := cmd.RegisterFlagCompletionFunc("output", complete); err != nil {
@@ -49,34 +51,34 @@ func outputFlag(cmd *cobra.Command) *format {
 	return &f
 }
 
-// printJSON writes v as indented JSON.
-func printJSON(w io.Writer, v any) error {
+// PrintJSON writes v as indented JSON.
+func PrintJSON(w io.Writer, v any) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(v)
 }
 
-// table is rows under a heading, printed in aligned columns.
-type table struct {
-	heading []string
-	rows    [][]string
+// Table is rows under a heading, printed in aligned columns.
+type Table struct {
+	Heading []string
+	Rows    [][]string
 }
 
-func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+func (t *Table) Add(cells ...string) { t.Rows = append(t.Rows, cells) }
 
-// print writes the table; the heading is bold on a terminal.
-func (t *table) print(w io.Writer) error {
+// Print writes the table; the heading is bold on a terminal.
+func (t *Table) Print(w io.Writer) error {
 	var text bytes.Buffer
 	aligned := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	for _, row := range append([][]string{t.heading}, t.rows...) {
+	for _, row := range append([][]string{t.Heading}, t.Rows...) {
 		_, _ = fmt.Fprintln(aligned, strings.Join(row, "\t"))
 	}
 	if err := aligned.Flush(); err != nil {
 		return err
 	}
 	lines := strings.SplitAfter(text.String(), "\n")
-	lines[0] = bold(w, strings.TrimRight(lines[0], " \n")) + "\n"
+	lines[0] = Bold(w, strings.TrimRight(lines[0], " \n")) + "\n"
 	for i, line := range lines[1:] {
 		if line != "" {
 			lines[i+1] = strings.TrimRight(line, " \n") + "\n"
@@ -86,17 +88,17 @@ func (t *table) print(w io.Writer) error {
 	return err
 }
 
-// bold returns text in bold where w is a terminal that may show it.
-func bold(w io.Writer, text string) string {
-	if !styled(w) {
+// Bold returns text in bold where w is a terminal that may show it.
+func Bold(w io.Writer, text string) string {
+	if !Styled(w) {
 		return text
 	}
 	return "\x1b[1m" + text + "\x1b[0m"
 }
 
-// styled reports whether w is a terminal and nothing speaks against styles
+// Styled reports whether w is a terminal and nothing speaks against styles
 // (see no-color.org).
-func styled(w io.Writer) bool {
+func Styled(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))
 }

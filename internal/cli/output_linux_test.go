@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"bytes"
@@ -26,22 +26,22 @@ func TestStyleOnlyOnTerminals(t *testing.T) {
 	}{{"", "xterm", true}, {"1", "xterm", false}, {"", "dumb", false}} {
 		t.Setenv("NO_COLOR", c.noColor)
 		t.Setenv("TERM", c.term)
-		if got := styled(tty); got != c.want {
-			t.Errorf("NO_COLOR=%q TERM=%q: styled %v, want %v", c.noColor, c.term, got, c.want)
+		if got := Styled(tty); got != c.want {
+			t.Errorf("NO_COLOR=%q TERM=%q: Styled %v, want %v", c.noColor, c.term, got, c.want)
 		}
 	}
 	t.Setenv("TERM", "xterm")
-	if styled(&bytes.Buffer{}) {
-		t.Error("a buffer is styled")
+	if Styled(&bytes.Buffer{}) {
+		t.Error("a buffer is Styled")
 	}
 }
 
 func TestTableIsAligned(t *testing.T) {
-	tab := table{heading: []string{"A", "LONG"}}
-	tab.add("wide cell", "")
-	tab.add("é", "x")
+	tab := Table{Heading: []string{"A", "LONG"}}
+	tab.Add("wide cell", "")
+	tab.Add("é", "x")
 	var out strings.Builder
-	if err := tab.print(&out); err != nil {
+	if err := tab.Print(&out); err != nil {
 		t.Fatal(err)
 	}
 	if want := "A          LONG\nwide cell\né          x\n"; out.String() != want {

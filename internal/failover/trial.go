@@ -1,4 +1,4 @@
-package bench
+package failover
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/client"
+	"github.com/muster-fleet/muster/internal/bench/testbed"
 	"github.com/muster-fleet/muster/internal/systemtest/cluster"
 	"github.com/muster-fleet/muster/internal/systemtest/history"
 )
@@ -21,17 +22,17 @@ const (
 	healTime = 30 * time.Second
 	// between is how many calls are answered between two faults.
 	between = 50
-	// failoverReserve is longer than any run, so that no reservation ends.
-	failoverReserve = 24 * time.Hour
+	// reserve is longer than any run, so that no reservation ends.
+	reserve = 24 * time.Hour
 	// tryTime is how long Muster's client waits before it asks again.
 	tryTime = 500 * time.Millisecond
 	// lookers is how many look-ups are made at a time in the end.
 	lookers = 32
 )
 
-// failoverConfig is that of the managers: tasks go to all workers alike, and
+// managerConfig is that of the managers: tasks go to all workers alike, and
 // fill none.
-const failoverConfig = `
+const managerConfig = `
 [manager]
 initial_time = 0
 [strategy]
@@ -40,9 +41,9 @@ webrtc = "randomly-pick"
 debit = "off"
 `
 
-// trial is a run of Failover.
+// trial is a run of Run.
 type trial struct {
-	opts    FailoverOptions
+	opts    Options
 	kind    string
 	caller  bus.Conn
 	cluster *cluster.Cluster
@@ -56,12 +57,12 @@ type trial struct {
 type span struct{ from, to time.Duration }
 
 // startTrial returns when all managers are well and the fleet has joined them.
-func startTrial(ctx context.Context, o FailoverOptions) (*trial, error) {
+func startTrial(ctx context.Context, o Options) (*trial, error) {
 	t := &trial{opts: o}
 	for _, step := range []func(context.Context) error{t.reachBroker, t.startManagers, t.startFleet, t.startCaller} {
 		if err := step(ctx); err != nil {
 			t.close()
-			return nil, fmt.Errorf("bench: %w", err)
+			return nil, fmt.Errorf("failover: %w", err)
 		}
 	}
 	return t, nil
@@ -75,20 +76,20 @@ func (t *trial) close() {
 }
 
 func (t *trial) reachBroker(context.Context) error {
-	b, err := findBroker(t.opts.Bus)
+	b, err := testbed.FindBroker(t.opts.Bus)
 	if err != nil {
 		return err
 	}
-	t.kind, t.opts.Bus = b.kind, b.options
+	t.kind, t.opts.Bus = b.Kind, b.Options
 	t.opts.Bus.Logger = t.opts.Logger
-	t.stops = append(t.stops, b.stop)
+	t.stops = append(t.stops, b.Stop)
 	return nil
 }
 
 func (t *trial) dial(ctx context.Context, who string) (bus.Conn, error) {
 	o := t.opts.Bus
 	o.Name = t.opts.Cluster + "-" + who
-	conn, err := connect(ctx, t.kind, o)
+	conn, err := testbed.Connect(ctx, t.kind, o)
 	if err != nil {
 		return nil, fmt.Errorf("connect the %s to %s: %w", who, bus.Redacted(o.URL), err)
 	}
@@ -103,7 +104,7 @@ func (t *trial) startManagers(ctx context.Context) error {
 	}
 	t.cluster, err = cluster.Start(conn, cluster.Options{
 		Program: t.opts.Program, URL: t.opts.Bus.URL, Name: t.opts.Cluster,
-		Managers: t.opts.Managers, Config: failoverConfig, Cuttable: t.opts.How == FaultCut,
+		Managers: t.opts.Managers, Config: managerConfig, Cuttable: t.opts.How == FaultCut,
 	})
 	if err != nil {
 		return err
@@ -123,12 +124,12 @@ func (t *trial) startFleet(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f := newFleet(t.opts.Workers, 1, 1, 0.1, 0.2, rand.New(rand.NewPCG(t.opts.Seed, 0)))
-	k, err := startKeepers(ctx, conn, t.opts.Cluster, f)
+	f := testbed.NewFleet(t.opts.Workers, 1, 1, 0.1, 0.2, rand.New(rand.NewPCG(t.opts.Seed, 0)))
+	k, err := testbed.Join(ctx, conn, t.opts.Cluster, f)
 	if err != nil {
 		return err
 	}
-	t.stops = append(t.stops, k.close)
+	t.stops = append(t.stops, k.Close)
 	return nil
 }
 
@@ -140,7 +141,7 @@ func (t *trial) startCaller(ctx context.Context) error {
 	t.caller = conn
 	if t.opts.Caller == "" {
 		t.opts.Caller = CallerMuster
-		if t.kind == kindAMQP {
+		if t.kind == testbed.AMQP {
 			t.opts.Caller = CallerOWT
 		}
 	}
@@ -159,14 +160,14 @@ func (t *trial) startCaller(ctx context.Context) error {
 	}
 }
 
-// failoverPreference is what the workers of the one pool offer.
-var failoverPreference = json.RawMessage(`{"isp":"isp-0","region":"region-0"}`)
+// preference is what the workers of the one pool offer.
+var preference = json.RawMessage(`{"isp":"isp-0","region":"region-0"}`)
 
 // scheduleOWT is one call, without another try.
 func (t *trial) scheduleOWT(task string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), bus.DefaultTimeout*time.Millisecond)
 	defer cancel()
-	raw, err := t.caller.Call(ctx, t.opts.Cluster, "schedule", purpose, task, failoverPreference, failoverReserve.Milliseconds())
+	raw, err := t.caller.Call(ctx, t.opts.Cluster, "schedule", testbed.Purpose, task, preference, reserve.Milliseconds())
 	if err != nil {
 		return "", err
 	}
@@ -183,7 +184,7 @@ func (t *trial) client() *client.Client {
 
 func (t *trial) scheduleMuster(task string) (string, error) {
 	placed, err := t.client().Schedule(context.Background(), client.Request{
-		Purpose: purpose, Task: task, Preference: failoverPreference, Reserve: failoverReserve,
+		Purpose: testbed.Purpose, Task: task, Preference: preference, Reserve: reserve,
 	})
 	return placed.Worker, err
 }
@@ -197,7 +198,7 @@ func (t *trial) final(ctx context.Context, tasks []string) (map[string]string, e
 	for first := range lookers {
 		looking.Go(func() {
 			for i := first; i < len(tasks); i += lookers {
-				worker, err := t.client().Scheduled(ctx, purpose, tasks[i])
+				worker, err := t.client().Scheduled(ctx, testbed.Purpose, tasks[i])
 				mu.Lock()
 				final[tasks[i]] = worker
 				if err != nil && !errors.Is(err, client.ErrNoTask) {

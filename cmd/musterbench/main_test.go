@@ -1,0 +1,72 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/muster-fleet/muster/internal/cli"
+)
+
+func TestFailoverPrintsOneObject(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "muster")
+	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", program, "../muster").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	var stdout, stderr bytes.Buffer
+	status := run([]string{"failover", "--muster", program, "--kills", "1", "-o", "json"}, &stdout, &stderr)
+	if status != cli.Done {
+		t.Fatalf("exit status %d: %s", status, stderr.String())
+	}
+	var result struct {
+		Bus    string  `json:"bus"`
+		Kills  int     `json:"kills"`
+		Lost   int     `json:"lost"`
+		GapMax float64 `json:"gap_ms_max"`
+	}
+	if err := json.Unmarshal(stdout.Bytes(), &result); err != nil {
+		t.Fatalf("%v in %s", err, stdout.String())
+	}
+	if result.Bus != "nats" || result.Kills != 1 || result.Lost != 0 || result.GapMax <= 0 {
+		t.Errorf("got %s", stdout.String())
+	}
+}
+
+func TestUsedWrongly(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	for line, want := range map[string]struct {
+		status int
+		text   string
+	}{
+		"nothing":                      {cli.WrongUsage, `unknown command "nothing"`},
+		"failover --how kick":          {cli.Refused, "--muster"}, // found first: there is none on PATH
+		"failover --muster x --how no": {cli.WrongUsage, "how must be one of"},
+		"failover --kills many":        {cli.WrongUsage, "invalid argument"},
+	} {
+		var stdout, stderr bytes.Buffer
+		if status := run(strings.Fields(line), &stdout, &stderr); status != want.status || !strings.Contains(stderr.String(), want.text) {
+			t.Errorf("%s: exit status %d, want %d with %q; stderr %q", line, status, want.status, want.text, stderr.String())
+		}
+	}
+}
+
+func TestMusterBesideThisProgram(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	beside := filepath.Join(filepath.Dir(self), "muster")
+	if err := os.WriteFile(beside, nil, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := findMuster(""); err != nil || got != beside {
+		t.Errorf("found %q, %v; want %q", got, err, beside)
+	}
+	if got, err := findMuster("named"); err != nil || got != "named" {
+		t.Errorf("found %q, %v; want what was named", got, err)
+	}
+}
