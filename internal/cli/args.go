@@ -47,8 +47,8 @@ func Takes(names ...string) cobra.PositionalArgs {
 		case len(args) >= least && len(args) <= len(names):
 			return nil
 		case len(names) == 0:
-			return Usagef("%s Takes no arguments, got %q", cmd.Name(), args[0])
+			return Usagef("%s takes no arguments, got %q", cmd.Name(), args[0])
 		}
-		return Usagef("%s Takes %s, got %d", cmd.Name(), strings.Join(names, " "), len(args))
+		return Usagef("%s takes %s, got %d", cmd.Name(), strings.Join(names, " "), len(args))
 	}
 }

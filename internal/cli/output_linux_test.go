@@ -27,12 +27,12 @@ func TestStyleOnlyOnTerminals(t *testing.T) {
 		t.Setenv("NO_COLOR", c.noColor)
 		t.Setenv("TERM", c.term)
 		if got := Styled(tty); got != c.want {
-			t.Errorf("NO_COLOR=%q TERM=%q: Styled %v, want %v", c.noColor, c.term, got, c.want)
+			t.Errorf("NO_COLOR=%q TERM=%q: styled %v, want %v", c.noColor, c.term, got, c.want)
 		}
 	}
 	t.Setenv("TERM", "xterm")
 	if Styled(&bytes.Buffer{}) {
-		t.Error("a buffer is Styled")
+		t.Error("a buffer is styled")
 	}
 }
 
