@@ -161,18 +161,18 @@ func TestAnAgentDrains(t *testing.T) {
 
 func TestUsageOfAgentAndRun(t *testing.T) {
 	for want, args := range map[string][]string{
-		"--purpose is missing":       {"agent"},
-		"say what does the tasks":    {"agent", "--purpose", "webrtc"},
-		"exclude each other":         {"agent", "--purpose", "x", "--owt", "/x", "--", "sh"},
-		"stands after --":            {"agent", "--purpose", "x", "sh"},
-		"--watchdog needs --notify":  {"agent", "--purpose", "x", "--watchdog", "1s", "--", "sh"},
-		"--per must be":              {"agent", "--purpose", "x", "--per", "cow", "--", "sh"},
-		`"12Q" is no amount`:         {"agent", "--purpose", "x", "--memory", "12Q", "--", "sh"},
-		"run takes PURPOSE TASK": {"run", "video"},
-		"--spec is neither JSON":     {"run", "video", "x", "--spec", "{"},
-		"does not have {file}":       {"run", "video", "--each", "*.go", "--spec", "{}"},
-		"tasks are named after":      {"run", "video", "x", "--each", "*.go", "--spec", "{}"},
-		"--attempts must be":         {"run", "video", "x", "--attempts", "0"},
+		"--purpose is missing":      {"agent"},
+		"say what does the tasks":   {"agent", "--purpose", "webrtc"},
+		"exclude each other":        {"agent", "--purpose", "x", "--owt", "/x", "--", "sh"},
+		"stands after --":           {"agent", "--purpose", "x", "sh"},
+		"--watchdog needs --notify": {"agent", "--purpose", "x", "--watchdog", "1s", "--", "sh"},
+		"--per must be":             {"agent", "--purpose", "x", "--per", "cow", "--", "sh"},
+		`"12Q" is no amount`:        {"agent", "--purpose", "x", "--memory", "12Q", "--", "sh"},
+		"run takes PURPOSE TASK":    {"run", "video"},
+		"--spec is neither JSON":    {"run", "video", "x", "--spec", "{"},
+		"does not have {file}":      {"run", "video", "--each", "*.go", "--spec", "{}"},
+		"tasks are named after":     {"run", "video", "x", "--each", "*.go", "--spec", "{}"},
+		"--attempts must be":        {"run", "video", "x", "--attempts", "0"},
 	} {
 		contains(t, refusedWith(t, 2, args...).stderr, want)
 	}
