@@ -56,8 +56,7 @@ func ParsePreference(raw json.RawMessage) (Preference, error) {
 	if json.Unmarshal(raw, &members) != nil {
 		return p, nil
 	}
-	p.ISP = text(members["isp"])
-	p.Region = text(members["region"])
+	p.ISP, p.Region = origin(members)
 	p.Algorithm = text(members["algorithm"])
 	var video map[string]json.RawMessage
 	if json.Unmarshal(members["video"], &video) == nil {
@@ -66,6 +65,20 @@ func ParsePreference(raw json.RawMessage) (Preference, error) {
 	labels, err := parseLabels(members["labels"])
 	p.Labels = labels
 	return p, err
+}
+
+// origin returns the isp and the region. OWT 5.0 has them in a member origin
+// where it asks for audio and video workers.
+func origin(members map[string]json.RawMessage) (isp, region string) {
+	var nested map[string]json.RawMessage
+	if json.Unmarshal(members["origin"], &nested) != nil {
+		nested = nil
+	}
+	isp, region = text(members["isp"]), text(members["region"])
+	if isp == "" && region == "" {
+		return text(nested["isp"]), text(nested["region"])
+	}
+	return isp, region
 }
 
 func text(raw json.RawMessage) string {

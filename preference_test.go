@@ -22,6 +22,11 @@ func TestParsePreference(t *testing.T) {
 		{`[{"isp":"a"}]`, muster.Preference{}},
 		{`{not json`, muster.Preference{}},
 		{`{"isp":"a","region":"b","origin":{"x":1}}`, muster.Preference{ISP: "a", Region: "b"}},
+		{`{"origin":{"isp":"a","region":"b"},"video":{"encode":["vp8"]}}`, // OWT 5.0, for audio and video
+			muster.Preference{ISP: "a", Region: "b", Video: muster.Formats{Encode: []string{"vp8"}}}},
+		{`{"isp":"c","origin":{"isp":"a","region":"b"}}`, muster.Preference{ISP: "c"}},
+		{`{"origin":"a"}`, muster.Preference{}},
+		{`{"origin":null}`, muster.Preference{}},
 		{`{"isp":7,"region":null,"video":"vp8","algorithm":[]}`, muster.Preference{}},
 		{`{"algorithm":"faces"}`, muster.Preference{Algorithm: "faces"}},
 		{`{"video":{"encode":["vp8"],"decode":["h264",7]}}`,
@@ -136,4 +141,24 @@ func ExampleParsePreference() {
 	p, _ := muster.ParsePreference(json.RawMessage(`{"region":"bj","labels":{"gpu":{"in":["a100","h100"]}}}`))
 	fmt.Println(p.Region, p.Labels[0].Matches(map[string]string{"gpu": "h100"}))
 	// Output: bj true
+}
+
+// Workers of OWT 4.2 to 5.0 say max_load, those of 5.1 maxLoad.
+func TestParseInfoReadsBothNamesOfMaxLoad(t *testing.T) {
+	for raw, want := range map[string]float64{
+		`{"max_load":0.85}`:                0.85,
+		`{"maxLoad":0.7}`:                  0.7,
+		`{"max_load":0.85,"maxLoad":0.7}`:  0.7,
+		`{"maxLoad":0,"max_load":0.85}`:    0.85,
+		`{"max_load":-1}`:                  1,
+		`{"max_load":null,"maxLoad":null}`: 1,
+	} {
+		info, err := muster.ParseInfo(json.RawMessage(raw))
+		if err != nil || info.MaxLoad != want || string(info.Raw) != raw {
+			t.Errorf("%s: %v, %v, raw %s", raw, info.MaxLoad, err, info.Raw)
+		}
+	}
+	if _, err := muster.ParseInfo(json.RawMessage(`{"max_load":"high"}`)); err == nil {
+		t.Error("a max_load that is text is taken")
+	}
 }

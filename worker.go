@@ -76,27 +76,41 @@ type Info struct {
 
 // ParseInfo reads what a worker sent on joining. Members that are absent get
 // OWT's meaning (MaxLoad 1 where it is absent or not positive); a member of the
-// wrong type is an error that names it.
+// wrong type is an error that names it. The workers of OWT 4.2 to 5.0 call
+// maxLoad max_load; where both are there, maxLoad counts.
 func ParseInfo(raw json.RawMessage) (Info, error) {
 	info := plainInfo{State: StateUnreported}
 	if t := bytes.TrimLeft(raw, " \t\r\n"); len(t) == 0 || t[0] != '{' {
 		return Info{}, errors.New("info must be a JSON object")
 	}
 	if err := json.Unmarshal(raw, &info); err != nil {
-		var wrong *json.UnmarshalTypeError
-		if errors.As(err, &wrong) {
-			return Info{}, fmt.Errorf("info.%s must be a %s, not a %s", wrong.Field, wrong.Type, wrong.Value)
-		}
-		return Info{}, fmt.Errorf("info: %w", err)
+		return Info{}, infoError(err)
 	}
 	if info.MaxTasks < 0 {
 		return Info{}, errors.New("info.max_tasks must not be negative (0 means no limit)")
+	}
+	if info.MaxLoad <= 0 {
+		var old struct {
+			MaxLoad float64 `json:"max_load"`
+		}
+		if err := json.Unmarshal(raw, &old); err != nil {
+			return Info{}, infoError(err)
+		}
+		info.MaxLoad = old.MaxLoad
 	}
 	if info.MaxLoad <= 0 {
 		info.MaxLoad = 1
 	}
 	info.Raw = raw
 	return Info(info), nil
+}
+
+func infoError(err error) error {
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		return fmt.Errorf("info.%s must be a %s, not a %s", wrong.Field, wrong.Type, wrong.Value)
+	}
+	return fmt.Errorf("info: %w", err)
 }
 
 // plainInfo is an Info whose JSON is its fields.

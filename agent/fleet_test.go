@@ -230,6 +230,7 @@ func TestLifecycle(t *testing.T) {
 	f.managerHas(a, "task1", "task2", "task3")
 	f.is("Invalid task", a, "getNode", map[string]any{"room": "room2"})
 	f.is("Invalid task", a, "getNode", map[string]any{"task": "task4"})
+	f.is("Invalid task", a, "getNode", map[string]any{"room": "room2", "task": ""})
 	f.is("Invalid task", a, "getNode")
 	f.is(`"sample-1_0"`, a, "queryNode", "room1")
 	f.is("No such a task", a, "queryNode", "ghost")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/taskname"
 	"github.com/muster-fleet/muster/worker"
 )
 
@@ -34,19 +35,28 @@ func (a *Agent) handlers(others map[string]worker.Handler) map[string]worker.Han
 // taskArg is what callers say of a task. Spec and Result are ours.
 type taskArg struct {
 	Room   *string            `json:"room"`
-	Task   *string            `json:"task"`
+	Task   taskName           `json:"task"`
 	Spec   json.RawMessage    `json:"spec"`
 	Result *muster.TaskResult `json:"result"`
 }
 
+// taskName is the name of a task, which OWT's programs may send as any JSON
+// value. It agrees with what the manager makes of the value.
+type taskName string
+
+func (n *taskName) UnmarshalJSON(raw []byte) error {
+	*n = taskName(taskname.Of(raw))
+	return nil
+}
+
 func (a *Agent) getNode(_ context.Context, _ *worker.Worker, r *bus.Request) {
 	var arg taskArg
-	if err := worker.Decode(r.Args, &arg); err != nil || arg.Room == nil || arg.Task == nil || *arg.Task == "" {
+	if err := worker.Decode(r.Args, &arg); err != nil || arg.Room == nil || arg.Task == "" {
 		r.Fail(reasonInvalidTask)
 		return
 	}
 	a.owner.do(func(p *pool, now time.Time) {
-		p.getNode(now, a.owner.keep(r), *arg.Room, *arg.Task, arg.Spec)
+		p.getNode(now, a.owner.keep(r), *arg.Room, string(arg.Task), arg.Spec)
 	})
 }
 
@@ -87,12 +97,12 @@ func (o *owner) refuse(a refuse) {
 func (a *Agent) recycleNode(_ context.Context, _ *worker.Worker, r *bus.Request) {
 	var node string
 	var arg taskArg
-	if err := worker.Decode(r.Args, &node, &arg); err != nil || arg.Task == nil {
+	if err := worker.Decode(r.Args, &node, &arg); err != nil || arg.Task == "" {
 		r.Fail(reasonInvalidTask)
 		return
 	}
 	a.owner.do(func(p *pool, now time.Time) {
-		p.recycle(now, node, *arg.Task, arg.Result)
+		p.recycle(now, node, string(arg.Task), arg.Result)
 		p.emit(answer{a.owner.keep(r), "ok"})
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"strconv"
 
 	"github.com/muster-fleet/muster"
 )
@@ -67,8 +68,12 @@ func (o Options) info() (json.RawMessage, error) {
 		State: muster.StateReady, MaxLoad: o.MaxLoad, Capacity: listed(o.Capacity),
 		Labels: o.Labels, MaxTasks: o.MaxTasks,
 	})
-	if err != nil || len(o.Extra) == 0 {
-		return own, err
+	if err != nil {
+		return nil, err
+	}
+	own = withOldMaxLoad(own, o.MaxLoad)
+	if len(o.Extra) == 0 {
+		return own, nil
 	}
 	members := map[string]any{}
 	if err := json.Unmarshal(own, &members); err != nil {
@@ -80,6 +85,13 @@ func (o Options) info() (json.RawMessage, error) {
 		return nil, fmt.Errorf("worker: Extra cannot be written as JSON: %w", err)
 	}
 	return raw, nil
+}
+
+// withOldMaxLoad adds max_load, which is maxLoad for the managers of OWT 4.2 to
+// 5.0: without it they never give the worker a task.
+func withOldMaxLoad(info []byte, maxLoad float64) []byte {
+	info = append(info[:len(info)-1], `,"max_load":`...)
+	return append(strconv.AppendFloat(info, maxLoad, 'g', -1, 64), '}')
 }
 
 // listed returns c with empty lists in place of nil ones: OWT's programs read

@@ -179,7 +179,7 @@ func (o Options) validateTimes() error {
 
 // ownMembers are the members of info that have a field of their own.
 var ownMembers = []string{
-	"ip", "hostname", "port", "purpose", "state", "maxLoad", "capacity", "labels", "max_tasks",
+	"ip", "hostname", "port", "purpose", "state", "maxLoad", "max_load", "capacity", "labels", "max_tasks",
 }
 
 func (o Options) validateExtra() error {

@@ -32,7 +32,7 @@ func TestJoinTellsWhatTheWorkerIs(t *testing.T) {
 	}
 	got := object(t, strings.TrimPrefix(m.await("join "), "join "))
 	want := object(t, `{"ip": "192.0.2.1", "hostname": "media.example", "port": 8443, "purpose": "video", "state": 2,
-		"maxLoad": 0.85, "capacity": {"isps": [], "regions": ["eu"], "video": {"encode": ["vp8"], "decode": []}},
+		"maxLoad": 0.85, "max_load": 0.85, "capacity": {"isps": [], "regions": ["eu"], "video": {"encode": ["vp8"], "decode": []}},
 		"labels": {"gpu": "a100"}, "max_tasks": 7, "rack": 12, "zone": {"row": "b"}}`)
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
@@ -44,7 +44,7 @@ func TestJoinAsOWT(t *testing.T) {
 	b := startBroker(t)
 	m := startManager(t, b.dial())
 	w := join(t, b.dial(), worker.Options{Purpose: "sample", IP: "192.0.2.2"})
-	want := `join {"ip":"192.0.2.2","purpose":"sample","state":2,"maxLoad":0.85,"capacity":{"isps":[],"regions":[]}}`
+	want := `join {"ip":"192.0.2.2","purpose":"sample","state":2,"maxLoad":0.85,"capacity":{"isps":[],"regions":[]},"max_load":0.85}`
 	if got := m.await("join "); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

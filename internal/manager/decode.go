@@ -12,6 +12,7 @@ import (
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/internal/state"
+	"github.com/muster-fleet/muster/internal/taskname"
 )
 
 // An action is a request that was understood. It runs where the state is
@@ -97,10 +98,27 @@ func (r *reader) raw(i int) json.RawMessage {
 // name reads the name of anything but a task.
 func (r *reader) name(i int, what string) string { return r.named(i, what, muster.MaxName) }
 
-func (r *reader) task(i int) string { return r.named(i, "task", muster.MaxTask) }
+// task reads a task, which OWT's programs may name by any JSON value.
+func (r *reader) task(i int) string {
+	name := ""
+	if i < len(r.args) {
+		name = taskOf(r.args[i])
+	}
+	return r.checked(i, "task", name, muster.MaxTask)
+}
+
+func taskOf(raw json.RawMessage) string {
+	if len(raw) > 0 && raw[0] == '"' {
+		return text(raw)
+	}
+	return taskname.Of(raw)
+}
 
 func (r *reader) named(i int, what string, most int) string {
-	name := text(r.raw(i))
+	return r.checked(i, what, text(r.raw(i)), most)
+}
+
+func (r *reader) checked(i int, what, name string, most int) string {
 	if err := muster.CheckName(name, most); err != nil {
 		r.fail(i, what, err.Error())
 	}
@@ -128,15 +146,16 @@ func (r *reader) tasks(i int) []string {
 	}
 	var out []string
 	v.ForEach(func(_, e gjson.Result) bool {
-		switch err := muster.CheckName(e.Str, muster.MaxTask); {
-		case e.Type != gjson.String || e.Str == "":
+		task := taskOf(json.RawMessage(e.Raw))
+		switch err := muster.CheckName(task, muster.MaxTask); {
+		case task == "":
 			r.fail(i, "tasks", "must be an array of non-empty strings")
 		case err != nil:
 			r.fail(i, "tasks", fmt.Sprintf("[%d] %v", len(out), err))
 		case len(out) == muster.MaxTasks:
 			r.fail(i, "tasks", fmt.Sprintf("must not be more than %d: report them in parts", muster.MaxTasks))
 		}
-		out = append(out, e.Str)
+		out = append(out, task)
 		return r.err == nil
 	})
 	return out

@@ -76,7 +76,7 @@ func (r *requirement) excludes(t *traits) (muster.Rule, bool) {
 		return muster.RuleISP, true
 	case r.codecs && !(containsAll(t.encode, r.Video.Encode) && containsAll(t.decode, r.Video.Decode)):
 		return muster.RuleCodec, true
-	case r.algorithm && (r.Algorithm == "" || !slices.Contains(t.algorithms, r.Algorithm)):
+	case r.algorithm && r.Algorithm != "" && !slices.Contains(t.algorithms, r.Algorithm):
 		return muster.RuleCodec, true
 	}
 	for _, label := range r.Labels {

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"strings"
@@ -210,7 +211,8 @@ func TestReasons(t *testing.T) {
 		}
 	}
 	c.load("w", 0)
-	if got := c.refused(Schedule{Purpose: "analytics", Task: "t"}); got != "Failed in scheduling analytics worker, reason: No worker matches the preference." {
+	wanted := json.RawMessage(`{"algorithm":"none has it"}`)
+	if got := c.refused(Schedule{Purpose: "analytics", Task: "t", Preference: wanted}); got != "Failed in scheduling analytics worker, reason: No worker matches the preference." {
 		t.Error(got)
 	}
 	if _, err := c.Scheduled("sip", "t"); err != error(muster.ReasonInvalidPurpose) {

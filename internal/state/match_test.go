@@ -66,7 +66,8 @@ func TestMatchers(t *testing.T) {
 
 		{"analytics", `{"algorithm":"gait","isp":"nobody"}`, algorithms, []string{"none", "face"}, "face"},
 		{"analytics", `{"algorithm":"x"}`, algorithms, []string{"none", "face"}, "!codec:2"},
-		{"analytics", `{}`, algorithms, []string{"none", "face"}, "!codec:2"},
+		{"analytics", `{}`, algorithms, []string{"none", "face"}, "none face"},
+		{"analytics", `"preference"`, algorithms, []string{"none", "face"}, "none face"},
 
 		{"webrtc sip other", `{"labels":{"gpu":"t4"}}`, labels, []string{"none", "a100", "t4"}, "t4"},
 		{"webrtc sip other", `{"labels":{"gpu":{"in":["t4","a100","h100"]}}}`, labels, []string{"none", "a100", "t4"}, "a100 t4"},

@@ -114,7 +114,7 @@ func oracleMatch(w *oracleWorker, p muster.Preference) muster.Rule {
 			}
 		}
 	}
-	if w.purpose == "analytics" && (p.Algorithm == "" || !slices.Contains(c.Algorithms, p.Algorithm)) {
+	if w.purpose == "analytics" && p.Algorithm != "" && !slices.Contains(c.Algorithms, p.Algorithm) {
 		return muster.RuleCodec
 	}
 	for _, l := range p.Labels {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/internal/taskname"
 )
 
 // The types of OWT's events.
@@ -35,10 +36,30 @@ type payload struct {
 	Info    json.RawMessage `json:"info"`
 	State   *muster.State   `json:"state"`
 	Load    *float64        `json:"load"`
-	Task    string          `json:"task"`
-	Tasks   []string        `json:"tasks"`
+	Task    taskName        `json:"task"`
+	Tasks   []taskName      `json:"tasks"`
 	// ReserveTime is in milliseconds. A call without one gets none from OWT.
 	ReserveTime float64 `json:"reserve_time"`
+}
+
+// taskName is the name of a task, which OWT's managers hand on as the JSON
+// value that their caller sent.
+type taskName string
+
+func (n *taskName) UnmarshalJSON(raw []byte) error {
+	*n = taskName(taskname.Of(raw))
+	return nil
+}
+
+// names returns the names that a state can hold.
+func names(tasks []taskName) []string {
+	var out []string
+	for _, t := range tasks {
+		if t != "" {
+			out = append(out, string(t))
+		}
+	}
+	return out
 }
 
 // parseEvent reads the data of an update.

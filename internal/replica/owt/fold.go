@@ -39,13 +39,13 @@ func (l *ledger) update(at muster.Instant, e event) error {
 	case workerPickUp:
 		return l.updatePickUp(at, purpose, p)
 	case workerLayDown:
-		if l.carryOut(at, state.LayDownTask{Worker: p.Worker, Task: p.Task}) != nil {
+		if l.carryOut(at, state.LayDownTask{Worker: p.Worker, Task: string(p.Task)}) != nil {
 			return fmt.Errorf("%w: worker %q runs no task %q", errUnknown, p.Worker, p.Task)
 		}
 	case scheduled:
 		return l.updateScheduled(at, purpose, p)
 	case unscheduled:
-		_ = l.carryOut(at, state.Unschedule{Worker: p.Worker, Task: p.Task}) // or it is gone already
+		_ = l.carryOut(at, state.Unschedule{Worker: p.Worker, Task: string(p.Task)}) // or it is gone already
 	}
 	return nil
 }
@@ -59,22 +59,24 @@ func (l *ledger) carryOut(at muster.Instant, op state.Op) error {
 // updatePickUp believes the master: a task that it says is here is nowhere
 // else.
 func (l *ledger) updatePickUp(at muster.Instant, purpose string, p *payload) error {
-	for _, task := range p.Tasks {
+	tasks := names(p.Tasks)
+	for _, task := range tasks {
 		l.takeFromOthers(at, purpose, task, p.Worker)
 	}
-	return l.carryOut(at, state.PickUpTasks{Worker: p.Worker, Tasks: p.Tasks})
+	return l.carryOut(at, state.PickUpTasks{Worker: p.Worker, Tasks: tasks})
 }
 
 func (l *ledger) updateScheduled(at muster.Instant, purpose string, p *payload) error {
 	if purpose != p.Purpose {
 		return fmt.Errorf("%w: a worker %q of purpose %q", errUnknown, p.Worker, p.Purpose)
 	}
-	l.takeFromOthers(at, p.Purpose, p.Task, p.Worker)
+	task := string(p.Task)
+	l.takeFromOthers(at, p.Purpose, task, p.Worker)
 	reserve := reserveMillis(p.ReserveTime)
 	if reserve == 0 {
 		reserve = l.state.Config().ReserveMillis
 	}
-	l.fold(at, l.reserved(at, p.Purpose, p.Task, p.Worker, reserve))
+	l.fold(at, l.reserved(at, p.Purpose, task, p.Worker, reserve))
 	return nil
 }
 

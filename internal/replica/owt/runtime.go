@@ -124,7 +124,7 @@ func parseWorker(raw json.RawMessage) (workerData, error) {
 		State *muster.State   `json:"state"`
 		Load  float64         `json:"load"`
 		Info  json.RawMessage `json:"info"`
-		Tasks []string        `json:"tasks"`
+		Tasks []taskName      `json:"tasks"`
 	}
 	if err := json.Unmarshal(raw, &w); err != nil {
 		return workerData{}, err
@@ -143,7 +143,7 @@ func parseWorker(raw json.RawMessage) (workerData, error) {
 			return workerData{}, fmt.Errorf("state %d: use 0, 1 or 2", int(state))
 		}
 	}
-	return workerData{state: state, load: w.Load, info: info, tasks: w.Tasks}, nil
+	return workerData{state: state, load: w.Load, info: info, tasks: names(w.Tasks)}, nil
 }
 
 func parseTask(raw json.RawMessage) (taskData, error) {
