@@ -62,9 +62,15 @@ type (
 		Until         Instant
 		// Debit is what the placement added to its worker's load.
 		Debit float64
+		// Placement is the number of the placement; see Placement.Number.
+		Placement uint64
 	}
-	// TaskPickedUp is a task that its worker runs from now on.
-	TaskPickedUp struct{ Purpose, Task, Worker string }
+	// TaskPickedUp is a task that its worker runs from now on. Placement is
+	// the number of its placement.
+	TaskPickedUp struct {
+		Purpose, Task, Worker string
+		Placement             uint64
+	}
 	// TaskLaidDown is a task that its worker no longer runs. It stays reserved
 	// for the worker until Until.
 	TaskLaidDown struct {

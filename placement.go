@@ -9,6 +9,18 @@ type Placement struct {
 	Worker  string `json:"worker"`
 	// Info is what the worker said when it joined, unchanged.
 	Info json.RawMessage `json:"info"`
+	// Number tells this placement from every other one of the cluster: later
+	// placements have higher numbers. A worker starts the task only while the
+	// placement with this number is in force. 0 means that the manager gave
+	// none, as OWT's does not.
+	Number uint64 `json:"placement,omitempty"`
+}
+
+// Order asks the placement's worker for the task, in an agent's getNode and in
+// a node's start. It carries the number, so that it is refused once the
+// placement is no longer in force.
+func (p Placement) Order(room string, spec json.RawMessage) TaskOrder {
+	return TaskOrder{Room: room, Task: p.Task, Spec: spec, Placement: p.Number}
 }
 
 // Rule is something that excludes a worker from a placement. A worker that

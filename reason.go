@@ -22,6 +22,21 @@ const (
 // the leader instead.
 const ReasonAskAgain Reason = "another manager leads: ask again"
 
+// The refusals of claimTask, which are none of OWT's either. The task must not
+// be started.
+const (
+	// ReasonPlacementOver: the placement with that number is no longer in
+	// force. The caller asks the manager for a worker again.
+	ReasonPlacementOver Reason = "placement is no longer in force: schedule the task again"
+	// ReasonTaskElsewhere: another worker has the task.
+	ReasonTaskElsewhere Reason = "task is on another worker"
+	// ReasonNoSlot: nobody placed the task here, and the worker has as many
+	// tasks as it takes.
+	ReasonNoSlot Reason = "worker has as many tasks as it takes"
+	// ReasonReplaced: a later process has joined under the same worker id.
+	ReasonReplaced Reason = "worker was replaced: a later process has its id"
+)
+
 // ReasonNoScheduler says that no worker of the purpose ever joined.
 func ReasonNoScheduler(purpose string) Reason {
 	return Reason("No scheduler for purpose: " + purpose)

@@ -40,6 +40,9 @@ type TaskOrder struct {
 	Task string `json:"task"`
 	// Spec says what is to be done, in the words of the kind of work.
 	Spec json.RawMessage `json:"spec,omitempty"`
+	// Placement is the number of the placement that the order belongs to; 0
+	// where it is not known. See Placement.Order.
+	Placement uint64 `json:"placement,omitempty"`
 }
 
 // TaskEnd says that a task is over: the second argument of an agent's

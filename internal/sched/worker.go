@@ -113,6 +113,9 @@ func (w *Worker) Report(load float64, settled Units) {
 	w.pool.refresh(w)
 }
 
+// HasSlot tells whether it holds fewer tasks than it may.
+func (w *Worker) HasSlot() bool { return w.slots == 0 || w.tasks < w.slots }
+
 // Hold gives the worker one more task.
 func (w *Worker) Hold(debit Units) {
 	w.tasks++

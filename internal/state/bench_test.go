@@ -87,7 +87,7 @@ func placeAll(b *testing.B, s *State, ops []Op, held []string) {
 
 func giveUp(s *State, ops []Op, held []string) {
 	for i, op := range ops {
-		s.Apply(Command{Op: Unschedule{held[i], op.(Schedule).Task}})
+		s.Apply(Command{Op: Unschedule{held[i], op.(Schedule).Task, 0}})
 	}
 }
 

@@ -83,6 +83,7 @@ var errSnapshot = errors.New("the snapshot is damaged")
 type reader struct {
 	buf []byte
 	bad bool
+	old bool // version 1
 }
 
 // check notes that something is wrong, unless ok.

@@ -24,8 +24,10 @@ type Op interface{ op() }
 // of the wire.
 type (
 	// Join adds a worker, or takes it in again. A worker that joins again
-	// keeps its place in the order, and what is reserved for it. What it ran
-	// is laid down, and so held for it until it picks that up again.
+	// keeps its place in the order, and what is reserved for it. The same
+	// process keeps what it runs, too; see Incarnation. Of any other, what it
+	// ran is laid down, and so held for it until it picks that up again. A
+	// process is refused that is older than the one that has the id.
 	Join struct {
 		Purpose, Worker string
 		Info            muster.Info
@@ -47,13 +49,31 @@ type (
 	// another worker holds stays there, and is refused. One that nobody
 	// placed is taken down as a fact, even above the worker's max_tasks,
 	// which limits what is placed; its reserve time is the default.
+	//
+	// Placements, which may be shorter than Tasks, are the numbers of their
+	// placements, for those of which this state knows nothing (any more).
 	PickUpTasks struct {
-		Worker string
-		Tasks  []string
+		Worker     string
+		Tasks      []string
+		Placements []uint64
+	}
+	// ClaimTask asks whether a worker may start a task, before it does, and
+	// counts the task as picked up if so. Refused are a placement that is no
+	// longer in force, a task that another worker has, one that nobody placed
+	// and for which the worker has no slot, and a process that was replaced.
+	// Placement is 0, and Incarnation "", where they are not known.
+	ClaimTask struct {
+		Worker, Incarnation string
+		Task                string
+		Placement           uint64
 	}
 	// LayDownTask tells that a worker no longer runs the task, which stays
-	// reserved for the worker as long as it was reserved before.
-	LayDownTask struct{ Worker, Task string }
+	// reserved for the worker as long as it was reserved before. Placement
+	// names which placement, 0 any.
+	LayDownTask struct {
+		Worker, Task string
+		Placement    uint64
+	}
 	// Schedule asks for a worker. A task that is placed already gets the
 	// worker that it has, and a reservation at least as long as before.
 	Schedule struct {
@@ -66,8 +86,12 @@ type (
 		ReserveMillis int64
 	}
 	// Unschedule ends a reservation. A task that runs is left to its worker,
-	// and is forgotten as soon as it is laid down.
-	Unschedule struct{ Worker, Task string }
+	// and is forgotten as soon as it is laid down. Placement names which
+	// placement, 0 any.
+	Unschedule struct {
+		Worker, Task string
+		Placement    uint64
+	}
 	// Expire ends the reservations whose time is over at the command's At.
 	Expire struct{}
 	// Configure changes how tasks are placed from now on.
@@ -80,6 +104,7 @@ func (WorkerLost) op()  {}
 func (ReportState) op() {}
 func (ReportLoad) op()  {}
 func (PickUpTasks) op() {}
+func (ClaimTask) op()   {}
 func (LayDownTask) op() {}
 func (Schedule) op()    {}
 func (Unschedule) op()  {}
@@ -156,6 +181,9 @@ type Result struct {
 	// Worker and Info are set by a Schedule that was done.
 	Worker string
 	Info   json.RawMessage
+	// Placement is the number of the placement, of a Schedule or a ClaimTask
+	// that was done.
+	Placement uint64
 	// Already tells that the task was placed before, on the same worker; of a
 	// Join, that the worker was in the cluster before, with the same purpose.
 	Already bool

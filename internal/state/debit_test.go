@@ -30,13 +30,13 @@ func TestDebitIsGivenBack(t *testing.T) {
 	c.debit("w", 0.4)
 	c.load("w", 0.3) // nothing was picked up: the debits stay beside it
 	c.debit("w", 0.4)
-	c.do(PickUpTasks{"w", []string{"a", "b"}})
+	c.do(PickUpTasks{"w", []string{"a", "b"}, nil})
 	c.debit("w", 0.4)
-	c.do(LayDownTask{"w", "b"})
+	c.do(LayDownTask{"w", "b", 0})
 	c.debit("w", 0.4) // reserved again
 	c.load("w", 0.4)  // a is in the measured load now
 	c.debit("w", 0.3)
-	c.do(Unschedule{"w", "b"})
+	c.do(Unschedule{"w", "b", 0})
 	c.debit("w", 0.2)
 	c.at += 60_000
 	c.do(Expire{})
@@ -64,7 +64,7 @@ func TestGuessedDebitFillsNoWorker(t *testing.T) {
 		c.place("portal", fmt.Sprint(i), "")
 	}
 	for i := range 10 { // ten reports that settle a task each: now it is known
-		c.do(PickUpTasks{"w", []string{fmt.Sprint(i)}})
+		c.do(PickUpTasks{"w", []string{fmt.Sprint(i)}, nil})
 		c.load("w", 0.01*float64(i+1))
 	}
 	c.refused(Schedule{Purpose: "portal", Task: "more"})
@@ -92,7 +92,7 @@ func TestDebitIsLearned(t *testing.T) {
 		a, b := fmt.Sprint("a", i), fmt.Sprint("b", i)
 		c.place("sip", a, "")
 		c.place("sip", b, "")
-		c.do(PickUpTasks{"w", []string{a, b}})
+		c.do(PickUpTasks{"w", []string{a, b}, nil})
 		load += 0.08
 		c.load("w", load)
 	}
@@ -107,11 +107,11 @@ func TestWhatIsNotLearned(t *testing.T) {
 	c.load("w", 0.5) // no task
 	c.place("sip", "a", "")
 	c.place("sip", "b", "")
-	c.do(PickUpTasks{"w", []string{"a", "b"}})
-	c.do(LayDownTask{"w", "b"})
+	c.do(PickUpTasks{"w", []string{"a", "b"}, nil})
+	c.do(LayDownTask{"w", "b", 0})
 	c.load("w", 0.9) // a task ended meanwhile
 	c.do(Join{Purpose: "sip", Worker: "w"})
-	c.do(PickUpTasks{"w", []string{"b"}})
+	c.do(PickUpTasks{"w", []string{"b"}, nil})
 	c.load("w", 0.3) // nothing was known of its load before
 	if got := c.Counts()[0].Debit; got != 0.01 {
 		t.Errorf("learned %v", got)
@@ -127,7 +127,7 @@ func TestLearnedDebitHasBounds(t *testing.T) {
 		for i := range 200 {
 			task := fmt.Sprint(i)
 			c.place("sip", task, "")
-			c.do(PickUpTasks{"w", []string{task}})
+			c.do(PickUpTasks{"w", []string{task}, nil})
 			load += added
 			c.load("w", load)
 		}

@@ -48,5 +48,5 @@ func ExampleState_Fold() {
 		}
 	}
 	fmt.Println(follower.AllTasks(""))
-	// Output: [{sip call-1 sip-1 true 0}]
+	// Output: [{sip call-1 sip-1 true 0 1000}]
 }

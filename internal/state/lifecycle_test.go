@@ -75,11 +75,11 @@ func TestPickUpEndsAndLayDownBeginsTheReservation(t *testing.T) {
 	c := newCluster(t, plain(muster.RoundRobin))
 	c.worker("sip", "w", `{}`)
 	c.do(Schedule{Purpose: "sip", Task: "t", ReserveMillis: 1000})
-	c.events(PickUpTasks{"w", []string{"t"}}, muster.TaskPickedUp{Purpose: "sip", Task: "t", Worker: "w"})
-	c.events(PickUpTasks{"w", []string{"t"}})
+	c.events(PickUpTasks{"w", []string{"t"}, nil}, muster.TaskPickedUp{Purpose: "sip", Task: "t", Worker: "w", Placement: c.number()})
+	c.events(PickUpTasks{"w", []string{"t"}, nil})
 	c.at += 1_000_000
 	c.events(Expire{})
-	c.events(LayDownTask{"w", "t"}, muster.TaskLaidDown{Purpose: "sip", Task: "t", Worker: "w", Until: c.at + 1000})
+	c.events(LayDownTask{"w", "t", 0}, muster.TaskLaidDown{Purpose: "sip", Task: "t", Worker: "w", Until: c.at + 1000})
 	c.on("sip", "t", "w")
 	c.at += 1000
 	c.do(Expire{})
@@ -89,7 +89,7 @@ func TestPickUpEndsAndLayDownBeginsTheReservation(t *testing.T) {
 func TestTaskThatNobodyPlaced(t *testing.T) {
 	c := newCluster(t, plain(muster.RoundRobin))
 	c.worker("sip", "w", `{"max_tasks":1}`)
-	c.do(PickUpTasks{"w", []string{"x", "y"}})
+	c.do(PickUpTasks{"w", []string{"x", "y"}, nil})
 	c.on("sip", "x", "w")
 	if tasks, _ := c.Tasks("w"); !cmp.Equal(tasks, []string{"x", "y"}) {
 		t.Errorf("runs %v", tasks)
@@ -100,7 +100,7 @@ func TestTaskThatNobodyPlaced(t *testing.T) {
 	if why, _ := c.Why("sip", "z"); why.Excluded[muster.RuleSlots] != 1 {
 		t.Errorf("explained as %+v", why)
 	}
-	c.do(LayDownTask{"w", "x"})
+	c.do(LayDownTask{"w", "x", 0})
 	c.at += 60_000
 	c.events(Expire{}, muster.TaskReleased{Purpose: "sip", Task: "x", Worker: "w", Reason: muster.ReleasedExpired})
 }
@@ -109,7 +109,7 @@ func TestPickUpOfAnothersTaskIsRefused(t *testing.T) {
 	c := newCluster(t, plain(muster.RoundRobin))
 	c.equalWorkers("sip", 2)
 	c.place("sip", "t", "")
-	c.events(PickUpTasks{"w1", []string{"t"}}, muster.TaskRefused{Purpose: "sip", Task: "t", Worker: "w1", Holder: "w0"})
+	c.events(PickUpTasks{"w1", []string{"t"}, nil}, muster.TaskRefused{Purpose: "sip", Task: "t", Worker: "w1", Holder: "w0"})
 	c.on("sip", "t", "w0")
 }
 
@@ -117,15 +117,15 @@ func TestUnschedule(t *testing.T) {
 	c := newCluster(t, plain(muster.RoundRobin))
 	c.equalWorkers("sip", 2)
 	c.place("sip", "t", "")
-	if got := c.refused(Unschedule{"w1", "t"}); !strings.Contains(got, "w1") {
+	if got := c.refused(Unschedule{"w1", "t", 0}); !strings.Contains(got, "w1") {
 		t.Error(got)
 	}
-	c.events(Unschedule{"w0", "t"}, muster.TaskReleased{Purpose: "sip", Task: "t", Worker: "w0", Reason: muster.ReleasedUnscheduled})
+	c.events(Unschedule{"w0", "t", 0}, muster.TaskReleased{Purpose: "sip", Task: "t", Worker: "w0", Reason: muster.ReleasedUnscheduled})
 	c.place("sip", "u", "")
-	c.do(PickUpTasks{"w1", []string{"u"}})
-	c.events(Unschedule{"w1", "u"}, muster.TaskReserved{Purpose: "sip", Task: "u", Worker: "w1"})
+	c.do(PickUpTasks{"w1", []string{"u"}, nil})
+	c.events(Unschedule{"w1", "u", 0}, muster.TaskReserved{Purpose: "sip", Task: "u", Worker: "w1", Placement: c.number()})
 	c.on("sip", "u", "w1")
-	c.events(LayDownTask{"w1", "u"},
+	c.events(LayDownTask{"w1", "u", 0},
 		muster.TaskLaidDown{Purpose: "sip", Task: "u", Worker: "w1", Until: c.at},
 		muster.TaskReleased{Purpose: "sip", Task: "u", Worker: "w1", Reason: muster.ReleasedUnscheduled})
 	c.on("sip", "u", "")
@@ -140,7 +140,7 @@ func TestWorkerThatLeavesReleasesItsTasks(t *testing.T) {
 		c.worker("sip", "w", `{}`)
 		c.place("sip", "reserved", "")
 		c.place("sip", "running", "")
-		c.do(PickUpTasks{"w", []string{"running"}})
+		c.do(PickUpTasks{"w", []string{"running"}, nil})
 		c.events(tc.op,
 			muster.TaskReleased{Purpose: "sip", Task: "running", Worker: "w", Reason: muster.ReleasedWorkerLeft},
 			muster.TaskReleased{Purpose: "sip", Task: "reserved", Worker: "w", Reason: muster.ReleasedWorkerLeft},
@@ -170,7 +170,7 @@ func TestJoiningAgain(t *testing.T) {
 			c.place("sip", "run", "")
 			c.place("sip", "res", "")
 			c.do(ReportState{"w0", muster.StateNotReady})
-			c.do(PickUpTasks{"w0", []string{"run"}})
+			c.do(PickUpTasks{"w0", []string{"run"}, nil})
 			c.do(tc.join)
 			c.on("sip", "run", tc.running)
 			if got := c.Workers("sip"); !cmp.Equal(got, tc.order) {
@@ -200,10 +200,10 @@ func TestReasons(t *testing.T) {
 		{Quit{"nobody"}, "Worker [nobody] does NOT exist."},
 		{WorkerLost{"nobody"}, "Worker [nobody] does NOT exist."},
 		{ReportState{"nobody", 2}, "Worker [nobody] does NOT exist."},
-		{PickUpTasks{"nobody", nil}, "Worker [nobody] does NOT exist."},
-		{LayDownTask{"nobody", "t"}, "Worker [nobody] does NOT exist."},
-		{Unschedule{"nobody", "t"}, "Worker [nobody] does NOT exist."},
-		{LayDownTask{"w", "t"}, `task "t" is not run by worker w`},
+		{PickUpTasks{"nobody", nil, nil}, "Worker [nobody] does NOT exist."},
+		{LayDownTask{"nobody", "t", 0}, "Worker [nobody] does NOT exist."},
+		{Unschedule{"nobody", "t", 0}, "Worker [nobody] does NOT exist."},
+		{LayDownTask{"w", "t", 0}, `task "t" is not run by worker w`},
 		{ReportState{"w", 3}, "state 3 of worker w: use 0 (initializing), 1 (not ready) or 2 (ready)"},
 	} {
 		if got := c.refused(tc.op); got != tc.want {

@@ -105,7 +105,7 @@ func (c *cluster) eligible(purpose, preference string) string {
 	}
 	ids := []string{result.Worker}
 	for len(ids) < why.Candidates {
-		c.Apply(Command{Op: Unschedule{result.Worker, "t"}})
+		c.Apply(Command{Op: Unschedule{result.Worker, "t", 0}})
 		result, _ = c.Apply(Command{Op: Schedule{Purpose: purpose, Task: "t", Preference: json.RawMessage(preference)}})
 		ids = append(ids, result.Worker)
 	}

@@ -19,6 +19,7 @@ type oracle struct {
 	tasks   []*oracleTask   // in the order in which each was reserved or picked up last
 	memory  map[string]*oracleMemory
 	why     map[string]muster.Explanation
+	placed  uint64 // the highest placement number
 }
 
 type oracleWorker struct {
@@ -39,6 +40,7 @@ type oracleTask struct {
 	until          muster.Instant
 	debit          int64
 	running, fresh bool
+	placement      uint64
 }
 
 type oracleMemory struct {
@@ -164,13 +166,15 @@ func (o *oracle) apply(cmd Command) Result {
 		for _, name := range op.Tasks {
 			o.pickUp(w, name)
 		}
+	case ClaimTask:
+		return o.claim(op)
 	case LayDownTask:
 		w := o.find(op.Worker)
 		if w == nil {
 			return fail(true)
 		}
 		t := o.task(w.purpose, op.Task)
-		if t == nil || t.on != w || !t.running {
+		if t == nil || t.on != w || !t.running || op.Placement != 0 && op.Placement != t.placement {
 			return fail(true)
 		}
 		o.putDown(t)
@@ -180,7 +184,7 @@ func (o *oracle) apply(cmd Command) Result {
 			return fail(true)
 		}
 		t := o.task(w.purpose, op.Task)
-		if t == nil || t.on != w {
+		if t == nil || t.on != w || op.Placement != 0 && op.Placement != t.placement {
 			return fail(true)
 		}
 		if t.running {
@@ -210,6 +214,10 @@ func (o *oracle) putDown(t *oracleTask) {
 
 func (o *oracle) join(op Join) Result {
 	w := o.find(op.Worker)
+	process := Incarnation(op.Info.Raw)
+	if w != nil && process != "" && process < Incarnation(w.info.Raw) {
+		return Result{Err: muster.ReasonReplaced}
+	}
 	already := w != nil && w.purpose == op.Purpose
 	if w != nil && w.purpose != op.Purpose {
 		o.remove(w)
@@ -224,7 +232,13 @@ func (o *oracle) join(op Join) Result {
 		o.workers = append(o.workers, w)
 	} else {
 		for _, t := range slices.Clone(o.tasks) {
-			if t.on == w && t.running {
+			switch {
+			case t.on != w || !t.running, process != "" && process == Incarnation(w.info.Raw):
+			case t.reserve == 0 && process == "":
+				t.reserve = o.cfg.ReserveMillis
+				o.putDown(t)
+				t.reserve = 0
+			default:
 				o.putDown(t)
 			}
 		}
@@ -264,12 +278,39 @@ func (o *oracle) load(w *oracleWorker, load float64) {
 func (o *oracle) pickUp(w *oracleWorker, name string) {
 	t := o.task(w.purpose, name)
 	if t == nil {
-		t = &oracleTask{purpose: w.purpose, name: name, on: w, reserve: o.cfg.ReserveMillis}
+		t = &oracleTask{purpose: w.purpose, name: name, on: w, reserve: o.cfg.ReserveMillis, placement: o.number()}
 	} else if t.on != w || t.running {
 		return
 	}
 	t.running, t.fresh, t.until = true, true, 0
 	o.last(t)
+}
+
+func (o *oracle) number() uint64 {
+	o.placed = max(o.placed+1, uint64(o.now))
+	return o.placed
+}
+
+func (o *oracle) claim(op ClaimTask) Result {
+	w := o.find(op.Worker)
+	if w == nil {
+		return Result{Err: muster.ReasonNoWorker(op.Worker)}
+	}
+	if process := Incarnation(w.info.Raw); process != "" && op.Incarnation != "" && process != op.Incarnation {
+		return Result{Err: muster.ReasonReplaced}
+	}
+	t := o.task(w.purpose, op.Task)
+	held, _ := o.held(w)
+	switch {
+	case t != nil && t.on != w:
+		return Result{Err: muster.ReasonTaskElsewhere}
+	case t != nil && op.Placement != 0 && op.Placement != t.placement, t == nil && op.Placement != 0:
+		return Result{Err: muster.ReasonPlacementOver}
+	case t == nil && w.info.MaxTasks > 0 && held >= w.info.MaxTasks:
+		return Result{Err: muster.ReasonNoSlot}
+	}
+	o.pickUp(w, op.Task)
+	return Result{Worker: w.id, Placement: o.task(w.purpose, op.Task).placement}
 }
 
 func (o *oracle) debit(m *oracleMemory) int64 {
@@ -293,7 +334,7 @@ func (o *oracle) schedule(op Schedule, seed uint64) Result {
 		if !t.running {
 			t.until = max(t.until, o.now+muster.Instant(t.reserve))
 		}
-		return Result{Worker: t.on.id, Info: t.on.info.Raw, Already: true}
+		return Result{Worker: t.on.id, Info: t.on.info.Raw, Placement: t.placement, Already: true}
 	}
 	why := muster.Explanation{Purpose: op.Purpose, Task: op.Task, At: o.now}
 	w, err := o.place(op, seed, &why)
@@ -303,11 +344,12 @@ func (o *oracle) schedule(op Schedule, seed uint64) Result {
 		o.why[op.Purpose+" "+op.Task] = why
 		return Result{Err: err, Explanation: &why}
 	}
+	number := o.number()
 	o.tasks = append(o.tasks, &oracleTask{
-		purpose: op.Purpose, name: op.Task, on: w, reserve: reserve,
+		purpose: op.Purpose, name: op.Task, on: w, reserve: reserve, placement: number,
 		until: o.now + muster.Instant(reserve), debit: o.debit(o.memory[op.Purpose]),
 	})
-	return Result{Worker: w.id, Info: w.info.Raw, Explanation: &why}
+	return Result{Worker: w.id, Info: w.info.Raw, Placement: number, Explanation: &why}
 }
 
 // dump is all that a copy shows of itself, as text.
@@ -319,7 +361,7 @@ func (o *oracle) dump() string {
 		for _, running := range []bool{true, false} {
 			for _, t := range o.tasks {
 				if t.on == w && t.running == running {
-					fmt.Fprintf(&b, " %s %v %d", t.name, t.running, t.until)
+					fmt.Fprintf(&b, " %s %v %d #%d", t.name, t.running, t.until, t.placement)
 				}
 			}
 		}
@@ -338,7 +380,7 @@ func (s *State) dump() string {
 		w, _ := s.Worker(id)
 		fmt.Fprintf(&b, "%s %s %v %v %.9f", w.ID, w.Purpose, w.State, w.Load, w.Debit)
 		for _, t := range held[id] {
-			fmt.Fprintf(&b, " %s %v %d", t.Task, t.Running, t.Until)
+			fmt.Fprintf(&b, " %s %v %d #%d", t.Task, t.Running, t.Until, t.Placement)
 		}
 		b.WriteByte('\n')
 	}

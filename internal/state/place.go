@@ -25,10 +25,10 @@ func (s *State) schedule(op Schedule, seed uint64) Result {
 	}
 	w := chosen.Owner.(*worker)
 	debit := s.debit(p)
-	t := s.take(w, op.Task, reserve, debit)
+	t := s.take(w, op.Task, reserve, debit, s.nextPlacement())
 	s.reserve(t, s.deadline(reserve))
 	s.events = append(s.events, t.reservedEvent())
-	return Result{Worker: w.ID, Info: w.raw, Explanation: why}
+	return Result{Worker: w.ID, Info: w.raw, Placement: t.placement, Explanation: why}
 }
 
 func (s *State) noScheduler(op Schedule) Result {
@@ -44,7 +44,7 @@ func (s *State) noScheduler(op Schedule) Result {
 func (s *State) prolong(t *task, reserve int64) Result {
 	s.extend(t, max(t.reserve, reserve))
 	s.events = append(s.events, t.reservedEvent())
-	return Result{Worker: t.worker.ID, Info: t.worker.raw, Already: true}
+	return Result{Worker: t.worker.ID, Info: t.worker.raw, Placement: t.placement, Already: true}
 }
 
 // extend sets the length of a reservation, which begins now if the task is
@@ -62,7 +62,7 @@ func (s *State) extend(t *task, reserve int64) {
 func (t *task) reservedEvent() muster.TaskReserved {
 	return muster.TaskReserved{
 		Purpose: t.worker.purpose.name, Task: t.name, Worker: t.worker.ID,
-		ReserveMillis: t.reserve, Until: t.until, Debit: t.debit.Float(),
+		ReserveMillis: t.reserve, Until: t.until, Debit: t.debit.Float(), Placement: t.placement,
 	}
 }
 
@@ -76,7 +76,7 @@ func (s *State) foldReserved(e muster.TaskReserved) {
 	t := w.purpose.tasks[e.Task]
 	switch {
 	case t == nil:
-		t = s.take(w, e.Task, reserve, sched.UnitsOf(min(e.Debit, MaxDebit)))
+		t = s.take(w, e.Task, reserve, sched.UnitsOf(min(e.Debit, MaxDebit)), e.Placement)
 		s.reserve(t, e.Until)
 		w.purpose.pool.Placed(&w.Worker)
 	case t.worker != w: // another copy's word does not move a task
@@ -99,6 +99,8 @@ func (s *State) unschedule(op Unschedule) error {
 	switch {
 	case t == nil:
 		return fmt.Errorf("task %q is not on worker %s", op.Task, op.Worker)
+	case !t.placedAs(op.Placement):
+		return muster.ReasonPlacementOver
 	case t.running:
 		t.reserve = 0
 		s.events = append(s.events, t.reservedEvent())

@@ -37,7 +37,8 @@ func drawInfo(t *rapid.T) muster.Info {
 	info := muster.Info{
 		MaxLoad:  one(t, 1, 0.5, 0.98, 1.5),
 		MaxTasks: one(t, 0, 0, 1, 3),
-		Raw:      json.RawMessage(fmt.Sprintf(`{"n":%d}`, rapid.IntRange(0, 9).Draw(t, "raw"))),
+		Raw: json.RawMessage(fmt.Sprintf(`{"n":%d,"incarnation":%q}`,
+			rapid.IntRange(0, 9).Draw(t, "raw"), one(t, "", "", "1", "2"))),
 	}
 	info.Capacity.ISPs, info.Capacity.Regions = subset(t, testISPs...), subset(t, testRegions...)
 	if rapid.Bool().Draw(t, "video") {
@@ -120,13 +121,15 @@ func drawOp(t *rapid.T) Op {
 		}
 		return ReportLoad{loads}
 	case n <= 18:
-		return PickUpTasks{worker, []string{task, fmt.Sprintf("t%d", rapid.IntRange(0, 25).Draw(t, "task"))}}
+		return PickUpTasks{worker, []string{task, fmt.Sprintf("t%d", rapid.IntRange(0, 25).Draw(t, "task"))}, nil}
 	case n <= 20:
-		return LayDownTask{worker, task}
+		return LayDownTask{worker, task, 0}
 	case n <= 22:
-		return Unschedule{worker, task}
+		return Unschedule{worker, task, 0}
 	case n == 23:
 		return Expire{}
+	case n <= 27:
+		return ClaimTask{Worker: worker, Task: task, Incarnation: one(t, "", "1", "2"), Placement: rapid.Uint64Range(0, 2000).Draw(t, "placement")}
 	}
 	purpose := one(t, append(testPurposes, "never")...)
 	return Schedule{Purpose: purpose, Task: task, Preference: drawPreference(t), ReserveMillis: one[int64](t, 0, -5, 100, 500, 3000, 600_000, math.MaxInt64)}
@@ -184,7 +187,9 @@ func compareResults(t *rapid.T, cmd Command, got, want Result) {
 	if (got.Err == nil) != (want.Err == nil) {
 		t.Fatalf("%#v: error %v, want %v", cmd.Op, got.Err, want.Err)
 	}
-	if _, ok := cmd.Op.(Schedule); !ok {
+	switch cmd.Op.(type) {
+	case ClaimTask, Schedule:
+	default:
 		return
 	}
 	if got.Err != nil && got.Err.Error() != want.Err.Error() {

@@ -17,6 +17,8 @@ type Task struct {
 	// its reservation otherwise.
 	Running bool           `json:"running"`
 	Until   muster.Instant `json:"until,omitempty"`
+	// Placement is the number of its placement, 0 where that is not known.
+	Placement uint64 `json:"placement,omitempty"`
 }
 
 // Count is a purpose in figures.
@@ -138,7 +140,7 @@ func (s *State) AllTasks(purpose string) []Task {
 func (w *worker) appendTasks(all []Task) []Task {
 	for _, tasks := range []*list{&w.running, &w.reserved} {
 		for t := tasks.first; t != nil; t = t.next {
-			all = append(all, Task{w.purpose.name, t.name, w.ID, t.running, t.until})
+			all = append(all, Task{w.purpose.name, t.name, w.ID, t.running, t.until, t.placement})
 		}
 	}
 	return all

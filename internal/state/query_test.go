@@ -40,7 +40,7 @@ func TestCounts(t *testing.T) {
 	for _, task := range []string{"1", "2", "3"} {
 		c.place("sip", task, "")
 	}
-	c.do(PickUpTasks{"w0", []string{"1"}})
+	c.do(PickUpTasks{"w0", []string{"1"}, nil})
 	want := []Count{
 		{Purpose: "audio", Strategy: muster.LeastUsed, Workers: 1, Ready: 1, Debit: 0.5},
 		{Purpose: "sip", Strategy: muster.LeastUsed, Workers: 3, Ready: 2, Full: 1, Reserved: 2, Running: 1, Debit: 0.5},
@@ -49,7 +49,7 @@ func TestCounts(t *testing.T) {
 		t.Error(diff)
 	}
 	tasks := []Task{
-		{"sip", "1", "w0", true, 0}, {"sip", "3", "w0", false, 61_000}, {"sip", "2", "w1", false, 61_000},
+		{"sip", "1", "w0", true, 0, 1000}, {"sip", "3", "w0", false, 61_000, 1002}, {"sip", "2", "w1", false, 61_000, 1001},
 	}
 	if diff := cmp.Diff(tasks, c.AllTasks("")); diff != "" {
 		t.Error(diff)
@@ -62,7 +62,7 @@ func TestWhyRemembersTheLastDecisions(t *testing.T) {
 	for i := range maxDecisions + 10 {
 		task := fmt.Sprint(i)
 		c.place("sip", task, "")
-		c.do(Unschedule{"w0", task})
+		c.do(Unschedule{"w0", task, 0})
 	}
 	if why, ok := c.Why("sip", "9"); ok {
 		t.Errorf("it still knows %+v", why)

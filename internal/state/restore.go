@@ -15,18 +15,19 @@ import (
 // are none are an error, and take no more memory than a few times their length.
 func Restore(snapshot []byte) (*State, error) {
 	body := len(snapshot) - crc32.Size
+	old := bytes.HasPrefix(snapshot, []byte(snapshotMagic1))
 	switch {
-	case !bytes.HasPrefix(snapshot, []byte(snapshotMagic)):
+	case !old && !bytes.HasPrefix(snapshot, []byte(snapshotMagic)):
 		return nil, fmt.Errorf("%w: it does not begin with %q", errSnapshot, snapshotMagic)
 	case body < len(snapshotMagic) || crc32.ChecksumIEEE(snapshot[:body]) != binary.BigEndian.Uint32(snapshot[body:]):
 		return nil, fmt.Errorf("%w: the checksum is wrong", errSnapshot)
 	}
-	return restore(snapshot[len(snapshotMagic):body])
+	return restore(snapshot[len(snapshotMagic):body], old)
 }
 
-// restore reads what is between the magic and the checksum.
-func restore(body []byte) (*State, error) {
-	r := &reader{buf: body}
+// restore reads what is between the magic and the checksum, of version 1 if old.
+func restore(body []byte, old bool) (*State, error) {
+	r := &reader{buf: body, old: old}
 	cfg := r.config()
 	if r.bad {
 		return nil, fmt.Errorf("%w: the configuration", errSnapshot)
@@ -34,6 +35,9 @@ func restore(body []byte) (*State, error) {
 	s := New(cfg)
 	s.now = muster.Instant(r.between(0, math.MaxInt64))
 	s.wheel.tick = tickOf(s.now)
+	if !old {
+		s.placements = r.uint()
+	}
 	purposes := r.purposes(s)
 	workers := r.workers(s, purposes)
 	for _, p := range purposes {
@@ -107,10 +111,15 @@ func (r *reader) task(s *State, w *worker) *task {
 	name := r.text()
 	reserve := r.between(0, MaxReserveMillis)
 	debit := r.between(0, int64(sched.UnitsOf(MaxDebit)))
+	var placement uint64
+	if !r.old {
+		placement = r.uint()
+		r.check(placement <= s.placements)
+	}
 	if r.check(w.purpose.tasks[name] == nil); r.bad {
 		return nil
 	}
-	return s.take(w, name, reserve, sched.Units(debit))
+	return s.take(w, name, reserve, sched.Units(debit), placement)
 }
 
 func (r *reader) memory(p *purpose, workers []*worker) {

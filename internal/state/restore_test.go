@@ -27,7 +27,7 @@ func sample() *State {
 			task := fmt.Sprint(i, "-", j)
 			s.Apply(Command{At: 5000, Seed: uint64(j), Op: Schedule{Purpose: purpose, Task: task, Preference: []byte(`{"isp":"a"}`)}})
 		}
-		s.Apply(Command{At: 6000, Op: PickUpTasks{id, []string{fmt.Sprint(i, "-1"), fmt.Sprint(i, "-2")}}})
+		s.Apply(Command{At: 6000, Op: PickUpTasks{Worker: id, Tasks: []string{fmt.Sprint(i, "-1"), fmt.Sprint(i, "-2")}}})
 	}
 	s.Apply(Command{At: 7000, Op: ReportState{"video-1@host", muster.StateReady}})
 	s.Apply(Command{At: 7000, Op: Quit{"audio-4@host"}})
@@ -100,7 +100,7 @@ func FuzzRestore(f *testing.F) {
 // does, must work, and have a snapshot of its own.
 func checkBody(t *testing.T, body []byte) {
 	t.Helper()
-	s, err := restore(body)
+	s, err := restore(body, false)
 	if err != nil {
 		return
 	}

@@ -14,13 +14,15 @@ func (s *State) pickUp(op PickUpTasks) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range op.Tasks {
+	for i, name := range op.Tasks {
 		t := w.purpose.tasks[name]
 		switch {
 		case t != nil && t.worker != w:
 			s.do(muster.TaskRefused{Purpose: w.purpose.name, Task: name, Worker: w.ID, Holder: t.worker.ID})
-		case t == nil || !t.running:
-			s.do(muster.TaskPickedUp{Purpose: w.purpose.name, Task: name, Worker: w.ID})
+		case t == nil:
+			s.do(muster.TaskPickedUp{Purpose: w.purpose.name, Task: name, Worker: w.ID, Placement: s.adopted(op, i)})
+		case !t.running:
+			s.do(muster.TaskPickedUp{Purpose: w.purpose.name, Task: name, Worker: w.ID, Placement: t.placement})
 		}
 	}
 	return nil
@@ -34,7 +36,7 @@ func (s *State) foldPickedUp(e muster.TaskPickedUp) {
 	t := w.purpose.tasks[e.Task]
 	switch {
 	case t == nil:
-		t = s.take(w, e.Task, s.cfg.ReserveMillis, 0)
+		t = s.take(w, e.Task, s.cfg.ReserveMillis, 0, e.Placement)
 	case t.worker != w || t.running:
 		return
 	default:
@@ -52,6 +54,9 @@ func (s *State) layDown(op LayDownTask) error {
 	t := w.on(op.Task)
 	if t == nil || !t.running {
 		return fmt.Errorf("task %q is not run by worker %s", op.Task, op.Worker)
+	}
+	if !t.placedAs(op.Placement) {
+		return muster.ReasonPlacementOver
 	}
 	s.putDown(t)
 	return nil

@@ -11,12 +11,16 @@ import (
 )
 
 // snapshotMagic begins a snapshot. Its digit is the version of the format.
-const snapshotMagic = "muster-state 1\n"
+// Version 1 had no placement numbers; it can still be read.
+const (
+	snapshotMagic  = "muster-state 2\n"
+	snapshotMagic1 = "muster-state 1\n"
+)
 
 // Snapshot returns all that decisions depend on, as bytes: equal states give
 // equal bytes. The explanations of past decisions are not part of it.
 //
-//	magic, config, time
+//	magic, config, time, highest placement number
 //	purposes by name:         name, learned cost, from how many reports
 //	workers in join order:    purpose, id, info, reports, credit, tasks
 //	purposes by name:         what the pool remembers
@@ -26,6 +30,7 @@ func (s *State) Snapshot() []byte {
 	w.buf = append(make([]byte, 0, s.snapshotSize()), snapshotMagic...)
 	w.config(&s.cfg)
 	w.int(int64(s.now))
+	w.uint(s.placements)
 	names := s.purposeNames()
 	index := map[*purpose]uint64{}
 	w.uint(uint64(len(names)))
@@ -96,6 +101,7 @@ func (w *writer) task(t *task) {
 	w.text(t.name)
 	w.int(t.reserve)
 	w.int(int64(t.debit))
+	w.uint(t.placement)
 }
 
 func (w *writer) memory(m sched.Memory, places map[*sched.Worker]int64) {

@@ -18,12 +18,14 @@ type State struct {
 	purposes map[string]*purpose
 	workers  map[string]*worker
 	joins    uint64 // how many workers ever joined: the join order
-	wheel    wheel
-	last     decisions
-	events   []muster.Event
-	free     *task
-	limits   sched.Limits
-	applying bool // inside of Apply
+	// placements is the highest placement number that was given.
+	placements uint64
+	wheel      wheel
+	last       decisions
+	events     []muster.Event
+	free       *task
+	limits     sched.Limits
+	applying   bool // inside of Apply
 }
 
 // New returns an empty cluster. A member of cfg that Validate would refuse
@@ -58,6 +60,8 @@ func (s *State) apply(cmd Command) Result {
 		return s.schedule(op, cmd.Seed)
 	case PickUpTasks:
 		return Result{Err: s.pickUp(op)}
+	case ClaimTask:
+		return s.claim(op)
 	case LayDownTask:
 		return Result{Err: s.layDown(op)}
 	case Unschedule:
@@ -69,7 +73,7 @@ func (s *State) apply(cmd Command) Result {
 	case Expire:
 		s.expire()
 	case Join:
-		return Result{Already: s.join(op)}
+		return s.join(op)
 	case Quit:
 		return Result{Err: s.remove(op.Worker, muster.LeftQuit)}
 	case WorkerLost:

@@ -15,6 +15,8 @@ type task struct {
 	running bool
 	fresh   bool   // running, and picked up since its worker's last report
 	slot    uint16 // of the wheel, while it is reserved
+	// placement is the number of the placement, 0 where it is not known.
+	placement uint64
 
 	next, prev     *task // in its worker's list, or in the list of free ones
 	later, earlier *task // in the wheel, while it is reserved
@@ -69,9 +71,10 @@ func (w *worker) on(name string) *task {
 }
 
 // take puts a new task on a worker. It is in no list yet.
-func (s *State) take(w *worker, name string, reserve int64, debit sched.Units) *task {
+func (s *State) take(w *worker, name string, reserve int64, debit sched.Units, placement uint64) *task {
 	t := s.newTask()
-	t.name, t.worker, t.reserve, t.debit = name, w, reserve, debit
+	t.name, t.worker, t.reserve, t.debit, t.placement = name, w, reserve, debit, placement
+	s.placements = max(s.placements, placement)
 	w.purpose.tasks[name] = t
 	w.Hold(debit)
 	return t

@@ -27,6 +27,9 @@ type worker struct {
 	running  list            // in pick-up order; those since the last report are fresh
 	reserved list            // in the order of their reservation
 	raw      json.RawMessage // Info().Raw, here because each placement answers it
+	// incarnation tells the process from others under the same id; see
+	// Incarnation. "" where it said none.
+	incarnation string
 	// ended tells that a task ended here since the last report, so that the
 	// next one does not say what the fresh tasks added.
 	ended bool
@@ -53,18 +56,35 @@ func (s *State) worker(id string) (*worker, error) {
 }
 
 // join is the operation Join. It tells whether the worker was there already.
-func (s *State) join(op Join) (already bool) {
+func (s *State) join(op Join) (result Result) {
 	if w := s.workers[op.Worker]; w != nil {
-		already = w.purpose.name == op.Purpose
-		if w.purpose.name != op.Purpose {
+		incarnation := Incarnation(op.Info.Raw)
+		if w.incarnation != "" && incarnation != "" && incarnation < w.incarnation {
+			return Result{Err: muster.ReasonReplaced}
+		}
+		result.Already = w.purpose.name == op.Purpose
+		if !result.Already {
 			s.leave(w, muster.LeftMoved)
 		}
-		for w.running.first != nil {
-			s.putDown(w.running.first)
-		}
+		s.putDownAll(w, incarnation)
 	}
 	s.do(muster.WorkerJoined{Purpose: op.Purpose, Worker: op.Worker, Info: op.Info})
-	return already
+	return result
+}
+
+// putDownAll is for a worker that joins again. What it ran is reserved for it
+// until it picks that up again, save by the same process, which runs it still.
+// A task that its caller gave up while it ran is held, too: it may well run.
+func (s *State) putDownAll(w *worker, incarnation string) {
+	same := incarnation != "" && incarnation == w.incarnation
+	for w.running.first != nil && !same {
+		t := w.running.first
+		if t.reserve > 0 || incarnation != "" {
+			s.putDown(t)
+			continue
+		}
+		s.do(muster.TaskLaidDown{Purpose: w.purpose.name, Task: t.name, Worker: w.ID, Until: s.deadline(s.cfg.ReserveMillis)})
+	}
 }
 
 func (s *State) foldJoined(e muster.WorkerJoined) {
@@ -75,7 +95,7 @@ func (s *State) foldJoined(e muster.WorkerJoined) {
 	info.MaxTasks = min(max(info.MaxTasks, 0), math.MaxInt32)
 	w := s.workers[e.Worker]
 	if w != nil && w.purpose.name == e.Purpose {
-		w.raw = info.Raw
+		w.raw, w.incarnation = info.Raw, Incarnation(info.Raw)
 		w.purpose.pool.Rejoin(&w.Worker, info)
 		return
 	}
@@ -87,7 +107,7 @@ func (s *State) foldJoined(e muster.WorkerJoined) {
 
 func (s *State) add(p *purpose, id string, info muster.Info) *worker {
 	s.joins++
-	w := &worker{purpose: p, joined: s.joins, raw: info.Raw}
+	w := &worker{purpose: p, joined: s.joins, raw: info.Raw, incarnation: Incarnation(info.Raw)}
 	w.ID, w.Owner = id, w
 	s.workers[id] = w
 	p.pool.Add(&w.Worker, info)

@@ -63,13 +63,20 @@ func drawOp(t *rapid.T) state.Op {
 		}
 		return state.ReportLoad{Loads: loads}
 	case 5:
-		return state.PickUpTasks{Worker: a, Tasks: drawTexts(t)}
+		if rapid.Bool().Draw(t, "claim") {
+			return state.ClaimTask{Worker: a, Incarnation: text.Draw(t, "incarnation"), Task: b, Placement: rapid.Uint64().Draw(t, "placement")}
+		}
+		op := state.PickUpTasks{Worker: a, Tasks: drawTexts(t)}
+		if rapid.Bool().Draw(t, "placed") {
+			op.Placements = append([]uint64{}, rapid.SliceOf(rapid.Uint64()).Draw(t, "placements")...)
+		}
+		return op
 	case 6:
-		return state.LayDownTask{Worker: a, Task: b}
+		return state.LayDownTask{Worker: a, Task: b, Placement: rapid.SampledFrom([]uint64{0, 7, 1 << 60}).Draw(t, "placement")}
 	case 7:
 		return state.Schedule{Purpose: a, Task: b, Preference: drawRaw(t), ReserveMillis: rapid.Int64().Draw(t, "reserve")}
 	case 8:
-		return state.Unschedule{Worker: a, Task: b}
+		return state.Unschedule{Worker: a, Task: b, Placement: rapid.SampledFrom([]uint64{0, 7, 1 << 60}).Draw(t, "placement")}
 	case 9:
 		return state.Expire{}
 	}
@@ -121,7 +128,7 @@ func TestCommandsSurviveTheLog(t *testing.T) {
 // TestEveryOperationHasAForm fails when a new operation is not in the codec.
 func TestEveryOperationHasAForm(t *testing.T) {
 	ops := []state.Op{
-		state.Join{}, state.Quit{}, state.WorkerLost{}, state.ReportState{}, state.ReportLoad{}, state.PickUpTasks{},
+		state.Join{}, state.Quit{}, state.WorkerLost{}, state.ReportState{}, state.ReportLoad{}, state.PickUpTasks{}, state.ClaimTask{},
 		state.LayDownTask{}, state.Schedule{}, state.Unschedule{}, state.Expire{}, state.Configure{},
 	}
 	for _, op := range ops {

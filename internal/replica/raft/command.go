@@ -21,8 +21,13 @@ const (
 	opUnschedule
 	opExpire
 	opConfigure
+	opClaimTask
+	// The forms with placement numbers. Without any, the older form is written.
+	opPickUpPlaced
+	opLayDownPlaced
+	opUnschedulePlaced
 
-	opTop = opConfigure // the highest that is known
+	opTop = opUnschedulePlaced // the highest that is known
 )
 
 // op writes the number of an operation, and remembers the highest.
@@ -43,17 +48,17 @@ func (w *writer) command(c *state.Command) error {
 		w.raw(op.Preference)
 		w.int(op.ReserveMillis)
 	case state.PickUpTasks:
-		w.op(opPickUpTasks)
+		w.pickUp(op)
+	case state.ClaimTask:
+		w.op(opClaimTask)
 		w.text(op.Worker)
-		w.texts(op.Tasks)
+		w.text(op.Incarnation)
+		w.text(op.Task)
+		w.uint(op.Placement)
 	case state.LayDownTask:
-		w.op(opLayDownTask)
-		w.text(op.Worker)
-		w.text(op.Task)
+		w.ofPlacement(opLayDownTask, opLayDownPlaced, op.Worker, op.Task, op.Placement)
 	case state.Unschedule:
-		w.op(opUnschedule)
-		w.text(op.Worker)
-		w.text(op.Task)
+		w.ofPlacement(opUnschedule, opUnschedulePlaced, op.Worker, op.Task, op.Placement)
 	case state.ReportLoad:
 		w.op(opReportLoad)
 		w.loads(op.Loads)
@@ -89,6 +94,37 @@ func (w *writer) rareCommand(op state.Op) error {
 		return fmt.Errorf("raft: command %T has no form in the log", op)
 	}
 	return nil
+}
+
+func (w *writer) pickUp(op state.PickUpTasks) {
+	if op.Placements == nil {
+		w.op(opPickUpTasks)
+	} else {
+		w.op(opPickUpPlaced)
+	}
+	w.text(op.Worker)
+	w.texts(op.Tasks)
+	if op.Placements != nil {
+		w.uint(uint64(len(op.Placements)))
+		for _, n := range op.Placements {
+			w.uint(n)
+		}
+	}
+}
+
+// ofPlacement writes an operation on a task, in the form with the number of the
+// placement where there is one.
+func (w *writer) ofPlacement(plain, placed byte, worker, task string, placement uint64) {
+	if placement == 0 {
+		w.op(plain)
+	} else {
+		w.op(placed)
+	}
+	w.text(worker)
+	w.text(task)
+	if placement != 0 {
+		w.uint(placement)
+	}
 }
 
 func (w *writer) loads(loads []state.WorkerLoad) {
@@ -143,10 +179,18 @@ func (r *reader) command() state.Command {
 		c.Op = state.Schedule{Purpose: r.text(), Task: r.text(), Preference: r.raw(), ReserveMillis: r.int()}
 	case opPickUpTasks:
 		c.Op = state.PickUpTasks{Worker: r.text(), Tasks: r.texts()}
+	case opPickUpPlaced:
+		c.Op = state.PickUpTasks{Worker: r.text(), Tasks: r.texts(), Placements: r.numbers()}
+	case opClaimTask:
+		c.Op = state.ClaimTask{Worker: r.text(), Incarnation: r.text(), Task: r.text(), Placement: r.uint()}
 	case opLayDownTask:
 		c.Op = state.LayDownTask{Worker: r.text(), Task: r.text()}
+	case opLayDownPlaced:
+		c.Op = state.LayDownTask{Worker: r.text(), Task: r.text(), Placement: r.uint()}
 	case opUnschedule:
 		c.Op = state.Unschedule{Worker: r.text(), Task: r.text()}
+	case opUnschedulePlaced:
+		c.Op = state.Unschedule{Worker: r.text(), Task: r.text(), Placement: r.uint()}
 	case opReportLoad:
 		c.Op = state.ReportLoad{Loads: r.loads()}
 	case opReportState:
@@ -165,6 +209,17 @@ func (r *reader) command() state.Command {
 		r.fail()
 	}
 	return c
+}
+
+func (r *reader) numbers() []uint64 {
+	numbers := []uint64{}
+	for range r.count() {
+		if r.bad {
+			break
+		}
+		numbers = append(numbers, r.uint())
+	}
+	return numbers
 }
 
 func (r *reader) loads() []state.WorkerLoad {
