@@ -30,11 +30,18 @@ type host struct {
 	manager *manager.Manager
 	lookout *lookout       // nil where there is nobody else to lead
 	metrics *metricsServer // nil where nobody wants any
+	// restored takes the data directory as it is: see raft.Options.
+	restored bool
 }
 
 // startHost starts what the configuration asks for.
 func startHost(ctx context.Context, cfg *config.Config, log *slog.Logger) (*host, error) {
 	h := &host{cfg: cfg, log: log}
+	return h, h.start(ctx)
+}
+
+// start starts what the configuration asks for, or ends what it had started.
+func (h *host) start(ctx context.Context) error {
 	err := h.connect(ctx)
 	if err == nil {
 		h.cohort, err = h.startReplica(ctx)
@@ -45,13 +52,13 @@ func startHost(ctx context.Context, cfg *config.Config, log *slog.Logger) (*host
 	if err == nil {
 		h.lookout, err = h.startLookout(ctx)
 	}
-	if err == nil && cfg.Metrics.Addr != "" {
-		h.metrics, err = serveMetrics(cfg.Metrics.Addr, h.manager.Collector(), log)
+	if err == nil && h.cfg.Metrics.Addr != "" {
+		h.metrics, err = serveMetrics(h.cfg.Metrics.Addr, h.manager.Collector(), h.log)
 	}
 	if err != nil {
-		return nil, errors.Join(err, h.close())
+		return errors.Join(err, h.close())
 	}
-	return h, nil
+	return nil
 }
 
 // startQueue starts only the message queue, around which others run managers.

@@ -46,13 +46,14 @@ SIGINT and SIGTERM end it.` + "\n" + precedence,
 	settings.flag("data", "raft.data", "`directory` of the log (default: in memory)")
 	settings.flag("metrics", "metrics.addr", "`address` at which /metrics is shown to Prometheus, such as 127.0.0.1:9464 (default: nowhere)")
 	settings.reach("message `queue`, instead of the embedded one: nats://..., tls://..., amqp://... or amqps://...")
+	restored := cmd.Flags().Bool("restored", false, "take the --data directory as it is, though other managers may know of more in it: for one start of all managers from copies")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return runManager(cmd.Context(), settings.load, logs.logger(cmd.ErrOrStderr()))
+		return runManager(cmd.Context(), settings.load, *restored, logs.logger(cmd.ErrOrStderr()))
 	}
 	return cmd
 }
 
-func runManager(ctx context.Context, load func() (*config.Config, error), log *slog.Logger) error {
+func runManager(ctx context.Context, load func() (*config.Config, error), restored bool, log *slog.Logger) error {
 	cfg, err := load()
 	if err != nil {
 		return err
@@ -60,8 +61,8 @@ func runManager(ctx context.Context, load func() (*config.Config, error), log *s
 	warn(cfg, log)
 	hangups := catchHangups()
 	defer signal.Stop(hangups)
-	h, err := startHost(ctx, cfg, log)
-	if err != nil {
+	h := &host{cfg: cfg, log: log, restored: restored}
+	if err = h.start(ctx); err != nil {
 		return err
 	}
 	log.Info("manager takes requests", "cluster", cfg.Manager.Name, "bus", string(cfg.BusKind()), "url", h.url(), "version", version)

@@ -67,7 +67,7 @@ func (h *host) startRaft(ctx context.Context) (*cohort, error) {
 	if err != nil {
 		return nil, err
 	}
-	opts.Logger = h.log
+	opts.Logger, opts.Restored = h.log, h.restored
 	node, err := raft.Start(opts)
 	if err != nil {
 		return nil, err

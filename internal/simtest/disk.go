@@ -22,6 +22,9 @@ func (d *disk) save(w raft.Write) {
 	if w.Hard != nil {
 		s.Hard = w.Hard
 	}
+	if w.Acks != nil {
+		s.Acks = w.Acks
+	}
 	if w.Snapshot != nil {
 		s.Snapshot = w.Snapshot
 		index := w.Snapshot.GetMetadata().GetIndex()

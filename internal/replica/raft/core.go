@@ -3,6 +3,7 @@ package raft
 import (
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"slices"
 
@@ -42,7 +43,12 @@ type CoreConfig struct {
 	// Durable tells that Writes go to a disk, and that Wrote is called when
 	// they are there. Otherwise they are not handed out.
 	Durable bool
-	Logger  *slog.Logger
+	// Restored takes the saved log as it is, even if other managers have a record
+	// of more, and forgets what it has on record of them: see ErrStaleLog.
+	Restored bool
+	// patience takes the place of checkPatience, in ticks, where it is not 0.
+	patience int
+	Logger   *slog.Logger
 }
 
 // maxEntry is about how many bytes of commands go into one entry of the log.
@@ -77,7 +83,10 @@ type Core struct {
 	sequence   uint64
 	batches    map[uint64][]replica.Proposal // proposed here, not decided yet
 
+	now      int // ticks of this Core
 	form     forming
+	acks     ackTable
+	check    *logCheck // nil when it is over
 	election election
 	reads    reads
 	tend     tending
@@ -139,6 +148,7 @@ func (c *Core) renew() {
 	c.batches = map[uint64][]replica.Proposal{}
 	c.form = forming{nonce: c.rng.Uint64(), seen: map[string]sighting{}, lost: map[uint64]bool{}}
 	c.election, c.tend = election{}, tending{joins: map[string]uint64{}}
+	c.acks, c.check = ackTable{}, nil
 }
 
 // newID draws an id. The library keeps 0 and the highest for itself.
@@ -155,7 +165,11 @@ func (c *Core) resume(saved *Saved) error {
 	if saved.Hard != nil {
 		c.store.hard = saved.Hard
 	}
-	c.begin()
+	c.acks.records = maps.Clone(saved.Acks)
+	if c.cfg.Restored {
+		c.acks = ackTable{changed: true}
+	}
+	c.beginCheck()
 	c.pump()
 	return c.err
 }
@@ -216,7 +230,11 @@ func (c *Core) Tick() {
 	if c.err != nil {
 		return
 	}
-	c.form.now++
+	c.now++
+	if c.check != nil {
+		c.checkTick()
+		return
+	}
 	if c.rn == nil {
 		c.formTick()
 		return
@@ -230,6 +248,7 @@ func (c *Core) Tick() {
 	}
 	c.probeTick()
 	c.readTick()
+	c.acksTick()
 	c.pump()
 }
 
@@ -243,6 +262,8 @@ func (c *Core) Step(m Message) {
 		c.onJoin(m)
 	case m.form != nil:
 		c.onForm(m)
+	case m.acks != nil:
+		c.onAcks(m)
 	case m.raft != nil:
 		c.onRaft(m)
 		c.acked = m.raft.GetType() == pb.MsgAppResp && !m.raft.GetReject()
@@ -253,7 +274,7 @@ func (c *Core) Step(m Message) {
 
 func (c *Core) onRaft(m Message) {
 	switch {
-	case m.raft.GetTo() != c.id || m.Gen == 0:
+	case m.raft.GetTo() != c.id || m.Gen == 0 || c.check != nil:
 		return
 	case c.rn == nil:
 		c.follow(m)
@@ -265,6 +286,11 @@ func (c *Core) onRaft(m Message) {
 	case m.raft.GetType() == pb.MsgReadIndex && c.role.Kind != replica.Leader:
 		return // it is asked again: see questionReads
 	}
+	if c.fromTheFuture(m.raft) {
+		c.fail(&staleLog{addr: c.cfg.Addr, by: m.From, why: fmt.Sprintf("it had acknowledged entry %d, and this ends at entry %d", m.raft.GetCommit(), c.store.last())})
+		return
+	}
+	c.noteAck(m.raft)
 	c.heard[m.raft.GetFrom()] = m.From
 	if m.isSnapshot() {
 		c.opened = &m

@@ -170,6 +170,8 @@ type Write struct {
 	// all entries.
 	Snapshot *pb.Snapshot
 	Install  bool
+	// Acks, where it is not nil, is what is known of the members from now on.
+	Acks map[uint64]ackRecord
 	// Sync tells that the write must be on the disk before Wrote is called.
 	Sync bool
 
@@ -190,6 +192,7 @@ type Saved struct {
 	Hard     *pb.HardState
 	Snapshot *pb.Snapshot
 	Entries  []*pb.Entry
+	Acks     map[uint64]ackRecord
 }
 
 // write takes what the library wants to have written.

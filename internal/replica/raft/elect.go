@@ -85,7 +85,7 @@ func (c *Core) heardFrom(m *pb.Message) {
 			e.hurry = 0
 		}
 	case pb.MsgPreVote:
-		e.asked, e.askedAt = m, c.form.now
+		e.asked, e.askedAt = m, c.now
 		c.overtake(m)
 	}
 	if st.GetTerm() != e.term || st.GetVote() != e.vote {
@@ -143,7 +143,7 @@ func (c *Core) ghost(m *pb.Message) bool {
 // ignored for it.
 func (c *Core) askedBefore() {
 	m := c.election.asked
-	if m == nil || c.form.now-c.election.askedAt > 3 || m.GetTerm() <= c.rn.BasicStatus().GetTerm() {
+	if m == nil || c.now-c.election.askedAt > 3 || m.GetTerm() <= c.rn.BasicStatus().GetTerm() {
 		return
 	}
 	c.election.asked = nil

@@ -17,7 +17,6 @@ import (
 //	  └─ all peers are alone (or, after a while, a majority is) ──▶ the one with
 //	     the lowest address writes the beginning of the log and gives it to all
 type forming struct {
-	now      int    // ticks of this Core
 	alone    int    // ticks of this life without a cluster
 	leading  int    // tick at which a leader was known last
 	nonce    uint64 // proves that an answer is not older than the members are
@@ -69,12 +68,12 @@ func (c *Core) others() []string {
 // may have lost their logs, or belong to another cluster by now.
 func (c *Core) probeTick() {
 	if c.leader() != "" {
-		c.form.leading = c.form.now
+		c.form.leading = c.now
 	}
-	if quiet := c.form.now - c.form.leading; quiet > 0 && quiet%c.cfg.ElectionTicks == 0 {
+	if quiet := c.now - c.form.leading; quiet > 0 && quiet%c.cfg.ElectionTicks == 0 {
 		c.greet()
 	}
-	if c.elected() && c.form.now%c.cfg.ElectionTicks == 0 {
+	if c.elected() && c.now%c.cfg.ElectionTicks == 0 {
 		c.askNames()
 	}
 }
@@ -92,15 +91,19 @@ func (c *Core) askNames() {
 // onHello answers, and notes who is where.
 func (c *Core) onHello(m Message) {
 	h := m.hello
-	c.form.seen[m.From] = sighting{id: h.id, gen: m.Gen, leader: h.leader, label: h.label, tick: c.form.now}
+	c.form.seen[m.From] = sighting{id: h.id, gen: m.Gen, leader: h.leader, label: h.label, tick: c.now}
 	if !h.reply {
 		c.post(m.From, Message{hello: &hello{
-			id: c.id, leader: c.leader(), label: c.cfg.Label, nonce: h.nonce, reply: true,
+			id: c.id, leader: c.leader(), label: c.cfg.Label, nonce: h.nonce, reply: true, known: c.acks.records[h.id],
 		}})
 		c.bring(m)
 		return
 	}
-	if h.nonce == c.form.nonce && c.rn != nil {
+	switch {
+	case h.nonce != c.form.nonce:
+	case c.check != nil:
+		c.onCheck(m)
+	case c.rn != nil:
 		c.countLost(m)
 	}
 }
@@ -109,7 +112,7 @@ func (c *Core) onHello(m Message) {
 func (c *Core) recent() map[string]sighting {
 	out := map[string]sighting{}
 	for addr, s := range c.form.seen {
-		if c.form.now-s.tick <= 2*c.cfg.ElectionTicks {
+		if c.now-s.tick <= 2*c.cfg.ElectionTicks {
 			out[addr] = s
 		}
 	}
@@ -216,7 +219,7 @@ func (c *Core) started() {
 // onForm takes part in a cluster that another one founded: once in the life of
 // a log.
 func (c *Core) onForm(m Message) {
-	if c.rn != nil || c.form.starting || m.Gen == 0 || !isVoter(m.form.GetMetadata().GetConfState(), c.id) {
+	if c.rn != nil || c.check != nil || c.form.starting || m.Gen == 0 || !isVoter(m.form.GetMetadata().GetConfState(), c.id) {
 		return
 	}
 	if r, _, err := openSnapshot(m.form.GetData()); err != nil || r.gen != m.Gen {
@@ -273,7 +276,8 @@ func (c *Core) hopeless(voters []uint64) bool {
 // not thrown away for that: somebody may want to save it.
 func (c *Core) giveUp() {
 	if c.cfg.Durable && c.store.hard.GetCommit() > 1 {
-		c.problem = "a majority of the managers lost its data: restore it, or empty the data directory of this one too"
+		c.problem = "a majority of the managers lost its data, so that none can be elected: put their latest directories back, or start all managers " +
+			"from copies with --restored, or empty the directory of this one too, to begin anew from what the workers report"
 		c.log.Error(c.problem)
 		return
 	}

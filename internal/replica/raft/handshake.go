@@ -30,7 +30,8 @@ import (
 // with keys made of the secret and both nonces. Inside TLS without a secret
 // the proofs are empty: the certificates were checked before.
 const (
-	introMagic    = "muster-raft 1\n"
+	introPrefix   = "muster-raft "
+	introMagic    = introPrefix + "2\n"
 	handshakeTime = 3 * time.Second
 	maxBlock      = 4096
 	nonceSize     = 32
@@ -43,6 +44,9 @@ const (
 )
 
 var errStranger = errors.New("it is not a manager of this cluster, or has another secret")
+
+// errOtherVersion is a manager of a Muster whose managers talk differently.
+var errOtherVersion = errors.New("it is a manager of another version of Muster, which cannot work with this one: run the same version on all")
 
 // handshake is what a manager shows and checks.
 type handshake struct {
@@ -79,8 +83,11 @@ func (i *intro) encode() []byte {
 }
 
 func decodeIntro(data []byte) (intro, error) {
-	if len(data) < len(introMagic) || string(data[:len(introMagic)]) != introMagic {
+	if len(data) < len(introMagic) || string(data[:len(introPrefix)]) != introPrefix {
 		return intro{}, fmt.Errorf("introduction: %w", errMalformed)
+	}
+	if string(data[:len(introMagic)]) != introMagic {
+		return intro{}, errOtherVersion
 	}
 	r := reader{buf: data[len(introMagic):]}
 	i := intro{kind: r.byte(), cluster: r.text(), from: r.text(), to: r.text(), nonce: r.raw()}

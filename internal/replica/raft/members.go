@@ -163,6 +163,7 @@ func (c *Core) decidedMembers(e *pb.Entry) {
 func (c *Core) membersChanged() {
 	c.form.nonce = c.rng.Uint64()
 	clear(c.form.lost)
+	c.pruneAcks()
 	c.tend.wait = 0
 	c.version++
 	c.log.Info("members", "voters", len(c.conf.GetVoters()), "learners", len(c.conf.GetLearners()))

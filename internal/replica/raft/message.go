@@ -20,7 +20,8 @@ type Message struct {
 	raft  *pb.Message
 	hello *hello
 	join  *join
-	form  *pb.Snapshot // the beginning of a cluster
+	form  *pb.Snapshot         // the beginning of a cluster
+	acks  map[uint64]ackRecord // what the leader knows of the members
 
 	// members and restored are what is in the snapshot of a raft message,
 	// where it was read before.
@@ -35,6 +36,8 @@ type hello struct {
 	label  string
 	nonce  uint64 // of the one who asked
 	reply  bool
+	// known is, in an answer, what the one who asked is known to have.
+	known ackRecord
 }
 
 // join asks the leader to be let in.
@@ -46,6 +49,7 @@ const (
 	messageHello
 	messageJoin
 	messageForm
+	messageAcks
 )
 
 // maxText is the longest address or label that a message may have.
@@ -74,6 +78,10 @@ func appendMessage(buf []byte, m *Message) ([]byte, error) {
 		w.text(m.hello.label)
 		w.fixed(m.hello.nonce)
 		w.bool(m.hello.reply)
+		w.ack(m.hello.known)
+	case m.acks != nil:
+		w.byte(messageAcks)
+		w.acks(m.acks)
 	case m.join != nil:
 		w.byte(messageJoin)
 		w.fixed(m.join.id)
@@ -93,12 +101,14 @@ func decodeMessage(data []byte) (Message, error) {
 	m := Message{Gen: r.fixed()}
 	switch r.byte() {
 	case messageHello:
-		m.hello = &hello{id: r.fixed(), leader: r.text(), label: r.text(), nonce: r.fixed(), reply: r.bool()}
+		m.hello = &hello{id: r.fixed(), leader: r.text(), label: r.text(), nonce: r.fixed(), reply: r.bool(), known: r.ack()}
 		if len(m.hello.leader) > maxText || len(m.hello.label) > maxText {
 			r.fail()
 		}
 	case messageJoin:
 		m.join = &join{id: r.fixed()}
+	case messageAcks:
+		m.acks = r.acks()
 	case messageForm:
 		m.form = &pb.Snapshot{}
 		return m, m.unmarshal(r.buf, m.form)

@@ -115,7 +115,7 @@ func (n *Node) open() error {
 		Addr: n.opts.Addr, Peers: n.opts.Peers, Label: n.opts.Label, Seed: newSeed(),
 		ElectionTicks: n.opts.ElectionTicks, HeartbeatTicks: n.opts.HeartbeatTicks,
 		CompactBytes: n.opts.CompactBytes, OwnSnapshotBytes: ownSnapshot,
-		Placement: n.opts.Placement, Durable: n.wal != nil, Logger: n.log,
+		Placement: n.opts.Placement, Durable: n.wal != nil, Restored: n.opts.Restored, Logger: n.log,
 	}, saved)
 	if err != nil {
 		return err

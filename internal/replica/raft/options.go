@@ -40,6 +40,11 @@ type Options struct {
 	// Dir is where the log is kept. Empty: in memory, and a manager that
 	// starts again gets everything from the others.
 	Dir string
+	// Restored takes Dir as it is, even where other managers have a record of more:
+	// ErrStaleLog otherwise ends this manager. Use it for one start of all managers
+	// from copies of their directories. What was answered after the copies were made
+	// is forgotten.
+	Restored bool
 
 	// Tick is the unit of time. ElectionTicks of silence, up to twice as many,
 	// make a follower campaign; more make a cut-off leader's gap longer, fewer

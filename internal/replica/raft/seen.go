@@ -24,6 +24,8 @@ func (m Message) String() string {
 		return "let me in"
 	case m.form != nil:
 		return "the beginning"
+	case m.acks != nil:
+		return "what the members have"
 	case m.raft == nil:
 		return "nothing"
 	}

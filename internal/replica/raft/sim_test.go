@@ -2,6 +2,7 @@ package raft
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
@@ -31,11 +32,14 @@ type cluster struct {
 	states       map[[2]uint64][]byte // by cluster and index
 	acked        map[string]string    // tasks that were answered, with their worker
 	terms        map[string]uint64    // of the entries of these tasks
+	refused      int                  // older copies that were refused
 	term         uint64               // of the entry that is being applied
 	tasks        int
 	history      []string
 	trace        uint64 // of all messages
 	compactBytes int
+	restored     bool // all start with Restored
+	stay         bool // who is refused stays down
 }
 
 type flight struct {
@@ -53,6 +57,8 @@ type simNode struct {
 	jobs    []*Job
 	disk    *Saved
 	log     *memLog // of the disk
+	backup  *Saved  // an older copy of the disk
+	latest  *Saved  // what the disk had before the older copy was put back
 	down    bool
 }
 
@@ -90,6 +96,7 @@ func (c *cluster) boot(addr string, peers []string) {
 	core, err := NewCore(CoreConfig{
 		Addr: addr, Peers: peers, Seed: c.rng.Uint64(), ElectionTicks: 10, HeartbeatTicks: 2,
 		CompactBytes: c.compactBytes, OwnSnapshotBytes: int(c.seed%2) << 20, Placement: state.DefaultConfig(), Durable: c.durable,
+		patience: c.patience(n), Restored: c.restored,
 	}, n.disk)
 	if err != nil {
 		c.failf("boot %s: %v", addr, err)
@@ -126,6 +133,9 @@ func (c *cluster) save(n *simNode) Write {
 	case w.Snapshot != nil:
 		n.log.compact(w.Snapshot, 0)
 	}
+	if w.Acks != nil {
+		n.disk.Acks = w.Acks
+	}
 	n.log.append(w.Entries)
 	n.disk.Snapshot, n.disk.Entries = n.log.snap, slices.Clone(n.log.entries)
 	return w
@@ -133,7 +143,10 @@ func (c *cluster) save(n *simNode) Write {
 
 // collect takes what a Core put out.
 func (c *cluster) collect(n *simNode) {
-	if err := n.core.Err(); err != nil {
+	if err := n.core.Err(); errors.Is(err, ErrStaleLog) && n.latest != nil {
+		c.onRefused(n)
+		return
+	} else if err != nil {
 		c.failf("%s: %v", n.addr, err)
 	}
 	out := n.core.Take()

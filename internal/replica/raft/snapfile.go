@@ -46,7 +46,7 @@ func readSnapshot(dir string, term, index uint64) (*pb.Snapshot, error) {
 		err = errMalformed
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w: restore the directory, or empty it, and this manager begins as a new one", name, err)
+		return nil, fmt.Errorf("%s: %w: %s", name, err, damageAdvice)
 	}
 	return snap, nil
 }

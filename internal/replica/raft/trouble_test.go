@@ -11,7 +11,7 @@ import (
 // trouble makes something go wrong.
 func (c *cluster) trouble() {
 	n := c.node()
-	switch c.rng.IntN(10) {
+	switch c.rng.IntN(13) {
 	case 0, 1:
 		a, b := c.node().addr, c.node().addr
 		c.logf("cut %s to %s", a, b)
@@ -38,6 +38,10 @@ func (c *cluster) trouble() {
 			n.core.Transfer()
 			c.collect(n)
 		}
+	case 10:
+		c.backUp(n)
+	case 11, 12:
+		c.restoreOld(n)
 	}
 }
 
@@ -49,6 +53,7 @@ func (c *cluster) restart(n *simNode) {
 	case n.down:
 		c.logf("boot %s", n.addr)
 		c.boot(n.addr, c.peers)
+	case c.undecided() != nil: // an older copy and a crash are two faults
 	case c.durable || len(c.peers) > 1 && c.whole():
 		c.crash(n)
 	}
@@ -153,12 +158,13 @@ func TestSimulation(t *testing.T) {
 	for kind := range uint64(2 * len(sizes)) {
 		durable, n := kind%2 == 1, sizes[kind/2]
 		t.Run(fmt.Sprintf("durable=%v/managers=%d", durable, n), func(t *testing.T) {
-			acked := 0
+			acked, refused := 0, 0
 			for seed := kind; seed < *seeds; seed += uint64(2 * len(sizes)) {
 				c := runSim(t, seed, durable, n, 15000)
 				acked += len(c.acked)
+				refused += c.refused
 			}
-			t.Logf("%d answered placements", acked)
+			t.Logf("%d answered placements, %d older copies refused", acked, refused)
 			if acked == 0 && *seeds > kind {
 				t.Error("nothing was ever answered")
 			}

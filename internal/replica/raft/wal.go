@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	pb "go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
@@ -19,7 +21,7 @@ import (
 //
 //	file:   magic, salt
 //	record: "MREC", length and number, checksum, parts
-//	part:   identity | hard state | entry | the snapshot that the log begins at
+//	part:   identity | hard state | entry | the snapshot that the log begins at | acknowledgements of the members
 //
 // A write that a crash cut short is a record at the end whose checksum is
 // wrong: it was never answered for, and is cut off. A wrong record with a
@@ -40,7 +42,13 @@ const (
 	partHard
 	partEntry
 	partSnapshot
+	partAcks
 )
+
+// damageAdvice is what an operator can do without losing more than is lost.
+const damageAdvice = "keep a copy of the directory. While a majority of the other managers runs, empty it and start this one again: " +
+	"it joins as a new member, and nothing is lost. An older copy in its place is not safe. A manager that is alone loses with " +
+	"the directory which tasks are placed, save those that its workers run and report again (docs/decisions/managers.md)"
 
 var errDamaged = errors.New("the log is damaged in the middle")
 
@@ -53,7 +61,24 @@ type wal struct {
 	number uint64 // of the next record
 
 	identity Identity
+	acks     map[uint64]ackRecord
 	log      *memLog // what is in the file
+}
+
+// errLocked is a directory that another process has locked.
+var errLocked = errors.New("locked by another process")
+
+// directoryFault explains why a data directory cannot be locked.
+func directoryFault(dir string, err error) error {
+	switch {
+	case errors.Is(err, errLocked):
+		return fmt.Errorf("raft: data directory %s is in use by another manager: end that one, or choose another directory with --data", dir)
+	case errors.Is(err, syscall.EROFS):
+		return fmt.Errorf("raft: data directory %s is on a read-only file system: %w", dir, err)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("raft: data directory %s cannot be written by this user: %w", dir, err)
+	}
+	return fmt.Errorf("raft: data directory %s: %w", dir, err)
 }
 
 // openWAL opens the log in a directory, which is made if it is not there.
@@ -63,7 +88,7 @@ func openWAL(dir string) (*wal, error) {
 	}
 	lock, err := lockDir(dir)
 	if err != nil {
-		return nil, fmt.Errorf("raft: data directory %s is in use by another manager: %w", dir, err)
+		return nil, directoryFault(dir, err)
 	}
 	w := &wal{dir: dir, lock: lock, log: newMemLog()}
 	if err = w.load(); err != nil {
@@ -86,7 +111,7 @@ func (w *wal) Close() error {
 
 // saved is what the log has.
 func (w *wal) saved() *Saved {
-	return &Saved{Identity: w.identity, Hard: w.log.hard, Snapshot: w.log.snap, Entries: w.log.entries}
+	return &Saved{Identity: w.identity, Hard: w.log.hard, Snapshot: w.log.snap, Entries: w.log.entries, Acks: w.acks}
 }
 
 // load reads the file, and cuts a write off that a crash cut short.
@@ -161,8 +186,7 @@ func (w *wal) checksum(head, body []byte) uint32 {
 // right comes after it.
 func (w *wal) checkTail(data []byte, at int) error {
 	if w.number == 0 {
-		return fmt.Errorf("%w: its first record, which no crash can cut short, is wrong: restore the directory, "+
-			"or empty it, and this manager begins as a new one", errDamaged)
+		return fmt.Errorf("%w: its first record, which no crash can cut short, is wrong: %s", errDamaged, damageAdvice)
 	}
 	for next := at + 1; ; next++ {
 		i := bytes.Index(data[next:], []byte(recordMagic))
@@ -175,8 +199,7 @@ func (w *wal) checkTail(data []byte, at int) error {
 		}
 		number := binary.BigEndian.Uint64(data[next+8:])
 		if _, ok := w.record(data[next:], number); ok && number > w.number {
-			return fmt.Errorf("%w: at byte %d (record %d), with record %d behind it: restore the directory, "+
-				"or empty it, and this manager begins as a new one", errDamaged, at, w.number, number)
+			return fmt.Errorf("%w: at byte %d (record %d), with record %d behind it: %s", errDamaged, at, w.number, number, damageAdvice)
 		}
 	}
 }
@@ -188,6 +211,8 @@ func (w *wal) take(body []byte) error {
 		switch r.byte() {
 		case partIdentity:
 			w.identity = Identity{ID: r.fixed(), Gen: r.fixed(), Addr: r.text()}
+		case partAcks:
+			w.acks = r.acks()
 		case partHard:
 			w.log.hard = r.hard()
 		case partEntry:

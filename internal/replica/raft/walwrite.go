@@ -30,6 +30,11 @@ func (w *wal) append(writes []Write) error {
 			w.log.hard = write.Hard
 			body.hard(write.Hard)
 		}
+		if write.Acks != nil {
+			w.acks = write.Acks
+			body.byte(partAcks)
+			body.acks(write.Acks)
+		}
 		for _, e := range write.Entries {
 			body.entry(e)
 		}
@@ -73,7 +78,7 @@ func (w *wal) frame(body []byte) []byte {
 // it is complete, the old one is what counts.
 func (w *wal) replace(write *Write) error {
 	if write.Identity != nil {
-		w.identity, w.log = *write.Identity, newMemLog()
+		w.identity, w.acks, w.log = *write.Identity, nil, newMemLog()
 	}
 	if write.Hard != nil {
 		w.log.hard = write.Hard
@@ -107,6 +112,8 @@ func (w *wal) rewrite() error {
 		body.fixed(w.log.snap.GetMetadata().GetIndex())
 	}
 	body.hard(w.log.hard)
+	body.byte(partAcks)
+	body.acks(w.acks)
 	for _, e := range w.log.entries {
 		body.entry(e)
 	}

@@ -1,0 +1,165 @@
+package raft
+
+import (
+	"maps"
+	"slices"
+
+	pb "go.etcd.io/raft/v3/raftpb"
+)
+
+// ackRecord is the most that a member is known to have made durable: in term
+// Term it had the log up to Match, whose entry is of MatchTerm (0 if unknown),
+// and had voted for Vote (0 if unknown). A member says so only after it was on
+// its disk, so a directory that has less is an older copy.
+type ackRecord struct {
+	Term, Vote       uint64
+	Match, MatchTerm uint64
+}
+
+// merge returns the later of two records of one member. What a member has only
+// grows within a term, and its term only grows.
+func (a ackRecord) merge(b ackRecord) ackRecord {
+	if a.Term != b.Term {
+		if a.Term > b.Term {
+			return a
+		}
+		return b
+	}
+	if b.Match > a.Match || b.Match == a.Match && a.MatchTerm == 0 {
+		a.Match, a.MatchTerm = b.Match, b.MatchTerm
+	}
+	if a.Vote == 0 {
+		a.Vote = b.Vote
+	}
+	return a
+}
+
+// ackTable is what this manager knows of what the members have. The leader
+// hears it from all of them and passes it on, and every manager writes it into
+// its log, so that those who are left know what a member promised that comes
+// back with less.
+//
+// The table is written without waiting for the disk. A process that is killed
+// loses none of it, a machine that loses its power the last moments.
+type ackTable struct {
+	records map[uint64]ackRecord
+	changed bool // since it was written
+	news    bool // since it was sent
+}
+
+// note takes what is known of a member.
+func (t *ackTable) note(id uint64, a ackRecord) {
+	old := t.records[id]
+	next := old.merge(a)
+	if next == old {
+		return
+	}
+	if t.records == nil {
+		t.records = map[uint64]ackRecord{}
+	}
+	t.records[id] = next
+	t.changed, t.news = true, true
+}
+
+// noteAck takes what a message of another member says about its disk.
+func (c *Core) noteAck(m *pb.Message) {
+	if m.GetReject() || m.GetTerm() != c.rn.BasicStatus().GetTerm() {
+		return
+	}
+	switch m.GetType() {
+	case pb.MsgAppResp:
+		c.acks.note(m.GetFrom(), c.ackUpTo(m.GetTerm(), m.GetIndex()))
+	case pb.MsgVoteResp:
+		c.acks.note(m.GetFrom(), ackRecord{Term: m.GetTerm(), Vote: c.id})
+	}
+}
+
+func (c *Core) ackUpTo(term, index uint64) ackRecord {
+	a := ackRecord{Term: term, Match: index}
+	switch {
+	case index > c.store.last():
+		a.MatchTerm = term // a follower was faster: the entry is the leader's own
+	case index >= c.store.base:
+		a.MatchTerm, _ = c.store.Term(index)
+	}
+	return a
+}
+
+// acksTick passes the table on and writes it down, at most once a heartbeat.
+func (c *Core) acksTick() {
+	if !c.cfg.Durable || c.now%c.cfg.HeartbeatTicks != 0 {
+		return
+	}
+	if c.elected() {
+		term := c.rn.BasicStatus().GetTerm()
+		c.acks.note(c.id, c.ackUpTo(term, c.store.last()))
+		c.sendAcks()
+	}
+	if c.acks.changed {
+		c.acks.changed = false
+		records := map[uint64]ackRecord{} // nil would write nothing
+		maps.Copy(records, c.acks.records)
+		c.queue(Write{Acks: records})
+	}
+}
+
+func (c *Core) sendAcks() {
+	if !c.acks.news {
+		return
+	}
+	c.acks.news = false
+	records := maps.Clone(c.acks.records)
+	for _, id := range slices.Sorted(maps.Keys(c.roster.addrs)) {
+		if id != c.id {
+			c.post(c.roster.addrs[id], Message{acks: records})
+		}
+	}
+}
+
+// onAcks takes the table of the leader.
+func (c *Core) onAcks(m Message) {
+	if c.rn == nil || m.Gen != c.roster.gen {
+		return
+	}
+	for id, a := range m.acks {
+		if isMember(c.conf, id) && id != c.id {
+			c.acks.note(id, a)
+		}
+	}
+}
+
+// pruneAcks forgets those that are no members any more.
+func (c *Core) pruneAcks() {
+	maps.DeleteFunc(c.acks.records, func(id uint64, _ ackRecord) bool { return !isMember(c.conf, id) })
+}
+
+func (w *writer) ack(a ackRecord) {
+	w.uint(a.Term)
+	w.uint(a.Vote)
+	w.uint(a.Match)
+	w.uint(a.MatchTerm)
+}
+
+func (r *reader) ack() ackRecord {
+	return ackRecord{Term: r.uint(), Vote: r.uint(), Match: r.uint(), MatchTerm: r.uint()}
+}
+
+func (w *writer) acks(records map[uint64]ackRecord) {
+	w.uint(uint64(len(records)))
+	for _, id := range slices.Sorted(maps.Keys(records)) {
+		w.fixed(id)
+		w.ack(records[id])
+	}
+}
+
+func (r *reader) acks() map[uint64]ackRecord {
+	records := map[uint64]ackRecord{}
+	for range r.count() {
+		if r.bad {
+			break
+		}
+		id := r.fixed()
+		records[id] = r.ack()
+	}
+	return records
+}
