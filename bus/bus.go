@@ -61,6 +61,16 @@ const DefaultTimeout = 2000
 // for word as OWT's programs have it.
 const MethodUnknown = "Not support method"
 
+// Overloaded is the refusal of a request for which there is no room. It was not
+// carried out; another try, after a pause, may find room.
+const Overloaded = "overloaded: try again later"
+
+// IsOverloaded reports whether a call was refused because too much waits.
+func IsOverloaded(err error) bool {
+	var refused *RemoteError
+	return errors.As(err, &refused) && refused.Reason == Overloaded
+}
+
 // Errors that a Conn returns. They are wrapped with what was being done.
 var (
 	// ErrClosed: Close was called on this side.

@@ -11,6 +11,11 @@ import (
 type Request struct {
 	Method string
 	Args   Args
+	// From tells callers apart: where the sender's answers go. It is empty
+	// where the queue does not say, as for a cast, and nobody vouches for it.
+	From string
+	// Size is that of the body, in bytes.
+	Size int
 
 	send   func(Reply)
 	settle func(done bool) // nil unless a queue holds the request

@@ -27,6 +27,9 @@ var (
 	ErrUnknownWorker = errors.New("the manager does not know the worker")
 	// ErrUnsupported: the manager, or the worker, does not have the method.
 	ErrUnsupported = errors.New("method not supported")
+	// ErrOverloaded: too much waited, and did so for as long as the call could
+	// be tried again.
+	ErrOverloaded = errors.New("overloaded")
 )
 
 // NoWorkerError is a task that no worker could take.
@@ -83,6 +86,8 @@ func understand(err error) error {
 	switch {
 	case reason == bus.MethodUnknown:
 		return &refusal{ErrUnsupported, remote}
+	case reason == bus.Overloaded:
+		return &refusal{ErrOverloaded, remote}
 	case reason == ErrNotReady.Error():
 		return &refusal{ErrNotReady, remote}
 	case reason == ErrNoTask.Error():

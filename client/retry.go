@@ -19,6 +19,9 @@ import (
 const (
 	firstPause   = 5 * time.Millisecond
 	longestPause = 250 * time.Millisecond
+	// A manager that is overloaded needs time more than another try.
+	overloadPause        = 50 * time.Millisecond
+	longestOverloadPause = time.Second
 )
 
 // within gives ctx a deadline where it has none.
@@ -35,7 +38,7 @@ func (c *Client) persist(ctx context.Context, method string, args []any) (json.R
 	ctx, cancel := c.within(ctx)
 	defer cancel()
 	var last error
-	for wait := firstPause; ; wait = min(2*wait, longestPause) {
+	for wait := firstPause; ; {
 		raw, err := c.try(ctx, method, args)
 		if err == nil || !c.again(err) {
 			return raw, understand(err)
@@ -43,9 +46,14 @@ func (c *Client) persist(ctx context.Context, method string, args []any) (json.R
 		if last == nil || !errors.Is(err, context.DeadlineExceeded) {
 			last = err
 		}
+		longest := longestPause
+		if bus.IsOverloaded(err) {
+			wait, longest = max(wait, overloadPause), longestOverloadPause
+		}
 		if !pause(ctx, jitter(wait)) {
 			return nil, overdue(ctx, understand(last))
 		}
+		wait = min(2*wait, longest)
 	}
 }
 
@@ -62,6 +70,8 @@ func (c *Client) again(err error) bool {
 	case errors.Is(err, bus.ErrDisconnected), errors.Is(err, bus.ErrNoServer), errors.Is(err, context.DeadlineExceeded):
 		return true
 	case errors.As(err, &refused) && refused.Reason == string(muster.ReasonAskAgain):
+		return true
+	case bus.IsOverloaded(err):
 		return true
 	case c.opts.WaitReady:
 		return errors.Is(understand(err), ErrNotReady)

@@ -175,3 +175,20 @@ func TestWorkerCallIsNotRepeatedWhenTheBrokerGoes(t *testing.T) {
 		t.Errorf("got %v after %d calls; want bus.ErrDisconnected after one", err, m.count())
 	}
 }
+
+func TestAnOverloadedManagerIsAskedAgain(t *testing.T) {
+	c, m := talking(t, client.Options{})
+	m.on("schedule", fail(bus.Overloaded), fail(bus.Overloaded), data(placedOnW1))
+	if err := <-scheduled(within(t), c); err != nil || m.count() != 3 {
+		t.Errorf("got %v after %d calls; want an answer to the third", err, m.count())
+	}
+}
+
+func TestAManagerThatStaysOverloadedIsNamed(t *testing.T) {
+	c, m := talking(t, client.Options{Timeout: 200 * time.Millisecond})
+	m.on("schedule", fail(bus.Overloaded))
+	err := <-scheduled(context.Background(), c)
+	if !errors.Is(err, client.ErrOverloaded) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v; want that the time is over, and that the manager is overloaded", err)
+	}
+}

@@ -247,14 +247,14 @@ func (m *machine) heard(beat uint64) {
 	m.recover()
 }
 
-// miss is a keep-alive that failed. One that reached nobody says nothing about
-// whether the worker is still known: when a manager is there again, it will
-// tell. So only the others lead to rejoining, which may cost the tasks.
+// miss is a keep-alive that failed. One that reached nobody, or a manager that
+// is overloaded, says nothing about whether the worker is still known: when a
+// manager is there again, it will tell. So only the others lead to rejoining, which may cost the tasks.
 func (m *machine) miss(err error) {
 	m.missed++
 	m.silent++
 	m.mayHaveLost()
-	if errors.Is(err, bus.ErrDisconnected) || errors.Is(err, bus.ErrNoServer) {
+	if errors.Is(err, bus.ErrDisconnected) || errors.Is(err, bus.ErrNoServer) || bus.IsOverloaded(err) {
 		m.silent = 0
 	}
 	switch {

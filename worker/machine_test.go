@@ -222,7 +222,8 @@ func TestLateAnswersOfBeforeRejoiningCountNoMore(t *testing.T) {
 // While nobody can be asked the worker is not forgotten: it must not rejoin,
 // which would cost its tasks.
 func TestNobodyToAsk(t *testing.T) {
-	for name, err := range map[string]error{"queue away": errAway, "no manager": errNobody} {
+	overloaded := &bus.RemoteError{Reason: bus.Overloaded}
+	for name, err := range map[string]error{"queue away": errAway, "no manager": errNobody, "overloaded": overloaded} {
 		t.Run(name, func(t *testing.T) {
 			s := started(t)
 			s.m.add([]string{"a"})

@@ -59,8 +59,8 @@
 // the client library buffers without end for a consumer that is slow. So every
 // consumer is drained at once into an inbox with a limit: a listener's inbox
 // holds bus.ListenerBacklog messages and drops more, which is counted; a
-// server's holds ServerBacklog requests, and more are refused ("server is
-// overloaded"). Neither holds more than 64 MiB. What is to be sent waits while
+// server's holds ServerBacklog requests, and more are refused
+// (bus.Overloaded). Neither holds more than 64 MiB. What is to be sent waits while
 // 4 MiB are unsent, for as long as the sender's context allows; answers do not
 // wait, and are dropped above 64 MiB.
 //

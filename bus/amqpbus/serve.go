@@ -13,9 +13,6 @@ import (
 // ServerBacklog is how many requests wait for the handler of a server.
 const ServerBacklog = 16384
 
-// reasonOverloaded refuses a call for which there is no room.
-const reasonOverloaded = "server is overloaded"
-
 // service is a server that is running.
 type service struct {
 	conn      *Conn
@@ -75,7 +72,7 @@ func (s *service) receive(l letter) {
 		s.conn.log.Warn("requests come faster than they are handled, refusing some", "server", s.name)
 	}
 	call, _ := bus.ParseCall(l.body)
-	s.request(call, l).Fail(reasonOverloaded)
+	s.request(call, l).Fail(bus.Overloaded)
 }
 
 func (s *service) handle(l letter) {
@@ -106,10 +103,12 @@ func (s *service) request(call bus.Call, l letter) *bus.Request {
 			s.answer(call.ReplyTo, r, l.held)
 		}
 	}
-	if l.held == nil {
-		return bus.NewRequest(call, send)
+	r := bus.NewRequest(call, send)
+	if l.held != nil {
+		r = bus.NewHeldRequest(call, send, l.held.settle)
 	}
-	return bus.NewHeldRequest(call, send, l.held.settle)
+	r.From, r.Size = call.ReplyTo, len(l.body)
+	return r
 }
 
 // answer sends an answer to a request. If the broker holds that, it is told

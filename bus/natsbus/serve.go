@@ -3,6 +3,7 @@ package natsbus
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
 
 	"github.com/muster-fleet/muster/bus"
@@ -50,8 +51,14 @@ func (s *service) take(m *nats.Msg) {
 		}
 		return
 	}
-	s.handler(bus.NewRequest(call, s.conn.sender(m.Reply, call)))
+	req := bus.NewRequest(call, s.conn.sender(m.Reply, call))
+	req.From, req.Size = caller(m.Reply), len(m.Data)
+	s.handler(req)
 }
+
+// caller is what the addresses have in common to which one Conn has its calls
+// answered.
+func caller(reply string) string { return reply[:strings.LastIndexByte(reply, '.')+1] }
 
 // sender answers a request; nil for a cast.
 func (c *Conn) sender(to string, call bus.Call) func(bus.Reply) {

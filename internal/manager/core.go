@@ -39,6 +39,11 @@ type core struct {
 	panicLog sometimes
 	rollCall rollCall
 	pending  []replica.Proposal
+	// deciding is what was proposed or is to be read, and is not decided yet.
+	deciding size
+	// rejoining are workers of which a report was dropped: their next keep-alive
+	// makes them repeat all.
+	rejoining map[string]bool
 	// asking are the goroutines that ask how the managers stand.
 	asking sync.WaitGroup
 }
@@ -47,9 +52,12 @@ type core struct {
 // may be nil, is called when it has been decided. Changes and look-ups take
 // effect in the order in which they came.
 func (c *core) propose(req *bus.Request, op state.Op, done func(state.Result)) {
+	weight := weigh(req)
+	c.deciding = c.deciding.plus(weight)
 	c.pending = append(c.pending, replica.Proposal{
 		Command: state.Command{At: c.now(), Seed: c.seed(), Op: op},
 		Done: func(result state.Result, events []muster.Event, err error) {
+			c.deciding = c.deciding.minus(weight)
 			if err != nil {
 				undecided(req, err)
 				return
@@ -70,6 +78,24 @@ func undecided(req *bus.Request, err error) {
 		return
 	}
 	req.Fail(err.Error())
+}
+
+// decidingRoom is how much is decided at a time. What comes meanwhile waits in
+// the inbox, which is fair, and not in the replica, which is not.
+var decidingRoom = size{1024, 16 << 20}
+
+// room is how much more may be decided now.
+func (c *core) room() size {
+	room := decidingRoom.minus(c.deciding)
+	return size{min(room.requests, calmRoom.requests), room.bytes}
+}
+
+// weigh is what a request costs until it is decided.
+func weigh(req *bus.Request) size {
+	if req == nil {
+		return size{}
+	}
+	return item{req: req}.size()
 }
 
 // elsewhere hands a request on that this manager cannot answer, because it does
@@ -144,7 +170,10 @@ func (c *core) look(req *bus.Request, answer func(*state.State)) {
 		return
 	}
 	c.flush()
+	weight := weigh(req)
+	c.deciding = c.deciding.plus(weight)
 	c.replica.Read(func(s *state.State, err error) {
+		c.deciding = c.deciding.minus(weight)
 		if err != nil {
 			elsewhere(req)
 			return
@@ -162,6 +191,7 @@ func (c *core) observe(events []muster.Event) {
 			c.log.Info("worker joined", "worker", e.Worker, "purpose", e.Purpose)
 		case muster.WorkerLeft:
 			c.alive.Forget(e.Worker)
+			delete(c.rejoining, e.Worker)
 			c.measures.left.WithLabelValues(c.measures.purpose(e.Purpose, true), string(e.Reason)).Inc()
 			c.log.Info("worker left", "worker", e.Worker, "purpose", e.Purpose, "reason", string(e.Reason))
 			c.left(e)
@@ -264,6 +294,11 @@ func (c *core) keepAlive(req *bus.Request, worker string) {
 		return
 	}
 	c.alive.Heard(worker)
+	if c.rejoining[worker] {
+		delete(c.rejoining, worker)
+		req.Reply("whoareyou")
+		return
+	}
 	if c.role.Leader != "" { // one of several: a worker that sees another term repeats what it told lately
 		req.Term(c.role.Term)
 	}

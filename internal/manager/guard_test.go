@@ -54,7 +54,7 @@ func TestPanicCostsItsRequestOnly(t *testing.T) {
 			after, last := answered("getWorkers", "video")
 			m.handle(before)
 			for range 3 {
-				m.inbox.put(item{act, culprit})
+				m.inbox.put(item{act: act, req: culprit})
 			}
 			m.handle(after)
 			m.work()

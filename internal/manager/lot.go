@@ -11,6 +11,9 @@ import (
 // for an answer. Carried out later, it would serve nobody.
 const patience = bus.DefaultTimeout * time.Millisecond
 
+// lotRoom is how much waits for a leader.
+var lotRoom = size{1 << 16, 64 << 20}
+
 // lot is where requests wait while nobody leads, in the order in which they
 // came: often it is this manager that leads next. It belongs to the goroutine
 // that owns the state.
@@ -19,6 +22,7 @@ type lot struct {
 	// overdue is how many at the front have waited long enough; what is left of
 	// them are casts, which nobody repeats.
 	overdue int
+	used    size // of those that have not left
 }
 
 // parked is a request that waits, and since when. One that has left has no act.
@@ -29,9 +33,10 @@ type parked struct {
 
 // park lets a request wait, and reports false when too many do.
 func (l *lot) park(it item, now time.Time) bool {
-	if len(l.waiting) >= maxWaiting {
+	if len(l.waiting) >= lotRoom.requests || !lotRoom.holds(l.used, it.size()) {
 		return false
 	}
+	l.used = l.used.plus(it.size())
 	l.waiting = append(l.waiting, parked{it, now})
 	return true
 }
@@ -57,6 +62,7 @@ func (l *lot) turnAway() {
 	l.overdue++
 	if p.act != nil && p.req.Wanted() {
 		p.req.Fail(string(muster.ReasonAskAgain))
+		l.used = l.used.minus(p.size())
 		p.item = item{}
 	}
 }
@@ -67,6 +73,7 @@ func (l *lot) leave(which func(item) bool) []item {
 	for i := range l.waiting {
 		if p := &l.waiting[i]; p.act != nil && (which == nil || which(p.item)) {
 			out = append(out, p.item)
+			l.used = l.used.minus(p.size())
 			p.item = item{}
 		}
 	}

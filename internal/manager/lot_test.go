@@ -1,7 +1,6 @@
 package manager
 
 import (
-	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -31,7 +30,7 @@ func doNothing(*core, *bus.Request) {}
 func parkAll(t *testing.T, l *lot, now time.Time, waiters ...*waiter) {
 	t.Helper()
 	for _, w := range waiters {
-		if !l.park(item{doNothing, w.req}, now) {
+		if !l.park(item{act: doNothing, req: w.req}, now) {
 			t.Fatal("there is no room")
 		}
 	}
@@ -103,35 +102,10 @@ func TestTheOldestMakeRoom(t *testing.T) {
 func TestLotIsBounded(t *testing.T) {
 	var l lot
 	w := cast("reportLoad")
-	for range maxWaiting {
+	for range lotRoom.requests {
 		parkAll(t, &l, time.Time{}, w)
 	}
-	if l.park(item{doNothing, w.req}, time.Time{}) {
-		t.Errorf("more than %d wait", maxWaiting)
-	}
-}
-
-func TestInboxIsBoundedAndKeepsTheOrder(t *testing.T) {
-	b := newInbox()
-	for round := range 3 {
-		for i := range maxWaiting {
-			if !b.put(item{req: bus.NewRequest(bus.Call{Method: fmt.Sprint(i)}, nil)}) {
-				t.Fatalf("round %d: request %d finds no room", round, i)
-			}
-		}
-		if b.put(item{}) {
-			t.Fatalf("more than %d wait", maxWaiting)
-		}
-		<-b.ready
-		for i, it := range b.take() {
-			if it.req.Method != fmt.Sprint(i) {
-				t.Fatalf("round %d: request %s came as number %d", round, it.req.Method, i)
-			}
-		}
-		select {
-		case <-b.ready:
-			t.Fatal("there is a token though nothing waits")
-		default:
-		}
+	if l.park(item{act: doNothing, req: w.req}, time.Time{}) {
+		t.Errorf("more than %d wait", lotRoom.requests)
 	}
 }

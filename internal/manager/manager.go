@@ -59,6 +59,7 @@ type Manager struct {
 	unled   *time.Timer // the next look for a leader
 	heard   int64       // how often another leader was heard at the last look
 	losses  int64       // of the link at the last look
+	more    bool        // the last batch had no room for all that waits
 	stop    context.CancelFunc
 	done    sync.WaitGroup
 }
@@ -219,6 +220,7 @@ func (m *Manager) handle(req *bus.Request) {
 }
 
 func (m *Manager) read(req *bus.Request) {
+	slim(req)
 	act, err := decode(req.Method, req.Args)
 	if err != nil {
 		m.core.measures.refused.Inc()
@@ -226,8 +228,8 @@ func (m *Manager) read(req *bus.Request) {
 		req.Fail(err.Error())
 		return
 	}
-	if !m.inbox.put(item{act, req}) {
-		req.Fail("cluster manager is overloaded: try again later")
+	if left, ok := m.inbox.put(item{act: act, req: req}); !ok {
+		m.turnAway(left.req)
 	}
 }
 
@@ -260,6 +262,7 @@ func (m *Manager) run(ctx context.Context) {
 		case <-c.replica.Ready():
 			c.replica.Apply()
 			m.follow()
+			m.resume()
 		case f := <-m.orders:
 			f()
 			if c.opts.CheckAliveInterval != interval {
@@ -312,14 +315,25 @@ func (m *Manager) do(it item) {
 
 // work does what waits in the inbox, as one batch.
 func (m *Manager) work() {
-	batch := m.inbox.take()
+	var batch []item
+	batch, m.more = m.inbox.take(m.core.room())
+	m.noteMissed()
 	if len(batch) > 0 {
 		m.core.measures.batch.Observe(float64(len(batch)))
 	}
 	for _, it := range batch {
 		m.do(it)
 	}
+	clear(batch) // the requests are not needed any more
 	m.core.flush()
+	m.resume()
+}
+
+// resume goes on with what the last batch had no room for.
+func (m *Manager) resume() {
+	if room := m.core.room(); m.more && room.requests > 0 && room.bytes > 0 {
+		m.inbox.wake()
+	}
 }
 
 // check counts the silence of the workers, unless nobody could be heard.

@@ -29,6 +29,7 @@ type measures struct {
 	roles      prometheus.Counter
 	untold     prometheus.Counter
 	panics     prometheus.Counter
+	overloads  *prometheus.CounterVec
 
 	mu       sync.Mutex
 	purposes map[string]bool
@@ -60,6 +61,8 @@ func newMeasures() *measures {
 		roles:   counter("muster_role_changes_total", "Times that the manager's role or term changed."),
 		untold:  counter("muster_exit_notices_failed_total", "Tries to tell that a worker is gone that failed; each is tried again."),
 		panics:  counter("muster_panics_total", "Requests, and notices, dropped because they made the manager panic: a bug, which is in the log."),
+		overloads: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "muster_requests_overload_total",
+			Help: "Requests for which there was no room: calls, which were refused, and casts, which were dropped."}, []string{"kind"}),
 
 		purposes: map[string]bool{},
 	}
@@ -67,7 +70,7 @@ func newMeasures() *measures {
 
 // all are the collectors.
 func (m *measures) all() []prometheus.Collector {
-	return []prometheus.Collector{m.placements, m.decision, m.batch, m.left, m.held, m.load, m.stale, m.refused, m.losses, m.roles, m.untold, m.panics}
+	return []prometheus.Collector{m.placements, m.decision, m.batch, m.left, m.held, m.load, m.stale, m.refused, m.losses, m.roles, m.untold, m.panics, m.overloads}
 }
 
 // purpose is the label for a purpose, which is known if workers joined with it.
@@ -88,6 +91,15 @@ func (m *measures) purpose(name string, known bool) string {
 // labelOf is a name as the value of a label, which must be UTF-8. A state that
 // an older manager wrote may have other names.
 func labelOf(name string) string { return strings.ToValidUTF8(name, string(utf8.RuneError)) }
+
+// overload counts a request for which there was no room.
+func (m *measures) overload(call bool) {
+	kind := "cast"
+	if call {
+		kind = "call"
+	}
+	m.overloads.WithLabelValues(kind).Inc()
+}
 
 // placed counts an answer to schedule.
 func (m *measures) placed(purpose string, result state.Result, took time.Duration) {

@@ -47,14 +47,25 @@ func NewStepped(opts Options, around Surroundings) *Stepped {
 // by Work or Apply at the earliest, or at once where it cannot be read.
 func (s *Stepped) Handle(req *bus.Request) { s.m.handle(req) }
 
-// Work does what was handled, as one batch.
-func (s *Stepped) Work() { s.m.work() }
+// Work does what was handled, as one batch, or as several where it is much.
+func (s *Stepped) Work() {
+	s.m.work()
+	s.rest()
+}
+
+// rest does what is left of a batch, as far as there is room.
+func (s *Stepped) rest() {
+	for s.m.more && s.m.core.room().requests > 0 && s.m.core.room().bytes > 0 {
+		s.m.work()
+	}
+}
 
 // Apply does what the replica has for its owner. It belongs after every signal
 // of Replica.Ready.
 func (s *Stepped) Apply() {
 	s.m.core.replica.Apply()
 	s.follow()
+	s.rest()
 }
 
 func (s *Stepped) follow() {
