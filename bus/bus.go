@@ -80,6 +80,14 @@ var (
 	ErrDisconnected = errors.New("bus: not connected to the broker")
 	// ErrNoServer: the broker knows no server of that name.
 	ErrNoServer = errors.New("bus: no such server")
+	// ErrDenied: the broker does not let this user do it.
+	ErrDenied = errors.New("bus: the broker refuses this user")
+	// ErrTooLarge: the body has more bytes than the broker takes. It will not
+	// take it later either.
+	ErrTooLarge = errors.New("bus: the body is larger than the broker takes")
+	// ErrBlocked: the broker takes no messages now, being short of memory or
+	// disk.
+	ErrBlocked = errors.New("bus: the broker is blocked (memory or disk alarm)")
 )
 
 // RemoteError is an answer that refuses.

@@ -115,7 +115,7 @@ func (c *Conn) send(subject, reply, method string, args bus.Args, number uint64)
 		request.CorrID = strconv.AppendUint(digits[:0], number, 10)
 	}
 	body := bus.AppendCall((*buf)[:0], request)
-	err := c.nc.PublishRequest(subject, reply, body)
+	err := c.nc.Load().PublishRequest(subject, reply, body)
 	putBuffer(buf, body)
 	return c.sendError(err, len(body))
 }
@@ -134,7 +134,7 @@ func (c *Conn) sendError(err error, size int) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, nats.ErrMaxPayload):
-		return fmt.Errorf("the body has %d bytes, more than the broker takes (%d); raise its max_payload", size, c.nc.MaxPayload())
+		return fmt.Errorf("%w: it has %d bytes, the broker takes %d; raise its max_payload", bus.ErrTooLarge, size, c.nc.Load().MaxPayload())
 	case c.closing.Load():
 		return bus.ErrClosed
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -15,7 +17,11 @@ import (
 // Conn is a bus.Conn over NATS. Close and the Close of a Service or a
 // Subscription wait for handlers, so that a handler must not call them.
 type Conn struct {
-	nc    *nats.Conn
+	// nc is the connection of nats.go that is in use. A new one takes its place
+	// where nats.go gives one up for good. Written with mu held.
+	nc    atomic.Pointer[nats.Conn]
+	urls  string
+	opts  []nats.Option
 	log   *slog.Logger
 	name  string
 	wire  *wire
@@ -24,8 +30,11 @@ type Conn struct {
 
 	closing   atomic.Bool
 	closeOnce sync.Once
-	// gone is closed when nats.go has told its last.
-	gone chan struct{}
+	// keeper is the goroutine that replaces a connection of nats.go.
+	keeper sync.WaitGroup
+	// subscribing is held while the server is told of a subscription, so that
+	// its refusal is known to be about that one.
+	subscribing sync.Mutex
 
 	mu   sync.Mutex
 	subs map[*subscription]struct{}
@@ -52,25 +61,29 @@ func (c *Conn) Close() error {
 		c.mu.Unlock()
 		c.calls.close(bus.ErrClosed)
 		if c.wire.up.Load() {
-			_ = c.nc.FlushTimeout(flushTimeout)
+			_ = c.nc.Load().FlushTimeout(flushTimeout)
 		}
 		c.wire.abort()
-		c.nc.Close()
+		c.nc.Load().Close()
+		c.keeper.Wait()
 		c.awaitSubscriptions()
 		c.wire.writers.Wait()
-		<-c.gone
 		c.watch.set(bus.Status{Err: bus.ErrClosed})
 	})
-	<-c.gone
+	c.keeper.Wait()
 	return nil
 }
 
 func (c *Conn) awaitSubscriptions() {
+	for _, s := range c.subscriptions() {
+		s.await()
+	}
+}
+
+func (c *Conn) subscriptions() []*subscription {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for s := range c.subs {
-		<-s.done
-	}
+	return slices.Collect(maps.Keys(c.subs))
 }
 
 // Watch tells f how the connection stands, now and with each change.
@@ -104,16 +117,6 @@ func (c *Conn) reconnected(nc *nats.Conn) {
 
 func (c *Conn) notReconnected(_ *nats.Conn, err error) {
 	c.log.Debug("still not connected", "err", err)
-}
-
-// natsClosed is the last that nats.go tells. It also comes when the server
-// ended the connection for a reason after which nats.go does not try again.
-func (c *Conn) natsClosed(nc *nats.Conn) {
-	if !c.closing.Load() {
-		c.log.Error("connection closed for good", "err", nc.LastError())
-		c.watch.set(bus.Status{Err: fmt.Errorf("%w for good: %w", bus.ErrDisconnected, nc.LastError())})
-	}
-	close(c.gone)
 }
 
 func (c *Conn) asyncError(_ *nats.Conn, sub *nats.Subscription, err error) {

@@ -60,7 +60,7 @@ func DialInProcess(ctx context.Context, server InProcess, o bus.Options) (*Conn,
 }
 
 func newConn(o bus.Options) *Conn {
-	c := &Conn{log: o.Log().With("component", "natsbus"), name: o.Name, gone: make(chan struct{}), subs: map[*subscription]struct{}{}}
+	c := &Conn{log: o.Log().With("component", "natsbus"), name: o.Name, subs: map[*subscription]struct{}{}}
 	c.calls = newCalls(replyPrefix + rand.Text()[:16] + ".")
 	c.wire = newWire(func(number uint64) { c.calls.fail(number, bus.ErrDisconnected) })
 	return c
@@ -69,9 +69,11 @@ func newConn(o bus.Options) *Conn {
 func (c *Conn) connect(ctx context.Context, a address, opts []nats.Option) (*Conn, error) {
 	end := context.AfterFunc(ctx, c.wire.abort)
 	defer end()
-	nc, err := nats.Connect(a.String(), append(opts, c.options()...)...)
+	c.urls, c.opts = a.String(), append(opts, c.options()...)
+	nc, closed, err := c.connectNATS()
 	if err == nil {
-		c.nc = nc
+		c.nc.Store(nc)
+		c.keeper.Go(func() { c.keep(closed) })
 		err = c.open(ctx)
 	}
 	if err != nil {
@@ -99,7 +101,6 @@ func (c *Conn) options() []nats.Option {
 		nats.DisconnectErrHandler(c.disconnected),
 		nats.ReconnectHandler(c.reconnected),
 		nats.ReconnectErrHandler(c.notReconnected),
-		nats.ClosedHandler(c.natsClosed),
 		nats.ErrorHandler(c.asyncError),
 	}
 }

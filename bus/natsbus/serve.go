@@ -79,7 +79,7 @@ func (c *Conn) answer(to string, r bus.Reply) {
 		return
 	}
 	size, err := c.publishReply(to, r)
-	if size > int(c.nc.MaxPayload()) && err != nil && !r.Status {
+	if size > int(c.nc.Load().MaxPayload()) && err != nil && !r.Status {
 		reason := fmt.Sprintf("the answer has %d bytes, more than the broker takes", size)
 		_, err = c.publishReply(to, bus.Reply{Failed: true, Err: reason, CorrID: r.CorrID})
 	}
@@ -91,7 +91,7 @@ func (c *Conn) answer(to string, r bus.Reply) {
 func (c *Conn) publishReply(to string, r bus.Reply) (size int, err error) {
 	buf := buffers.Get().(*[]byte)
 	body := bus.AppendReply((*buf)[:0], r)
-	err = c.nc.Publish(to, body)
+	err = c.nc.Load().Publish(to, body)
 	putBuffer(buf, body)
 	return len(body), err
 }

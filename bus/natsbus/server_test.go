@@ -221,11 +221,11 @@ func TestCluster(t *testing.T) {
 	callUntilAnswered(t, caller, 1)
 	up := make(chan bus.Status, 10)
 	caller.Watch(func(st bus.Status) { up <- st })
-	first := caller.nc.ConnectedUrl()
+	first := caller.nc.Load().ConnectedUrl()
 	one.Close()
 	if first != two.URL() {
 		for st := range up {
-			if st.Connected && caller.nc.ConnectedUrl() != first {
+			if st.Connected && caller.nc.Load().ConnectedUrl() != first {
 				break
 			}
 		}

@@ -62,15 +62,12 @@ func (p *post) lead(ctx context.Context, term uint64) error {
 	if p.closed || p.conn.closing.Load() {
 		return bus.ErrClosed
 	}
-	if !p.leads {
-		s := &subscription{conn: p.conn, done: make(chan struct{})}
-		group := queueGroup + "." + strconv.FormatUint(term, 10)
-		if err := p.conn.enter(s, p.subject, group, serviceLimit, p.take); err != nil {
-			return err
-		}
-		p.subscription, p.leads = s, true
+	if p.leads {
+		return p.conn.flush(ctx)
 	}
-	return p.conn.flush(ctx)
+	group := queueGroup + "." + strconv.FormatUint(term, 10)
+	p.subscription, p.leads = p.conn.newSubscription(p.subject, group, serviceLimit, p.take), true
+	return p.enter(ctx)
 }
 
 // Follow makes this member one that does not lead.

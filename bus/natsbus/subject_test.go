@@ -155,7 +155,7 @@ func TestTooLong(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	if c.nc.Status() != nats.CONNECTED {
+	if c.nc.Load().Status() != nats.CONNECTED {
 		t.Error("the connection was lost")
 	}
 }

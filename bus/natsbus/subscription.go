@@ -2,7 +2,9 @@ package natsbus
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/muster-fleet/muster/bus"
@@ -22,53 +24,101 @@ var (
 	listenerLimit = limit{bus.ListenerBacklog + 1, 128 << 20}
 )
 
-// subscription is a running one of nats.go, and the goroutine that it has.
+// subscription is what a Conn hears on a subject: one subscription of nats.go
+// after the other, each with a goroutine of its own.
 type subscription struct {
-	conn *Conn
-	sub  *nats.Subscription
-	// done is closed when the handler runs no more.
-	done chan struct{}
+	conn           *Conn
+	subject, queue string
+	limit          limit
+	handler        nats.MsgHandler
 
 	closeOnce sync.Once
-	mu        sync.Mutex
-	dropped   uint64
+
+	mu  sync.Mutex
+	sub *nats.Subscription
+	// done is closed when the handler of sub runs no more.
+	done    chan struct{}
+	ended   bool
+	earlier uint64 // dropped by those before sub
+	dropped uint64 // by sub, as last seen
+}
+
+func (c *Conn) newSubscription(subject, queue string, l limit, h nats.MsgHandler) *subscription {
+	return &subscription{conn: c, subject: subject, queue: queue, limit: l, handler: h}
 }
 
 // subscribe returns once the server knows.
 func (c *Conn) subscribe(ctx context.Context, subject, queue string, l limit, h nats.MsgHandler) (*subscription, error) {
-	s := &subscription{conn: c, done: make(chan struct{})}
-	if err := c.enter(s, subject, queue, l, h); err != nil {
-		return nil, err
-	}
-	if err := c.flush(ctx); err != nil {
+	s := c.newSubscription(subject, queue, l, h)
+	if err := s.enter(ctx); err != nil {
 		s.end((*nats.Subscription).Unsubscribe)
 		return nil, err
 	}
 	return s, nil
 }
 
-// enter begins the subscription, unless Close has come before it.
-func (c *Conn) enter(s *subscription, subject, queue string, l limit, h nats.MsgHandler) error {
+// enter makes the subscription one of the Conn's, and returns once the server
+// knows. Where that fails it is one for the next connection, until end.
+func (s *subscription) enter(ctx context.Context) error {
+	c := s.conn
+	c.subscribing.Lock()
+	defer c.subscribing.Unlock()
+	before := c.nc.Load().LastError()
+	if err := c.add(s); err != nil {
+		return err
+	}
+	if err := c.flush(ctx); err != nil {
+		return err
+	}
+	return s.denied(before, c.nc.Load().LastError())
+}
+
+func (c *Conn) add(s *subscription) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closing.Load() {
 		return bus.ErrClosed
 	}
-	sub, err := c.nc.QueueSubscribe(subject, queue, h)
-	if err != nil {
-		return c.sendError(err, 0)
-	}
-	sub.SetClosedHandler(func(string) { close(s.done) })
-	s.sub = sub
 	c.subs[s] = struct{}{}
-	return sub.SetPendingLimits(l.messages, l.bytes)
+	return c.sendError(s.begin(c.nc.Load()), 0)
+}
+
+// denied is the error where the server has refused the subscription, which it
+// says before it answers a flush.
+func (s *subscription) denied(before, now error) error {
+	if now == before || !errors.Is(now, nats.ErrPermissionViolation) || !strings.Contains(now.Error(), `"`+s.subject+`"`) {
+		return nil
+	}
+	return fmt.Errorf("%w: the user may not subscribe to %q", bus.ErrDenied, s.subject)
+}
+
+// begin subscribes on a connection of nats.go. The handler of the one before
+// runs no more.
+func (s *subscription) begin(nc *nats.Conn) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return nil
+	}
+	sub, err := nc.QueueSubscribe(s.subject, s.queue, s.handler)
+	if err != nil {
+		return err
+	}
+	done := make(chan struct{})
+	sub.SetClosedHandler(func(string) { close(done) })
+	if !sub.IsValid() {
+		return nats.ErrConnectionClosed // perhaps before the handler was set
+	}
+	s.earlier += s.dropped
+	s.sub, s.done, s.dropped = sub, done, 0
+	return sub.SetPendingLimits(s.limit.messages, s.limit.bytes)
 }
 
 // flush waits until the server has taken what was sent.
 func (c *Conn) flush(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()
-	if err := c.nc.FlushWithContext(ctx); err != nil {
+	if err := c.nc.Load().FlushWithContext(ctx); err != nil {
 		if ctx.Err() != nil {
 			return fmt.Errorf("the broker does not answer: %w", ctx.Err())
 		}
@@ -81,21 +131,40 @@ func (c *Conn) flush(ctx context.Context) error {
 func (s *subscription) end(how func(*nats.Subscription) error) {
 	s.closeOnce.Do(func() {
 		s.Dropped()
-		_ = how(s.sub)
+		s.mu.Lock()
+		s.ended = true
+		sub := s.sub
+		s.mu.Unlock()
+		if sub != nil {
+			_ = how(sub)
+		}
 	})
-	<-s.done
+	s.await()
 	s.conn.mu.Lock()
 	defer s.conn.mu.Unlock()
 	delete(s.conn.subs, s)
 }
 
+// await waits for the handler of the subscription of nats.go that there is,
+// which has ended.
+func (s *subscription) await() {
+	s.mu.Lock()
+	done := s.done
+	s.mu.Unlock()
+	if done != nil {
+		<-done
+	}
+}
+
 // Dropped counts the messages that came while the handler was too busy.
 func (s *subscription) Dropped() uint64 {
-	n, err := s.sub.Dropped()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err == nil {
+	if s.sub == nil {
+		return 0
+	}
+	if n, err := s.sub.Dropped(); err == nil {
 		s.dropped = max(s.dropped, uint64(n))
 	}
-	return s.dropped
+	return s.earlier + s.dropped
 }

@@ -29,7 +29,7 @@ func (c *Conn) publish(topic, key string, body any) error {
 	if err != nil {
 		return err
 	}
-	return c.sendError(c.nc.Publish(subject, encoded[0]), len(encoded[0]))
+	return c.sendError(c.nc.Load().Publish(subject, encoded[0]), len(encoded[0]))
 }
 
 // Subscribe hears what is published on the topic with a key that fits.
