@@ -217,12 +217,22 @@ type Subscription interface {
 // Status tells how a connection stands.
 type Status struct {
 	Connected bool
-	// Err is why it is not connected.
+	// Blocked is set while there is a connection and the broker takes no
+	// messages on it: RabbitMQ does so when memory or disk run low. A broker
+	// that stands still without saying so is not seen by it.
+	Blocked bool
+	// Err is why it is not connected, or blocked.
 	Err error
 }
 
+// Usable reports whether messages can be sent.
+func (s Status) Usable() bool { return s.Connected && !s.Blocked }
+
 func (s Status) String() string {
-	if s.Connected {
+	switch {
+	case s.Connected && s.Blocked:
+		return fmt.Sprintf("connected, but: %v", s.Err)
+	case s.Connected:
 		return "connected"
 	}
 	return fmt.Sprintf("not connected: %v", s.Err)

@@ -56,7 +56,7 @@ func (c *Conn) call(ctx context.Context, server, method string, onStatus func(js
 		bus.TellTerm(ctx, a.term)
 		return a.data, a.err
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, c.because(ctx.Err())
 	}
 }
 

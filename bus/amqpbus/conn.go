@@ -52,7 +52,7 @@ func Dial(ctx context.Context, o bus.Options) (*Conn, error) {
 		c.end()
 		return nil, err
 	}
-	c.status.set(bus.Status{Connected: true})
+	c.status.alter(func(bus.Status) bus.Status { return s.status() })
 	c.keeper.Go(func() { c.keep(s) })
 	return c, nil
 }
@@ -120,7 +120,7 @@ func (c *Conn) reconnect() *session {
 		switch {
 		case err == nil:
 			c.log.Info("connected to the broker again", "attempts", pause.attempts)
-			c.status.set(bus.Status{Connected: true})
+			c.status.alter(func(bus.Status) bus.Status { return s.status() })
 			return s
 		case c.over.Err() == nil:
 			c.log.Debug("cannot connect to the broker", "error", err)
@@ -207,6 +207,9 @@ func (c *Conn) consume(ctx context.Context, k *consumer) error {
 func (c *Conn) because(err error) error {
 	if c.isClosed() && errors.Is(err, bus.ErrDisconnected) {
 		return bus.ErrClosed
+	}
+	if s := c.session.Load(); s != nil {
+		return s.late(err)
 	}
 	return err
 }

@@ -77,7 +77,7 @@ func (p *publisher) keep(closed <-chan *amqp.Error, returns <-chan amqp.Return) 
 // publish hands a message to the connection, after waiting for room there.
 func (p *publisher) publish(ctx context.Context, m message) error {
 	if len(m.body) > maxBody {
-		return fmt.Errorf("the message has %d bytes, RabbitMQ takes at most %d", len(m.body), maxBody)
+		return fmt.Errorf("%w: it has %d bytes, RabbitMQ takes %d", bus.ErrTooLarge, len(m.body), maxBody)
 	}
 	if err := ctx.Err(); err != nil {
 		return err

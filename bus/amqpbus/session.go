@@ -29,6 +29,8 @@ type session struct {
 	notices *publisher // topics, which may be missing, which closes the channel
 	// replyTo is the queue for answers, empty until there is one.
 	replyTo atomic.Pointer[string]
+	// blocked is why the broker takes no messages; nil while it does.
+	blocked atomic.Pointer[string]
 }
 
 func newSession(ctx context.Context, owner *Conn, conn *amqp.Connection, wire *coalescer) (*session, error) {
@@ -130,17 +132,43 @@ func (s *session) spawn(f func()) bool {
 	return !s.ended
 }
 
-// watchBlocked tells the log when the broker is short of memory or disk and
-// takes no messages: to this side it looks like a network that hangs.
+// watchBlocked follows whether the broker, short of memory or disk, takes no
+// messages: to this side it looks like a network that hangs. RabbitMQ says so
+// to a connection when that publishes.
 func (s *session) watchBlocked() {
 	blocked := s.conn.NotifyBlocked(make(chan amqp.Blocking, 1))
 	s.spawn(func() {
 		for b := range blocked {
 			if b.Active {
-				s.owner.log.Warn("the broker takes no messages for now", "reason", b.Reason)
+				s.blocked.Store(&b.Reason)
+				s.owner.log.Warn("broker blocked: it takes no messages", "reason", b.Reason)
 			} else {
-				s.owner.log.Info("the broker takes messages again")
+				s.blocked.Store(nil)
+				s.owner.log.Info("broker takes messages again")
 			}
+			s.owner.status.alter(func(now bus.Status) bus.Status {
+				if now.Connected && s.owner.session.Load() == s {
+					return s.status()
+				}
+				return now
+			})
 		}
 	})
+}
+
+// status is that of a session that is in use.
+func (s *session) status() bus.Status {
+	if reason := s.blocked.Load(); reason != nil {
+		return bus.Status{Connected: true, Blocked: true, Err: fmt.Errorf("%w: %s", bus.ErrBlocked, *reason)}
+	}
+	return bus.Status{Connected: true}
+}
+
+// late explains an error of something that was not done in time, if the broker
+// was the reason.
+func (s *session) late(err error) error {
+	if s.blocked.Load() != nil && errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w: %w", bus.ErrBlocked, err)
+	}
+	return err
 }

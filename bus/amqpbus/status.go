@@ -8,7 +8,8 @@ import (
 
 // watchers tell each change of the status, in order, and only changes.
 type watchers struct {
-	telling sync.Mutex // held while they are told, so that the order holds
+	altering sync.Mutex // held from a look at the status to its change
+	telling  sync.Mutex // held while they are told, so that the order holds
 
 	mu   sync.Mutex
 	now  bus.Status
@@ -17,10 +18,16 @@ type watchers struct {
 }
 
 func (w *watchers) set(s bus.Status) {
+	w.altering.Lock()
+	defer w.altering.Unlock()
+	w.put(s)
+}
+
+func (w *watchers) put(s bus.Status) {
 	w.telling.Lock()
 	defer w.telling.Unlock()
 	w.mu.Lock()
-	changed := w.now.Connected != s.Connected || text(w.now.Err) != text(s.Err)
+	changed := w.now.Connected != s.Connected || w.now.Blocked != s.Blocked || text(w.now.Err) != text(s.Err)
 	w.now = s
 	var fs []func(bus.Status)
 	for i := range w.next {
@@ -32,6 +39,16 @@ func (w *watchers) set(s bus.Status) {
 	for _, f := range fs {
 		f(s)
 	}
+}
+
+// alter is set for a status that depends on the one there is.
+func (w *watchers) alter(f func(bus.Status) bus.Status) {
+	w.altering.Lock()
+	defer w.altering.Unlock()
+	w.mu.Lock()
+	s := f(w.now)
+	w.mu.Unlock()
+	w.put(s)
 }
 
 func (w *watchers) add(f func(bus.Status)) (stop func()) {

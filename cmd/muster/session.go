@@ -106,6 +106,8 @@ func plain(err error, cfg *config.Config, waited time.Duration) error {
 	case errors.Is(err, bus.ErrNoServer):
 		return fmt.Errorf("no manager serves the cluster %q at %s: start `muster manager`, or say with --cluster which one is meant",
 			cfg.Manager.Name, cfg.BusURL())
+	case errors.Is(err, bus.ErrBlocked):
+		return fmt.Errorf("the broker at %s is blocked (memory or disk alarm): it takes no messages; free memory or disk there (rabbitmqctl status shows the alarm)", cfg.BusURL())
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("the manager of %q at %s does not answer within %v: look at its log, or wait longer with --timeout",
 			cfg.Manager.Name, cfg.BusURL(), waited)

@@ -17,15 +17,15 @@ func TestLinkTellsItsLossOnce(t *testing.T) {
 	}
 	for i, s := range steps {
 		if s.change != nil {
-			l.set(*s.change)
+			l.set(bus.Status{Connected: *s.change})
 		}
 		if got := l.look(); got != s.want {
 			t.Errorf("look %d found %d, want %d", i, got, s.want)
 		}
 	}
 	// A loss between two looks counts, however short.
-	l.set(false)
-	l.set(true)
+	l.set(bus.Status{})
+	l.set(bus.Status{Connected: true})
 	if got := l.look(); got != linkBack {
 		t.Errorf("a short loss: look found %d, want %d", got, linkBack)
 	}

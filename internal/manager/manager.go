@@ -54,6 +54,7 @@ type Manager struct {
 	herald  *herald
 	unwatch func()
 	link    link
+	probe   *queueProbe // nil in a simulation
 	initial *time.Timer // the end of the initial time
 	standIn standIn
 	unled   *time.Timer // the next look for a leader
@@ -98,10 +99,14 @@ func (m *Manager) begin(ctx context.Context, alone bool) error {
 			return fmt.Errorf("manager: hear of the other managers: %w", err)
 		}
 	}
+	var err error
+	if m.probe, err = openProbe(ctx, m.conn); err != nil {
+		return errors.Join(fmt.Errorf("manager: listen to itself: %w", err), m.closeHearsay())
+	}
 	m.follow()
 	m.followUnled() // also where it begins as a candidate
 	if err := m.office.open(ctx, alone); err != nil {
-		return errors.Join(err, m.closeHearsay())
+		return errors.Join(err, m.probe.close(), m.closeHearsay())
 	}
 	running, stop := context.WithCancel(context.Background())
 	m.stop = stop
@@ -109,6 +114,7 @@ func (m *Manager) begin(ctx context.Context, alone bool) error {
 	m.done.Go(func() { m.run(running) })
 	m.done.Go(func() { m.office.run(running) })
 	m.done.Go(func() { m.herald.run(running) })
+	m.done.Go(func() { m.probe.run(running) })
 	if m.hearsay != nil {
 		m.done.Go(func() { m.hearsay.run(running) })
 	}
@@ -141,7 +147,7 @@ func newManager(conn bus.Conn, opts Options) *Manager {
 	}
 	m.herald = newHerald(conn, log, m.core.measures.untold)
 	m.core.left = m.herald.tell
-	m.core.unheard = func() bool { return !m.link.up.Load() }
+	m.core.unheard = func() bool { return !m.link.up() }
 	m.core.keepTime(newClock())
 	m.core.alive = m.core.newLiveness()
 	return m
@@ -206,7 +212,7 @@ func (m *Manager) order(ctx context.Context, f func()) error {
 // that wait are not answered.
 func (m *Manager) Close() error {
 	m.unwatch()
-	err := errors.Join(m.office.close(), m.closeHearsay())
+	err := errors.Join(m.office.close(), m.probe.close(), m.closeHearsay())
 	m.stop()
 	m.done.Wait()
 	m.core.asking.Wait()
@@ -341,6 +347,7 @@ func (m *Manager) check() {
 	if m.core.role.Kind != replica.Candidate {
 		m.core.rollCall.count(m.core.replica.State())
 	}
+	m.probeQueue()
 	switch m.link.look() {
 	case linkDown:
 	case linkBack:
@@ -351,13 +358,34 @@ func (m *Manager) check() {
 	}
 }
 
+// probeQueue follows whether the queue carries messages.
+func (m *Manager) probeQueue() {
+	switch {
+	case m.probe == nil:
+		return
+	case !m.link.usable.Load():
+		m.probe.forget()
+		m.link.setStale(false)
+		return
+	}
+	carried := m.probe.next()
+	switch {
+	case !m.link.setStale(!carried):
+	case carried:
+		m.log.Info("message queue carries messages again")
+	default:
+		m.core.measures.losses.Inc()
+		m.log.Warn("eviction suspended: message queue does not carry what this manager sends to itself")
+	}
+}
+
 // connection hears how the bus stands.
 func (m *Manager) connection(s bus.Status) {
-	m.link.set(s.Connected)
-	if s.Connected {
+	m.link.set(s)
+	if s.Usable() {
 		m.log.Info("connected to the message queue")
 	} else {
 		m.core.measures.losses.Inc()
-		m.log.Warn("message queue away: no worker is given up meanwhile", "err", s.Err)
+		m.log.Warn("eviction suspended: message queue away", "err", s.Err)
 	}
 }

@@ -32,7 +32,7 @@ func (p post) leads() bool { return p.Kind == replica.Leader }
 func (m *Manager) snapshot() snapshot {
 	c := m.core
 	s := snapshot{
-		role: post(c.role), inService: c.inService, connected: m.link.up.Load(),
+		role: post(c.role), inService: c.inService, connected: m.link.up(),
 		evictions: c.evictions(), parked: len(m.lot.waiting), purposes: c.replica.State().Counts(),
 		label: func(purpose string) string { return c.measures.purpose(purpose, true) },
 	}

@@ -98,4 +98,4 @@ func (s *Stepped) Waiting() bool { return s.m.core.leads() && !s.m.core.inServic
 func (s *Stepped) EnterService() { s.m.core.enterService() }
 
 // Connected tells how the connection to the queue stands.
-func (s *Stepped) Connected(up bool) { s.m.link.set(up) }
+func (s *Stepped) Connected(up bool) { s.m.link.set(bus.Status{Connected: up}) }
