@@ -36,6 +36,10 @@ func testMain(m *testing.M) int {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	program = filepath.Join(dir, "muster")
+	if err = os.Setenv("XDG_CONFIG_HOME", filepath.Join(dir, "config")); err != nil { // where managers keep their secret
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	build := exec.Command("go", "build", "-ldflags", "-X main.version=v0.0.0-test", "-o", program, ".")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "%s%v\n", out, err)
@@ -152,7 +156,14 @@ func (o *output) String() string {
 // begin starts muster. It is killed at the end of the test, if it still runs.
 func begin(t *testing.T, args ...string) *started {
 	t.Helper()
+	return beginWith(t, nil, args...)
+}
+
+// beginWith starts muster with more environment variables.
+func beginWith(t *testing.T, env []string, args ...string) *started {
+	t.Helper()
 	p := &started{t: t, cmd: command(args...), gone: make(chan struct{})}
+	p.cmd.Env = append(p.cmd.Env, env...)
 	p.out.changed = make(chan struct{}, 1)
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
 	// A worker that outlives the program keeps its output open. It must not be

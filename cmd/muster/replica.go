@@ -100,6 +100,11 @@ func raftSecret(cfg *config.Config) ([]byte, error) {
 	case !cfg.Raft.Local():
 		return []byte(secret), nil
 	}
+	return localSecret()
+}
+
+// localSecret is the one in this user's file, made up where there is none yet.
+func localSecret() ([]byte, error) {
 	dir, err := os.UserConfigDir()
 	if err != nil {
 		return nil, fmt.Errorf("the managers' secret: %w: set MUSTER_RAFT_SECRET", err)

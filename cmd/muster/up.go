@@ -162,7 +162,7 @@ func (u *up) staff(ctx context.Context, h *host) error {
 // consequence is what the end of a process means for the cluster.
 func consequence(end ending, cfg *config.Config) string {
 	if end.purpose == managerPurpose {
-		return " The others go on as long as they are a majority."
+		return " The others go on as long as they are a majority. To start it again:\n  " + end.commandLine()
 	}
 	return " The manager forgets it " + forgets(cfg) + "."
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net"
 	"strings"
+
+	"github.com/muster-fleet/muster/config"
 )
 
 // managerPurpose stands for a manager among the duties of up.
@@ -16,17 +18,47 @@ func (u *up) managerDuties(h *host) ([]duty, error) {
 	if err != nil {
 		return nil, err
 	}
-	secret := "MUSTER_RAFT_SECRET=" + randomSecret()
+	env := u.managerEnv(h.cfg)
 	var duties []duty
 	for i, addr := range addrs {
 		args := []string{"manager", "--raft", addr, "--peers", strings.Join(addrs, ","),
-			"--initial-time", h.cfg.Manager.InitialTime.String(), "--metrics", nextPort(h.cfg.Metrics.Addr, i)}
+			"--initial-time", h.cfg.Manager.InitialTime.String()}
+		if metrics := nextPort(h.cfg.Metrics.Addr, i); metrics != "" {
+			args = append(args, "--metrics", metrics)
+		}
 		duties = append(duties, duty{
 			name: fmt.Sprintf("manager %d at %s", i+1, addr), purpose: managerPurpose,
-			args: append(args, u.commonArgs(h)...), env: []string{secret},
+			args: append(args, u.commonArgs(h)...), env: env,
 		})
 	}
 	return duties, nil
+}
+
+// managerEnv is what the managers find in their environment: nothing where they
+// have a secret in common anyway. A user without a directory to keep one in
+// gets one for this run, and cannot start a manager again by hand.
+func (u *up) managerEnv(cfg *config.Config) []string {
+	if cfg.Raft.Secret.Reveal() != "" {
+		return nil
+	}
+	_, err := localSecret()
+	if err == nil {
+		return nil
+	}
+	_, _ = fmt.Fprintf(u.stderr, "muster: %v, or a manager that ends cannot be started again\n", err)
+	return []string{"MUSTER_RAFT_SECRET=" + randomSecret()}
+}
+
+// commandLine is what starts a process of up again, to be copied into a shell.
+func (d *duty) commandLine() string {
+	words := []string{"muster"}
+	for _, arg := range d.args {
+		if strings.ContainsAny(arg, " \t\n\"'$&|;<>()*?[]{}~#!\\`") || arg == "" {
+			arg = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+		}
+		words = append(words, arg)
+	}
+	return strings.Join(words, " ")
 }
 
 // freeAddrs are addresses of the loopback that nobody listened at just now.
