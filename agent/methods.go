@@ -55,6 +55,10 @@ func (a *Agent) getNode(_ context.Context, _ *worker.Worker, r *bus.Request) {
 		r.Fail(reasonInvalidTask)
 		return
 	}
+	if err := (muster.TaskOrder{Room: *arg.Room, Task: string(arg.Task), Spec: arg.Spec}).Check(); err != nil {
+		r.Fail(err.Error())
+		return
+	}
 	a.owner.do(func(p *pool, now time.Time) {
 		p.getNode(now, a.owner.keep(r), *arg.Room, string(arg.Task), arg.Spec)
 	})

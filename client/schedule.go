@@ -59,6 +59,10 @@ func (r Request) preference() (json.RawMessage, error) {
 		return nil, errors.New("client: Request.Purpose must be set")
 	case r.Task == "":
 		return nil, errors.New("client: Request.Task must be set")
+	case muster.CheckName(r.Purpose, muster.MaxName) != nil:
+		return nil, fmt.Errorf("client: Request.Purpose %w", muster.CheckName(r.Purpose, muster.MaxName))
+	case muster.CheckName(r.Task, muster.MaxTask) != nil:
+		return nil, fmt.Errorf("client: Request.Task %w", muster.CheckName(r.Task, muster.MaxTask))
 	case r.Reserve < 0:
 		return nil, fmt.Errorf("client: Request.Reserve must not be negative, but is %v", r.Reserve)
 	}

@@ -50,6 +50,9 @@ func (d *desk) start(o muster.TaskOrder) error {
 	if o.Task == "" {
 		return errors.New("task is missing: start takes {task, room, spec}")
 	}
+	if err := o.Check(); err != nil {
+		return err
+	}
 	if err := d.work.Check(o.Spec); err != nil {
 		return fmt.Errorf("spec: %w", err)
 	}

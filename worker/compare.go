@@ -25,7 +25,5 @@ func (m *machine) tasksAnswered(changes int, answer string, err error) {
 		}
 	}
 	missing := slices.DeleteFunc(slices.Clone(m.tasks), func(task string) bool { return slices.Contains(known, task) })
-	if len(missing) > 0 {
-		m.tell("pickUpTasks", missing)
-	}
+	m.tellTasks(missing)
 }

@@ -2,7 +2,12 @@ package worker
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"testing"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/bus"
 )
 
 // TestWordsThatArriveLateAreMended: a queue that hands what a leader held to the
@@ -27,4 +32,32 @@ func TestWordsThatArriveLateAreMended(t *testing.T) {
 	s.wants("layDownTask[a]")
 	s.m.tasksAnswered(asked, `["a","b"]`, nil) // of before the last change
 	s.wants()
+}
+
+// A worker with very many tasks tells of them in messages that a manager takes.
+func TestManyTasksAreToldInParts(t *testing.T) {
+	many := make([]string, 2*tasksAtOnce+1)
+	for i := range many {
+		many[i] = strings.Repeat("x", muster.MaxTask-8) + fmt.Sprintf("%08d", i)
+	}
+	m := machine{id: "w", phase: joined, tasks: many}
+	m.tellTasks(many)
+	told := 0
+	for _, a := range m.actions {
+		c, ok := a.(cast)
+		if !ok {
+			continue
+		}
+		args, err := bus.EncodeArgs(c.args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if size := len(args[0]) + len(args[1]); size > muster.MaxBody {
+			t.Errorf("a message has %d bytes", size)
+		}
+		told += len(c.args[1].([]string))
+	}
+	if told != len(many) {
+		t.Errorf("%d tasks are told of %d", told, len(many))
+	}
 }

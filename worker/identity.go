@@ -94,6 +94,22 @@ func withOldMaxLoad(info []byte, maxLoad float64) []byte {
 	return append(strconv.AppendFloat(info, maxLoad, 'g', -1, 64), '}')
 }
 
+// checkedInfo is info, within the bounds of a manager.
+func (o Options) checkedInfo() (json.RawMessage, error) {
+	raw, err := o.info()
+	if err != nil {
+		return nil, err
+	}
+	info, err := muster.ParseInfo(raw)
+	if err == nil {
+		err = info.Check()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("worker: a manager would refuse this: %w", err)
+	}
+	return raw, nil
+}
+
 // listed returns c with empty lists in place of nil ones: OWT's programs read
 // their lengths.
 func listed(c muster.Capacity) muster.Capacity {

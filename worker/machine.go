@@ -119,6 +119,17 @@ func (m *machine) tell(method string, args ...any) {
 	m.emit(cast{method, append([]any{m.id}, args...)})
 }
 
+// tasksAtOnce is how many tasks travel in one message, which must not grow too
+// large: see muster.MaxBody.
+const tasksAtOnce = 500
+
+// tellTasks tells that the worker runs these tasks.
+func (m *machine) tellTasks(tasks []string) {
+	for some := range slices.Chunk(tasks, tasksAtOnce) {
+		m.tell("pickUpTasks", some)
+	}
+}
+
 // tick is one interval that passed.
 func (m *machine) tick() {
 	switch m.phase {
@@ -202,9 +213,7 @@ func (m *machine) tellAll() {
 	if m.state != nil {
 		m.tell("reportState", int(*m.state))
 	}
-	if len(m.tasks) > 0 {
-		m.tell("pickUpTasks", slices.Clone(m.tasks))
-	}
+	m.tellTasks(slices.Clone(m.tasks))
 	m.tellLoad()
 }
 
@@ -318,7 +327,7 @@ func (m *machine) add(tasks []string) {
 		}
 	}
 	if len(fresh) > 0 && m.phase == joined {
-		m.tell("pickUpTasks", fresh)
+		m.tellTasks(fresh)
 		m.report.due = true
 	}
 }

@@ -146,6 +146,12 @@ func (o Options) Validate() error {
 	if o.Purpose == "all" {
 		return errors.New(`worker: Purpose must not be "all", which asks a manager for every purpose`)
 	}
+	if err := muster.CheckName(o.Purpose, muster.MaxName); err != nil {
+		return fmt.Errorf("worker: Purpose %w", err)
+	}
+	if err := muster.CheckName(o.ID, muster.MaxName); o.ID != "" && err != nil {
+		return fmt.Errorf("worker: ID %w", err)
+	}
 	if !(o.MaxLoad > 0 && o.MaxLoad <= 1) {
 		return fmt.Errorf("worker: MaxLoad must be above 0 and at most 1, not %v", o.MaxLoad)
 	}

@@ -29,7 +29,5 @@ func (m *machine) tellLately() {
 	if m.state != nil && m.beat <= m.stateBeat+certain {
 		m.tell("reportState", int(*m.state))
 	}
-	if tasks := m.pickups.tasks(); len(tasks) > 0 {
-		m.tell("pickUpTasks", tasks)
-	}
+	m.tellTasks(m.pickups.tasks())
 }

@@ -93,7 +93,7 @@ func newWorker(conn bus.Conn, opts Options) (*Worker, error) {
 		return nil, err
 	}
 	opts = opts.withDefaults().withIdentity()
-	info, err := opts.info()
+	info, err := opts.checkedInfo()
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package manager
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -81,6 +82,9 @@ func DefaultOptions() Options {
 func (o Options) Validate() error {
 	if o.Cluster == "" {
 		return errors.New("manager: Cluster must have a name, such as owt-cluster")
+	}
+	if err := muster.CheckName(o.Cluster, muster.MaxName); err != nil {
+		return fmt.Errorf("manager: Cluster %w", err)
 	}
 	return o.Settings.validate()
 }

@@ -68,8 +68,12 @@ func parseEvent(data json.RawMessage) (event, error) {
 	if err := json.Unmarshal(data, &e); err != nil {
 		return event{}, fmt.Errorf("update: %w", err)
 	}
-	if err := e.check(); err != nil {
-		return event{}, fmt.Errorf("update %q: %w", e.Type, err)
+	err := e.check()
+	if err == nil {
+		err = e.Payload.checkNames()
+	}
+	if err != nil {
+		return event{}, fmt.Errorf("update %.40q: %w", e.Type, err)
 	}
 	return e, nil
 }
@@ -92,6 +96,34 @@ func (e *event) check() error {
 		return need(p.Task != "" && p.Purpose != "", "a task and a purpose", p.Worker)
 	}
 	return errors.New("unknown type")
+}
+
+// errBounds is an update with a name that no manager of ours takes: its worker or
+// task is left out of the state, and to ask for that again would not help.
+var errBounds = errors.New("out of bounds")
+
+// checkNames tells whether the names are such as a manager takes.
+func (p *payload) checkNames() error {
+	if p.Purpose != "" {
+		if err := muster.CheckName(p.Purpose, muster.MaxName); err != nil {
+			return fmt.Errorf("%w: purpose %w", errBounds, err)
+		}
+	}
+	if err := muster.CheckName(p.Worker, muster.MaxName); err != nil {
+		return fmt.Errorf("%w: worker %w", errBounds, err)
+	}
+	for _, task := range names(p.Tasks) {
+		if err := muster.CheckName(task, muster.MaxTask); err != nil {
+			return fmt.Errorf("%w: task %w", errBounds, err)
+		}
+	}
+	if p.Task == "" {
+		return nil
+	}
+	if err := muster.CheckName(string(p.Task), muster.MaxTask); err != nil {
+		return fmt.Errorf("%w: task %w", errBounds, err)
+	}
+	return nil
 }
 
 func need(ok bool, what, worker string) error {

@@ -2,6 +2,7 @@ package owt
 
 import (
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -47,12 +48,28 @@ func (r *Replica) receive(l letter) {
 	m, err := parse(l.body)
 	if err == nil {
 		m.to, m.private = l.to, l.private
-		err = r.dispatch(&m)
+		err = r.dispatchSafely(&m)
 	}
 	if err != nil {
 		r.malformed(err)
 	}
 	r.turn()
+}
+
+// dispatchSafely makes a panic, which must be a bug of ours, cost no more than the
+// message. Where it left the state half changed, that is thrown away: a slave
+// asks its master for another.
+func (r *Replica) dispatchSafely(m *message) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("a message of the type %.40q: panic: %v", m.Type, cause)
+			if r.ledger.state.Torn() {
+				r.ledger = newLedger(r.ledger.state.Config())
+				r.miss("a message could not be carried out")
+			}
+		}
+	}()
+	return r.dispatch(m)
 }
 
 func (r *Replica) malformed(err error) {

@@ -22,6 +22,9 @@ func (l *ledger) update(at muster.Instant, e event) error {
 		if err != nil {
 			return err
 		}
+		if err := info.Check(); err != nil {
+			return fmt.Errorf("%w: %w", errBounds, err)
+		}
 		return l.carryOut(at, state.Join{Purpose: p.Purpose, Worker: p.Worker, Info: info})
 	case workerQuit:
 		_ = l.carryOut(at, state.Quit{Worker: p.Worker}) // or it is gone already

@@ -148,6 +148,8 @@ func (r *Replica) hearUpdate(m *message) error {
 	case errors.Is(err, errUnknown):
 		r.miss(err.Error())
 		return nil
+	case errors.Is(err, errBounds):
+		return err
 	}
 	r.miss("an update cannot be read")
 	return err

@@ -37,7 +37,7 @@ func drawInfo(t *rapid.T) muster.Info {
 func drawOp(t *rapid.T) state.Op {
 	purpose := rapid.SampledFrom([]string{"webrtc", "video", "own<\"kind\">"}).Draw(t, "purpose")
 	worker := purpose + rapid.SampledFrom([]string{"-1", "-2", "-3"}).Draw(t, "worker")
-	task := rapid.SampledFrom([]string{"t1", "t2", "t3", "t4", "ü\n"}).Draw(t, "task")
+	task := rapid.SampledFrom([]string{"t1", "t2", "t3", "t4", "ü\u2028"}).Draw(t, "task")
 	switch rapid.IntRange(0, 11).Draw(t, "op") {
 	case 0, 1, 2:
 		return state.Join{Purpose: purpose, Worker: worker, Info: drawInfo(t)}

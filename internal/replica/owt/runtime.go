@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/muster-fleet/muster"
 )
@@ -79,7 +80,7 @@ const maxStrange = 8
 // try notes what cannot be read.
 func (d *runtimeData) try(where string, err error) {
 	if err != nil && len(d.strange) < maxStrange {
-		d.strange = append(d.strange, fmt.Errorf("%s: %w", where, err))
+		d.strange = append(d.strange, fmt.Errorf("%.300s: %w", where, err))
 	}
 }
 
@@ -92,11 +93,15 @@ func (d *runtimeData) scheduler(purpose string, raw json.RawMessage, found map[s
 		d.try(purpose, err)
 		return
 	}
+	if err := muster.CheckName(purpose, muster.MaxName); err != nil {
+		d.try("a purpose", err)
+		return
+	}
 	s := schedulerData{purpose: purpose}
 	d.try(purpose+".workers", members(parts.Workers, func(id string, raw json.RawMessage) error {
 		w, err := parseWorker(raw)
-		if err == nil && id == "" {
-			err = errors.New("a worker needs an id")
+		if err == nil {
+			err = muster.CheckName(id, muster.MaxName)
 		}
 		if err != nil {
 			d.try(purpose+".workers."+id, err)
@@ -108,6 +113,9 @@ func (d *runtimeData) scheduler(purpose string, raw json.RawMessage, found map[s
 	}))
 	d.try(purpose+".tasks", members(parts.Tasks, func(task string, raw json.RawMessage) error {
 		t, err := parseTask(raw)
+		if err == nil {
+			err = muster.CheckName(task, muster.MaxTask)
+		}
 		if err != nil {
 			d.try(purpose+".tasks."+task, err)
 			return nil
@@ -130,6 +138,10 @@ func parseWorker(raw json.RawMessage) (workerData, error) {
 		return workerData{}, err
 	}
 	info, err := muster.ParseInfo(w.Info)
+	if err == nil {
+		err = info.Check()
+	}
+	tasks := slices.DeleteFunc(names(w.Tasks), func(task string) bool { return muster.CheckName(task, muster.MaxTask) != nil })
 	switch {
 	case err != nil:
 		return workerData{}, err
@@ -143,7 +155,7 @@ func parseWorker(raw json.RawMessage) (workerData, error) {
 			return workerData{}, fmt.Errorf("state %d: use 0, 1 or 2", int(state))
 		}
 	}
-	return workerData{state: state, load: w.Load, info: info, tasks: names(w.Tasks)}, nil
+	return workerData{state: state, load: w.Load, info: info, tasks: tasks}, nil
 }
 
 func parseTask(raw json.RawMessage) (taskData, error) {
