@@ -22,14 +22,16 @@ const handOverTime = time.Second
 // host is a manager and the message queue under it, which is in this process
 // where the configuration names no other.
 type host struct {
-	cfg     *config.Config
-	log     *slog.Logger
-	server  *natsserver.Server // nil where the message queue is elsewhere
-	conn    bus.Conn
-	cohort  *cohort // nil where the manager is alone
-	manager *manager.Manager
-	lookout *lookout       // nil where there is nobody else to lead
-	metrics *metricsServer // nil where nobody wants any
+	cfg    *config.Config
+	log    *slog.Logger
+	server *natsserver.Server // nil where the message queue is elsewhere
+	conn   bus.Conn
+	// neighbours is nil where no manager of OWT can be.
+	neighbours *neighbours
+	cohort     *cohort // nil where the manager is alone
+	manager    *manager.Manager
+	lookout    *lookout       // nil where there is nobody else to lead
+	metrics    *metricsServer // nil where nobody wants any
 	// restored takes the data directory as it is: see raft.Options.
 	restored bool
 }
@@ -43,6 +45,9 @@ func startHost(ctx context.Context, cfg *config.Config, log *slog.Logger) (*host
 // start starts what the configuration asks for, or ends what it had started.
 func (h *host) start(ctx context.Context) error {
 	err := h.connect(ctx)
+	if err == nil {
+		err = h.meetNeighbours(ctx)
+	}
 	if err == nil {
 		h.cohort, err = h.startReplica(ctx)
 	}
@@ -197,6 +202,9 @@ func (h *host) close() error {
 	}
 	if h.cohort != nil {
 		errs = append(errs, h.cohort.close())
+	}
+	if h.neighbours != nil {
+		errs = append(errs, h.neighbours.close())
 	}
 	if h.conn != nil {
 		errs = append(errs, h.conn.Close())

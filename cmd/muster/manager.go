@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -71,7 +70,7 @@ func runManager(ctx context.Context, load func() (*config.Config, error), restor
 		case <-hangups:
 			h.reload(ctx, load)
 		case <-h.ended():
-			return errors.Join(fmt.Errorf("the managers' log: %w", h.cohort.err()), h.close())
+			return errors.Join(h.cohort.err(), h.close())
 		case <-ctx.Done():
 			log.Info("manager ends")
 			return h.close()

@@ -56,7 +56,11 @@ func (h *host) startOWT(ctx context.Context) (*cohort, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &cohort{Replica: r, handOver: r.Retire, close: r.Close}, nil
+	c := &cohort{Replica: r, handOver: r.Retire, close: r.Close}
+	if n := h.neighbours; n != nil {
+		c.ended, c.err = n.ended, func() error { return n.err }
+	}
+	return c, nil
 }
 
 func (h *host) startRaft(ctx context.Context) (*cohort, error) {
@@ -73,7 +77,7 @@ func (h *host) startRaft(ctx context.Context) (*cohort, error) {
 		return nil, err
 	}
 	return &cohort{Replica: node, members: members(node), membership: membership{node}, leads: leading(node), handOver: node.Transfer,
-		ended: node.Done(), err: node.Err, close: node.Close}, nil
+		ended: node.Done(), err: func() error { return fmt.Errorf("the managers' log: %w", node.Err()) }, close: node.Close}, nil
 }
 
 // raftOptions are those of the section [raft].

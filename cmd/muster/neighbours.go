@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/config"
+	"github.com/muster-fleet/muster/internal/replica/owt"
+)
+
+const (
+	// listenTime is how long a manager that starts listens for others. Masters
+	// of OWT send a heartbeat every 20 ms, leaders of its master branch every
+	// 100 ms at most.
+	listenTime = 400 * time.Millisecond
+	// consumerTime is how long a lone manager waits for a consumer of the
+	// cluster's queue that answers nothing: RabbitMQ takes up to three
+	// heartbeats of 5 s to notice that a machine is gone.
+	consumerTime  = 20 * time.Second
+	consumerEvery = 250 * time.Millisecond
+	// warnEvery bounds the log lines about a neighbour.
+	warnEvery = time.Minute
+)
+
+// errNeighbour is why a manager does not start, or stops, beside managers that
+// it cannot share the cluster's queue with: each would get a part of the calls,
+// and workers would be told that they are unknown and drop their tasks.
+var errNeighbour = errors.New("another manager uses this cluster's queue")
+
+// neighbours listens for managers of OWT beside this one.
+type neighbours struct {
+	cluster  string
+	withOWT  bool // replica = "owt": those of 4.2 to 5.1 are welcome
+	log      *slog.Logger
+	observer *owt.Observer
+
+	mu     sync.Mutex
+	begun  bool // this manager serves
+	warned time.Time
+	heard  map[owt.Protocol]bool
+
+	once  sync.Once
+	ended chan struct{}
+	err   error
+}
+
+// meetNeighbours refuses to start beside managers that are none of this
+// cluster's kind, and goes on to listen for such that start later.
+func (h *host) meetNeighbours(ctx context.Context) error {
+	if h.server != nil {
+		return nil // the queue is in this process
+	}
+	if h.cfg.BusKind() == config.RabbitMQ || h.cfg.Manager.Replica == "owt" {
+		if err := h.listenForOWT(ctx); err != nil {
+			return err
+		}
+	}
+	if h.cfg.Raft.Addr != "" && h.cfg.Manager.Replica != "owt" {
+		return nil // lookAround asks the managers there
+	}
+	if err := h.askNeighbours(ctx); err != nil {
+		return err
+	}
+	if h.cfg.Manager.Replica == "owt" {
+		return nil
+	}
+	return h.awaitFreeQueue(ctx, consumerTime)
+}
+
+// listenForOWT listens to the topic of OWT's managers for listenTime.
+func (h *host) listenForOWT(ctx context.Context) error {
+	n := &neighbours{
+		cluster: h.cfg.Manager.Name, withOWT: h.cfg.Manager.Replica == "owt", log: h.log,
+		heard: map[owt.Protocol]bool{}, ended: make(chan struct{}),
+	}
+	var err error
+	if n.observer, err = owt.Observe(ctx, h.conn, n.cluster, n.hear); err != nil {
+		return err
+	}
+	h.neighbours = n
+	pauseIn(ctx, listenTime)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.begun = true
+	for _, p := range []owt.Protocol{owt.Votes, owt.Election} {
+		if n.heard[p] && !n.welcomes(p) {
+			return n.refusal(p)
+		}
+	}
+	return nil
+}
+
+func (n *neighbours) welcomes(p owt.Protocol) bool { return n.withOWT && p == owt.Election }
+
+func (n *neighbours) refusal(p owt.Protocol) error {
+	switch {
+	case p == owt.Votes && n.withOWT:
+		return fmt.Errorf("%w: managers of %v are in %q, and --replica owt speaks with those of OWT 4.2 to 5.1 only: "+
+			"stop them all first (docs/owt.md), then start this one", errNeighbour, p, n.cluster)
+	case p == owt.Votes:
+		return fmt.Errorf("%w: managers of %v are in %q: stop them all first (docs/owt.md), then start this one", errNeighbour, p, n.cluster)
+	}
+	return fmt.Errorf("%w: managers of %v are in %q: stop them first (docs/owt.md), or join them with --replica owt",
+		errNeighbour, p, n.cluster)
+}
+
+// hear takes a message of OWT's managers. One that starts beside a manager that
+// serves is reported; beside managers with --replica owt, the master branch ends
+// this manager, which would take its role for free.
+func (n *neighbours) hear(p owt.Protocol) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.heard[p] = true
+	switch {
+	case !n.begun || n.welcomes(p):
+	case n.withOWT:
+		n.once.Do(func() {
+			n.err = n.refusal(p)
+			close(n.ended)
+		})
+	case time.Since(n.warned) >= warnEvery:
+		n.warned = time.Now()
+		n.log.Error("an OWT manager runs beside this one on the same queue: stop one of them at once", "cluster", n.cluster, "protocol", p.String())
+	}
+}
+
+func (n *neighbours) close() error { return n.observer.Close() }
+
+// askNeighbours asks who serves the cluster's name. A manager that stands alone
+// shares it with none, one of OWT's protocol with those that were heard.
+func (h *host) askNeighbours(ctx context.Context) error {
+	if n := h.neighbours; n != nil && n.withOWT && n.hears(owt.Election) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	_, err := h.conn.Call(ctx, h.cfg.Manager.Name, "status")
+	var refused *bus.RemoteError
+	switch {
+	case err == nil:
+		return fmt.Errorf("%w: a Muster manager serves %q already: stop it first, or let several agree with --raft and --peers", errNeighbour, h.cfg.Manager.Name)
+	case errors.As(err, &refused) && refused.Error() == bus.MethodUnknown:
+		return fmt.Errorf("%w: an OWT manager serves %q: stop it first (docs/owt.md)", errNeighbour, h.cfg.Manager.Name)
+	}
+	return nil // nobody answers
+}
+
+func (n *neighbours) hears(p owt.Protocol) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.heard[p]
+}
+
+// awaitFreeQueue waits until the cluster's queue has no consumer: a manager
+// that hangs answers nothing, and still gets its part of the calls.
+func (h *host) awaitFreeQueue(ctx context.Context, limit time.Duration) error {
+	queue, ok := h.conn.(interface {
+		Consumers(context.Context, string) (int, error)
+	})
+	if !ok {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for first := true; ; first = false {
+		n, err := queue.Consumers(ctx, h.cfg.Manager.Name)
+		switch {
+		case ctx.Err() != nil:
+			return fmt.Errorf("%w: the queue %q still has a consumer after %v that answers nothing: end that program "+
+				"(rabbitmqctl list_consumers names its connection), or choose another name with --cluster", errNeighbour, h.cfg.Manager.Name, limit)
+		case err != nil:
+			return err
+		case n == 0:
+			return nil
+		case first:
+			h.log.Warn("the cluster's queue has a consumer already: waiting until it is gone", "cluster", h.cfg.Manager.Name, "consumers", n, "for", limit)
+		}
+		pauseIn(ctx, consumerEvery)
+	}
+}

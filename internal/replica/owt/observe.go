@@ -1,0 +1,62 @@
+package owt
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/muster-fleet/muster/bus"
+)
+
+// Protocol is what managers speak among themselves on their cluster's topic.
+type Protocol int
+
+// The protocols. Election is that of OWT 4.2 to 5.1, and of Muster's managers
+// with replica = "owt". Votes is the one of OWT's master branch, a Raft of its
+// own: it has requestVote, heartbeart (spelt so) and appendEntry messages.
+const (
+	Election Protocol = 1 + iota
+	Votes
+)
+
+func (p Protocol) String() string {
+	if p == Votes {
+		return "OWT's master branch"
+	}
+	return "OWT 4.2 to 5.1"
+}
+
+// protocolOf tells a protocol by the type of a message; 0 where the type is
+// unknown. What a master is asked for by a slave shows no living master.
+func protocolOf(kind string) Protocol {
+	switch kind {
+	case typeRecommend, typeDeclare, typeRuntime, typeUpdate:
+		return Election
+	case "requestVote", "responseVote", "heartbeart", "appendEntry", "installSnapshot":
+		return Votes
+	}
+	return 0
+}
+
+// Observer listens to the managers of a cluster and says nothing.
+type Observer struct{ sub bus.Subscription }
+
+// Observe listens to the managers of a cluster. heard is called for every
+// message of a known protocol, one at a time; it must not block.
+func Observe(ctx context.Context, conn bus.Conn, cluster string, heard func(Protocol)) (*Observer, error) {
+	sub, err := conn.Subscribe(ctx, topicOf(cluster), keyPattern, func(_ string, body json.RawMessage) {
+		var m struct {
+			Type string `json:"type"`
+		}
+		if json.Unmarshal(body, &m) == nil && protocolOf(m.Type) != 0 {
+			heard(protocolOf(m.Type))
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("owt: listening to the managers of %s: %w", cluster, err)
+	}
+	return &Observer{sub}, nil
+}
+
+// Close stops listening. No call of heard is running when it returns.
+func (o *Observer) Close() error { return o.sub.Close() }
