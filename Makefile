@@ -9,7 +9,7 @@ FAULTS   ?= 200
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help build up demo test check fmt vet lint race fuzz sim soak newcomer bench bench-once figures docs tools clean
+.PHONY: help build up demo test check fmt vet lint race fuzz sim soak newcomer churn peers bench bench-once figures docs tools clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -56,6 +56,9 @@ newcomer: ## measure a manager that joins 1,000,000 tasks
 
 churn: ## start, use and crash nodes for CHURN (default 60s), and see that nothing is left
 	$(GO) test ./agent -count 1 -timeout 30m -v -run TestChurn -churn $(or $(CHURN),60s)
+
+peers: build tools ## measure Muster beside a key-value bucket and etcd (ten minutes at most)
+	@bin/musterbench peers $(ARGS)
 
 bench: ## run every benchmark
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m $(PKG)

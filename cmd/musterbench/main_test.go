@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/muster-fleet/muster/internal/cli"
+	"github.com/muster-fleet/muster/internal/peers"
 )
 
 func TestFailoverPrintsOneObject(t *testing.T) {
@@ -33,6 +34,32 @@ func TestFailoverPrintsOneObject(t *testing.T) {
 	}
 	if result.Bus != "nats" || result.Kills != 1 || result.Lost != 0 || result.GapMax <= 0 {
 		t.Errorf("got %s", stdout.String())
+	}
+}
+
+func TestPeersMeasuresAllContenders(t *testing.T) {
+	dir := t.TempDir() // a process of the run is this program
+	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", dir, "../muster", ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	cmd := exec.Command(filepath.Join(dir, "musterbench"), "peers", "--servers", "3", "--inflight", "8", "--callers", "1,2",
+		"--workers", "10", "--duration", "300ms", "--slice", "100ms", "-o", "json")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var results []peers.Result
+	if err := json.Unmarshal(out, &results); err != nil {
+		t.Fatalf("%v in %s", err, out)
+	}
+	if len(results) != 6 {
+		t.Fatalf("%d results, want one of 3 contenders with 1 and 2 callers: %s", len(results), out)
+	}
+	for _, r := range results {
+		if r.PerS <= 0 || r.Ratio <= 0 || r.Failed > 0 || r.Tries < 1 || r.P99 < r.P50 || r.Servers != 3 {
+			t.Errorf("got %+v", r)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/muster-fleet/muster/internal/bench/measure"
 	"github.com/muster-fleet/muster/internal/bench/testbed"
 )
 
@@ -26,17 +27,17 @@ func (d duel) run(ctx context.Context) (RPCResult, error) {
 		return RPCResult{}, err
 	}
 	defer echo.close()
-	ceiling := newLoad(d.inflight, echo.call)
-	manager := newLoad(d.inflight, r.place(d.inflight))
-	sides := []*load{ceiling, manager}
+	ceiling := measure.NewLoad(d.inflight, echo.call)
+	manager := measure.NewLoad(d.inflight, r.place(d.inflight))
+	sides := []*measure.Load{ceiling, manager}
 	for _, side := range sides { // what is slow only once is not counted
-		side.slice(ctx, o.Slice)
-		side.forget()
+		side.Slice(ctx, o.Slice)
+		side.Forget()
 	}
 	pairs := int(o.Duration / (2 * o.Slice))
 	for pair := 0; pair < pairs && ctx.Err() == nil; pair++ {
 		for _, side := range sides {
-			side.slice(ctx, o.Slice)
+			side.Slice(ctx, o.Slice)
 		}
 		slices.Reverse(sides)
 		d.progress(time.Duration(pair+1) * 2 * o.Slice)
@@ -53,23 +54,23 @@ func (d duel) progress(done time.Duration) {
 	}
 }
 
-func (d duel) result(ceiling, manager *load) RPCResult {
-	echoed, placed := ceiling.times(), manager.times()
+func (d duel) result(ceiling, manager *measure.Load) RPCResult {
+	echoed, placed := ceiling.Times(), manager.Times()
 	out := RPCResult{
 		Bus: d.rig.kind, Managers: d.rig.opts.Managers, Workers: d.rig.opts.Workers, Inflight: d.inflight,
-		CeilingPerS: ceiling.perSecond(), PlacementsPerS: manager.perSecond(),
-		CeilingP50: echoed.quantile(0.50), CeilingP99: echoed.quantile(0.99),
-		P50: placed.quantile(0.50), P99: placed.quantile(0.99),
-		CeilingCPU: ceiling.cpuPerCall(), CPU: manager.cpuPerCall(),
-		Slices: len(manager.rates),
+		CeilingPerS: ceiling.PerSecond(), PlacementsPerS: manager.PerSecond(),
+		CeilingP50: echoed.Quantile(0.50), CeilingP99: echoed.Quantile(0.99),
+		P50: placed.Quantile(0.50), P99: placed.Quantile(0.99),
+		CeilingCPU: ceiling.CPUPerCall(), CPU: manager.CPUPerCall(),
+		Slices: len(manager.Rates()),
 	}
 	if out.CeilingPerS > 0 {
-		out.Ratio = round(float64(out.PlacementsPerS)/float64(out.CeilingPerS), 3)
+		out.Ratio = measure.Round(float64(out.PlacementsPerS)/float64(out.CeilingPerS), 3)
 	}
-	out.RatioLow, out.RatioHigh = quartiles(manager.rates, ceiling.rates)
-	out.Failed, out.Reason = manager.failed()
-	out.EchoFailed, _ = ceiling.failed()
-	out.Calls = manager.answered() + out.Failed
+	out.RatioLow, out.RatioHigh = quartiles(manager.Rates(), ceiling.Rates())
+	out.Failed, out.Reason = manager.Failed()
+	out.EchoFailed, _ = ceiling.Failed()
+	out.Calls = manager.Answered() + out.Failed
 	return out
 }
 
@@ -87,12 +88,12 @@ func quartiles(a, b []float64) (low, high float64) {
 	}
 	slices.Sort(ratios)
 	last := len(ratios) - 1
-	return round(ratios[last/4], 3), round(ratios[last-last/4], 3)
+	return measure.Round(ratios[last/4], 3), measure.Round(ratios[last-last/4], 3)
 }
 
 // place returns a caller that places tasks of new names, asking for each pool
 // of the fleet in turn.
-func (r *rig) place(lanes int) caller {
+func (r *rig) place(lanes int) measure.Caller {
 	type counter struct {
 		n int
 		_ [56]byte // a cache line for each lane

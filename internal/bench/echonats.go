@@ -7,6 +7,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/bench/measure"
 )
 
 type natsEcho struct {
@@ -28,7 +29,7 @@ func startNATSEcho(o bus.Options, name string, request, answer []byte) (*natsEch
 	}
 	_, err = e.server.Subscribe(name, func(m *nats.Msg) { _ = m.Respond(answer) })
 	if err == nil {
-		err = e.server.FlushTimeout(answerTime)
+		err = e.server.FlushTimeout(measure.AnswerTime)
 	}
 	if err != nil {
 		e.close()

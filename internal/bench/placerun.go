@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/internal/bench/measure"
 	"github.com/muster-fleet/muster/internal/bench/testbed"
 	"github.com/muster-fleet/muster/internal/state"
 )
@@ -41,7 +42,7 @@ type placeRun struct {
 	failed   int
 	reason   string
 
-	times    histogram
+	times    measure.Histogram
 	busy     time.Duration
 	released int
 	ending   time.Duration
@@ -55,7 +56,7 @@ func newPlaceRun(s *state.State, f *testbed.Fleet, o PlaceOptions, rng *rand.Ran
 	}
 	batch := min(max(hold/4, 1), maxBatch)
 	r := &placeRun{
-		state: s, fleet: f, opts: o, rng: rng, clock: clockCost(), hold: hold, batch: batch,
+		state: s, fleet: f, opts: o, rng: rng, clock: measure.ClockCost(), hold: hold, batch: batch,
 		commands: make([]state.Command, 0, batch),
 		chosen:   make([]string, batch),
 		placed:   make([]int, len(f.Workers)),
@@ -107,15 +108,15 @@ func (r *placeRun) command(i int, op state.Op) state.Command {
 func (r *placeRun) decide() {
 	for i := 0; i < len(r.commands); {
 		last := min(i+r.rng.IntN(2*sampleEvery-1), len(r.commands)-1)
-		start := now()
+		start := measure.Now()
 		for ; i < last; i++ {
 			r.apply(i)
 		}
-		alone := now()
+		alone := measure.Now()
 		r.apply(i)
-		end := now()
+		end := measure.Now()
 		i++
-		r.times.add(end - alone - r.clock)
+		r.times.Add(end - alone - r.clock)
 		r.busy += max(end-start-2*r.clock, 0)
 	}
 }
@@ -149,11 +150,11 @@ func (r *placeRun) release() {
 		h := r.held.pop()
 		r.commands = append(r.commands, r.command(0, state.Unschedule{Worker: h.worker, Task: h.task}))
 	}
-	start := now()
+	start := measure.Now()
 	for _, c := range r.commands {
 		r.state.Apply(c)
 	}
-	r.ending += now() - start
+	r.ending += measure.Now() - start
 	r.released += len(r.commands)
 }
 
@@ -162,14 +163,14 @@ func (r *placeRun) result() PlaceResult {
 	grown := int64(heapInUse()) - int64(r.heap)
 	out := PlaceResult{
 		Strategy: r.opts.Strategy, Workers: r.opts.Workers, Tasks: r.done, Failed: r.failed, Reason: r.reason,
-		PerS:        perSecond(r.done-r.failed, r.busy),
-		P50:         r.times.quantile(0.50),
-		P99:         r.times.quantile(0.99),
-		MaxOverMean: round(r.fleet.MaxOverMean(func(i int) float64 { return float64(r.placed[i]) }), 4),
+		PerS:        measure.PerSecond(r.done-r.failed, r.busy),
+		P50:         r.times.Quantile(0.50),
+		P99:         r.times.Quantile(0.99),
+		MaxOverMean: measure.Round(r.fleet.MaxOverMean(func(i int) float64 { return float64(r.placed[i]) }), 4),
 		Clock:       r.clock,
 		Interrupted: r.done < r.opts.Tasks,
 	}
-	out.LoadMaxOverMean = round(r.fleet.MaxOverMean(r.loads()), 4)
+	out.LoadMaxOverMean = measure.Round(r.fleet.MaxOverMean(r.loads()), 4)
 	if held := r.held.n; held > 0 {
 		out.BytesPerTask = max(grown, 0) / int64(held)
 	}

@@ -38,7 +38,7 @@ func (r *Refusal) Unwrap() error { return r.Err }
 // Report prints what went wrong and returns the exit status for it. What cobra
 // finds wrong before a command has begun is always a matter of usage.
 func Report(w io.Writer, cmd *cobra.Command, err error, began bool) int {
-	_, _ = fmt.Fprintf(w, "muster: %v\n", err)
+	_, _ = fmt.Fprintf(w, "%s: %v\n", cmd.Root().Name(), err)
 	var usage *UsageError
 	if errors.As(err, &usage) || !began {
 		_, _ = fmt.Fprintf(w, "Try '%s --help'.\n", cmd.CommandPath())

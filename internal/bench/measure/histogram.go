@@ -1,4 +1,4 @@
-package bench
+package measure
 
 import (
 	"math/bits"
@@ -9,8 +9,8 @@ import (
 // at most 1/2^subBits, some 1.6 %, above the truth.
 const subBits = 6
 
-// histogram counts durations. Its zero value is ready; it is for one goroutine.
-type histogram struct {
+// Histogram counts durations. Its zero value is ready; it is for one goroutine.
+type Histogram struct {
 	counts [(64 - subBits) << subBits]uint32
 	total  uint64
 }
@@ -28,21 +28,23 @@ func upper(b int) time.Duration {
 	return time.Duration((uint64(b-shift<<subBits)+1)<<shift - 1)
 }
 
-func (h *histogram) add(d time.Duration) {
+// Add counts one duration.
+func (h *Histogram) Add(d time.Duration) {
 	h.counts[bucket(d)]++
 	h.total++
 }
 
-func (h *histogram) merge(other *histogram) {
+// Merge adds what another histogram counted.
+func (h *Histogram) Merge(other *Histogram) {
 	for b, n := range other.counts {
 		h.counts[b] += n
 	}
 	h.total += other.total
 }
 
-// quantile returns the duration that q (from 0 to 1) of all do not exceed, 0
+// Quantile returns the duration that q (from 0 to 1) of all do not exceed, 0
 // where there are none.
-func (h *histogram) quantile(q float64) time.Duration {
+func (h *Histogram) Quantile(q float64) time.Duration {
 	rank := max(uint64(q*float64(h.total)+0.5), 1)
 	var seen uint64
 	for b, n := range h.counts {

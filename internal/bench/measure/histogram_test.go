@@ -1,4 +1,4 @@
-package bench
+package measure
 
 import (
 	"math/rand/v2"
@@ -27,32 +27,32 @@ func TestBucketsHoldWhatIsCountedInThem(t *testing.T) {
 func TestQuantilesAreThoseOfTheSortedDurations(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	var all []time.Duration
-	halves := [2]histogram{}
+	halves := [2]Histogram{}
 	for i := range 10_000 {
 		d := time.Duration(rng.ExpFloat64() * 1e6)
 		all = append(all, d)
-		halves[i%2].add(d)
+		halves[i%2].Add(d)
 	}
 	slices.Sort(all)
 	h := halves[0]
-	h.merge(&halves[1])
+	h.Merge(&halves[1])
 	for _, q := range []float64{0, 0.5, 0.99, 1} {
 		want := all[max(int(q*float64(len(all))+0.5)-1, 0)]
-		if got := h.quantile(q); got < want || float64(got) > float64(want)*1.02+1 {
+		if got := h.Quantile(q); got < want || float64(got) > float64(want)*1.02+1 {
 			t.Errorf("quantile %g is %d, want %d or up to 2 %% more", q, got, want)
 		}
 	}
 }
 
 func TestQuantileOfNothingIsZero(t *testing.T) {
-	var h histogram
-	if got := h.quantile(0.99); got != 0 {
+	var h Histogram
+	if got := h.Quantile(0.99); got != 0 {
 		t.Errorf("got %v", got)
 	}
 }
 
 func TestClockCostIsPlausible(t *testing.T) {
-	if c := clockCost(); c < 0 || c > time.Millisecond {
+	if c := ClockCost(); c < 0 || c > time.Millisecond {
 		t.Errorf("reading the clock costs %v", c)
 	}
 }

@@ -1,4 +1,4 @@
-package bench
+package measure
 
 import (
 	"slices"
@@ -8,20 +8,20 @@ import (
 // epoch is what now counts from; only differences matter.
 var epoch = time.Now()
 
-// now is the monotonic clock, without the wall clock's cost.
-func now() time.Duration { return time.Since(epoch) }
+// Now is the monotonic clock, without the wall clock's cost.
+func Now() time.Duration { return time.Since(epoch) }
 
-// clockCost returns what one reading of the clock adds to what is measured
+// ClockCost returns what one reading of the clock adds to what is measured
 // between two: the median of many readings with nothing between them.
-func clockCost() time.Duration {
+func ClockCost() time.Duration {
 	costs := make([]time.Duration, 1001)
 	const each = 64 // one difference alone is too coarse on some machines
 	for i := range costs {
-		start := now()
+		start := Now()
 		for range each - 1 {
-			now()
+			Now()
 		}
-		costs[i] = (now() - start) / each
+		costs[i] = (Now() - start) / each
 	}
 	slices.Sort(costs)
 	return costs[len(costs)/2]

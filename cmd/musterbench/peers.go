@@ -1,0 +1,112 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-fleet/muster/internal/cli"
+	"github.com/muster-fleet/muster/internal/peers"
+)
+
+const peersLong = `Gives tasks to workers with Muster, and with what a team would write in its place: claims by
+compare-and-set on a JetStream key-value bucket, and transactions on etcd. Each peer's caller watches
+all workers, takes the one with the fewest tasks and, where another caller was faster, tries again.
+Muster also keeps the workers alive meanwhile, matches what a task asks for, and remembers why.
+
+All servers are processes of their own on this machine; nothing is written to a disk where there is
+/dev/shm. With --servers 3 there are three managers on one NATS server, a bucket of three replicas,
+three members of etcd. The contenders take turns, --slice each.
+
+  per_s          tasks that got a worker in a second
+  muster_ratio   that of Muster ÷ this one
+  tries          claims until one held, on average
+  p50_ns, p99_ns how long a task waited for its worker
+  failed         claims that ended with an error, with the first reason`
+
+func newPeersCmd() *cobra.Command {
+	var f cli.MeasureFlags
+	o := peers.DefaultOptions()
+	cmd := &cobra.Command{
+		Use: "peers", Short: "Measure Muster beside a key-value bucket and etcd", Long: peersLong, Args: cli.Takes(),
+		Example: "  musterbench peers\n  musterbench peers --servers 3 --inflight 64 --callers 1,4 -o json",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			program, err := findMuster(o.Muster)
+			if err != nil {
+				return err
+			}
+			self, err := os.Executable()
+			if err != nil {
+				return fmt.Errorf("find this program: %w", err)
+			}
+			o.Muster, o.NATS = program, []string{self, serveNATS}
+			if err := o.Validate(); err != nil {
+				return cli.Usagef("%v", err)
+			}
+			return f.Profiled(func() error { return printPeers(cmd, o, f.Format) })
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.Muster, "muster", "", "the `muster` program to run as manager; default: beside this program, then on PATH")
+	flags.StringVar(&o.Etcd, "etcd", o.Etcd, "the etcd `program`")
+	flags.IntSliceVar(&o.Servers, "servers", o.Servers, "servers of each contender; several numbers, comma-separated, are measured one after the other")
+	flags.IntSliceVar(&o.Inflight, "inflight", o.Inflight, "claims outstanding at a time")
+	flags.IntSliceVar(&o.Callers, "callers", o.Callers, "independent callers; more than one is measured at 64 in flight")
+	flags.IntVar(&o.Workers, "workers", o.Workers, "workers to claim")
+	flags.DurationVar(&o.Duration, "duration", o.Duration, "time of each measurement, all contenders together")
+	flags.DurationVar(&o.Slice, "slice", o.Slice, "time after which the next contender has its turn")
+	f.Add(cmd)
+	return cmd
+}
+
+func printPeers(cmd *cobra.Command, o peers.Options, format cli.ResultFormat) error {
+	bar := cli.NewBar(cmd.ErrOrStderr())
+	o.Progress = bar.Set
+	results, err := peers.Run(cmd.Context(), o)
+	bar.Close()
+	if len(results) > 0 {
+		if err := cli.PrintResults(cmd.OutOrStdout(), format, peersColumns, results, false); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+var peersColumns = []cli.Column[peers.Result]{
+	cli.Col("servers", func(r peers.Result) string { return fmt.Sprint(r.Servers) }),
+	cli.Col("callers", func(r peers.Result) string { return fmt.Sprint(r.Callers) }),
+	cli.Col("in flight", func(r peers.Result) string { return fmt.Sprint(r.Inflight) }),
+	cli.Col("contender", func(r peers.Result) string { return r.Contender }),
+	cli.Col("placed/s", func(r peers.Result) string { return cli.Thousands(r.PerS) }),
+	cli.Col("Muster ÷ it", func(r peers.Result) string { return fmt.Sprintf("%.2f", r.Ratio) }),
+	cli.Col("tries", func(r peers.Result) string { return fmt.Sprintf("%.2f", r.Tries) }),
+	cli.Col("p50", func(r peers.Result) string { return cli.ShortTime(r.P50) }),
+	cli.Col("p99", func(r peers.Result) string { return cli.ShortTime(r.P99) }),
+	cli.Col("failed", func(r peers.Result) string { return cli.Failures(r.Failed, r.Reason) }),
+}
+
+// serveNATS is the verb of this program that is a NATS server.
+const serveNATS = "serve-nats"
+
+func newServeNATSCmd() *cobra.Command {
+	var o peers.NATSOptions
+	var routes string
+	cmd := &cobra.Command{
+		Use: serveNATS, Short: "Run a NATS server with JetStream, for peers", Hidden: true, Args: cli.Takes(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if routes != "" {
+				o.Routes = strings.Split(routes, ",")
+			}
+			return peers.ServeNATS(cmd.Context(), o)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.Name, "name", "", "name of the server")
+	flags.StringVar(&o.Listen, "listen", "", "where clients connect")
+	flags.StringVar(&o.RoutesListen, "routes-listen", "", "where other servers connect")
+	flags.StringVar(&routes, "routes", "", "all servers of the cluster, comma-separated")
+	flags.StringVar(&o.Store, "store", "", "directory of JetStream")
+	return cmd
+}

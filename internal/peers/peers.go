@@ -1,0 +1,242 @@
+// Package peers measures Muster beside what a team would write in its place:
+// claims by compare-and-set on a JetStream key-value bucket, and transactions
+// on etcd. All servers are processes of their own, the logs of all are in
+// memory, and the contenders take turns in one run.
+package peers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/muster-fleet/muster/internal/bench/measure"
+)
+
+// Options say what Run measures.
+type Options struct {
+	// Muster and NATS are the commands that run a manager ("manager" and its
+	// flags are added) and a NATS server (flags as those of ServeNATS), Etcd is
+	// the program of etcd.
+	Muster string
+	NATS   []string
+	Etcd   string
+	// Servers are how many servers each contender has: managers, members of the
+	// bucket's stream, members of etcd. Each number is measured.
+	Servers []int
+	// Inflight are the numbers of claims outstanding at a time.
+	Inflight []int
+	// Callers are the numbers of independent callers that share the claims in
+	// flight; each has a connection and a view of the workers of its own. More
+	// than one is measured at 64 in flight only.
+	Callers []int
+	// Workers is how many workers there are to claim.
+	Workers int
+	// Duration is the time of each measurement, all contenders together, Slice
+	// how long each has its turn.
+	Duration, Slice time.Duration
+	// Progress, where it is set, gets the share of the run that is done.
+	Progress func(done float64)
+}
+
+// DefaultOptions returns options that end within ten minutes.
+func DefaultOptions() Options {
+	return Options{
+		Etcd: "etcd", Servers: []int{1, 3}, Inflight: []int{1, 64, 256}, Callers: []int{1, 4},
+		Workers: 100, Duration: 15 * time.Second, Slice: 500 * time.Millisecond,
+	}
+}
+
+// sharedInflight is how many claims are in flight where several callers are
+// measured.
+const sharedInflight = 64
+
+// Validate returns what is wrong, by the name of the option.
+func (o Options) Validate() error {
+	switch {
+	case o.Muster == "":
+		return errors.New("peers: muster must name the program")
+	case len(o.NATS) == 0:
+		return errors.New("peers: nats must name a command")
+	case o.Workers < 1:
+		return errors.New("peers: workers must be at least 1")
+	case o.Slice <= 0 || o.Duration < time.Duration(len(contenders))*o.Slice:
+		return fmt.Errorf("peers: duration must have room for a slice of each of %d contenders at least", len(contenders))
+	}
+	for name, numbers := range map[string][]int{"servers": o.Servers, "inflight": o.Inflight, "callers": o.Callers} {
+		if len(numbers) == 0 || slices.Min(numbers) < 1 {
+			return fmt.Errorf("peers: %s must be numbers of at least 1", name)
+		}
+	}
+	return nil
+}
+
+// Result is what was measured of one contender.
+type Result struct {
+	// Contender is "muster", "jetstream-kv" or "etcd".
+	Contender string `json:"contender"`
+	Servers   int    `json:"servers"`
+	Callers   int    `json:"callers"`
+	Inflight  int    `json:"inflight"`
+	// PerS is the tasks that got a worker in a second, Ratio that of Muster ÷ it.
+	PerS  int64   `json:"per_s"`
+	Ratio float64 `json:"muster_ratio"`
+	// Tries is how often a claim was made, on average, until it held.
+	Tries float64 `json:"tries"`
+	// How long a claim took.
+	P50 time.Duration `json:"p50_ns"`
+	P99 time.Duration `json:"p99_ns"`
+	// Failed is how many claims ended with an error, Reason why the first did.
+	Failed int    `json:"failed"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// contender is a way to give tasks to workers.
+type contender interface {
+	// connect starts the callers. It replaces those that there are.
+	connect(ctx context.Context, callers int) error
+	// claim gives the task a worker and returns how often that was tried.
+	claim(ctx context.Context, caller int, task string) (tries int, err error)
+	close()
+}
+
+// contenders are those that are measured, Muster first.
+var contenders = []struct {
+	name  string
+	start func(ctx context.Context, o Options, servers int) (contender, error)
+}{
+	{"muster", startMuster},
+	{"jetstream-kv", startKV},
+	{"etcd", startEtcd},
+}
+
+// Run measures all contenders. Once ctx ends it returns what was measured so
+// far.
+func Run(ctx context.Context, o Options) ([]Result, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	plan := o.plan()
+	var results []Result
+	for i, servers := range o.Servers {
+		progress := func(done float64) {
+			if o.Progress != nil {
+				o.Progress((float64(i) + done) / float64(len(o.Servers)))
+			}
+		}
+		some, err := runServers(ctx, o, servers, plan, progress)
+		results = append(results, some...)
+		if err != nil || ctx.Err() != nil {
+			return results, err
+		}
+	}
+	return results, nil
+}
+
+// round is one measurement.
+type round struct{ callers, inflight int }
+
+func (o Options) plan() []round {
+	var plan []round
+	for _, callers := range o.Callers {
+		inflight := o.Inflight
+		if callers > 1 {
+			inflight = []int{max(sharedInflight, callers)}
+		}
+		for _, n := range inflight {
+			plan = append(plan, round{callers, n})
+		}
+	}
+	return plan
+}
+
+func runServers(ctx context.Context, o Options, servers int, plan []round, progress func(float64)) ([]Result, error) {
+	running := make([]contender, len(contenders))
+	defer func() {
+		for _, c := range running {
+			if c != nil {
+				c.close()
+			}
+		}
+	}()
+	for i, c := range contenders {
+		started, err := c.start(ctx, o, servers)
+		if err != nil {
+			return nil, fmt.Errorf("peers: %s with %d servers: %w", c.name, servers, err)
+		}
+		running[i] = started
+	}
+	var results []Result
+	for i, r := range plan {
+		some, err := measureRound(ctx, o, running, r)
+		if err != nil {
+			return results, err
+		}
+		for j := range some {
+			some[j].Servers = servers
+		}
+		results = append(results, some...)
+		progress(float64(i+1) / float64(len(plan)))
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return results, nil
+}
+
+// side is one contender in a round.
+type side struct {
+	load  *measure.Load
+	tries atomic.Int64
+	tasks atomic.Int64
+}
+
+// claims numbers the tasks of all rounds, so that no two share a name.
+var claims atomic.Int64
+
+func measureRound(ctx context.Context, o Options, running []contender, r round) ([]Result, error) {
+	sides := make([]*side, len(running))
+	for i, c := range running {
+		if err := c.connect(ctx, r.callers); err != nil {
+			return nil, fmt.Errorf("peers: %s: %w", contenders[i].name, err)
+		}
+		s := &side{}
+		s.load = measure.NewLoad(r.inflight, func(ctx context.Context, lane int) error {
+			tries, err := c.claim(ctx, lane%r.callers, fmt.Sprintf("task-%d", claims.Add(1)))
+			s.tries.Add(int64(tries))
+			s.tasks.Add(1)
+			return err
+		})
+		s.load.Slice(ctx, o.Slice) // what is slow only once is not counted
+		s.load.Forget()
+		s.tries.Store(0)
+		s.tasks.Store(0)
+		sides[i] = s
+	}
+	for range int(o.Duration / (time.Duration(len(sides)) * o.Slice)) {
+		for _, s := range sides {
+			s.load.Slice(ctx, o.Slice)
+		}
+	}
+	results := make([]Result, len(sides))
+	for i, s := range sides {
+		results[i] = s.result(contenders[i].name, r)
+		if results[i].PerS > 0 {
+			results[i].Ratio = measure.Round(float64(results[0].PerS)/float64(results[i].PerS), 2)
+		}
+	}
+	return results, nil
+}
+
+func (s *side) result(name string, r round) Result {
+	times := s.load.Times()
+	out := Result{
+		Contender: name, Callers: r.callers, Inflight: r.inflight, PerS: s.load.PerSecond(),
+		P50: times.Quantile(0.50), P99: times.Quantile(0.99),
+		Tries: measure.Round(float64(s.tries.Load())/float64(max(s.tasks.Load(), 1)), 2),
+	}
+	out.Failed, out.Reason = s.load.Failed()
+	return out
+}
