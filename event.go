@@ -82,6 +82,9 @@ type (
 		Purpose, Task, Worker string
 		Reason                ReleaseReason
 	}
+	// PurposeForgotten is a purpose that has had no workers for long, or that
+	// made room for another: what its tasks cost is learned anew.
+	PurposeForgotten struct{ Purpose string }
 	// TaskRefused is a pick-up that did not happen, because the task is on
 	// another worker.
 	TaskRefused struct{ Purpose, Task, Worker, Holder string }
@@ -95,4 +98,5 @@ func (TaskReserved) event()       {}
 func (TaskPickedUp) event()       {}
 func (TaskLaidDown) event()       {}
 func (TaskReleased) event()       {}
+func (PurposeForgotten) event()   {}
 func (TaskRefused) event()        {}

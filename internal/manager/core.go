@@ -198,6 +198,8 @@ func (c *core) observe(events []muster.Event) {
 			c.rollCall.told(e.Worker)
 		case muster.WorkerStateChanged:
 			c.log.Info("worker state", "worker", e.Worker, "state", e.State.String())
+		case muster.PurposeForgotten:
+			c.log.Info("purpose forgotten: it has had no workers", "purpose", e.Purpose)
 		case muster.TaskRefused:
 			c.log.Warn("task not picked up: it is on another worker",
 				"purpose", e.Purpose, "task", e.Task, "worker", e.Worker, "holder", e.Holder)
@@ -252,6 +254,9 @@ func (c *core) expire() {
 		return
 	}
 	c.propose(nil, state.Expire{}, nil)
+	if c.replica.State().PurposesDue() {
+		c.propose(nil, state.ForgetPurposes{}, nil)
+	}
 	c.flush()
 }
 

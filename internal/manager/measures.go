@@ -88,6 +88,24 @@ func (m *measures) purpose(name string, known bool) string {
 	return name
 }
 
+// keep forgets the purposes that are none of these, and what was counted of them.
+func (m *measures) keep(purposes []state.Count) {
+	known := map[string]bool{}
+	for _, p := range purposes {
+		known[labelOf(p.Purpose)] = true
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for name := range m.purposes {
+		if !known[name] {
+			delete(m.purposes, name)
+			m.placements.DeletePartialMatch(prometheus.Labels{"purpose": name})
+			m.left.DeletePartialMatch(prometheus.Labels{"purpose": name})
+			m.load.DeletePartialMatch(prometheus.Labels{"purpose": name})
+		}
+	}
+}
+
 // labelOf is a name as the value of a label, which must be UTF-8. A state that
 // an older manager wrote may have other names.
 func labelOf(name string) string { return strings.ToValidUTF8(name, string(utf8.RuneError)) }

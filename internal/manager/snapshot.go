@@ -36,6 +36,7 @@ func (m *Manager) snapshot() snapshot {
 		evictions: c.evictions(), parked: len(m.lot.waiting), purposes: c.replica.State().Counts(),
 		label: func(purpose string) string { return c.measures.purpose(purpose, true) },
 	}
+	c.measures.keep(s.purposes)
 	if c.stale != nil {
 		s.stale = c.stale()
 	}

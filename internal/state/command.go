@@ -94,22 +94,26 @@ type (
 	}
 	// Expire ends the reservations whose time is over at the command's At.
 	Expire struct{}
+	// ForgetPurposes forgets the purposes that have had no workers for
+	// PurposeMemory, as of the command's At.
+	ForgetPurposes struct{}
 	// Configure changes how tasks are placed from now on.
 	Configure struct{ Config Config }
 )
 
-func (Join) op()        {}
-func (Quit) op()        {}
-func (WorkerLost) op()  {}
-func (ReportState) op() {}
-func (ReportLoad) op()  {}
-func (PickUpTasks) op() {}
-func (ClaimTask) op()   {}
-func (LayDownTask) op() {}
-func (Schedule) op()    {}
-func (Unschedule) op()  {}
-func (Expire) op()      {}
-func (Configure) op()   {}
+func (Join) op()           {}
+func (Quit) op()           {}
+func (WorkerLost) op()     {}
+func (ReportState) op()    {}
+func (ReportLoad) op()     {}
+func (PickUpTasks) op()    {}
+func (ClaimTask) op()      {}
+func (LayDownTask) op()    {}
+func (Schedule) op()       {}
+func (Unschedule) op()     {}
+func (ForgetPurposes) op() {}
+func (Expire) op()         {}
+func (Configure) op()      {}
 
 // WorkerLoad is the load of a worker, from 0 to 1.
 type WorkerLoad struct {

@@ -56,6 +56,9 @@ func (r *reader) purposes(s *State) []*purpose {
 		r.check(s.purposes[name] == nil)
 		p := s.purpose(name)
 		p.cost = sched.CostOf(sched.Units(r.between(0, int64(sched.One))), int(r.between(0, math.MaxInt8)))
+		if !r.old {
+			p.vacant = muster.Instant(r.between(0, int64(s.now)))
+		}
 		s.trust(p)
 		purposes = append(purposes, p)
 	}

@@ -21,7 +21,7 @@ const (
 // equal bytes. The explanations of past decisions are not part of it.
 //
 //	magic, config, time, highest placement number
-//	purposes by name:         name, learned cost, from how many reports
+//	purposes by name:         name, learned cost, from how many reports, vacant since
 //	workers in join order:    purpose, id, info, reports, credit, tasks
 //	purposes by name:         what the pool remembers
 //	CRC-32 of the above
@@ -40,6 +40,7 @@ func (s *State) Snapshot() []byte {
 		w.text(name)
 		w.int(int64(p.cost.Estimate()))
 		w.int(int64(p.cost.Seen()))
+		w.int(int64(p.vacantSince()))
 	}
 	workers := s.joinOrder()
 	places := make(map[*sched.Worker]int64, len(workers))

@@ -72,6 +72,8 @@ func (s *State) apply(cmd Command) Result {
 		return Result{Err: s.reportState(op)}
 	case Expire:
 		s.expire()
+	case ForgetPurposes:
+		s.forgetPurposes()
 	case Join:
 		return s.join(op)
 	case Quit:
@@ -124,6 +126,8 @@ func (s *State) fold(ev muster.Event) {
 		s.foldJoined(e)
 	case muster.WorkerLeft:
 		s.foldLeft(e)
+	case muster.PurposeForgotten:
+		s.foldForgotten(e)
 	case muster.TaskRefused: // nothing happened
 	}
 }

@@ -9,16 +9,6 @@ import (
 	"github.com/muster-fleet/muster/internal/sched"
 )
 
-// purpose is the scheduler of one purpose. It exists from the first join of
-// the purpose on, with workers or without.
-type purpose struct {
-	name              string
-	pool              *sched.Pool
-	cost              sched.Cost
-	tasks             map[string]*task
-	reserved, running int
-}
-
 // worker is a worker that joined.
 type worker struct {
 	sched.Worker
@@ -35,18 +25,6 @@ type worker struct {
 	ended bool
 }
 
-func (s *State) purpose(name string) *purpose {
-	p := s.purposes[name]
-	if p == nil {
-		pool := sched.NewPool(name, s.cfg.strategy(name))
-		pool.Limit(s.limits)
-		p = &purpose{name: name, pool: pool, cost: sched.NewCost(), tasks: map[string]*task{}}
-		s.purposes[name] = p
-		s.trust(p)
-	}
-	return p
-}
-
 // worker finds a worker for a command.
 func (s *State) worker(id string) (*worker, error) {
 	if w := s.workers[id]; w != nil {
@@ -57,11 +35,15 @@ func (s *State) worker(id string) (*worker, error) {
 
 // join is the operation Join. It tells whether the worker was there already.
 func (s *State) join(op Join) (result Result) {
-	if w := s.workers[op.Worker]; w != nil {
+	w := s.workers[op.Worker]
+	if w != nil && isOlder(op.Info.Raw, w) {
+		return Result{Err: muster.ReasonReplaced}
+	}
+	if err := s.admitPurpose(op.Purpose); err != nil {
+		return Result{Err: err}
+	}
+	if w != nil {
 		incarnation := Incarnation(op.Info.Raw)
-		if w.incarnation != "" && incarnation != "" && incarnation < w.incarnation {
-			return Result{Err: muster.ReasonReplaced}
-		}
 		result.Already = w.purpose.name == op.Purpose
 		if !result.Already {
 			s.leave(w, muster.LeftMoved)
@@ -70,6 +52,12 @@ func (s *State) join(op Join) (result Result) {
 	}
 	s.do(muster.WorkerJoined{Purpose: op.Purpose, Worker: op.Worker, Info: op.Info})
 	return result
+}
+
+// isOlder tells whether this is said by a process that the worker has replaced.
+func isOlder(info json.RawMessage, w *worker) bool {
+	incarnation := Incarnation(info)
+	return w.incarnation != "" && incarnation != "" && incarnation < w.incarnation
 }
 
 // putDownAll is for a worker that joins again. What it ran is reserved for it
@@ -147,6 +135,7 @@ func (s *State) foldLeft(e muster.WorkerLeft) {
 		}
 	}
 	w.purpose.pool.Remove(&w.Worker)
+	w.purpose.vacant = s.now
 	delete(s.workers, e.Worker)
 }
 

@@ -15,10 +15,11 @@ import (
 // A task on a worker that is gone, which OWT keeps until its time is over, is
 // not taken.
 func (l *ledger) adopt(at muster.Instant, d *runtimeData) {
-	if !l.sameOrder(d) || !l.samePurposes(d) {
+	if !l.sameOrder(d) {
 		*l = *newLedger(l.state.Config())
 	}
 	l.dropWorkers(at, d)
+	l.dropPurposes(at, d)
 	for _, s := range d.schedulers {
 		l.adoptPurpose(at, s.purpose)
 	}
@@ -54,17 +55,6 @@ func (l *ledger) sameOrder(d *runtimeData) bool {
 	return true
 }
 
-// samePurposes tells whether the other knows all purposes that are known here: a
-// state does not forget one.
-func (l *ledger) samePurposes(d *runtimeData) bool {
-	for _, name := range l.purposes {
-		if !slices.ContainsFunc(d.schedulers, func(s schedulerData) bool { return s.purpose == name }) {
-			return false
-		}
-	}
-	return true
-}
-
 func (l *ledger) dropWorkers(at muster.Instant, d *runtimeData) {
 	there := map[string]string{}
 	for _, w := range d.workers {
@@ -73,6 +63,16 @@ func (l *ledger) dropWorkers(at muster.Instant, d *runtimeData) {
 	for _, id := range l.state.Workers(state.AllPurposes) {
 		if purpose, _ := l.state.PurposeOf(id); there[id] != purpose {
 			_ = l.carryOut(at, state.Quit{Worker: id}) // it is there
+		}
+	}
+}
+
+// dropPurposes forgets those that the other does not know, which have no workers
+// any more.
+func (l *ledger) dropPurposes(at muster.Instant, d *runtimeData) {
+	for _, name := range slices.Clone(l.purposes) {
+		if !slices.ContainsFunc(d.schedulers, func(s schedulerData) bool { return s.purpose == name }) {
+			l.fold(at, muster.PurposeForgotten{Purpose: name})
 		}
 	}
 }

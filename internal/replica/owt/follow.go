@@ -96,6 +96,7 @@ func (r *Replica) tickFeed(now time.Duration) {
 	if now-f.expired >= expireEvery {
 		f.expired = now
 		r.ledger.apply(state.Command{At: r.instant(), Op: state.Expire{}})
+		r.ledger.apply(state.Command{At: r.instant(), Op: state.ForgetPurposes{}})
 	}
 }
 

@@ -58,6 +58,9 @@ func (l *ledger) note(ev muster.Event) {
 		if l.tasks[e.Purpose][e.Task].reserve == noReserve {
 			l.enter(e.Purpose, e.Task, l.state.Config().ReserveMillis)
 		}
+	case muster.PurposeForgotten:
+		delete(l.tasks, e.Purpose)
+		l.purposes = slices.DeleteFunc(l.purposes, func(name string) bool { return name == e.Purpose })
 	case muster.TaskReleased:
 		delete(l.tasks[e.Purpose], e.Task)
 	}

@@ -26,8 +26,9 @@ const (
 	opPickUpPlaced
 	opLayDownPlaced
 	opUnschedulePlaced
+	opForgetPurposes
 
-	opTop = opUnschedulePlaced // the highest that is known
+	opTop = opForgetPurposes // the highest that is known
 )
 
 // op writes the number of an operation, and remembers the highest.
@@ -87,6 +88,8 @@ func (w *writer) rareCommand(op state.Op) error {
 		w.text(op.Worker)
 	case state.Expire:
 		w.op(opExpire)
+	case state.ForgetPurposes:
+		w.op(opForgetPurposes)
 	case state.Configure:
 		w.op(opConfigure)
 		w.config(&op.Config)
@@ -203,6 +206,8 @@ func (r *reader) command() state.Command {
 		c.Op = state.WorkerLost{Worker: r.text()}
 	case opExpire:
 		c.Op = state.Expire{}
+	case opForgetPurposes:
+		c.Op = state.ForgetPurposes{}
 	case opConfigure:
 		c.Op = state.Configure{Config: r.config()}
 	default:
