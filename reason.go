@@ -37,6 +37,15 @@ const (
 	ReasonReplaced Reason = "worker was replaced: a later process has its id"
 )
 
+// Reasons of agents and nodes; none of them is OWT's.
+const (
+	// ReasonTaskTaken: a task of that name is there already, with another spec
+	// or room. It is left as it is.
+	ReasonTaskTaken Reason = "A task of that name exists already, with another spec or room"
+	// ReasonNotOwner: the task was begun by another caller. It is left as it is.
+	ReasonNotOwner Reason = "Another caller began the task"
+)
+
 // ReasonNoScheduler says that no worker of the purpose ever joined.
 func ReasonNoScheduler(purpose string) Reason {
 	return Reason("No scheduler for purpose: " + purpose)

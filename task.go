@@ -31,10 +31,14 @@ type TaskReport struct {
 	Progress *float64 `json:"progress,omitempty"`
 	// Detail is what the kind of work has to say beside: frames, bitrate ...
 	Detail json.RawMessage `json:"detail,omitempty"`
+	// By is TaskOrder.By of the caller that began the task.
+	By string `json:"by,omitempty"`
 }
 
 // TaskOrder asks for a task: the argument of an agent's getNode, and of a
-// node's start. Room and Task alone are OWT's.
+// node's start. Room and Task alone are OWT's. An order for a task that exists
+// with the same room and spec joins it; one with another room or spec is refused
+// with ReasonTaskTaken.
 type TaskOrder struct {
 	Room string `json:"room"`
 	Task string `json:"task"`
@@ -43,6 +47,9 @@ type TaskOrder struct {
 	// Placement is the number of the placement that the order belongs to; 0
 	// where it is not known. See Placement.Order.
 	Placement uint64 `json:"placement,omitempty"`
+	// By identifies the caller. The first caller of a task owns it; "" is
+	// nobody in particular.
+	By string `json:"by,omitempty"`
 }
 
 // TaskEnd says that a task is over: the second argument of an agent's
@@ -50,8 +57,12 @@ type TaskOrder struct {
 type TaskEnd struct {
 	Room string `json:"room"`
 	Task string `json:"task"`
-	// Result is how it ended, where that is known.
+	// Result is how it ended, where that is known. With a result, recycleNode
+	// is answered when the program of the task has ended.
 	Result *TaskResult `json:"result,omitempty"`
+	// By ends the task only if TaskOrder.By of its owner was the same; else
+	// the answer is ReasonNotOwner. "" ends it in any case.
+	By string `json:"by,omitempty"`
 }
 
 // TaskResult is how a task ended.

@@ -11,10 +11,13 @@ func (p *pool) advance(now time.Time) {
 	p.now = now
 	late := func(r *request) bool { return !now.Before(r.until) }
 	for _, n := range slices.Clone(p.nodes) {
-		p.withdraw(n, late, reasonNodeNotReady)
+		p.expire(n, late)
 		switch {
-		case n.phase == starting && !now.Before(n.launched.Add(p.readyTimeout)):
-			p.lost(n, fmt.Errorf("not ready within %v", p.readyTimeout))
+		case n.phase == starting && !now.Before(p.readyBy(n)):
+			err := fmt.Errorf("not ready within %v", p.readyBy(n).Sub(n.launched).Round(time.Millisecond))
+			blamed := p.blames(n)
+			n.phase = stopping // its tasks end with its process
+			p.fail(n, err, blamed)
 			p.stop(n, true)
 		case n.phase == ready && !n.settled && !now.Before(n.ready.Add(settleAfter)):
 			n.settled = true
@@ -22,6 +25,17 @@ func (p *pool) advance(now time.Time) {
 		}
 	}
 	p.expireQueue(late)
+	p.dropUnclaimed()
+}
+
+// readyBy is when a node has failed that is not ready. A node may ask for more
+// time.
+func (p *pool) readyBy(n *node) time.Time {
+	by := n.launched.Add(p.readyTimeout)
+	if more := p.extended(n.id); more.After(by) {
+		return more
+	}
+	return by
 }
 
 func (p *pool) expireQueue(late func(*request) bool) {
@@ -45,7 +59,10 @@ func (p *pool) next() time.Time {
 		consider(r.until)
 	}
 	for _, n := range p.nodes {
-		n.deadlines(p.readyTimeout, consider)
+		p.deadlines(n, consider)
+	}
+	for _, f := range p.failed {
+		consider(f.until)
 	}
 	if p.now.Before(p.trouble.retryAt) {
 		consider(p.trouble.retryAt)
@@ -53,13 +70,21 @@ func (p *pool) next() time.Time {
 	return first
 }
 
-func (n *node) deadlines(readyTimeout time.Duration, consider func(time.Time)) {
+func (p *pool) deadlines(n *node, consider func(time.Time)) {
 	for _, r := range n.waiting {
 		consider(r.until)
 	}
+	for _, t := range n.tasks {
+		if t.ending == nil && !t.claimBy.IsZero() {
+			consider(t.claimBy)
+		}
+	}
+	if n.idle() && p.now.Before(n.keptUntil) {
+		consider(n.keptUntil)
+	}
 	switch {
 	case n.phase == starting:
-		consider(n.launched.Add(readyTimeout))
+		consider(p.readyBy(n))
 	case n.phase == ready && !n.settled:
 		consider(n.ready.Add(settleAfter))
 	}

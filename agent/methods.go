@@ -32,12 +32,13 @@ func (a *Agent) handlers(others map[string]worker.Handler) map[string]worker.Han
 	return all
 }
 
-// taskArg is what callers say of a task. Spec and Result are ours.
+// taskArg is what callers say of a task. Spec, Result and By are ours.
 type taskArg struct {
 	Room   *string            `json:"room"`
 	Task   taskName           `json:"task"`
 	Spec   json.RawMessage    `json:"spec"`
 	Result *muster.TaskResult `json:"result"`
+	By     string             `json:"by"`
 }
 
 // taskName is the name of a task, which OWT's programs may send as any JSON
@@ -60,7 +61,7 @@ func (a *Agent) getNode(_ context.Context, _ *worker.Worker, r *bus.Request) {
 		return
 	}
 	a.owner.do(func(p *pool, now time.Time) {
-		p.getNode(now, a.owner.keep(r), *arg.Room, string(arg.Task), arg.Spec)
+		p.getNode(now, a.owner.keep(r), muster.TaskOrder{Room: *arg.Room, Task: string(arg.Task), Spec: arg.Spec, By: arg.By})
 	})
 }
 
@@ -106,8 +107,7 @@ func (a *Agent) recycleNode(_ context.Context, _ *worker.Worker, r *bus.Request)
 		return
 	}
 	a.owner.do(func(p *pool, now time.Time) {
-		p.recycle(now, node, string(arg.Task), arg.Result)
-		p.emit(answer{a.owner.keep(r), "ok"})
+		p.recycle(now, a.owner.keep(r), node, muster.TaskEnd{Task: string(arg.Task), Result: arg.Result, By: arg.By})
 	})
 }
 

@@ -64,7 +64,7 @@ func (p *pool) empty() bool {
 
 // run is a goroutine of the Agent's.
 func (o *owner) run(ctx context.Context) {
-	o.pool = newPool(o.agent.settings(), o.status)
+	o.pool = newPool(o.agent.settings(), o.status, o.extended)
 	o.pool.tick(time.Now())
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -250,6 +250,16 @@ func (o *owner) status(id string) string {
 		return h.node.Status()
 	}
 	return ""
+}
+
+// extended is until when a node that starts asked to be waited for.
+func (o *owner) extended(id string) time.Time {
+	if h := o.nodes[id]; h != nil {
+		if n, ok := h.node.(process.Extender); ok {
+			return n.ExtendedUntil()
+		}
+	}
+	return time.Time{}
 }
 
 // list is the pool's list, with the processes.

@@ -1,30 +1,79 @@
 package agent
 
 import (
-	"encoding/json"
 	"slices"
 	"time"
 
 	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/internal/specid"
 )
 
-// getNode asks for a node for a task. Asked again, it is answered the same.
-func (p *pool) getNode(now time.Time, ref uint64, room, name string, input json.RawMessage) {
+// getNode asks for a node for a task. Asked again with the same room and spec,
+// it is answered the same; with others it is refused, and the task is left as
+// it is.
+func (p *pool) getNode(now time.Time, ref uint64, o muster.TaskOrder) {
 	p.advance(now)
-	r := &request{ref: ref, room: room, task: name, input: input, until: now.Add(p.answerWithin)}
-	if p.draining && p.tasks[name] == nil {
+	r := &request{
+		ref: ref, room: o.Room, task: o.Task, input: o.Spec, id: specid.Of(o.Room, o.Spec), by: o.By,
+		until: now.Add(p.answerWithin),
+	}
+	running := p.running(r.task)
+	switch node, id, ok := p.holder(r.task); {
+	case ok && id != r.id:
+		p.emit(refuse{r.ref, string(muster.ReasonTaskTaken), node, nil})
+	case p.draining && running == nil:
 		p.refuse(r, reasonAgentNotReady, "", nil)
-	} else {
+	default:
 		p.place(r)
 	}
 	p.finish()
 }
 
+// running returns the task of that name, unless it is ending.
+func (p *pool) running(name string) *task {
+	if t := p.tasks[name]; t != nil && t.ending == nil {
+		return t
+	}
+	return nil
+}
+
+// holder returns the node and the identity of a task of that name that runs or
+// is waited for.
+func (p *pool) holder(name string) (node string, id specid.ID, ok bool) {
+	if t := p.running(name); t != nil {
+		return t.node.id, t.id, true
+	}
+	for _, n := range p.nodes {
+		for _, r := range n.waiting {
+			if r.task == name {
+				return n.id, r.id, true
+			}
+		}
+	}
+	for _, r := range p.queue {
+		if r.task == name {
+			return "", r.id, true
+		}
+	}
+	return "", specid.ID{}, false
+}
+
 // place finds a node for a request, or refuses it, or lets it wait while a
 // node is on its way out.
 func (p *pool) place(r *request) {
-	if t := p.tasks[r.task]; t != nil {
-		p.emit(answer{r.ref, t.node.id})
+	if t := p.running(r.task); t != nil {
+		p.join(t, r)
+		return
+	}
+	if f, found := p.failed[r.task]; found {
+		delete(p.failed, r.task)
+		if f.id == r.id {
+			p.refuse(r, reasonOf(f.err), f.node, f.err)
+			return
+		}
+	}
+	if p.alone && p.tasks[r.task] != nil { // its program has not ended yet
+		p.queue = append(p.queue, r)
 		return
 	}
 	n := p.choose(r)
@@ -107,36 +156,65 @@ func (p *pool) assign(n *node, r *request) {
 // begin puts a task on a node that is ready. The manager hears of it before
 // the caller does.
 func (p *pool) begin(n *node, r *request) {
-	if p.tasks[r.task] == nil {
-		t := &task{name: r.task, room: r.room, node: n, began: p.now}
-		n.tasks = append(n.tasks, t)
-		p.tasks[r.task] = t
-		p.emit(pickUp{r.task}, p.notice(t, "started", ""))
+	if t := p.running(r.task); t != nil {
+		t.claimBy = time.Time{}
+	} else {
+		p.add(n, r)
 	}
 	p.emit(answer{r.ref, n.id})
 }
 
+// add picks a task up.
+func (p *pool) add(n *node, r *request) *task {
+	if old := p.tasks[r.task]; old != nil { // ending, and begun anew on another node
+		old.ending.release = min(old.ending.release, keepPlace)
+		p.settle(old)
+	}
+	t := &task{name: r.task, room: r.room, id: r.id, by: r.by, node: n, began: p.now}
+	n.tasks = append(n.tasks, t)
+	p.tasks[r.task] = t
+	p.emit(pickUp{r.task}, p.notice(t, "started", ""))
+	return t
+}
+
 // refuse ends a request without a node. The manager may place the task
-// elsewhere.
+// elsewhere, unless it is here.
 func (p *pool) refuse(r *request, reason, node string, err error) {
-	p.emit(reject{r.task}, refuse{r.ref, reason, node, err})
+	if p.tasks[r.task] == nil {
+		p.emit(reject{r.task})
+	}
+	p.emit(refuse{r.ref, reason, node, err})
 }
 
 // recycle ends a task on a node, and with the last one the node. Without a
 // result it may come back, as OWT's tasks do.
-func (p *pool) recycle(now time.Time, id, name string, result *muster.TaskResult) {
+// The caller is answered at once, as OWT's are, or where there is a result when
+// the task's program has ended.
+func (p *pool) recycle(now time.Time, ref uint64, id string, e muster.TaskEnd) {
 	p.advance(now)
-	if t := p.tasks[name]; t != nil && t.node.id == id {
+	defer p.finish()
+	t := p.tasks[e.Task]
+	switch {
+	case t != nil && t.node.id == id && e.By != "" && e.By != t.by:
+		p.emit(refuse{ref, string(muster.ReasonNotOwner), id, nil})
+		return
+	case t != nil && t.node.id == id && t.ending == nil:
 		p.trouble.over()
 		end := release
-		if result == nil && !p.alone && !p.policy.PerTask {
+		if e.Result == nil && !p.alone && !p.policy.PerTask {
 			end = keepPlace
 		}
-		p.endTask(t, orDone(result), end)
-	} else if n := p.find(id); n != nil && n.awaits(name) {
-		p.withdraw(n, func(r *request) bool { return r.task == name }, reasonEarlyRecycled)
+		p.endTask(t, orDone(e.Result), end)
+	case t == nil || t.node.id != id:
+		if n := p.find(id); n != nil && n.awaits(e.Task) {
+			p.withdraw(n, func(r *request) bool { return r.task == e.Task && (e.By == "" || e.By == r.by) }, reasonEarlyRecycled)
+		}
 	}
-	p.finish()
+	if t != nil && p.tasks[e.Task] == t && t.node.id == id && e.Result != nil {
+		t.ending.refs = append(t.ending.refs, ref)
+		return
+	}
+	p.emit(answer{ref, "ok"})
 }
 
 // withdraw refuses some of those who wait for a node. A node that was made for
@@ -157,7 +235,11 @@ func (p *pool) withdraw(n *node, which func(*request) bool, reason string) {
 func (p *pool) drop(now time.Time, names []string) {
 	p.advance(now)
 	for _, name := range names {
-		if t := p.tasks[name]; t != nil {
+		switch t := p.tasks[name]; {
+		case t == nil:
+		case t.ending != nil:
+			t.ending.release = sayNothing
+		default:
 			p.endTask(t, muster.TaskResult{State: muster.TaskFailed, Error: "the manager gave the task up"}, sayNothing)
 		}
 	}
@@ -170,37 +252,6 @@ func orDone(t *muster.TaskResult) muster.TaskResult {
 		return muster.TaskResult{State: muster.TaskDone}
 	}
 	return *t
-}
-
-// farewell is what the manager hears of a task that ended.
-type farewell int
-
-const (
-	// release lays it down, and gives up the reservation that it has then: it
-	// would keep others from its place.
-	release farewell = iota
-	// keepPlace lays it down; for a while it is placed here again.
-	keepPlace
-	// sayNothing: the manager knows.
-	sayNothing
-)
-
-// endTask takes a task from its node, and ends the node with its last one.
-func (p *pool) endTask(t *task, result muster.TaskResult, say farewell) {
-	n := t.node
-	p.ended.add(p.reportOf(t, p.now, result))
-	delete(p.tasks, t.name)
-	n.tasks = slices.DeleteFunc(n.tasks, func(o *task) bool { return o == t })
-	if say != sayNothing {
-		p.emit(layDown{t.name})
-	}
-	if say == release {
-		p.emit(reject{t.name})
-	}
-	p.emit(p.notice(t, string(result.State), result.Error))
-	if len(n.tasks) == 0 && p.find(n.id) != nil {
-		p.stop(n, false)
-	}
 }
 
 func (p *pool) notice(t *task, what, err string) notice {

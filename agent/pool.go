@@ -2,6 +2,7 @@ package agent
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/agent/process"
+	"github.com/muster-fleet/muster/internal/specid"
 )
 
 // settings are what a pool is made with.
@@ -27,16 +29,19 @@ type settings struct {
 //
 // What holds after each input:
 //
-//   - A task is on one node. A node that is being stopped has none.
+//   - A task is on one node. Those on a node that is being stopped are ending:
+//     they are laid down when the node has ended.
 //   - There are at most policy.MaxNodes nodes, and of those that wait for
 //     tasks at most policy.Prerun.
 //   - Each getNode is answered or refused once.
 //   - The tasks picked up and not laid down are those on nodes.
 type pool struct {
 	settings
-	// status is what a node last said of itself.
-	status func(node string) string
-	now    time.Time
+	// status is what a node last said of itself; extended, until when it asked
+	// to be waited for (EXTEND_TIMEOUT_USEC), or zero.
+	status   func(node string) string
+	extended func(node string) time.Time
+	now      time.Time
 
 	// nodes are all that have not ended, the oldest first; started counts
 	// those that there ever were.
@@ -53,6 +58,9 @@ type pool struct {
 	unavailable      bool
 	draining, closed bool
 	ended            history
+	// failed has the tasks whose node ended before it was ready, while no
+	// caller waited.
+	failed map[string]failedStart
 
 	actions []action
 }
@@ -68,6 +76,9 @@ type node struct {
 	picked  uint64
 	tasks   []*task
 	waiting []*request
+	// keptUntil is how long it is not surplus: a caller that found it starting
+	// is expected to ask again.
+	keptUntil time.Time
 }
 
 type phase int
@@ -81,8 +92,23 @@ const (
 // task is one that was picked up.
 type task struct {
 	name, room string
-	node       *node
-	began      time.Time
+	id         specid.ID
+	// by is who asked for it first, and may end it.
+	by    string
+	node  *node
+	began time.Time
+	// claimBy is set while no caller has got the node: at that time the task
+	// ends, unless a caller asks again.
+	claimBy time.Time
+	ending  *ending
+}
+
+// ending is a task whose node is being stopped.
+type ending struct {
+	result  muster.TaskResult
+	release releaseMode
+	// refs are the callers who wait for the node's end.
+	refs []uint64
 }
 
 // request is a getNode that was not answered yet.
@@ -90,6 +116,8 @@ type request struct {
 	ref        uint64
 	room, task string
 	input      json.RawMessage
+	id         specid.ID
+	by         string
 	until      time.Time
 }
 
@@ -103,9 +131,10 @@ const (
 	reasonAgentNotReady = "agent not ready"
 )
 
-func newPool(s settings, status func(string) string) *pool {
+func newPool(s settings, status func(string) string, extended func(string) time.Time) *pool {
 	return &pool{
-		settings: s, status: status, tasks: map[string]*task{}, ended: newHistory(rememberedTasks),
+		settings: s, status: status, extended: extended, tasks: map[string]*task{}, failed: map[string]failedStart{},
+		ended:   newHistory(rememberedTasks),
 		trouble: trouble{random: rand.New(rand.NewPCG(s.seed, s.seed))},
 	}
 }
@@ -117,6 +146,9 @@ func (n *node) idle() bool {
 
 // has reports whether a task of the room is on the node, or about to be.
 func (n *node) has(room string) bool {
+	if n.phase == stopping {
+		return false
+	}
 	return slices.ContainsFunc(n.tasks, func(t *task) bool { return t.room == room }) ||
 		slices.ContainsFunc(n.waiting, func(r *request) bool { return r.room == room })
 }
@@ -164,7 +196,7 @@ func (p *pool) launch(r *request) *node {
 	return n
 }
 
-// stop ends a node that has no tasks any more.
+// stop ends a node whose tasks have ended, or are ending.
 func (p *pool) stop(n *node, kill bool) {
 	n.phase = stopping
 	p.emit(stop{n.id, kill})
@@ -192,35 +224,57 @@ func (p *pool) nodeGone(now time.Time, id string, err error) {
 		if n.phase != stopping {
 			p.lost(n, err)
 		}
+		p.settleAll(n)
 	}
 	p.finish()
 }
 
-// notLaunched is a node that could not be started.
+// notLaunched is a node that could not be started. A launcher that makes nodes
+// for one task cannot tell whose fault that is, the task's or the machine's:
+// the caller gets the reason, and the agent goes on.
 func (p *pool) notLaunched(now time.Time, id string, err error) {
 	p.advance(now)
 	if n := p.find(id); n != nil {
 		p.nodes = slices.DeleteFunc(p.nodes, func(o *node) bool { return o == n })
 		if n.phase != stopping {
-			p.trouble.failed(now)
-			p.disappoint(n, reasonEarlyRecycled, err)
+			if !p.alone {
+				p.trouble.failed(now)
+			}
+			p.giveUp(n, reasonOf(err), err)
 		}
+		p.settleAll(n)
 	}
 	p.finish()
 }
 
+// reasonOf is how a caller is refused whose node did not start.
+func reasonOf(err error) string {
+	if errors.Is(err, process.ErrSpec) {
+		return reasonInvalidTask
+	}
+	return reasonEarlyRecycled
+}
+
 // lost is a node that ended, or does not become ready, and was not told to.
-func (p *pool) lost(n *node, err error) {
-	if p.blames(n) {
+func (p *pool) lost(n *node, err error) { p.fail(n, err, p.blames(n)) }
+
+func (p *pool) fail(n *node, err error, blamed bool) {
+	if blamed {
 		p.trouble.failed(p.now)
 	}
 	if err != nil {
 		p.emit(abnormal{n.id, err})
 	}
+	p.giveUp(n, reasonEarlyRecycled, err)
+}
+
+// giveUp ends all that counted on a node.
+func (p *pool) giveUp(n *node, reason string, err error) {
+	p.disappoint(n, reason, err)
+	p.failHeld(n, err)
 	for _, t := range slices.Clone(n.tasks) {
 		p.endTask(t, resultOf(err), release)
 	}
-	p.disappoint(n, reasonEarlyRecycled, err)
 }
 
 // blames reports whether the end of a node speaks against the agent: a node
@@ -261,8 +315,13 @@ func (p *pool) endAll(now time.Time, why string) {
 	p.refuseQueue()
 	for _, n := range p.nodes {
 		p.disappoint(n, reasonAgentNotReady, nil)
+		if n.phase != stopping && len(n.tasks) > 0 {
+			p.stop(n, false)
+		}
 		for _, t := range slices.Clone(n.tasks) {
-			p.endTask(t, muster.TaskResult{State: muster.TaskFailed, Error: why}, release)
+			if t.ending == nil {
+				p.endTask(t, muster.TaskResult{State: muster.TaskFailed, Error: why}, release)
+			}
 		}
 	}
 	p.finish()
@@ -307,7 +366,7 @@ func (p *pool) stopUnneeded() {
 	surplus := p.count((*node).idle) - p.prerun()
 	for _, which := range []phase{starting, ready} {
 		for _, n := range slices.Backward(p.nodes) {
-			if surplus > 0 && n.idle() && n.phase == which {
+			if surplus > 0 && n.idle() && n.phase == which && (p.draining || !p.now.Before(n.keptUntil)) {
 				p.stop(n, false)
 				surplus--
 			}

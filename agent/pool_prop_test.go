@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/muster-fleet/muster"
 )
 
 // world is what surrounds a pool: it believes only what the actions say, and
@@ -22,6 +24,7 @@ type world struct {
 	// processes are the nodes that run, and whether each is being stopped.
 	processes map[string]*proc
 	asked     map[uint64]string // open requests: their tasks
+	recycled  map[uint64]bool   // open ends of tasks
 	nextRef   uint64
 	manager   map[string]bool   // tasks picked up
 	placed    map[string]string // task -> node, from answers
@@ -47,10 +50,10 @@ func newWorld(t *rapid.T) *world {
 	}
 	s.policy.ReuseWhenFull = !s.policy.PerTask && rapid.Bool().Draw(t, "reuse")
 	w := &world{
-		t: t, now: start0, processes: map[string]*proc{}, asked: map[uint64]string{}, manager: map[string]bool{},
+		t: t, now: start0, processes: map[string]*proc{}, asked: map[uint64]string{}, recycled: map[uint64]bool{}, manager: map[string]bool{},
 		placed: map[string]string{}, available: true, launched: map[string]bool{}, notices: map[string]string{},
 	}
-	w.pool = newPool(s, func(string) string { return "" })
+	w.pool = newPool(s, func(string) string { return "" }, func(string) time.Time { return time.Time{} })
 	w.pool.tick(w.now)
 	w.absorb()
 	return w
@@ -103,6 +106,11 @@ func (w *world) stop(a stop) {
 }
 
 func (w *world) answered(a answer) {
+	if a.text == "ok" {
+		w.must(w.recycled[a.ref], "the end %d was answered twice", a.ref)
+		delete(w.recycled, a.ref)
+		return
+	}
 	task := w.closeRequest(a.ref)
 	p := w.processes[a.text]
 	w.must(p != nil && p.ready && !p.stopping, "the answer %s is no node that can work", a.text)
@@ -145,22 +153,26 @@ func (w *world) check() {
 	for _, n := range p.nodes {
 		for _, t := range n.tasks {
 			w.must(!onNodes[t.name], "task %s is on two nodes", t.name)
-			onNodes[t.name] = true
-			w.must(w.placed[t.name] == n.id, "task %s is on %s, callers were told %s", t.name, n.id, w.placed[t.name])
+			onNodes[t.name] = t.ending == nil || t.ending.release != sayNothing
+			if on, answered := w.placed[t.name]; answered || t.claimBy.IsZero() {
+				w.must(on == n.id, "task %s is on %s, callers were told %s", t.name, n.id, on)
+			}
+			w.must(t.ending != nil == (n.phase == stopping), "task %s is ending: %v, its node stopping: %v", t.name, t.ending != nil, n.phase == stopping)
+			w.must(n.phase != starting || !t.claimBy.IsZero(), "%s has tasks before it is ready", n.id)
 		}
-		w.must(n.phase != stopping || len(n.tasks)+len(n.waiting) == 0, "%s has tasks and is stopped", n.id)
+		w.must(n.phase != stopping || len(n.waiting) == 0, "%s is waited for and is stopped", n.id)
 		w.must(n.phase == stopping == w.processes[n.id].stopping, "%s", n.id)
-		w.must(n.phase != starting || len(n.tasks) == 0, "%s has tasks before it is ready", n.id)
 		w.must(!p.policy.PerTask && !p.alone || distinct(n) <= 1, "%s has several tasks", n.id)
-		if n.idle() {
+		if n.idle() && !w.now.Before(n.keptUntil) {
 			idle++
 		}
 	}
 	w.must(idle <= p.prerun(), "%d idle nodes of %d", idle, p.prerun())
 	w.must(p.policy.MaxNodes < 0 || len(p.nodes) <= p.policy.MaxNodes, "%d nodes", len(p.nodes))
 	w.must(len(p.nodes) == len(w.processes), "%d nodes, %d processes", len(p.nodes), len(w.processes))
-	w.must(maps.Equal(onNodes, w.manager), "on nodes %v, picked up %v", onNodes, w.manager)
 	w.must(len(p.tasks) == len(onNodes), "%d tasks listed, %d on nodes", len(p.tasks), len(onNodes))
+	maps.DeleteFunc(onNodes, func(_ string, counted bool) bool { return !counted })
+	w.must(maps.Equal(onNodes, w.manager), "on nodes %v, picked up %v", onNodes, w.manager)
 	w.checkWaiting()
 	w.must(w.available != p.unavailable, "the manager believes %v", w.available)
 	if p.draining {
@@ -211,7 +223,8 @@ func (w *world) getNode(t *rapid.T) {
 	w.nextRef++
 	w.asked[w.nextRef] = task
 	_, running := w.placed[task]
-	w.pool.getNode(w.now, w.nextRef, room, task, json.RawMessage(`1`))
+	running = running && w.pool.running(task) != nil
+	w.pool.getNode(w.now, w.nextRef, muster.TaskOrder{Room: room, Task: task, Spec: json.RawMessage(`1`)})
 	w.absorb()
 	_, open := w.asked[w.nextRef]
 	w.must(!running || !open, "a running task was not answered at once")
@@ -229,7 +242,12 @@ func (w *world) gone(t *rapid.T) {
 	if rapid.Bool().Draw(t, "crash") {
 		err = errors.New("exit status 1")
 	}
-	before := slices.Sorted(maps.Keys(w.manager))
+	var before []string
+	if n := w.pool.find(id); n.phase != stopping {
+		for _, t := range n.tasks {
+			before = append(before, t.name)
+		}
+	}
 	delete(w.processes, id)
 	w.pool.nodeGone(w.now, id, err)
 	w.absorb()
@@ -256,9 +274,16 @@ func (w *world) notLaunched(t *rapid.T) {
 func (w *world) recycle(t *rapid.T) {
 	task := anyTask(t)
 	node := w.placed[task]
-	w.pool.recycle(w.now, node, task, nil)
+	var result *muster.TaskResult
+	if rapid.Bool().Draw(t, "result") {
+		result = &muster.TaskResult{State: muster.TaskDone}
+	}
+	w.nextRef++
+	w.recycled[w.nextRef] = true
+	w.pool.recycle(w.now, w.nextRef, node, muster.TaskEnd{Task: task, Result: result})
 	w.absorb()
-	w.must(!w.manager[task], "task %s was recycled and is still picked up", task)
+	w.must(node == "" || w.pool.running(task) == nil, "task %s was recycled and is not ending", task)
+	w.must(result != nil || !w.recycled[w.nextRef], "an end in OWT's words was not answered at once")
 }
 
 func (w *world) drop(t *rapid.T) {
@@ -315,7 +340,7 @@ func (w *world) end(t *rapid.T) {
 		w.absorb()
 	}
 	w.check()
-	w.must(len(w.asked) == 0 && len(w.manager) == 0 && len(w.processes) == 0, "something is left")
+	w.must(len(w.asked)+len(w.recycled) == 0 && len(w.manager) == 0 && len(w.processes) == 0, "something is left")
 }
 
 // From any trouble an agent recovers once nodes live again.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/agent/process"
 )
 
 // script is a pool and what it did, in words.
@@ -17,13 +18,15 @@ type script struct {
 	pool *pool
 	now  time.Time
 	ref  uint64
+	// extended is until when nodes asked to be waited for.
+	extended time.Time
 }
 
 func newScript(t *testing.T, p Policy, alone bool) *script {
 	s := &script{t: t, now: start0}
 	s.pool = newPool(settings{
 		agent: "a", purpose: "p", policy: p, alone: alone, readyTimeout: 10 * time.Second, answerWithin: 1500 * time.Millisecond,
-	}, func(string) string { return "42 fps" })
+	}, func(string) string { return "42 fps" }, func(string) time.Time { return s.extended })
 	s.pool.tick(s.now)
 	return s
 }
@@ -49,7 +52,7 @@ func inWords(a action) string {
 	case stop:
 		return "stop " + a.node[2:]
 	case answer:
-		return "answer " + a.text[2:]
+		return "answer " + strings.TrimPrefix(a.text, "a_")
 	case refuse:
 		return "refuse " + a.reason
 	case abnormal:
@@ -64,7 +67,12 @@ func inWords(a action) string {
 
 func (s *script) get(room, task string) {
 	s.ref++
-	s.pool.getNode(s.now, s.ref, room, task, nil)
+	s.pool.getNode(s.now, s.ref, muster.TaskOrder{Room: room, Task: task})
+}
+
+func (s *script) recycle(n int, task string, result *muster.TaskResult) {
+	s.ref++
+	s.pool.recycle(s.now, s.ref, fmt.Sprint("a_", n), muster.TaskEnd{Task: task, Result: result})
 }
 
 func (s *script) ready(n int) { s.pool.nodeReady(s.now, fmt.Sprint("a_", n)) }
@@ -98,17 +106,17 @@ func TestFullAgentRefuses(t *testing.T) {
 	s.get("r2", "t2")
 	s.did("launch 0", "pickUp", "answer 0", "reject", "refuse No available node")
 	// A place that is about to be free is waited for.
-	s.pool.recycle(s.now, "a_0", "t1", nil)
+	s.recycle(0, "t1", nil)
 	s.get("r2", "t2")
-	s.did("layDown", "stop 0")
+	s.did("stop 0", "answer ok")
 	s.gone(0, errCrash)
-	s.did("launch 1")
+	s.did("layDown", "launch 1")
 	s.ready(1)
 	s.did("pickUp", "answer 1")
-	s.pool.recycle(s.now, "a_1", "t2", nil)
+	s.recycle(1, "t2", nil)
 	s.get("r2", "t3")
 	s.pass(1500 * time.Millisecond)
-	s.did("layDown", "stop 1", "reject", "refuse No available node")
+	s.did("stop 1", "answer ok", "reject", "refuse No available node")
 }
 
 func TestSlowNode(t *testing.T) {
@@ -208,27 +216,21 @@ func TestTroubleTriesOneNode(t *testing.T) {
 	}
 }
 
-// Where no node can be tried ahead, the next task is the try; its good end
-// forgives.
-func TestTroubleOfNodesForOneTask(t *testing.T) {
+// Where a node is made for its task, a start that fails is the task's own
+// affair: the caller gets the reason, and the agent goes on.
+func TestTasksThatCannotBeStarted(t *testing.T) {
 	s := newScript(t, Policy{Prerun: 2, MaxNodes: NoLimit}, true)
-	for n := range deepTrouble {
+	for n := range 10 {
 		s.get("r", "t")
 		s.pool.notLaunched(s.now, fmt.Sprint("a_", n), errCrash)
+		s.did("launch "+fmt.Sprint(n)+"t", "reject", "refuse node early recycled")
 	}
 	s.get("r", "t")
-	if !s.pool.unavailable {
-		t.Error("available in spite of nodes that cannot be started")
-	}
-	s.pool.take()
-	s.pass(longestPause)
-	s.did("available true")
-	s.get("r", "t")
-	s.ready(3)
-	s.pool.recycle(s.now, "a_3", "t", nil)
-	if s.pool.trouble.failures != 0 {
-		t.Errorf("%d failures are remembered after a task in good order", s.pool.trouble.failures)
-	}
+	s.pool.notLaunched(s.now, "a_10", fmt.Errorf("%w: NUL", process.ErrSpec))
+	s.did("launch 10t", "reject", "refuse Invalid task")
+	s.get("r", "good")
+	s.ready(11)
+	s.did("launch 11good", "pickUp", "answer 11")
 }
 
 func TestHistoryForgetsTheOldest(t *testing.T) {

@@ -37,7 +37,7 @@ func (h *history) add(r muster.TaskReport) {
 // queryNode returns the node that has a task of the room.
 func (p *pool) queryNode(room string) (string, bool) {
 	n := p.first(func(n *node) bool {
-		return slices.ContainsFunc(n.tasks, func(t *task) bool { return t.room == room })
+		return n.phase != stopping && slices.ContainsFunc(n.tasks, func(t *task) bool { return t.room == room })
 	})
 	if n == nil {
 		return "", false
@@ -57,7 +57,7 @@ func (p *pool) queryTask(now time.Time, name string) (muster.TaskReport, bool) {
 func (p *pool) reportOf(t *task, now time.Time, result muster.TaskResult) muster.TaskReport {
 	return muster.TaskReport{
 		Task: t.name, Room: t.room, Node: t.node.id, State: result.State, Error: result.Error,
-		Status: p.status(t.node.id), Seconds: now.Sub(t.began).Seconds(),
+		Status: p.status(t.node.id), Seconds: now.Sub(t.began).Seconds(), By: t.by,
 	}
 }
 

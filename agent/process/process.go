@@ -3,6 +3,7 @@ package process
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 )
 
@@ -28,6 +29,17 @@ type Launcher interface {
 	// and no node can be started ahead of tasks.
 	PerTask() bool
 }
+
+// Extender is a Node that may ask for more time to become ready.
+type Extender interface {
+	// ExtendedUntil is until when the node asked to be waited for; zero where
+	// it did not.
+	ExtendedUntil() time.Time
+}
+
+// ErrSpec wraps Launch's errors that are due to the Spec: no launcher of the
+// kind can start a node for such a task.
+var ErrSpec = errors.New("the task is not possible")
 
 // Node is a node that was started. Its methods may be called from several
 // goroutines.
