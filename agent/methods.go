@@ -83,12 +83,15 @@ func (o *owner) answer(a answer) {
 type refusal struct {
 	Node  string `json:"node,omitempty"`
 	Error string `json:"error,omitempty"`
+	// Own: the node was made for the task, which another node would fail as
+	// well.
+	Own bool `json:"own,omitempty"`
 }
 
 func (o *owner) refuse(a refuse) {
 	r := o.requests[a.ref]
 	delete(o.requests, a.ref)
-	detail := refusal{Node: a.node}
+	detail := refusal{Node: a.node, Own: o.pool.alone && a.node != ""}
 	if a.err != nil {
 		detail.Error = a.err.Error()
 	}

@@ -12,14 +12,13 @@ import (
 // Begin places a job and starts it, and does not wait for its end. Of opts it
 // heeds Patience and OnUpdate.
 func Begin(ctx context.Context, c *client.Client, j Job, opts Options) (worker, node string, err error) {
-	r := &run{job: j, desk: newDesk(c, opts)}
+	r := newRun(j, newDesk(c, opts))
 	if err := r.place(ctx); err != nil {
 		return "", "", err
 	}
 	r.desk.began()
 	if err := r.start(ctx); err != nil {
-		r.leave(ctx, err)
-		return "", "", err
+		return "", "", r.leave(ctx, err)
 	}
 	r.tell(Running, nil)
 	return r.worker, r.node, nil

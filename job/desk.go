@@ -2,6 +2,7 @@ package job
 
 import (
 	"context"
+	"crypto/rand"
 	"sync"
 	"time"
 
@@ -43,12 +44,17 @@ func Each(ctx context.Context, c *client.Client, jobs []Job, opts Options) []Out
 	close(before)
 	var all sync.WaitGroup
 	for i, j := range jobs {
-		r := &run{job: j, desk: d, before: before, placed: make(chan struct{})}
+		r := newRun(j, d)
+		r.before = before
 		before = r.placed
 		all.Go(func() { outcomes[i] = r.outcome(ctx) })
 	}
 	all.Wait()
 	return outcomes
+}
+
+func newRun(j Job, d *desk) *run {
+	return &run{job: j, desk: d, by: rand.Text(), placed: make(chan struct{})}
 }
 
 func (r *run) outcome(ctx context.Context) Outcome {

@@ -36,9 +36,6 @@ type Job struct {
 	Preference any
 }
 
-func (j Job) order() muster.TaskOrder {
-	return muster.TaskOrder{Room: j.room(), Task: j.Task, Spec: j.Spec}
-}
 
 func (j Job) room() string {
 	if j.Room == "" {
@@ -139,6 +136,12 @@ var (
 	ErrRefused = errors.New("refused")
 	// ErrLost: the worker or its node died with the task.
 	ErrLost = errors.New("lost")
+	// ErrTaken: a task of that name exists, with another spec or room. It is
+	// left as it is.
+	ErrTaken = errors.New("the name is taken")
+	// ErrJoined: the run was interrupted, and the task goes on: it is the same
+	// one that another run began, which alone stops it.
+	ErrJoined = errors.New("another run began the task, which goes on")
 	// ErrFailed: the node did the task, and failed.
 	ErrFailed = errors.New("failed")
 	// ErrNoPlace: no worker took the task within Options.Patience.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/client"
 )
@@ -22,10 +23,16 @@ func (r *run) place(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err = r.getNode(ctx); err == nil {
-			return nil
+		err = r.getNode(ctx)
+		if err == nil || errors.Is(err, ErrTaken) || errors.Is(err, ErrRefused) || errors.Is(err, ErrFailed) {
+			r.awaited = ""
+			return err
+		}
+		if r.awaited != "" {
+			p.since = time.Now() // it has a place; its agent bounds the start
 		}
 		if err := r.wait(ctx, &p, err); err != nil {
+			r.abandon(ctx)
 			return err
 		}
 	}
@@ -95,19 +102,52 @@ func (r *run) schedule(ctx context.Context) error {
 	})
 }
 
+// The reasons of agents, which are OWT's words.
+const (
+	invalidTask   muster.Reason = "Invalid task"
+	nodeNotReady  muster.Reason = "node not ready"
+	earlyRecycled muster.Reason = "node early recycled"
+)
+
 // getNode asks the worker for a node. A worker that refuses is given back, so
-// that another may be chosen; one that is not there is still the manager's to
-// give up.
+// that another may be chosen, unless a node starts there for the task; one that
+// is not there is still the manager's to give up. ErrFailed is a node that was
+// made for the task and ended before it was ready.
 func (r *run) getNode(ctx context.Context) error {
 	err := r.desk.within(ctx, func(ctx context.Context) (err error) {
-		r.node, err = r.desk.client.GetNode(ctx, r.worker, r.job.order())
+		r.node, err = r.desk.client.GetNode(ctx, r.worker, r.order())
 		return err
 	})
+	var remote *bus.RemoteError
 	switch {
-	case errors.As(err, new(*bus.RemoteError)):
-		_ = r.desk.client.Unschedule(ctx, r.worker, r.job.Task)
 	case errors.Is(err, bus.ErrNoServer):
 		return fmt.Errorf("%s is not there, and not given up yet: %w", r.worker, bus.ErrNoServer)
+	case !errors.As(err, &remote):
+		return err
+	case refusedWith(err, muster.ReasonTaskTaken):
+		return r.taken()
+	case refusedWith(err, nodeNotReady) && detailOf(remote).Node != "":
+		r.awaited = detailOf(remote).Node
+		return reason(err)
 	}
-	return err
+	r.awaited = ""
+	_ = r.desk.client.Unschedule(ctx, r.worker, r.job.Task)
+	switch {
+	case refusedWith(err, invalidTask):
+		return fmt.Errorf("%w: %w", ErrRefused, reason(err))
+	case refusedWith(err, earlyRecycled) && detailOf(remote).Own:
+		return fmt.Errorf("%w: %w", ErrFailed, reason(err))
+	}
+	return reason(err)
+}
+
+// abandon gives a node up that starts for the task.
+func (r *run) abandon(ctx context.Context) {
+	if r.awaited == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	defer cancel()
+	_ = r.recycle(ctx, r.awaited, nil)
+	r.awaited = ""
 }

@@ -2,6 +2,7 @@ package job
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -30,6 +31,10 @@ type run struct {
 
 	attempt      int
 	worker, node string
+	// by identifies this run to agents: it ends what it began.
+	by string
+	// awaited is a node that starts for the task, and was not ready in time.
+	awaited string
 	// mute is a node that does not answer on the bus: a program of any kind.
 	mute   bool
 	report muster.TaskReport
@@ -38,14 +43,17 @@ type run struct {
 // toEnd begins the job until it is done, or has failed for good.
 func (r *run) toEnd(ctx context.Context) error {
 	for {
-		if err := r.place(ctx); err != nil {
+		err := r.place(ctx)
+		if err != nil && !errors.Is(err, ErrFailed) {
 			return err
 		}
 		r.passOn()
 		r.attempt++
-		err := r.once(ctx)
+		if err == nil {
+			err = r.once(ctx)
+		}
 		switch {
-		case err == nil, errors.Is(err, ErrRefused), ctx.Err() != nil:
+		case err == nil, errors.Is(err, ErrRefused), errors.Is(err, ErrTaken), ctx.Err() != nil:
 			return err
 		case r.attempt >= r.desk.opts.Attempts:
 			return fmt.Errorf("after %d attempts: %w", r.attempt, err)
@@ -76,8 +84,11 @@ func (r *run) once(ctx context.Context) error {
 	if err == nil && r.report.State == muster.TaskFailed {
 		err = fmt.Errorf("%w: %s", ErrFailed, r.report.Error)
 	}
-	r.leave(ctx, err)
-	return err
+	return r.leave(ctx, err)
+}
+
+func (r *run) order() muster.TaskOrder {
+	return muster.TaskOrder{Room: r.job.room(), Task: r.job.Task, Spec: r.job.Spec, By: r.by}
 }
 
 // start tells the node what to do. One that is not on the bus was told by its
@@ -85,7 +96,7 @@ func (r *run) once(ctx context.Context) error {
 func (r *run) start(ctx context.Context) error {
 	for {
 		err := r.desk.within(ctx, func(ctx context.Context) error {
-			return r.desk.client.StartTask(ctx, r.node, r.job.order())
+			return r.desk.client.StartTask(ctx, r.node, r.order())
 		})
 		switch {
 		case err == nil:
@@ -93,6 +104,8 @@ func (r *run) start(ctx context.Context) error {
 		case errors.Is(err, bus.ErrNoServer), errors.Is(err, client.ErrUnsupported):
 			r.mute = true
 			return nil
+		case refusedWith(err, muster.ReasonTaskTaken):
+			return r.taken()
 		case errors.As(err, new(*bus.RemoteError)):
 			return fmt.Errorf("%w: %w", ErrRefused, reason(err))
 		}
@@ -159,25 +172,56 @@ func (r *run) lost(ctx context.Context) error {
 	return nil
 }
 
-// leave gives the node and the place back, also when the job was interrupted.
-// Whoever is gone has given them back already.
-func (r *run) leave(ctx context.Context, err error) {
+// leave gives the node and the place back, also when the job was interrupted,
+// and returns err, or that the task goes on because another run began it. A
+// name that is taken is not this run's to give back; a worker that is gone has
+// given all back.
+func (r *run) leave(ctx context.Context, err error) error {
+	defer r.desk.freed()
+	if errors.Is(err, ErrTaken) {
+		return err
+	}
 	interrupted := ctx.Err() != nil
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 	defer cancel()
-	c := r.desk.client
+	if interrupted && !r.owns(ctx) {
+		return fmt.Errorf("%w: %w", err, ErrJoined)
+	}
 	if interrupted && !r.mute {
-		_ = c.StopTask(ctx, r.node, r.job.Task)
+		_ = r.desk.client.StopTask(ctx, r.node, r.job.Task)
 	}
 	result := &muster.TaskResult{State: muster.TaskDone}
 	if err != nil {
 		result = &muster.TaskResult{State: muster.TaskFailed, Error: err.Error()}
 	}
-	_ = r.desk.within(ctx, func(ctx context.Context) error {
-		return c.RecycleNode(ctx, r.worker, r.node, muster.TaskEnd{Room: r.job.room(), Task: r.job.Task, Result: result})
+	if refusedWith(r.recycle(ctx, r.node, result), muster.ReasonNotOwner) {
+		return err // it was another's, and is over
+	}
+	_ = r.desk.client.Unschedule(ctx, r.worker, r.job.Task)
+	return err
+}
+
+// recycle tells the agent that the task is over. It is answered when the
+// node has ended.
+func (r *run) recycle(ctx context.Context, node string, result *muster.TaskResult) error {
+	return r.desk.client.RecycleNode(ctx, r.worker, node, muster.TaskEnd{
+		Room: r.job.room(), Task: r.job.Task, Result: result, By: r.by,
 	})
-	_ = c.Unschedule(ctx, r.worker, r.job.Task)
-	r.desk.freed()
+}
+
+// owns reports whether the task that runs is the one that this run began. An
+// agent that does not know counts for it.
+func (r *run) owns(ctx context.Context) bool {
+	var report muster.TaskReport
+	err := r.desk.within(ctx, func(ctx context.Context) (err error) {
+		report, err = r.desk.client.QueryTask(ctx, r.worker, r.job.Task)
+		return err
+	})
+	return err != nil || report.By == "" || report.By == r.by
+}
+
+func (r *run) taken() error {
+	return fmt.Errorf("%w: %s exists on %s, with another spec or room: stop it first, or choose another name", ErrTaken, r.job.Task, r.worker)
 }
 
 func (r *run) tell(phase Phase, err error) {
@@ -186,11 +230,34 @@ func (r *run) tell(phase Phase, err error) {
 	})
 }
 
-// reason is a refusal in the words of who refused.
+// refusedWith reports whether a worker or a node refused for that reason.
+func refusedWith(err error, why muster.Reason) bool {
+	var remote *bus.RemoteError
+	return errors.As(err, &remote) && remote.Reason == string(why)
+}
+
+// reason is a refusal in the words of who refused, with the error that its
+// detail has.
 func reason(err error) error {
 	var remote *bus.RemoteError
-	if errors.As(err, &remote) {
-		return remote
+	if !errors.As(err, &remote) {
+		return err
 	}
-	return err
+	if d := detailOf(remote); d.Error != "" {
+		return fmt.Errorf("%w: %s", remote, d.Error)
+	}
+	return remote
+}
+
+// detail is what agents say beside a refusal.
+type detail struct {
+	Node  string `json:"node"`
+	Error string `json:"error"`
+	// Own: the node was made for the task.
+	Own bool `json:"own"`
+}
+
+func detailOf(e *bus.RemoteError) (d detail) {
+	_ = json.Unmarshal(e.Detail, &d) // most have none
+	return d
 }

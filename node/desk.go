@@ -1,7 +1,6 @@
 package node
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/internal/specid"
 )
 
 // desk has the tasks of a node.
@@ -53,6 +53,9 @@ func (d *desk) start(o muster.TaskOrder) error {
 	if err := o.Check(); err != nil {
 		return err
 	}
+	if old, err := d.find(o.Task); err == nil {
+		return old.repeated(o)
+	}
 	if err := d.work.Check(o.Spec); err != nil {
 		return fmt.Errorf("spec: %w", err)
 	}
@@ -61,7 +64,7 @@ func (d *desk) start(o muster.TaskOrder) error {
 	if d.ctx.Err() != nil {
 		return errors.New("the node is ending")
 	}
-	if old := d.jobs[o.Task]; old != nil {
+	if old := d.jobs[o.Task]; old != nil { // begun while the spec was checked
 		return old.repeated(o)
 	}
 	ctx, stop := context.WithCancel(d.ctx)
@@ -72,8 +75,8 @@ func (d *desk) start(o muster.TaskOrder) error {
 }
 
 func (j *job) repeated(o muster.TaskOrder) error {
-	if !bytes.Equal(j.order.Spec, o.Spec) || j.order.Room != o.Room {
-		return fmt.Errorf("task %s was started with another spec or room", o.Task)
+	if specid.Of(j.order.Room, j.order.Spec) != specid.Of(o.Room, o.Spec) {
+		return muster.ReasonTaskTaken
 	}
 	return nil
 }

@@ -136,7 +136,7 @@ func TestRefusals(t *testing.T) {
 	for want, err := range map[string]error{
 		"spec: size must be positive":               r.start("other", `{"size":0}`),
 		"task is missing":                           r.start("", `1`),
-		"was started with another spec":             r.start("clip", `{"size":2}`),
+		string(muster.ReasonTaskTaken):              r.start("clip", `{"size":2}`),
 		"No such a task":                            r.client.StopTask(r.ctx, "agent_0", "ghost"),
 		"argument 1 is missing":                     call(r, "stats"),
 		"argument 1: json: cannot unmarshal number": call(r, "stop", 1),
