@@ -36,7 +36,6 @@ type Job struct {
 	Preference any
 }
 
-
 func (j Job) room() string {
 	if j.Room == "" {
 		return j.Task
