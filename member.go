@@ -8,6 +8,8 @@ type Member struct {
 	Addr string `json:"addr,omitempty"`
 	// PID is its process, 0 where that is not known.
 	PID int `json:"pid,omitempty"`
+	// Version is that of its program, empty where it is not known.
+	Version string `json:"version,omitempty"`
 	// Role is "leader", "follower" or "candidate".
 	Role string `json:"role"`
 	// Term counts elections.

@@ -115,6 +115,9 @@ type Explanation struct {
 	// Others are the best of the rest: whom the strategy would have taken had
 	// the chosen one not been there, best first, at most MaxOthers.
 	Others []Candidate `json:"others,omitempty"`
+	// Ignored are the members of the preference that Muster does not know, and
+	// that asked for nothing: see Preference.Ignored.
+	Ignored []string `json:"ignored,omitempty"`
 	// Reason is why no worker was taken, in OWT's words; empty where one was.
 	Reason string `json:"reason,omitempty"`
 }

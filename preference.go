@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Preference is what a task asks of its worker. On the wire it may be any JSON
@@ -19,6 +20,9 @@ type Preference struct {
 	// Labels are requirements on the labels of the worker, sorted by key. All
 	// of them must hold.
 	Labels []LabelRequirement
+	// Ignored are the members that Muster does not know, sorted, such as "lables"
+	// or "video.encod". They ask for nothing.
+	Ignored []string
 }
 
 // LabelRequirement asks something of one label of a worker. In a preference:
@@ -57,6 +61,7 @@ func ParsePreference(raw json.RawMessage) (Preference, error) {
 		return p, nil
 	}
 	p.ISP, p.Region = origin(members)
+	p.Ignored = ignored(members)
 	p.Algorithm = text(members["algorithm"])
 	var video map[string]json.RawMessage
 	if json.Unmarshal(members["video"], &video) == nil {
@@ -65,6 +70,33 @@ func ParsePreference(raw json.RawMessage) (Preference, error) {
 	labels, err := parseLabels(members["labels"])
 	p.Labels = labels
 	return p, err
+}
+
+// PreferenceMembers are the members of a preference that Muster knows.
+var PreferenceMembers = []string{
+	"algorithm", "isp", "labels", "origin", "origin.isp", "origin.region", "region", "video", "video.decode", "video.encode",
+}
+
+// ignored returns the members that mean nothing to Muster.
+func ignored(members map[string]json.RawMessage) []string {
+	var out []string
+	for name, raw := range members {
+		if !slices.Contains(PreferenceMembers, name) || strings.Contains(name, ".") {
+			out = append(out, name)
+			continue
+		}
+		var inner map[string]json.RawMessage
+		if name != "video" && name != "origin" || json.Unmarshal(raw, &inner) != nil {
+			continue
+		}
+		for member := range inner {
+			if path := name + "." + member; !slices.Contains(PreferenceMembers, path) {
+				out = append(out, path)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // origin returns the isp and the region. OWT 5.0 has them in a member origin

@@ -21,7 +21,8 @@ func TestParsePreference(t *testing.T) {
 		{`7`, muster.Preference{}},
 		{`[{"isp":"a"}]`, muster.Preference{}},
 		{`{not json`, muster.Preference{}},
-		{`{"isp":"a","region":"b","origin":{"x":1}}`, muster.Preference{ISP: "a", Region: "b"}},
+		{`{"isp":"a","region":"b","origin":{"x":1}}`, muster.Preference{ISP: "a", Region: "b", Ignored: []string{"origin.x"}}},
+		{`{"lables":{},"video":{"encod":1},"origin.isp":"a"}`, muster.Preference{Ignored: []string{"lables", "origin.isp", "video.encod"}}},
 		{`{"origin":{"isp":"a","region":"b"},"video":{"encode":["vp8"]}}`, // OWT 5.0, for audio and video
 			muster.Preference{ISP: "a", Region: "b", Video: muster.Formats{Encode: []string{"vp8"}}}},
 		{`{"isp":"c","origin":{"isp":"a","region":"b"}}`, muster.Preference{ISP: "c"}},

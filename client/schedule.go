@@ -17,7 +17,9 @@ type Request struct {
 	Purpose, Task string
 	// ISP and Region are wanted of the worker; "" asks for none.
 	ISP, Region string
-	// Preference is what else is wanted: anything that becomes JSON, such as
+	// Preference is what else is wanted: anything that becomes JSON. A member of
+	// an object that is probably misspelled ("lables") is refused; other members
+	// that Muster does not know ask for nothing. It is such as
 	// a map with the members video, algorithm and labels, or a
 	// json.RawMessage. ISP and Region above are added to it, and need it to
 	// be an object or nil.
@@ -69,6 +71,9 @@ func (r Request) preference() (json.RawMessage, error) {
 	raw, err := json.Marshal(r.Preference)
 	if err != nil {
 		return nil, fmt.Errorf("client: Request.Preference cannot be written as JSON: %w", err)
+	}
+	if err := checkMembers(raw); err != nil {
+		return nil, err
 	}
 	if r.ISP == "" && r.Region == "" {
 		return raw, nil

@@ -116,8 +116,8 @@ func asDuration(v value) (time.Duration, error) {
 	if v.shape != shapeString && v.shape != shapeWord {
 		return 0, v.unlike(`milliseconds (10000) or a duration ("10s")`)
 	}
-	if n, err := strconv.ParseInt(v.text, 10, 64); err == nil {
-		return asDuration(value{shapeInt, strconv.FormatInt(n, 10)})
+	if n, err := strconv.ParseInt(v.text, 10, 64); err == nil && n != 0 {
+		return 0, fmt.Errorf("%q has no unit: write %sms or %ss; only a number without quotes in the file is milliseconds", v.text, v.text, v.text)
 	}
 	d, err := time.ParseDuration(v.text)
 	if err != nil {

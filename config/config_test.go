@@ -89,7 +89,7 @@ func TestWaysToWrite(t *testing.T) {
 		"manager.initial_time = 0",
 		"manager.check_alive_interval = '2s'",
 		"manager.check_alive_count = 0x10",
-		"manager.schedule_reserve_time = '90000'",
+		"manager.schedule_reserve_time = '90s'",
 		"[placement]",
 		"debit = 0.25",
 		"debit_floor = 0",

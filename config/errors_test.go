@@ -39,6 +39,8 @@ func TestErrors(t *testing.T) {
 		{"[manager]\ninitial_time = -1", `m.toml:2:16: manager.initial_time: -1ms is out of range: use 0s to 24h`},
 		{"[manager]\ninitial_time = 9223372036854775807", `m.toml:2:16: manager.initial_time: 9223372036854775807 ms is out of range`},
 		{"[manager]\ninitial_time = '10 s'", `m.toml:2:16: manager.initial_time: "10 s" is no duration: write milliseconds (10000), or a duration such as "10s" or "1m30s"`},
+		{"[manager]\ninitial_time = '10'", `m.toml:2:16: manager.initial_time: "10" has no unit: write 10ms or 10s; only a number without quotes in the file is milliseconds`},
+		{"[raft]\nelection_timeout = '200'", `m.toml:2:20: raft.election_timeout: "200" has no unit: write 200ms or 200s; only a number without quotes in the file is milliseconds`},
 		{"[manager]\nschedule_reserve_time = '25h'", `m.toml:2:25: manager.schedule_reserve_time: 25h is out of range: use 1ms to 24h`},
 		{"[manager]\nschedule_reserve_time = 07:32:00", `m.toml:2:25: manager.schedule_reserve_time: got a date or time, want milliseconds (10000) or a duration ("10s")`},
 		{"[strategy]\nvideo = 'least-usd'", `m.toml:2:9: strategy.video: unknown strategy "least-usd": use one of ` + all + `; did you mean "least-used"?`},
@@ -162,7 +164,7 @@ func TestErrorsOfFlagsAndVariables(t *testing.T) {
 		}
 	}
 	for key, text := range map[string]string{
-		"placement.debit": "0.5", "manager.initial_time": "3s", "manager.check_alive_interval": "500",
+		"placement.debit": "0.5", "manager.initial_time": "3s", "manager.check_alive_interval": "500ms",
 		"cascading.enabled": "true", "strategy.video": "most-used", "labels.zone": "b", "placement.debit_floor": "0",
 	} {
 		if err := c.SetFlag("--set", key, text); err != nil || c.Origin(key).Source != FromFlag {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/config"
@@ -84,7 +85,7 @@ func (h *host) startRaft(ctx context.Context) (*cohort, error) {
 func raftOptions(cfg *config.Config) (raft.Options, error) {
 	opts := raft.DefaultOptions().WithElectionTimeout(cfg.Raft.ElectionTimeout)
 	opts.Cluster, opts.Addr, opts.Peers, opts.Dir = cfg.Manager.Name, cfg.Raft.Addr, cfg.Raft.PeerList(), cfg.Raft.Data
-	opts.Listen, opts.Label, opts.Placement = cfg.Raft.Listen, strconv.Itoa(os.Getpid()), cfg.Placement()
+	opts.Listen, opts.Label, opts.Placement = cfg.Raft.Listen, memberLabel(os.Getpid(), version), cfg.Placement()
 	var err error
 	if opts.TLS, err = cfg.RaftTLS(); err == nil {
 		opts.Secret, err = raftSecret(cfg)
@@ -152,6 +153,17 @@ func randomSecret() string {
 	return hex.EncodeToString(random[:])
 }
 
+// memberLabel is what the other managers show of this one: its process and its
+// version.
+func memberLabel(pid int, version string) string { return fmt.Sprintf("%d %s", pid, version) }
+
+// parseLabel reads a label: zeros where it is not known yet.
+func parseLabel(label string) (pid int, version string) {
+	number, version, _ := strings.Cut(label, " ")
+	pid, _ = strconv.Atoi(number)
+	return pid, version
+}
+
 // members tells how the managers stand, as this one sees them.
 func members(node *raft.Node) func(context.Context) ([]muster.Member, error) {
 	return func(ctx context.Context) ([]muster.Member, error) {
@@ -161,13 +173,13 @@ func members(node *raft.Node) func(context.Context) ([]muster.Member, error) {
 		}
 		var out []muster.Member
 		for _, m := range s.Members {
-			pid, _ := strconv.Atoi(m.Label) // 0 where it is not known yet
+			pid, version := parseLabel(m.Label)
 			role := replica.Follower
 			if m.Addr == s.Leader {
 				role = replica.Leader
 			}
 			out = append(out, muster.Member{
-				ID: m.ID, Addr: m.Addr, PID: pid, Role: role.String(), Term: s.Term,
+				ID: m.ID, Addr: m.Addr, PID: pid, Version: version, Role: role.String(), Term: s.Term,
 				Index: m.Match, Lag: m.Lag, Voter: m.Voter, Active: m.Active,
 			})
 		}

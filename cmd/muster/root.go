@@ -26,9 +26,11 @@ Exit status: 0 done, 1 refused (the reason is on stderr), 2 used wrongly.`,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Version:       version,
 
 		SuggestionsMinimumDistance: 2,
 	}
+	root.SetVersionTemplate(versionLine() + "\n")
 	root.AddGroup(
 		&cobra.Group{ID: groupRun, Title: "Run:"},
 		&cobra.Group{ID: groupAsk, Title: "Ask and place:"},

@@ -87,10 +87,19 @@ func notPlaced(w io.Writer, f cli.Format, err error) error {
 		}
 	}
 	r := &cli.Refusal{Err: errors.New(none.Error())}
-	if none.Explanation != nil {
+	switch {
+	case none.Explanation == nil:
+	case none.Explanation.Workers == 0: // OWT's words would be wrong: nothing is full
+		r.Err = noWorkers(none.Purpose)
+	default:
 		r.Details = exclusions(none.Explanation)
 	}
 	return r
+}
+
+// noWorkers is a purpose of which no worker is left.
+func noWorkers(purpose string) error {
+	return fmt.Errorf("no worker of purpose %s is there: start one, or see `muster workers`", purpose)
 }
 
 // exclusions says of each rule that excluded any how many workers it did, such

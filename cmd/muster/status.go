@@ -20,7 +20,7 @@ func newStatusCmd() *cobra.Command {
 majority, and for each purpose its workers and tasks.
 
 With -o json it is one object: {"cluster", "state", "version", "stale_ms", "evictions": {"state", "silent"}, "managers":
-[{"id", "addr", "pid", "role", "term", "index", "lag", "voter", "active"}], "purposes": [...]}; a role is leader, follower or
+[{"id", "addr", "pid", "version", "role", "term", "index", "lag", "voter", "active"}], "purposes": [...]}; a role is leader, follower or
 candidate. Managers without a quorum answer, like 'muster workers' and the others that only look, from their last
 state: stale_ms is there then, and the state is no-quorum. The state of evictions is normal, paced, or why silent
 workers are not given up: too-many, no-quorum, no-queue.` + "\n" + precedence,
@@ -68,9 +68,9 @@ func printStatus(w io.Writer, s client.Status) error {
 
 // managerTable is how the managers stand.
 func managerTable(managers []muster.Member) *cli.Table {
-	t := &cli.Table{Heading: []string{"MANAGER", "PID", "ROLE", "TERM", "INDEX", "LAG", "VOTES", "HEARD"}}
+	t := &cli.Table{Heading: []string{"MANAGER", "PID", "VERSION", "ROLE", "TERM", "INDEX", "LAG", "VOTES", "HEARD"}}
 	for _, m := range managers {
-		t.Add(named(m), fmt.Sprint(m.PID), m.Role, fmt.Sprint(m.Term), fmt.Sprint(m.Index), fmt.Sprint(m.Lag),
+		t.Add(named(m), fmt.Sprint(m.PID), m.Version, m.Role, fmt.Sprint(m.Term), fmt.Sprint(m.Index), fmt.Sprint(m.Lag),
 			yesNo(m.Voter), yesNo(m.Active))
 	}
 	return t

@@ -27,6 +27,9 @@ A task is "reserved" until its worker picks it up, and "running" from then on. W
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
 			tasks, err := c.ListTasks(ctx, optional(args))
+			if err == nil {
+				err = knownPurpose(ctx, c, optional(args), len(tasks))
+			}
 			if err != nil {
 				return err
 			}

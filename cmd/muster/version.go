@@ -24,10 +24,14 @@ func newVersionCmd() *cobra.Command {
 				"version": version, "go": runtime.Version(), "platform": platform(),
 			})
 		}
-		_, err := fmt.Fprintf(cmd.OutOrStdout(), "muster %s (%s, %s)\n", version, runtime.Version(), platform())
+		_, err := fmt.Fprintln(cmd.OutOrStdout(), versionLine())
 		return err
 	}
 	return cmd
+}
+
+func versionLine() string {
+	return fmt.Sprintf("muster %s (%s, %s)", version, runtime.Version(), platform())
 }
 
 func platform() string { return runtime.GOOS + "/" + runtime.GOARCH }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -44,6 +45,11 @@ and last-used the turn, 0 being the worker whose turn it is.` + "\n" + precedenc
 func printWhy(w io.Writer, e muster.Explanation, now time.Time) error {
 	if _, err := fmt.Fprintln(w, verdict(e, now)); err != nil {
 		return err
+	}
+	if len(e.Ignored) > 0 {
+		if _, err := fmt.Fprintf(w, "ignored, since unknown, in its preference: %s\n", strings.Join(e.Ignored, ", ")); err != nil {
+			return err
+		}
 	}
 	if e.Candidates < e.Workers {
 		if err := printExcluded(w, e); err != nil {

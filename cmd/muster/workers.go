@@ -30,6 +30,9 @@ on the worker gets no further tasks; one that has not reported a load yet counts
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
 			workers, err := c.Workers(ctx, optional(args))
+			if err == nil {
+				err = knownPurpose(ctx, c, optional(args), len(workers))
+			}
 			if err != nil {
 				return err
 			}

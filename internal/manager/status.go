@@ -103,6 +103,6 @@ func (c *core) ask(req *bus.Request, f func()) {
 func (c *core) alone() []muster.Member {
 	pid := os.Getpid()
 	return []muster.Member{{
-		ID: strconv.Itoa(pid), PID: pid, Role: c.role.Kind.String(), Term: c.role.Term, Voter: true, Active: true,
+		ID: strconv.Itoa(pid), PID: pid, Version: c.opts.Version, Role: c.role.Kind.String(), Term: c.role.Term, Voter: true, Active: true,
 	}}
 }

@@ -15,10 +15,11 @@ import (
 // understood, is in why too.
 func (p *Pool) Place(preference json.RawMessage, seed uint64, why *muster.Explanation) (*Worker, error) {
 	why.Strategy, why.Workers = p.strategy, p.live
-	v, err := p.view(preference)
+	v, ignored, err := p.view(preference)
 	if err != nil {
 		return nil, refuse(why, err)
 	}
+	why.Ignored = ignored
 	t, n := v.candidates(&why.Excluded)
 	why.Candidates = n
 	if n == 0 {

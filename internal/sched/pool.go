@@ -41,7 +41,7 @@ func NewPool(purpose string, strategy muster.Strategy) *Pool {
 	p := &Pool{
 		purpose: purpose, rules: rulesOf(purpose), strategy: strategy,
 		classes: map[string]*class{}, splits: map[string]bool{}, labelled: map[string]int{},
-		views:   views{byKey: map[string]*view{}, byRaw: map[string]*view{}},
+		views:   views{byKey: map[string]*view{}, byRaw: map[string]parsed{}},
 		limits:  DefaultLimits(),
 		cursor:  -1,
 		allFull: muster.ReasonNotScheduled(purpose, muster.ReasonAllFull),

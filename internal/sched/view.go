@@ -29,8 +29,14 @@ type tier struct {
 // and by the very bytes of a preference, so that these are parsed once.
 type views struct {
 	byKey map[string]*view
-	byRaw map[string]*view
+	byRaw map[string]parsed
 	clock uint64
+}
+
+// parsed is what a preference asks for, and what of it asks for nothing.
+type parsed struct {
+	view    *view
+	ignored []string
 }
 
 const (
@@ -50,26 +56,27 @@ func (p *Pool) dropViews() {
 	}
 }
 
-// view returns the view of a preference.
-func (p *Pool) view(raw json.RawMessage) (*view, error) {
+// view returns the view of a preference, and the members that were ignored.
+func (p *Pool) view(raw json.RawMessage) (*view, []string, error) {
 	p.views.clock++
-	v := p.views.byRaw[string(raw)]
-	if v == nil || v.gone {
+	known := p.views.byRaw[string(raw)]
+	if known.view == nil || known.view.gone {
 		pref, err := muster.ParsePreference(raw)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		v = p.viewOf(p.requirement(pref))
-		p.alias(raw, v)
+		known = parsed{p.viewOf(p.requirement(pref)), pref.Ignored}
+		p.alias(raw, known)
 	}
+	v := known.view
 	v.used = p.views.clock
 	if v.version != p.version {
 		p.recount(v)
 	}
-	return v, nil
+	return v, known.ignored, nil
 }
 
-func (p *Pool) alias(raw json.RawMessage, to *view) {
+func (p *Pool) alias(raw json.RawMessage, to parsed) {
 	if len(raw) > maxRaw {
 		return
 	}

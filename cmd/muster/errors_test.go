@@ -1,0 +1,48 @@
+package main
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/muster-fleet/muster/client"
+)
+
+// What was asked for and is not there is an error that says so.
+func TestMisleadingAnswers(t *testing.T) {
+	_, url := beginManager(t, "--listen", "127.0.0.1:0", "--initial-time", "0s")
+	worker := begin(t, "worker", "--purpose", "video", "--id", "video-1", "--load", "memory", "--url", url)
+	eventually(t, "the worker does not join", func() bool { return len(decoded[[]any](t, "workers", "--url", url)) == 1 })
+
+	for _, verb := range []string{"workers", "tasks"} {
+		contains(t, refusedWith(t, 1, verb, "NOSUCH", "--url", url).stderr, `no worker has the purpose "NOSUCH"`, "video")
+		done(t, verb, "video", "--url", url)
+	}
+	misspelled := refusedWith(t, 1, "schedule", "video", "room", "--preference", `{"lables":{"gpu":"a100"}}`, "--url", url)
+	contains(t, misspelled.stderr, "preference.lables is unknown: did you mean labels?")
+	eventually(t, "the task is not placed", func() bool {
+		return invoke(t, "schedule", "video", "room", "--preference", `{"anything":1,"video":{"bitrate":2}}`, "--url", url).status == 0
+	})
+	contains(t, done(t, "why", "video", "room", "--url", url), "ignored", "anything, video.bitrate")
+
+	s := decoded[client.Status](t, "status", "--url", url)
+	if len(s.Managers) != 1 || s.Managers[0].Version != "v0.0.0-test" {
+		t.Errorf("the version of the manager is not in its status: %+v", s.Managers)
+	}
+	contains(t, done(t, "--version"), "muster v0.0.0-test (go")
+
+	signalAll(t, []int{worker.cmd.Process.Pid}, syscall.SIGTERM)
+	<-worker.gone
+	eventually(t, "the worker is not gone", func() bool {
+		got := invoke(t, "workers", "video", "--url", url)
+		return got.status == 1 || got.stdout == "no workers\n"
+	})
+	got := refusedWith(t, 1, "schedule", "video", "other", "--url", url)
+	if got.status != 1 {
+		t.Errorf("status %d", got.status)
+	}
+	contains(t, got.stderr, "no worker")
+	if strings.Contains(got.stderr, "full load") {
+		t.Errorf("nothing is full: %s", got.stderr)
+	}
+}

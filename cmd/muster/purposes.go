@@ -1,0 +1,34 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/muster-fleet/muster/client"
+)
+
+// knownPurpose returns an error where nothing was found because there is no
+// such purpose.
+func knownPurpose(ctx context.Context, c *client.Client, purpose string, found int) error {
+	if purpose == "" || found > 0 {
+		return nil
+	}
+	s, err := c.Status(ctx)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, p := range s.Purposes {
+		names = append(names, p.Purpose)
+	}
+	if slices.Contains(names, purpose) {
+		return nil
+	}
+	there := "none is known yet"
+	if len(names) > 0 {
+		there = "there are " + strings.Join(names, ", ")
+	}
+	return fmt.Errorf("no worker has the purpose %q: %s", purpose, there)
+}
