@@ -74,7 +74,7 @@ func TestUpAndTheVerbs(t *testing.T) {
 	if got := done(t, "workers", "webrtc", "--url", c.url); strings.Count(got, "\n") != 2 {
 		t.Errorf("workers of webrtc: %s", got)
 	}
-	contains(t, done(t, "workers", "sip", "--url", c.url), "no workers")
+	contains(t, refusedWith(t, 1, "workers", "sip", "--url", c.url).stderr, "no worker has the purpose")
 	if got := decoded[[]muster.Worker](t, "workers", "--url", c.url); len(got) != 3 || got[0].Load <= 0 || got[0].Load >= 1 {
 		t.Errorf("workers: %+v; want three with the memory's load", got)
 	}
