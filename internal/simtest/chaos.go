@@ -143,7 +143,7 @@ func (s *Sim) mayLose(m *simManager) bool { return m.up && (m.durable || s.mayLo
 // mayLoseLog tells whether all managers have theirs.
 func (s *Sim) mayLoseLog() bool {
 	for _, m := range s.managers {
-		if !m.up || m.link.core.Generation() == 0 {
+		if !m.up || m.link.core.ClusterID() == 0 {
 			return false
 		}
 	}

@@ -4,7 +4,7 @@
 //
 // # What is real, and what is a model
 //
-// Real, the same code as in production: raft.Core and raft.Copy, state.Apply,
+// Real, the same code as in production: raft.Core and raft.Applier, state.Apply,
 // the manager's core with its decoding and its liveness (manager.Stepped), and
 // the worker's side of the protocol (worker.Stepped). Models: the network, the
 // disks, the clocks, the queue (RabbitMQ as Muster uses it: it holds a request

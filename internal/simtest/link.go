@@ -9,13 +9,13 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// link is a manager's replica: a raft.Core and a raft.Copy, and around them what
+// link is a manager's replica: a raft.Core and a raft.Applier, and around them what
 // a raft.Node has goroutines for. Each of its turns takes a little time.
 type link struct {
 	m    *simManager
 	life int
 	core *raft.Core
-	copy *raft.Copy
+	copy *raft.Applier
 	gen  uint64 // of the cluster that the copy is of
 
 	proposals []replica.Proposal
@@ -40,7 +40,7 @@ func newLink(m *simManager) *link {
 		return nil
 	}
 	k.core = core
-	k.copy = raft.NewCopy(m.sim.opts.placement(), func(cmd state.Command, result state.Result, events []muster.Event) {
+	k.copy = raft.NewApplier(m.sim.opts.placement(), func(cmd state.Command, result state.Result, events []muster.Event) {
 		m.sim.truth.applied(k, cmd, events)
 	}, nil)
 	return k
@@ -94,10 +94,10 @@ func (k *link) Apply() {
 	for i, done := range commits {
 		k.gen, k.index = gens[i], done.Index
 		k.m.sim.truth.before(k, done)
-		k.copy.Do(done)
+		k.copy.Apply(done)
 		k.m.sim.truth.after(k, done)
 	}
-	if job := k.copy.Made(); job != nil {
+	if job := k.copy.TakeSnapshotJob(); job != nil {
 		k.compact(job)
 	}
 }
@@ -151,7 +151,7 @@ func (k *link) collect() {
 	k.writes = append(k.writes, out.Writes...)
 	k.write()
 	for _, done := range out.Commits {
-		k.commits, k.gens = append(k.commits, done), append(k.gens, k.core.Generation())
+		k.commits, k.gens = append(k.commits, done), append(k.gens, k.core.ClusterID())
 		if done.Role != nil {
 			s.truth.turned(k, *done.Role)
 		}
@@ -165,7 +165,7 @@ func (k *link) collect() {
 }
 
 // compact makes a snapshot beside everything else.
-func (k *link) compact(job *raft.Job) {
+func (k *link) compact(job *raft.SnapshotJob) {
 	k.m.when(k.m.sim.between(0, 5*diskTime), func() {
 		snap, err := job.Run()
 		k.core.Compacted(job, snap, err)

@@ -61,7 +61,7 @@ func (t *truth) turned(k *link, role replica.Role) {
 	if role.Kind != replica.Leader {
 		return
 	}
-	key := [2]uint64{k.core.Generation(), role.Term}
+	key := [2]uint64{k.core.ClusterID(), role.Term}
 	if other, ok := t.leaders[key]; ok && other != k.String() {
 		t.sim.failf("two leaders in term %d: %s and %s", role.Term, other, k)
 	}

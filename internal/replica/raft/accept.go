@@ -52,7 +52,7 @@ func (n *Node) receive(ctx context.Context, conn net.Conn, known func()) {
 	if n.dialer.tls != nil {
 		inner = tls.Server(conn, serverTLS(n.dialer.tls))
 	}
-	s, err := n.dialer.handshake.accept(inner, n.life.Load())
+	s, err := n.dialer.handshake.accept(inner, n.incarnation.Load())
 	known()
 	if err != nil {
 		n.refuse(conn, err)
@@ -75,7 +75,7 @@ func (n *Node) receive(ctx context.Context, conn net.Conn, known func()) {
 
 // refuse says who was not let in, and why, once a minute.
 func (n *Node) refuse(conn net.Conn, err error) {
-	why := distrust(err)
+	why := authFailure(err)
 	if why == "" {
 		why = err.Error()
 	}

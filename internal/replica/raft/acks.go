@@ -118,7 +118,7 @@ func (c *Core) sendAcks() {
 
 // onAcks takes the table of the leader.
 func (c *Core) onAcks(m Message) {
-	if c.rn == nil || m.Gen != c.roster.gen {
+	if c.rn == nil || m.ClusterID != c.roster.clusterID {
 		return
 	}
 	for id, a := range m.acks {

@@ -9,12 +9,12 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// Job is the making of a snapshot, in one of two ways. A small state is written
+// SnapshotJob is the making of a snapshot, in one of two ways. A small state is written
 // down by its owner, who stands still for it for some milliseconds. A large one
 // is made from the last snapshot and the entries since, beside everything: its
 // price is a second copy of the state, and all the work of deciding once more.
-type Job struct {
-	life        uint64
+type SnapshotJob struct {
+	incarnation uint64
 	index, term uint64
 	from        *pb.Snapshot
 	entries     []*pb.Entry
@@ -23,8 +23,8 @@ type Job struct {
 	own         []byte // the state at index, where its owner wrote it down
 }
 
-// Run makes the snapshot. It reads nothing but what is in the Job.
-func (j *Job) Run() (*pb.Snapshot, error) {
+// Run makes the snapshot. It reads nothing but what is in the SnapshotJob.
+func (j *SnapshotJob) Run() (*pb.Snapshot, error) {
 	data := j.own
 	if data == nil {
 		s, err := j.replay()
@@ -40,7 +40,7 @@ func (j *Job) Run() (*pb.Snapshot, error) {
 }
 
 // replay does once more what was decided since the last snapshot.
-func (j *Job) replay() (*state.State, error) {
+func (j *SnapshotJob) replay() (*state.State, error) {
 	_, s, err := openSnapshot(j.from.GetData())
 	if err != nil {
 		return nil, err
@@ -70,7 +70,7 @@ func (c *Core) compact() {
 		return // what was decided is not all on this disk yet
 	}
 	c.compacting = true
-	job := &Job{life: c.life, index: c.handed, term: c.handedTerm, conf: c.conf, roster: c.roster.clone()}
+	job := &SnapshotJob{incarnation: c.incarnation, index: c.handed, term: c.handedTerm, conf: c.conf, roster: c.roster.clone()}
 	if len(c.store.snap.GetData()) <= c.cfg.OwnSnapshotBytes {
 		c.out.Commits = append(c.out.Commits, Commit{job: job})
 		return
@@ -79,10 +79,10 @@ func (c *Core) compact() {
 	c.out.Compact = job
 }
 
-// Compacted takes the outcome of a Job. A snapshot of another manager may be on
+// Compacted takes the outcome of a SnapshotJob. A snapshot of another manager may be on
 // its way to the disk meanwhile: an older one must not come after it.
-func (c *Core) Compacted(j *Job, snap *pb.Snapshot, err error) {
-	if j.life != c.life {
+func (c *Core) Compacted(j *SnapshotJob, snap *pb.Snapshot, err error) {
+	if j.incarnation != c.incarnation {
 		return
 	}
 	c.compacting = false

@@ -24,7 +24,7 @@ type CoreConfig struct {
 	Peers []string
 	// Label is shown to the others in Status, such as a process id.
 	Label string
-	// Seed is where everything random comes from. Two lives of a log must not
+	// Seed is where everything random comes from. Two incarnations of a log must not
 	// have the same.
 	Seed uint64
 	// ElectionTicks is how many ticks a leader may be silent: a follower
@@ -36,7 +36,7 @@ type CoreConfig struct {
 	// It grows to the size of the snapshot where that is more.
 	CompactBytes int
 	// OwnSnapshotBytes is how large the last snapshot may be for the owner of
-	// the state to make the next one: see Copy.Made. 0 means never.
+	// the state to make the next one: see Applier.TakeSnapshotJob. 0 means never.
 	OwnSnapshotBytes int
 	// Placement is the configuration of the state, if this manager forms it.
 	Placement state.Config
@@ -61,13 +61,13 @@ type Core struct {
 	log *slog.Logger
 	rng *rand.Rand
 
-	id     uint64 // of this life of the log
-	life   uint64 // how many there were before in this Core
-	rn     *etcd.RawNode
-	store  *memLog
-	conf   *pb.ConfState
-	roster roster
-	handed uint64 // index up to which everything was handed out
+	id          uint64 // of this incarnation of the log
+	incarnation uint64 // how many there were before in this Core
+	rn          *etcd.RawNode
+	store       *memLog
+	conf        *pb.ConfState
+	roster      roster
+	handed      uint64 // index up to which everything was handed out
 	// handedTerm is the term of the last entry that was handed out.
 	handedTerm uint64
 	led        uint64            // the last term of which an own entry was decided here
@@ -83,17 +83,17 @@ type Core struct {
 	sequence   uint64
 	batches    map[uint64][]replica.Proposal // proposed here, not decided yet
 
-	now      int // ticks of this Core
-	form     forming
-	acks     ackTable
-	check    *logCheck // nil when it is over
-	election election
-	reads    reads
-	tend     tending
-	opened   *Message // a snapshot that was read before it is needed
-	acked    bool     // what is done now follows from a follower that has more
-	out      Output
-	version  int // of what is known of the members
+	now        int // ticks of this Core
+	bootstrap  bootstrap
+	acks       ackTable
+	check      *logCheck // nil when it is over
+	election   election
+	reads      reads
+	membership membership
+	opened     *Message // a snapshot that was read before it is needed
+	acked      bool     // what is done now follows from a follower that has more
+	out        Output
+	version    int // of what is known of the members
 }
 
 // Output is what is to be done, in this order: Commits may be done beside the
@@ -106,8 +106,8 @@ type Output struct {
 	// Commits are for the owner of the state, in their order.
 	Commits []Commit
 	// Compact is to be run, and its outcome given to Compacted. So is what
-	// Copy.Made returns.
-	Compact *Job
+	// Applier.TakeSnapshotJob returns.
+	Compact *SnapshotJob
 }
 
 // Envelope is a message on its way.
@@ -136,18 +136,18 @@ func NewCore(cfg CoreConfig, saved *Saved) (*Core, error) {
 	return c, c.resume(saved)
 }
 
-// renew begins a life of the log: with nothing in it, and a new id.
+// renew begins an incarnation of the log: with nothing in it, and a new id.
 func (c *Core) renew() {
 	c.id = newID(c.rng)
-	c.life++
+	c.incarnation++
 	c.rn, c.store, c.conf = nil, newMemLog(), &pb.ConfState{}
 	c.roster = roster{addrs: map[uint64]string{}}
 	c.version++
 	c.handed, c.led, c.compacting, c.installing, c.problem = 0, 0, false, 0, ""
 	c.heard = map[uint64]string{}
 	c.batches = map[uint64][]replica.Proposal{}
-	c.form = forming{nonce: c.rng.Uint64(), seen: map[string]sighting{}, lost: map[uint64]bool{}}
-	c.election, c.tend = election{}, tending{joins: map[string]uint64{}}
+	c.bootstrap = bootstrap{nonce: c.rng.Uint64(), seen: map[string]sighting{}, lost: map[uint64]bool{}}
+	c.election, c.membership = election{}, membership{joins: map[string]uint64{}}
 	c.acks, c.check = ackTable{}, nil
 }
 
@@ -156,7 +156,7 @@ func newID(rng *rand.Rand) uint64 { return rng.Uint64()>>1 + 1 }
 
 // resume goes on with what was saved.
 func (c *Core) resume(saved *Saved) error {
-	c.id, c.roster.gen = saved.Identity.ID, saved.Identity.Gen
+	c.id, c.roster.clusterID = saved.Identity.ID, saved.Identity.ClusterID
 	if saved.Snapshot != nil {
 		c.store.install(saved.Snapshot)
 		c.install(saved.Snapshot)
@@ -236,12 +236,12 @@ func (c *Core) Tick() {
 		return
 	}
 	if c.rn == nil {
-		c.formTick()
+		c.bootstrapTick()
 		return
 	}
 	if c.elected() {
 		c.rn.Tick()
-		c.tendTick()
+		c.reconcileMembers()
 	} else {
 		c.rn.TickQuiesced()
 		c.electionTick()
@@ -260,8 +260,8 @@ func (c *Core) Step(m Message) {
 		c.onHello(m)
 	case m.join != nil:
 		c.onJoin(m)
-	case m.form != nil:
-		c.onForm(m)
+	case m.bootstrap != nil:
+		c.onBootstrap(m)
 	case m.acks != nil:
 		c.onAcks(m)
 	case m.raft != nil:
@@ -274,12 +274,12 @@ func (c *Core) Step(m Message) {
 
 func (c *Core) onRaft(m Message) {
 	switch {
-	case m.raft.GetTo() != c.id || m.Gen == 0 || c.check != nil:
+	case m.raft.GetTo() != c.id || m.ClusterID == 0 || c.check != nil:
 		return
 	case c.rn == nil:
 		c.follow(m)
 		return
-	case m.Gen != c.roster.gen:
+	case m.ClusterID != c.roster.clusterID:
 		return
 	case c.ghost(m.raft):
 		return
@@ -359,7 +359,7 @@ func (c *Core) onlyCommands(index uint64) bool {
 }
 
 func (c *Core) post(addr string, m Message) {
-	m.From, m.Gen = c.cfg.Addr, c.roster.gen
+	m.From, m.ClusterID = c.cfg.Addr, c.roster.clusterID
 	c.out.Messages = append(c.out.Messages, Envelope{To: addr, Message: m})
 }
 

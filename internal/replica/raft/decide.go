@@ -12,7 +12,7 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// Commit is something for the owner of the state to do: see Copy.
+// Commit is something for the owner of the state to do: see Applier.
 type Commit struct {
 	// Index and Term are of the entry of the log; 0 where it is none.
 	Index, Term uint64
@@ -23,7 +23,7 @@ type Commit struct {
 	batch record             // commands that others proposed
 	own   []replica.Proposal // decided, or with err lost
 	reads []func(*state.State, error)
-	job   *Job // a snapshot of the copy, as it is then
+	job   *SnapshotJob // a snapshot of the copy, as it is then
 	err   error
 }
 
@@ -161,7 +161,7 @@ func (c *Core) stepLocal(m *pb.Message) {
 
 // Write is something that must be durable before it counts.
 type Write struct {
-	// Identity is set by the first write of a life of the log, which makes
+	// Identity is set by the first write of an incarnation of the log, which makes
 	// everything that was written before void.
 	Identity *Identity
 	Hard     *pb.HardState
@@ -175,15 +175,15 @@ type Write struct {
 	// Sync tells that the write must be on the disk before Wrote is called.
 	Sync bool
 
-	life      uint64
-	responses []*pb.Message
-	start     bool // of the library, after the first write
+	incarnation uint64
+	responses   []*pb.Message
+	start       bool // of the library, after the first write
 }
 
 // Identity is who a log belongs to.
 type Identity struct {
-	ID, Gen uint64
-	Addr    string
+	ID, ClusterID uint64
+	Addr          string
 }
 
 // Saved is what was written before.
@@ -209,7 +209,7 @@ func (c *Core) write(m *pb.Message) {
 
 // queue hands a write out, or, where nothing is durable, takes it as done.
 func (c *Core) queue(w Write) {
-	w.life = c.life
+	w.incarnation = c.incarnation
 	if w.Install {
 		c.installing = w.Snapshot.GetMetadata().GetIndex()
 	}
@@ -229,7 +229,7 @@ func (c *Core) Wrote(w Write) {
 }
 
 func (c *Core) wrote(w Write) {
-	if w.life != c.life {
+	if w.incarnation != c.incarnation {
 		return
 	}
 	if w.Hard != nil {

@@ -9,12 +9,12 @@
 //	  Apply  ◀────── Commit: commands, reads, role ─┤  ▲
 //	    │                                           │  └── listener ◀── other managers
 //	    ▼                                           ▼
-//	  Copy (state.State)                          disk (only with Options.Dir)
+//	  Applier (state.State)                          disk (only with Options.Dir)
 //
 // Core is the protocol without clock, disk and network: what happened goes in
 // (Tick, Step, Propose, Wrote ...), what is to be done comes out (Take). The
 // same calls with the same seed give the same output, so that a simulation can
-// drive any number of Cores and Copies in one goroutine. Node is the thin
+// drive any number of Cores and Appliers in one goroutine. Node is the thin
 // runtime around one Core.
 //
 // # Time
@@ -32,7 +32,7 @@
 //
 // Raft relies on a member remembering its votes and its log. Without
 // Options.Dir a manager that starts again remembers nothing, so it does not
-// come back as the member that it was: the life of a log has a random id, and
+// come back as the member that it was: the incarnation of a log has a random id, and
 // the id is the member. The new one asks to be let in, is fed as a learner,
 // and takes the place of the old one at its address in one change of members
 // (joint consensus). Losing a minority of the logs loses nothing; when a

@@ -12,10 +12,10 @@ type election struct {
 	silence int // ticks since the leader was heard, or a vote was given
 	timeout int // of silence
 
-	// hurry is how many ticks are left in which the leader is known to be gone
+	// fast is how many ticks are left in which the leader is known to be gone
 	// and not just silent. wait is how many of them belong to others.
-	hurry, wait int
-	gone        uint64 // who is known to be gone, while there is hurry
+	fast, wait int
+	gone       uint64 // who is known to be gone, while there is a fast election
 
 	// asked is who asked last whether it would get a vote, and when.
 	asked   *pb.Message
@@ -46,9 +46,9 @@ func (c *Core) campaign() {
 func (c *Core) electionTick() {
 	e := &c.election
 	e.silence++
-	if e.hurry > 0 {
-		e.hurry--
-		c.hurryTick()
+	if e.fast > 0 {
+		e.fast--
+		c.fastElectionTick()
 		return
 	}
 	if e.silence >= e.timeout {
@@ -56,10 +56,10 @@ func (c *Core) electionTick() {
 	}
 }
 
-// hurryTick campaigns again every other tick, since the first request may have
+// fastElectionTick campaigns again every other tick, since the first request may have
 // come before the others saw that the leader is gone. Who has voted for itself
 // waits a little longer: its opponent, if there is one, must be able to win.
-func (c *Core) hurryTick() {
+func (c *Core) fastElectionTick() {
 	e := &c.election
 	if e.wait > 0 {
 		e.wait--
@@ -82,7 +82,7 @@ func (c *Core) heardFrom(m *pb.Message) {
 	case pb.MsgApp, pb.MsgHeartbeat, pb.MsgSnap:
 		if st.Lead == m.GetFrom() {
 			c.quiet()
-			e.hurry = 0
+			e.fast = 0
 		}
 	case pb.MsgPreVote:
 		e.asked, e.askedAt = m, c.now
@@ -99,7 +99,7 @@ func (c *Core) heardFrom(m *pb.Message) {
 func (c *Core) overtake(m *pb.Message) {
 	last, lastTerm := c.store.last(), c.store.lastTerm()
 	shorter := m.GetLogTerm() < lastTerm || m.GetLogTerm() == lastTerm && m.GetIndex() < last
-	if c.election.hurry > 0 && c.election.wait > 0 && shorter {
+	if c.election.fast > 0 && c.election.wait > 0 && shorter {
 		c.election.wait = 0
 		c.campaign()
 	}
@@ -123,16 +123,16 @@ func (c *Core) PeerGone(addr string) {
 		return
 	}
 	c.election.gone = lead
-	c.hurry(3 * c.rank(lead))
+	c.startFastElection(3 * c.rank(lead))
 	c.askedBefore()
 	c.pump()
 }
 
 // ghost reports whether a message is the last of a leader that is gone. Taken
-// for a sign of life, it would keep this manager from voting. Should the
-// leader be there after all, it is heard again when the hurry is over.
+// for a sign of incarnation, it would keep this manager from voting. Should the
+// leader be there after all, it is heard again when the fast election ends.
 func (c *Core) ghost(m *pb.Message) bool {
-	if c.election.hurry == 0 || m.GetFrom() != c.election.gone {
+	if c.election.fast == 0 || m.GetFrom() != c.election.gone {
 		return false
 	}
 	t := m.GetType()
@@ -153,9 +153,9 @@ func (c *Core) askedBefore() {
 	c.overtake(m)
 }
 
-// hurry elects a leader at once, after a wait that lets others go first.
-func (c *Core) hurry(wait int) {
-	c.election.hurry, c.election.wait = c.cfg.ElectionTicks, wait
+// startFastElection elects a leader at once, after a wait that lets others go first.
+func (c *Core) startFastElection(wait int) {
+	c.election.fast, c.election.wait = c.cfg.ElectionTicks, wait
 	if wait == 0 {
 		c.campaign()
 	}

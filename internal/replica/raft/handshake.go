@@ -62,7 +62,7 @@ type session struct {
 	in, out seal
 	kind    byte
 	peer    string // address of the other end
-	id      uint64 // life of the acceptor's log
+	id      uint64 // incarnation of the acceptor's log
 }
 
 // intro is what a dialer says of itself.
@@ -126,7 +126,7 @@ func (h *handshake) dial(conn net.Conn, to string, kind byte) (*session, error) 
 	return s, h.seal(s, hello, challenge, "dialer", "acceptor")
 }
 
-// accept makes sure of the manager that opened a connection. id is the life of
+// accept makes sure of the manager that opened a connection. id is the incarnation of
 // this one's log.
 func (h *handshake) accept(conn net.Conn, id uint64) (*session, error) {
 	if err := conn.SetDeadline(time.Now().Add(handshakeTime)); err != nil {

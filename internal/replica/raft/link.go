@@ -28,7 +28,7 @@ const (
 //
 // A link also tells a peer that is gone from a connection that is gone: when
 // its connection closes it opens another one at once. Is there nobody, or
-// another life of the log, the peer is gone.
+// another incarnation of the log, the peer is gone.
 type link struct {
 	addr   string
 	dialer *dialer
@@ -121,7 +121,7 @@ func (l *link) run(ctx context.Context) {
 // complain says why there is no connection: once a minute where it takes an
 // operator to mend it.
 func (l *link) complain(err error) {
-	if why := distrust(err); why != "" && l.doubts.news(l.addr, why, time.Now()) {
+	if why := authFailure(err); why != "" && l.doubts.news(l.addr, why, time.Now()) {
 		l.log.Warn("manager not trusted", "why", why, "err", err)
 		return
 	}

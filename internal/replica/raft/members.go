@@ -13,9 +13,9 @@ import (
 	"github.com/muster-fleet/muster/internal/replica"
 )
 
-// tending is the leader's work on the members: it brings them, one change at a
+// membership is the leader's work on the members: it brings them, one change at a
 // time, to what is admitted.
-type tending struct {
+type membership struct {
 	joins map[string]uint64 // who asked to be let in, by address
 	wait  int               // ticks until a change is asked for again
 }
@@ -32,12 +32,12 @@ func (c *Core) onJoin(m Message) {
 		c.log.Warn("a manager asks to be let in that is not among the peers: add it first", "addr", m.From)
 		return
 	}
-	c.tend.joins[m.From] = m.join.id
+	c.membership.joins[m.From] = m.join.id
 }
 
-// tendTick asks for the next change of members, if there is one to make.
-func (c *Core) tendTick() {
-	t := &c.tend
+// reconcileMembers asks for the next change of members, if there is one to make.
+func (c *Core) reconcileMembers() {
+	t := &c.membership
 	if t.wait--; t.wait > 0 || c.role.Kind != replica.Leader || len(c.conf.GetVotersOutgoing()) > 0 {
 		return
 	}
@@ -54,9 +54,9 @@ func (c *Core) tendTick() {
 
 // admission lets in, without a vote, who asked for it and is admitted.
 func (c *Core) admission() *pb.ConfChangeV2 {
-	for _, addr := range slices.Sorted(maps.Keys(c.tend.joins)) {
-		id := c.tend.joins[addr]
-		delete(c.tend.joins, addr)
+	for _, addr := range slices.Sorted(maps.Keys(c.membership.joins)) {
+		id := c.membership.joins[addr]
+		delete(c.membership.joins, addr)
 		if isMember(c.conf, id) || !c.roster.admits(addr) {
 			continue
 		}
@@ -114,7 +114,7 @@ func (c *Core) dismissal() *pb.ConfChangeV2 {
 }
 
 // leftover is a learner that is not heard while a member with a vote is heard at
-// its address: an earlier life of that one, whose question to be let in came
+// its address: an earlier incarnation of that one, whose question to be let in came
 // late. 0 is none.
 func (c *Core) leftover() uint64 {
 	match := c.matches()
@@ -161,10 +161,10 @@ func (c *Core) decidedMembers(e *pb.Entry) {
 
 // membersChanged makes void what was known of other members.
 func (c *Core) membersChanged() {
-	c.form.nonce = c.rng.Uint64()
-	clear(c.form.lost)
+	c.bootstrap.nonce = c.rng.Uint64()
+	clear(c.bootstrap.lost)
 	c.pruneAcks()
-	c.tend.wait = 0
+	c.membership.wait = 0
 	c.version++
 	c.log.Info("members", "voters", len(c.conf.GetVoters()), "learners", len(c.conf.GetLearners()))
 }

@@ -14,14 +14,14 @@ import (
 type Message struct {
 	// From is the address of the sender, as proved when it connected.
 	From string
-	// Gen is the cluster of the sender, 0 for one that is in none yet.
-	Gen uint64
+	// ClusterID is the cluster of the sender, 0 for one that is in none yet.
+	ClusterID uint64
 
-	raft  *pb.Message
-	hello *hello
-	join  *join
-	form  *pb.Snapshot         // the beginning of a cluster
-	acks  map[uint64]ackRecord // what the leader knows of the members
+	raft      *pb.Message
+	hello     *hello
+	join      *join
+	bootstrap *pb.Snapshot         // the beginning of a cluster
+	acks      map[uint64]ackRecord // what the leader knows of the members
 
 	// members and restored are what is in the snapshot of a raft message,
 	// where it was read before.
@@ -48,7 +48,7 @@ const (
 	messageRaft = iota + 1
 	messageHello
 	messageJoin
-	messageForm
+	messageBootstrap
 	messageAcks
 )
 
@@ -69,7 +69,7 @@ func (m *Message) isSnapshot() bool { return m.raft.GetType() == pb.MsgSnap && m
 // appendMessage writes a message. From is not part of it.
 func appendMessage(buf []byte, m *Message) ([]byte, error) {
 	w := writer{buf: buf}
-	w.fixed(m.Gen)
+	w.fixed(m.ClusterID)
 	switch {
 	case m.hello != nil:
 		w.byte(messageHello)
@@ -85,9 +85,9 @@ func appendMessage(buf []byte, m *Message) ([]byte, error) {
 	case m.join != nil:
 		w.byte(messageJoin)
 		w.fixed(m.join.id)
-	case m.form != nil:
-		w.byte(messageForm)
-		return proto.MarshalOptions{}.MarshalAppend(w.buf, m.form)
+	case m.bootstrap != nil:
+		w.byte(messageBootstrap)
+		return proto.MarshalOptions{}.MarshalAppend(w.buf, m.bootstrap)
 	default:
 		w.byte(messageRaft)
 		return proto.MarshalOptions{}.MarshalAppend(w.buf, m.raft)
@@ -98,7 +98,7 @@ func appendMessage(buf []byte, m *Message) ([]byte, error) {
 // decodeMessage reads a message, and refuses what no manager would send.
 func decodeMessage(data []byte) (Message, error) {
 	r := reader{buf: data}
-	m := Message{Gen: r.fixed()}
+	m := Message{ClusterID: r.fixed()}
 	switch r.byte() {
 	case messageHello:
 		m.hello = &hello{id: r.fixed(), leader: r.text(), label: r.text(), nonce: r.fixed(), reply: r.bool(), known: r.ack()}
@@ -109,9 +109,9 @@ func decodeMessage(data []byte) (Message, error) {
 		m.join = &join{id: r.fixed()}
 	case messageAcks:
 		m.acks = r.acks()
-	case messageForm:
-		m.form = &pb.Snapshot{}
-		return m, m.unmarshal(r.buf, m.form)
+	case messageBootstrap:
+		m.bootstrap = &pb.Snapshot{}
+		return m, m.unmarshal(r.buf, m.bootstrap)
 	case messageRaft:
 		m.raft = &pb.Message{}
 		if err := m.unmarshal(r.buf, m.raft); err != nil {

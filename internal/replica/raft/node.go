@@ -19,21 +19,21 @@ import (
 // and perhaps a disk. The methods of replica.Replica belong to the owner of
 // the state; the others may be called anywhere.
 type Node struct {
-	opts     Options
-	log      *slog.Logger
-	core     *Core // of the loop alone
-	copy     *Copy // of the owner alone
-	wal      *wal  // of the disk's goroutine alone; nil without a disk
-	dialer   *dialer
-	listener net.Listener // nil for one that is alone
-	refused  refusals
-	life     atomic.Uint64
+	opts        Options
+	log         *slog.Logger
+	core        *Core    // of the loop alone
+	applier     *Applier // of the owner alone
+	wal         *wal     // of the disk's goroutine alone; nil without a disk
+	dialer      *dialer
+	listener    net.Listener // nil for one that is alone
+	refused     refusals
+	incarnation atomic.Uint64
 
 	proposals *mailbox[replica.Proposal]
 	reading   *mailbox[func(*state.State, error)]
 	commits   *mailbox[Commit]
 	writes    *mailbox[Write]
-	made      *mailbox[*Job]
+	made      *mailbox[*SnapshotJob]
 	incoming  chan []Message
 	orders    chan func(*Core)
 	sending   map[string]bool    // snapshots under way, of the loop alone
@@ -91,10 +91,10 @@ func newNode(opts Options) *Node {
 	}
 	return &Node{
 		opts: opts, log: log.With("component", "raft", "addr", opts.Addr),
-		copy:      NewCopy(opts.Placement, opts.Observe, log),
+		applier:   NewApplier(opts.Placement, opts.Observe, log),
 		dialer:    &dialer{handshake: &handshake{cluster: opts.Cluster, addr: opts.Addr, secret: opts.Secret}, tls: opts.TLS},
 		proposals: newMailbox[replica.Proposal](), reading: newMailbox[func(*state.State, error)](),
-		commits: newMailbox[Commit](), writes: newMailbox[Write](), made: newMailbox[*Job](),
+		commits: newMailbox[Commit](), writes: newMailbox[Write](), made: newMailbox[*SnapshotJob](),
 		incoming: make(chan []Message, 64), orders: make(chan func(*Core), 64),
 		sending: map[string]bool{}, links: map[string]*link{},
 		changed: make(chan struct{}), over: make(chan struct{}),
@@ -176,7 +176,7 @@ func (n *Node) Err() error {
 
 // Propose is part of replica.Replica.
 func (n *Node) Propose(batch ...replica.Proposal) {
-	if role := n.copy.Role(); role.Kind != replica.Leader {
+	if role := n.applier.Role(); role.Kind != replica.Leader {
 		for _, p := range batch {
 			p.Done(state.Result{}, nil, replica.NotLeaderError{Leader: role.Leader})
 		}
@@ -203,19 +203,19 @@ func (n *Node) refuseRest() {
 		p.Done(state.Result{}, nil, replica.NotLeaderError{})
 	}
 	for _, f := range n.reading.take() {
-		f(n.copy.State(), replica.NotLeaderError{})
+		f(n.applier.State(), replica.NotLeaderError{})
 	}
 }
 
 // State is part of replica.Replica.
-func (n *Node) State() *state.State { return n.copy.State() }
+func (n *Node) State() *state.State { return n.applier.State() }
 
 // Role is part of replica.Replica.
-func (n *Node) Role() replica.Role { return n.copy.Role() }
+func (n *Node) Role() replica.Role { return n.applier.Role() }
 
 // Index is the entry of the log up to which the copy of the state is. It
 // belongs to the owner of the state.
-func (n *Node) Index() uint64 { return n.copy.Index() }
+func (n *Node) Index() uint64 { return n.applier.Index() }
 
 // Ready is part of replica.Replica.
 func (n *Node) Ready() <-chan struct{} { return n.commits.ready }
@@ -223,9 +223,9 @@ func (n *Node) Ready() <-chan struct{} { return n.commits.ready }
 // Apply is part of replica.Replica.
 func (n *Node) Apply() {
 	for _, done := range n.commits.take() {
-		n.copy.Do(done)
+		n.applier.Apply(done)
 	}
-	if job := n.copy.Made(); job != nil {
+	if job := n.applier.TakeSnapshotJob(); job != nil {
 		n.made.put(job)
 	}
 }
@@ -295,7 +295,7 @@ func (n *Node) propose() {
 // act does what the Core put out.
 func (n *Node) act(ctx context.Context) {
 	out := n.core.Take()
-	n.life.Store(n.core.id)
+	n.incarnation.Store(n.core.id)
 	if v := n.core.version; v != n.version {
 		n.version = v
 		n.keepLinks(ctx)
@@ -324,7 +324,7 @@ func (n *Node) compacted() {
 	}
 }
 
-func (n *Node) compact(ctx context.Context, job *Job) {
+func (n *Node) compact(ctx context.Context, job *SnapshotJob) {
 	start := time.Now()
 	snap, err := job.Run()
 	n.log.Debug("snapshot made", "index", snap.GetMetadata().GetIndex(), "bytes", len(snap.GetData()), "took", time.Since(start))

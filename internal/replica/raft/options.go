@@ -49,7 +49,7 @@ type Options struct {
 	// Tick is the unit of time. ElectionTicks of silence, up to twice as many,
 	// make a follower campaign; more make a cut-off leader's gap longer, fewer
 	// elect without cause on a busy machine. HeartbeatTicks are between two
-	// signs of life of the leader.
+	// signs of incarnation of the leader.
 	Tick           time.Duration
 	ElectionTicks  int
 	HeartbeatTicks int

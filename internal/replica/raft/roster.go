@@ -13,9 +13,9 @@ import (
 // roster is who belongs to the cluster. It is part of the log and of
 // snapshots, and equal on all managers at the same index.
 type roster struct {
-	// gen is the random number of the cluster: of all that grew from one
+	// clusterID is the random number of the cluster: of all that grew from one
 	// formation.
-	gen uint64
+	clusterID uint64
 	// admitted are the addresses that managers may join from, sorted. A
 	// member whose address is not among them has to go.
 	admitted []string
@@ -53,7 +53,7 @@ func (r *roster) prune(conf *pb.ConfState) {
 }
 
 func (r *roster) clone() roster {
-	return roster{gen: r.gen, admitted: r.admitted, addrs: maps.Clone(r.addrs)}
+	return roster{clusterID: r.clusterID, admitted: r.admitted, addrs: maps.Clone(r.addrs)}
 }
 
 // isVoter reports whether the member counts in a majority.
@@ -66,7 +66,7 @@ func isMember(conf *pb.ConfState, id uint64) bool {
 }
 
 func (w *writer) roster(r *roster) {
-	w.fixed(r.gen)
+	w.fixed(r.clusterID)
 	w.texts(r.admitted)
 	w.addrs(r.addrs)
 }
@@ -80,7 +80,7 @@ func (w *writer) addrs(addrs map[uint64]string) {
 }
 
 func (r *reader) roster() roster {
-	return roster{gen: r.fixed(), admitted: r.texts(), addrs: r.addrs()}
+	return roster{clusterID: r.fixed(), admitted: r.texts(), addrs: r.addrs()}
 }
 
 func (r *reader) addrs() map[uint64]string {

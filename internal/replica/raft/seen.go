@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// Generation is the random number of the cluster that this manager is in: of
+// ClusterID is the random number of the cluster that this manager is in: of
 // all that grew from one formation. It is 0 before it is in one.
-func (c *Core) Generation() uint64 { return c.roster.gen }
+func (c *Core) ClusterID() uint64 { return c.roster.clusterID }
 
 // IsSnapshot reports whether the message is one that travels alone, and whose
 // end the sender waits for: see Core.SnapshotSent.
@@ -22,7 +22,7 @@ func (m Message) String() string {
 		return "hello"
 	case m.join != nil:
 		return "let me in"
-	case m.form != nil:
+	case m.bootstrap != nil:
 		return "the beginning"
 	case m.acks != nil:
 		return "what the members have"

@@ -51,10 +51,10 @@ type flight struct {
 type simNode struct {
 	addr    string
 	core    *Core
-	copy    *Copy
+	applier *Applier
 	commits []Commit
 	writes  []Write
-	jobs    []*Job
+	jobs    []*SnapshotJob
 	disk    *Saved
 	log     *memLog // of the disk
 	backup  *Saved  // an older copy of the disk
@@ -101,7 +101,7 @@ func (c *cluster) boot(addr string, peers []string) {
 	if err != nil {
 		c.failf("boot %s: %v", addr, err)
 	}
-	n.core, n.copy, n.down = core, NewCopy(state.DefaultConfig(), nil, nil), false
+	n.core, n.applier, n.down = core, NewApplier(state.DefaultConfig(), nil, nil), false
 	n.commits, n.writes, n.jobs = nil, nil, nil
 	c.collect(n)
 }
@@ -160,7 +160,7 @@ func (c *cluster) collect(n *simNode) {
 		n.jobs = append(n.jobs, out.Compact)
 	}
 	if st := n.core.role; st.Kind == replica.Leader {
-		key := [2]uint64{n.core.roster.gen, st.Term}
+		key := [2]uint64{n.core.roster.clusterID, st.Term}
 		if who, ok := c.leaders[key]; ok && who != n.core.Status().ID {
 			c.failf("two leaders in term %d: %s and %s", st.Term, who, n.addr)
 		}
@@ -183,21 +183,21 @@ func (c *cluster) note(e *Envelope) {
 func (c *cluster) own(n *simNode) {
 	done := n.commits[0]
 	n.commits = n.commits[1:]
-	before := n.copy.Role()
+	before := n.applier.Role()
 	c.term = done.Term
-	n.copy.Do(done)
-	if job := n.copy.Made(); job != nil {
+	n.applier.Apply(done)
+	if job := n.applier.TakeSnapshotJob(); job != nil {
 		n.jobs = append(n.jobs, job)
 	}
-	if role := n.copy.Role(); role != before {
+	if role := n.applier.Role(); role != before {
 		c.logf("%s is %s of term %d, leader %q", n.addr, role.Kind, role.Term, role.Leader)
 		if role.Kind == replica.Leader {
-			c.checkAcked(n.copy.State(), c.ackedBefore(role.Term), n.addr)
+			c.checkAcked(n.applier.State(), c.ackedBefore(role.Term), n.addr)
 		}
 	}
 	if done.Index > 0 && n.core.rn != nil {
-		key := [2]uint64{n.core.roster.gen, done.Index}
-		snap := n.copy.State().Snapshot()
+		key := [2]uint64{n.core.roster.clusterID, done.Index}
+		snap := n.applier.State().Snapshot()
 		if other, ok := c.states[key]; ok && !bytes.Equal(other, snap) {
 			c.failf("states differ at index %d on %s", done.Index, n.addr)
 		}

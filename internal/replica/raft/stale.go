@@ -68,7 +68,7 @@ func (c *Core) checkers() []string {
 func (c *Core) askCheck() {
 	for _, addr := range c.checkers() {
 		if !c.check.answered[addr] {
-			c.post(addr, Message{hello: &hello{id: c.id, label: c.cfg.Label, nonce: c.form.nonce}})
+			c.post(addr, Message{hello: &hello{id: c.id, label: c.cfg.Label, nonce: c.bootstrap.nonce}})
 		}
 	}
 }
@@ -87,7 +87,7 @@ func (c *Core) checkTick() {
 
 // onCheck takes an answer.
 func (c *Core) onCheck(m Message) {
-	if m.Gen == c.roster.gen && !c.cfg.Restored {
+	if m.ClusterID == c.roster.clusterID && !c.cfg.Restored {
 		if why := c.behind(m.hello.known); why != "" {
 			c.fail(&staleLog{addr: c.cfg.Addr, by: m.From, why: why})
 			return

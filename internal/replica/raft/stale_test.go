@@ -171,7 +171,7 @@ func TestOlderCopyIsRefused(t *testing.T) {
 		c.collect(behind)
 		c.settle()
 		for _, n := range c.nodes {
-			c.checkAcked(n.copy.State(), c.acked, n.addr)
+			c.checkAcked(n.applier.State(), c.acked, n.addr)
 		}
 	}
 }
@@ -194,7 +194,7 @@ func TestOlderCopyWithoutTheCheck(t *testing.T) {
 		c.roundUnchecked()
 		if n := c.now(); n != nil && n != lead {
 			for task := range c.acked {
-				_, err := n.copy.State().Scheduled("webrtc", task)
+				_, err := n.applier.State().Scheduled("webrtc", task)
 				lost = lost || err != nil
 			}
 		}

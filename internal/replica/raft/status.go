@@ -8,7 +8,7 @@ import (
 
 // Status is how a manager stands.
 type Status struct {
-	// ID is that of this life of the log, in hexadecimal; Addr stays.
+	// ID is that of this incarnation of the log, in hexadecimal; Addr stays.
 	ID   string `json:"id"`
 	Addr string `json:"addr"`
 	Role string `json:"role"`
@@ -83,7 +83,7 @@ func (c *Core) label(id uint64) string {
 	if id == c.id {
 		return c.cfg.Label
 	}
-	if s := c.form.seen[c.roster.addrs[id]]; s.id == id {
+	if s := c.bootstrap.seen[c.roster.addrs[id]]; s.id == id {
 		return s.label
 	}
 	return ""

@@ -14,7 +14,7 @@ func TestLoneLeaderReadsWhatWasAnswered(t *testing.T) {
 	c := newCluster(t, 1, true, 1)
 	c.calm = true
 	n := c.nodes["m0"]
-	for n.copy.Role().Kind != replica.Leader {
+	for n.applier.Role().Kind != replica.Leader {
 		c.round()
 	}
 	for range 20 {
@@ -31,7 +31,7 @@ func TestLoneLeaderReadsWhatWasAnswered(t *testing.T) {
 	}
 	n.writes = nil
 	c.boot("m0", c.peers)
-	for n.copy.Role().Kind != replica.Leader {
+	for n.applier.Role().Kind != replica.Leader {
 		if n.core.elected() {
 			c.read(n)
 		}
@@ -56,13 +56,13 @@ func TestFoundedApart(t *testing.T) {
 	c.nodes["m3"].down, c.nodes["m4"].down = true, true
 	for c.nodes["m0"].core.rn == nil { // m0 founds, and tells m1 only
 		c.round()
-		c.cutForm("m2")
+		c.cutBootstrap("m2")
 	}
 	for range 100 {
-		c.cutForm("m2")
+		c.cutBootstrap("m2")
 		c.round()
 		for _, addr := range []string{"m0", "m1"} {
-			if c.nodes[addr].copy.Role().Kind == replica.Leader {
+			if c.nodes[addr].applier.Role().Kind == replica.Leader {
 				t.Fatalf("%s leads with two of five managers", addr)
 			}
 		}
@@ -70,9 +70,9 @@ func TestFoundedApart(t *testing.T) {
 	c.settle()
 }
 
-// cutForm loses what a manager is sent of the beginning of a cluster.
-func (c *cluster) cutForm(addr string) {
-	c.lose = func(f flight) bool { return f.to == addr && f.message.form != nil }
+// cutBootstrap loses what a manager is sent of the beginning of a cluster.
+func (c *cluster) cutBootstrap(addr string) {
+	c.lose = func(f flight) bool { return f.to == addr && f.message.bootstrap != nil }
 }
 
 // TestSilentLeaderIsReplaced counts the ticks without a leader.
@@ -87,7 +87,7 @@ func TestSilentLeaderIsReplaced(t *testing.T) {
 	for next := lead; next == lead; ticks++ {
 		c.round()
 		for _, n := range c.nodes {
-			if n != lead && n.copy.Role().Kind == replica.Leader {
+			if n != lead && n.applier.Role().Kind == replica.Leader {
 				next = n
 			}
 		}
@@ -98,7 +98,7 @@ func TestSilentLeaderIsReplaced(t *testing.T) {
 	for range 11 {
 		c.round()
 	}
-	if kind := lead.copy.Role().Kind; kind == replica.Leader {
+	if kind := lead.applier.Role().Kind; kind == replica.Leader {
 		t.Error("a leader that nobody hears still leads")
 	}
 }
@@ -162,7 +162,7 @@ func TestOneWhoIsWrongUnseatsNobody(t *testing.T) {
 		c := newCluster(t, seed, false, 3)
 		c.calm = true
 		lead := c.lead()
-		term := lead.copy.Role().Term
+		term := lead.applier.Role().Term
 		wrong := c.nodes[c.peers[0]]
 		if wrong == lead {
 			wrong = c.nodes[c.peers[1]]
@@ -172,7 +172,7 @@ func TestOneWhoIsWrongUnseatsNobody(t *testing.T) {
 		for range 50 {
 			c.round()
 		}
-		if role := lead.copy.Role(); role.Kind != replica.Leader || role.Term != term {
+		if role := lead.applier.Role(); role.Kind != replica.Leader || role.Term != term {
 			t.Fatalf("seed %d: the leader was unseated: %+v", seed, role)
 		}
 	}
@@ -193,7 +193,7 @@ func (c *cluster) lead() *simNode {
 // now is the one who leads, nil where nobody does.
 func (c *cluster) now() *simNode {
 	for _, addr := range c.peers {
-		if n := c.nodes[addr]; !n.down && n.copy.Role().Kind == replica.Leader {
+		if n := c.nodes[addr]; !n.down && n.applier.Role().Kind == replica.Leader {
 			return n
 		}
 	}

@@ -262,7 +262,7 @@ func TestTLS(t *testing.T) {
 
 func FuzzFrame(f *testing.F) {
 	var s seal
-	m := Message{Gen: 1, raft: &pb.Message{Type: pb.MsgApp.Enum(), From: proto.Uint64(1), To: proto.Uint64(2), Entries: []*pb.Entry{{Index: proto.Uint64(1)}}}}
+	m := Message{ClusterID: 1, raft: &pb.Message{Type: pb.MsgApp.Enum(), From: proto.Uint64(1), To: proto.Uint64(2), Entries: []*pb.Entry{{Index: proto.Uint64(1)}}}}
 	h := Message{hello: &hello{id: 1, leader: "a:1"}}
 	body, _, err := pack(nil, []Message{m, h})
 	if err != nil {
@@ -282,7 +282,7 @@ func FuzzFrame(f *testing.F) {
 				body = frame // look at it all the same
 			}
 			_ = splitMessages(body, func(m Message) {
-				if m.raft == nil && m.hello == nil && m.join == nil && m.form == nil {
+				if m.raft == nil && m.hello == nil && m.join == nil && m.bootstrap == nil {
 					t.Error("an empty message")
 				}
 			})

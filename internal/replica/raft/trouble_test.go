@@ -123,12 +123,12 @@ func (c *cluster) quiesce() {
 }
 
 func (c *cluster) agreed() bool {
-	index, leaders := c.nodes[c.peers[0]].copy.Index(), 0
+	index, leaders := c.nodes[c.peers[0]].applier.Index(), 0
 	for _, n := range c.nodes {
-		if n.copy.Role().Kind == replica.Leader {
+		if n.applier.Role().Kind == replica.Leader {
 			leaders++
 		}
-		if n.copy.Index() != index {
+		if n.applier.Index() != index {
 			return false
 		}
 	}
@@ -145,7 +145,7 @@ func runSim(t testing.TB, seed uint64, durable bool, n, steps int) *cluster {
 	}
 	c.settle()
 	for _, n := range c.nodes {
-		c.checkAcked(n.copy.State(), c.acked, n.addr)
+		c.checkAcked(n.applier.State(), c.acked, n.addr)
 	}
 	return c
 }

@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// distrust says in an operator's words why two managers could not make sure of
+// authFailure says in an operator's words why two managers could not make sure of
 // each other. It is empty for all that time may heal, such as a manager that is
 // not there.
-func distrust(err error) string {
+func authFailure(err error) string {
 	var unverified *tls.CertificateVerificationError
 	var alert *net.OpError
 	switch {

@@ -160,7 +160,7 @@ func TestSaidOnceAMinute(t *testing.T) {
 // What time may heal is no matter of trust.
 func TestAbsenceIsNoDistrust(t *testing.T) {
 	for _, err := range []error{context.DeadlineExceeded, &net.OpError{Op: "dial", Err: errors.New("connection refused")}} {
-		if why := distrust(err); why != "" {
+		if why := authFailure(err); why != "" {
 			t.Errorf("%v: %s", err, why)
 		}
 	}

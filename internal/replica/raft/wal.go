@@ -210,7 +210,7 @@ func (w *wal) take(body []byte) error {
 	for len(r.buf) > 0 {
 		switch r.byte() {
 		case partIdentity:
-			w.identity = Identity{ID: r.fixed(), Gen: r.fixed(), Addr: r.text()}
+			w.identity = Identity{ID: r.fixed(), ClusterID: r.fixed(), Addr: r.text()}
 		case partAcks:
 			w.acks = r.acks()
 		case partHard:
@@ -246,7 +246,7 @@ func (w *wal) takeSnapshot(term, index uint64) error {
 func (w *writer) identity(id *Identity) {
 	w.byte(partIdentity)
 	w.fixed(id.ID)
-	w.fixed(id.Gen)
+	w.fixed(id.ClusterID)
 	w.text(id.Addr)
 }
 

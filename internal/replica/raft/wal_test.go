@@ -28,7 +28,7 @@ func testSnapshot(term, index uint64, data string) *pb.Snapshot {
 	}}
 }
 
-var testIdentity = Write{Identity: &Identity{ID: 7, Gen: 9, Addr: "a:1"}, Snapshot: testSnapshot(1, 1, "begin"), Install: true, Hard: testHard(1, 0, 1)}
+var testIdentity = Write{Identity: &Identity{ID: 7, ClusterID: 9, Addr: "a:1"}, Snapshot: testSnapshot(1, 1, "begin"), Install: true, Hard: testHard(1, 0, 1)}
 
 func mustOpen(t rapid.TB, dir string) *wal {
 	t.Helper()

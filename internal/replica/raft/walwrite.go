@@ -10,7 +10,7 @@ import (
 )
 
 // append makes writes durable, in their order: as one record and with one
-// fsync, save that a snapshot or a new life begins a new file.
+// fsync, save that a snapshot or a new incarnation begins a new file.
 func (w *wal) append(writes []Write) error {
 	var body writer
 	sync := false
@@ -74,7 +74,7 @@ func (w *wal) frame(body []byte) []byte {
 	return append(record, body...)
 }
 
-// replace begins a new file, at a snapshot or with a new life of the log. Until
+// replace begins a new file, at a snapshot or with a new incarnation of the log. Until
 // it is complete, the old one is what counts.
 func (w *wal) replace(write *Write) error {
 	if write.Identity != nil {

@@ -12,43 +12,43 @@ import (
 // is owned. The events are valid during the call only.
 type Observer func(cmd state.Command, result state.Result, events []muster.Event)
 
-// Copy is a manager's copy of the state, and what its owner does with Commits.
-type Copy struct {
+// Applier is a manager's copy of the state, and what its owner does with Commits.
+type Applier struct {
 	observe Observer
 	log     *slog.Logger
 	state   *state.State
 	role    replica.Role
 	index   uint64
-	made    *Job
+	made    *SnapshotJob
 }
 
-// NewCopy returns a copy of an empty state. observe and log may be nil.
-func NewCopy(cfg state.Config, observe Observer, log *slog.Logger) *Copy {
+// NewApplier returns a copy of an empty state. observe and log may be nil.
+func NewApplier(cfg state.Config, observe Observer, log *slog.Logger) *Applier {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Copy{state: state.New(cfg), observe: observe, log: log}
+	return &Applier{state: state.New(cfg), observe: observe, log: log}
 }
 
 // State is the copy as far as it was brought.
-func (c *Copy) State() *state.State { return c.state }
+func (c *Applier) State() *state.State { return c.state }
 
 // Index is the entry of the log up to which everything was applied.
-func (c *Copy) Index() uint64 { return c.index }
+func (c *Applier) Index() uint64 { return c.index }
 
 // Role is what the manager was after the last Commit.
-func (c *Copy) Role() replica.Role { return c.role }
+func (c *Applier) Role() replica.Role { return c.role }
 
-// Made returns the last snapshot that a Commit asked for, to be run where the
+// TakeSnapshotJob returns the last snapshot that a Commit asked for, to be run where the
 // Core is, and its outcome given to Core.Compacted; nil if there is none new.
-func (c *Copy) Made() *Job {
+func (c *Applier) TakeSnapshotJob() *SnapshotJob {
 	job := c.made
 	c.made = nil
 	return job
 }
 
-// Do does what a Commit says.
-func (c *Copy) Do(done Commit) {
+// Apply applies a Commit.
+func (c *Applier) Apply(done Commit) {
 	switch {
 	case done.Role != nil:
 		c.role = *done.Role
@@ -64,11 +64,11 @@ func (c *Copy) Do(done Commit) {
 			p.Done(state.Result{}, nil, done.err)
 		}
 	default:
-		c.apply(done)
+		c.applyEntry(done)
 	}
 }
 
-func (c *Copy) apply(done Commit) {
+func (c *Applier) applyEntry(done Commit) {
 	if done.state != nil {
 		c.state = done.state
 	}
@@ -84,7 +84,7 @@ func (c *Copy) apply(done Commit) {
 
 // applyBatch applies what others proposed. A batch that is malformed is
 // nothing, for all managers alike.
-func (c *Copy) applyBatch(done Commit) {
+func (c *Applier) applyBatch(done Commit) {
 	commands, err := done.batch.commands()
 	if err != nil {
 		c.log.Error("entry of the log ignored", "index", done.Index, "err", err)

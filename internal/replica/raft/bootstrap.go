@@ -10,50 +10,50 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// forming is how managers that belong to no cluster find or found one.
+// bootstrap is how managers that belong to no cluster find or found one.
 //
 //	alone ──hello──▶ somebody has a leader ──join──▶ fed by it ──▶ member
 //	  │
 //	  └─ all peers are alone (or, after a while, a majority is) ──▶ the one with
 //	     the lowest address writes the beginning of the log and gives it to all
-type forming struct {
-	alone    int    // ticks of this life without a cluster
+type bootstrap struct {
+	alone    int    // ticks of this incarnation without a cluster
 	leading  int    // tick at which a leader was known last
 	nonce    uint64 // proves that an answer is not older than the members are
 	starting bool   // the first write is under way
-	founder  bool
+	creator  bool
 	seen     map[string]sighting
 	lost     map[uint64]bool // members whose log is known to be lost
 }
 
 // sighting is what a peer said last.
 type sighting struct {
-	id, gen uint64
-	leader  string
-	label   string
-	tick    int
+	id, clusterID uint64
+	leader        string
+	label         string
+	tick          int
 }
 
-// formTick lets a tick pass for one who belongs to no cluster.
-func (c *Core) formTick() {
-	f := &c.form
+// bootstrapTick lets a tick pass for one who belongs to no cluster.
+func (c *Core) bootstrapTick() {
+	f := &c.bootstrap
 	if f.starting {
 		return
 	}
 	if f.alone%2 == 0 {
-		c.greet()
+		c.sendHello()
 	}
 	f.alone++
 	c.askIn()
-	if c.mayFound() {
-		c.found()
+	if c.mayCreate() {
+		c.create()
 	}
 }
 
-// greet asks all peers who they are.
-func (c *Core) greet() {
+// sendHello asks all peers who they are.
+func (c *Core) sendHello() {
 	for _, addr := range c.others() {
-		c.post(addr, Message{hello: &hello{id: c.id, leader: c.leader(), label: c.cfg.Label, nonce: c.form.nonce}})
+		c.post(addr, Message{hello: &hello{id: c.id, leader: c.leader(), label: c.cfg.Label, nonce: c.bootstrap.nonce}})
 	}
 }
 
@@ -68,10 +68,10 @@ func (c *Core) others() []string {
 // may have lost their logs, or belong to another cluster by now.
 func (c *Core) probeTick() {
 	if c.leader() != "" {
-		c.form.leading = c.now
+		c.bootstrap.leading = c.now
 	}
-	if quiet := c.now - c.form.leading; quiet > 0 && quiet%c.cfg.ElectionTicks == 0 {
-		c.greet()
+	if quiet := c.now - c.bootstrap.leading; quiet > 0 && quiet%c.cfg.ElectionTicks == 0 {
+		c.sendHello()
 	}
 	if c.elected() && c.now%c.cfg.ElectionTicks == 0 {
 		c.askNames()
@@ -82,7 +82,7 @@ func (c *Core) probeTick() {
 // formed the cluster without this leader. Their answers count for nothing else.
 func (c *Core) askNames() {
 	for _, id := range slices.Sorted(maps.Keys(c.roster.addrs)) {
-		if addr := c.roster.addrs[id]; id != c.id && c.form.seen[addr].id != id {
+		if addr := c.roster.addrs[id]; id != c.id && c.bootstrap.seen[addr].id != id {
 			c.post(addr, Message{hello: &hello{id: c.id, leader: c.leader(), label: c.cfg.Label}})
 		}
 	}
@@ -91,16 +91,16 @@ func (c *Core) askNames() {
 // onHello answers, and notes who is where.
 func (c *Core) onHello(m Message) {
 	h := m.hello
-	c.form.seen[m.From] = sighting{id: h.id, gen: m.Gen, leader: h.leader, label: h.label, tick: c.now}
+	c.bootstrap.seen[m.From] = sighting{id: h.id, clusterID: m.ClusterID, leader: h.leader, label: h.label, tick: c.now}
 	if !h.reply {
 		c.post(m.From, Message{hello: &hello{
 			id: c.id, leader: c.leader(), label: c.cfg.Label, nonce: h.nonce, reply: true, known: c.acks.records[h.id],
 		}})
-		c.bring(m)
+		c.sendInitial(m)
 		return
 	}
 	switch {
-	case h.nonce != c.form.nonce:
+	case h.nonce != c.bootstrap.nonce:
 	case c.check != nil:
 		c.onCheck(m)
 	case c.rn != nil:
@@ -111,7 +111,7 @@ func (c *Core) onHello(m Message) {
 // recent returns the peers that said something lately.
 func (c *Core) recent() map[string]sighting {
 	out := map[string]sighting{}
-	for addr, s := range c.form.seen {
+	for addr, s := range c.bootstrap.seen {
 		if c.now-s.tick <= 2*c.cfg.ElectionTicks {
 			out[addr] = s
 		}
@@ -121,12 +121,12 @@ func (c *Core) recent() map[string]sighting {
 
 // askIn asks a leader that somebody knows to be let in.
 func (c *Core) askIn() {
-	if c.form.alone%4 != 0 {
+	if c.bootstrap.alone%4 != 0 {
 		return
 	}
 	var leaders []string
 	for _, s := range c.recent() {
-		if s.gen != 0 && s.leader != "" {
+		if s.clusterID != 0 && s.leader != "" {
 			leaders = append(leaders, s.leader)
 		}
 	}
@@ -136,9 +136,9 @@ func (c *Core) askIn() {
 	}
 }
 
-// mayFound reports whether this manager is the one to found the cluster: all
+// mayCreate reports whether this manager is the one to found the cluster: all
 // peers are alone, or, since some may be away, a majority was for a while.
-func (c *Core) mayFound() bool {
+func (c *Core) mayCreate() bool {
 	if !slices.Contains(c.cfg.Peers, c.cfg.Addr) {
 		return false
 	}
@@ -150,31 +150,31 @@ func (c *Core) mayFound() bool {
 		case addr == c.cfg.Addr:
 		case !ok:
 			away++
-		case s.gen != 0 && s.leader != "":
+		case s.clusterID != 0 && s.leader != "":
 			return false
-		case s.gen == 0 && addr < c.cfg.Addr:
+		case s.clusterID == 0 && addr < c.cfg.Addr:
 			return false // its turn
-		case s.gen == 0:
+		case s.clusterID == 0:
 			alone++
 		}
 	}
 	if alone == len(c.cfg.Peers) {
 		return true
 	}
-	return c.form.alone >= 10*c.cfg.ElectionTicks && alone > len(c.cfg.Peers)/2
+	return c.bootstrap.alone >= 10*c.cfg.ElectionTicks && alone > len(c.cfg.Peers)/2
 }
 
-// found writes the beginning of a cluster: an entry 1 that says who belongs to
+// create writes the beginning of a cluster: an entry 1 that says who belongs to
 // it, as a snapshot. A peer that is away has a vote too, under an id that is
 // nobody's, until it joins: a majority is always one of all peers, so that two
 // majorities of them that begin apart cannot both come to be.
-func (c *Core) found() {
+func (c *Core) create() {
 	conf := &pb.ConfState{}
-	r := roster{gen: c.rng.Uint64() | 1, admitted: c.cfg.Peers, addrs: map[uint64]string{}}
+	r := roster{clusterID: c.rng.Uint64() | 1, admitted: c.cfg.Peers, addrs: map[uint64]string{}}
 	recent := c.recent()
 	for _, addr := range c.cfg.Peers {
 		id := newID(c.rng)
-		if s, ok := recent[addr]; ok && s.gen == 0 {
+		if s, ok := recent[addr]; ok && s.clusterID == 0 {
 			id = s.id
 		} else if addr == c.cfg.Addr {
 			id = c.id
@@ -183,18 +183,18 @@ func (c *Core) found() {
 		conf.Voters = append(conf.Voters, id)
 	}
 	slices.Sort(conf.Voters)
-	c.form.founder = true
-	c.start(r.gen, &pb.Snapshot{
+	c.bootstrap.creator = true
+	c.start(r.clusterID, &pb.Snapshot{
 		Data:     snapshotData(&r, state.New(c.cfg.Placement).Snapshot()),
 		Metadata: &pb.SnapshotMetadata{ConfState: conf, Index: proto.Uint64(1), Term: proto.Uint64(1)},
 	})
 }
 
 // start begins with a beginning, which may be nil for one who is fed.
-func (c *Core) start(gen uint64, beginning *pb.Snapshot) {
-	c.form.starting = true
-	c.roster.gen = gen
-	w := Write{Identity: &Identity{ID: c.id, Gen: gen, Addr: c.cfg.Addr}, Sync: true, start: true}
+func (c *Core) start(clusterID uint64, beginning *pb.Snapshot) {
+	c.bootstrap.starting = true
+	c.roster.clusterID = clusterID
+	w := Write{Identity: &Identity{ID: c.id, ClusterID: clusterID, Addr: c.cfg.Addr}, Sync: true, start: true}
 	if beginning != nil {
 		w.Snapshot, w.Install = beginning, true
 		w.Hard = &pb.HardState{Term: proto.Uint64(1), Vote: proto.Uint64(0), Commit: proto.Uint64(1)}
@@ -204,35 +204,35 @@ func (c *Core) start(gen uint64, beginning *pb.Snapshot) {
 
 // started goes on after the first write.
 func (c *Core) started() {
-	c.form.starting = false
-	if !c.form.founder {
+	c.bootstrap.starting = false
+	if !c.bootstrap.creator {
 		return
 	}
 	for _, id := range c.conf.GetVoters() {
 		if id != c.id {
-			c.post(c.roster.addrs[id], Message{form: c.store.snap})
+			c.post(c.roster.addrs[id], Message{bootstrap: c.store.snap})
 		}
 	}
-	c.hurry(0)
+	c.startFastElection(0)
 }
 
-// onForm takes part in a cluster that another one founded: once in the life of
+// onBootstrap takes part in a cluster that another one founded: once in the incarnation of
 // a log.
-func (c *Core) onForm(m Message) {
-	if c.rn != nil || c.check != nil || c.form.starting || m.Gen == 0 || !isVoter(m.form.GetMetadata().GetConfState(), c.id) {
+func (c *Core) onBootstrap(m Message) {
+	if c.rn != nil || c.check != nil || c.bootstrap.starting || m.ClusterID == 0 || !isVoter(m.bootstrap.GetMetadata().GetConfState(), c.id) {
 		return
 	}
-	if r, _, err := openSnapshot(m.form.GetData()); err != nil || r.gen != m.Gen {
+	if r, _, err := openSnapshot(m.bootstrap.GetData()); err != nil || r.clusterID != m.ClusterID {
 		c.log.Error("beginning of a cluster refused", "from", m.From, "err", err)
 		return
 	}
-	c.start(m.Gen, m.form)
+	c.start(m.ClusterID, m.bootstrap)
 }
 
-// bring gives the beginning to a member that has not got it yet.
-func (c *Core) bring(m Message) {
-	if c.rn != nil && m.Gen == 0 && c.store.snapIndex() == 1 && isVoter(c.conf, m.hello.id) {
-		c.post(m.From, Message{form: c.store.snap})
+// sendInitial gives the beginning to a member that has not got it yet.
+func (c *Core) sendInitial(m Message) {
+	if c.rn != nil && m.ClusterID == 0 && c.store.snapIndex() == 1 && isVoter(c.conf, m.hello.id) {
+		c.post(m.From, Message{bootstrap: c.store.snap})
 	}
 }
 
@@ -241,40 +241,40 @@ func (c *Core) bring(m Message) {
 func (c *Core) follow(m Message) {
 	switch m.raft.GetType() {
 	case pb.MsgApp, pb.MsgHeartbeat, pb.MsgSnap:
-		if !c.form.starting {
-			c.start(m.Gen, nil)
+		if !c.bootstrap.starting {
+			c.start(m.ClusterID, nil)
 		}
 	}
 }
 
-// countLost notes that a member's log is lost: at its address is another life,
+// countLost notes that a member's log is lost: at its address is another incarnation,
 // or it is in another cluster. The answer is not older than the members are,
-// by its nonce, so that it cannot be of a life before.
+// by its nonce, so that it cannot be of an incarnation before.
 func (c *Core) countLost(m Message) {
 	for _, id := range c.roster.at(m.From) {
-		if id != m.hello.id || m.Gen != 0 && m.Gen != c.roster.gen {
-			c.form.lost[id] = true
+		if id != m.hello.id || m.ClusterID != 0 && m.ClusterID != c.roster.clusterID {
+			c.bootstrap.lost[id] = true
 		}
 	}
-	if c.hopeless(c.conf.GetVoters()) || c.hopeless(c.conf.GetVotersOutgoing()) {
-		c.giveUp()
+	if c.quorumLost(c.conf.GetVoters()) || c.quorumLost(c.conf.GetVotersOutgoing()) {
+		c.startOver()
 	}
 }
 
-// hopeless reports whether no majority of these can ever be again.
-func (c *Core) hopeless(voters []uint64) bool {
+// quorumLost reports whether no majority of these can ever be again.
+func (c *Core) quorumLost(voters []uint64) bool {
 	lost := 0
 	for _, id := range voters {
-		if c.form.lost[id] {
+		if c.bootstrap.lost[id] {
 			lost++
 		}
 	}
 	return len(voters) > 0 && len(voters)-lost <= len(voters)/2
 }
 
-// giveUp begins anew when a majority has lost its logs. What is on a disk is
+// startOver begins anew when a majority has lost its logs. What is on a disk is
 // not thrown away for that: somebody may want to save it.
-func (c *Core) giveUp() {
+func (c *Core) startOver() {
 	if c.cfg.Durable && c.store.hard.GetCommit() > 1 {
 		c.problem = "a majority of the managers lost its data, so that none can be elected: put their latest directories back, or start all managers " +
 			"from copies with --restored, or empty the directory of this one too, to begin anew from what the workers report"
