@@ -14,6 +14,12 @@ type Request struct {
 	// From tells callers apart: where the sender's answers go. It is empty
 	// where the queue does not say, as for a cast, and nobody vouches for it.
 	From string
+	// ID is the caller's number for a call, as JSON; nil for a cast.
+	ID json.RawMessage
+	// Again tells that the queue has delivered the request before, to this
+	// member or to another. How often is more than RabbitMQ says of its classic
+	// queues.
+	Again bool
 	// Size is that of the body, in bytes.
 	Size int
 
@@ -28,7 +34,7 @@ type Request struct {
 // caller and is nil for a cast. It must not block for long, and may be called
 // from any goroutine.
 func NewRequest(c Call, send func(Reply)) *Request {
-	return &Request{Method: c.Method, Args: c.Args, send: send}
+	return &Request{Method: c.Method, Args: c.Args, ID: c.CorrID, send: send}
 }
 
 // NewHeldRequest is NewRequest for a queue that holds the request until it is
@@ -36,11 +42,14 @@ func NewRequest(c Call, send func(Reply)) *Request {
 // sees to the rest; or settle is called, with true if it was dealt with without
 // an answer, with false to hand it back.
 func NewHeldRequest(c Call, send func(Reply), settle func(done bool)) *Request {
-	return &Request{Method: c.Method, Args: c.Args, send: send, settle: settle}
+	return &Request{Method: c.Method, Args: c.Args, ID: c.CorrID, send: send, settle: settle}
 }
 
 // Wanted reports whether the caller waits for an answer: false for a cast.
 func (r *Request) Wanted() bool { return r.send != nil }
+
+// Held reports whether a queue holds the request, so that it can be given back.
+func (r *Request) Held() bool { return r.settle != nil }
 
 // Stale marks the answer that follows as one from a state of that age, which may
 // be out of date. It belongs to whoever answers.

@@ -131,7 +131,9 @@ func (d *desk) receive(deliveries <-chan amqp.Delivery) error {
 }
 
 func (d *desk) take(delivery amqp.Delivery) {
-	d.post.take(delivery.Body, d.hold.receive(delivery.DeliveryTag))
+	k := d.hold.receive(delivery.DeliveryTag)
+	k.again = delivery.Redelivered
+	d.post.take(delivery.Body, k)
 }
 
 // rise takes no more requests, and returns when those are with the handler that

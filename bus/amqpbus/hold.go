@@ -42,6 +42,7 @@ type held struct {
 	tag          uint64
 	older, newer *held
 	due          time.Time // when it goes back
+	again        bool      // it was delivered before
 }
 
 func newHold(s *session, l *line) *hold {

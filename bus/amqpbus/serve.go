@@ -106,6 +106,7 @@ func (s *service) request(call bus.Call, l letter) *bus.Request {
 	r := bus.NewRequest(call, send)
 	if l.held != nil {
 		r = bus.NewHeldRequest(call, send, l.held.settle)
+		r.Again = l.held.again
 	}
 	r.From, r.Size = call.ReplyTo, len(l.body)
 	return r

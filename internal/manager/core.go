@@ -37,6 +37,8 @@ type core struct {
 
 	measures *measures
 	panicLog sometimes
+	dropLog  sometimes
+	returns  returns
 	rollCall rollCall
 	pending  []replica.Proposal
 	// deciding is what was proposed or is to be read, and is not decided yet.
@@ -59,7 +61,7 @@ func (c *core) propose(req *bus.Request, op state.Op, done func(state.Result)) {
 		Done: func(result state.Result, events []muster.Event, err error) {
 			c.deciding = c.deciding.minus(weight)
 			if err != nil {
-				undecided(req, err)
+				c.undecided(req, err)
 				return
 			}
 			c.guard(nil, "observe", func() { c.observe(events) })
@@ -72,9 +74,9 @@ func (c *core) propose(req *bus.Request, op state.Op, done func(state.Result)) {
 
 // undecided ends a request whose command was not applied: for now, where
 // another manager may do it, and for good where none can.
-func undecided(req *bus.Request, err error) {
+func (c *core) undecided(req *bus.Request, err error) {
 	if req == nil || errors.As(err, new(replica.NotLeaderError)) || errors.Is(err, replica.ErrLost) {
-		elsewhere(req)
+		c.elsewhere(req)
 		return
 	}
 	req.Fail(err.Error())
@@ -96,14 +98,6 @@ func weigh(req *bus.Request) size {
 		return size{}
 	}
 	return item{req: req}.size()
-}
-
-// elsewhere hands a request on that this manager cannot answer, because it does
-// not lead, or does no longer.
-func elsewhere(req *bus.Request) {
-	if req != nil && !req.GiveBack() {
-		req.Fail(string(muster.ReasonAskAgain))
-	}
 }
 
 // leads tells whether this manager decides.
@@ -175,7 +169,7 @@ func (c *core) look(req *bus.Request, answer func(*state.State)) {
 	c.replica.Read(func(s *state.State, err error) {
 		c.deciding = c.deciding.minus(weight)
 		if err != nil {
-			elsewhere(req)
+			c.elsewhere(req)
 			return
 		}
 		c.guard(req, "answer", func() { answer(s) })

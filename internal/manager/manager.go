@@ -144,6 +144,7 @@ func newManager(conn bus.Conn, opts Options) *Manager {
 		replica:  opts.Replica,
 		measures: newMeasures(),
 		panicLog: sometimes{every: panicLogEvery},
+		dropLog:  sometimes{every: panicLogEvery},
 	}
 	m.herald = newHerald(conn, log, m.core.measures.untold)
 	m.core.left = m.herald.tell
@@ -315,7 +316,7 @@ func (m *Manager) do(it item) {
 			m.lot.trim(standInRoom)
 		}
 	default:
-		elsewhere(it.req)
+		m.core.elsewhere(it.req)
 	}
 }
 

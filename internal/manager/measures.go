@@ -29,6 +29,7 @@ type measures struct {
 	roles      prometheus.Counter
 	untold     prometheus.Counter
 	panics     prometheus.Counter
+	dropped    prometheus.Counter
 	overloads  *prometheus.CounterVec
 
 	mu       sync.Mutex
@@ -60,6 +61,7 @@ func newMeasures() *measures {
 		losses:  counter("muster_queue_losses_total", "Times that the connection to the message queue was lost."),
 		roles:   counter("muster_role_changes_total", "Times that the manager's role or term changed."),
 		untold:  counter("muster_exit_notices_failed_total", "Tries to tell that a worker is gone that failed; each is tried again."),
+		dropped: counter("muster_requests_dropped_total", "Requests refused for good after they were given back to the queue many times."),
 		panics:  counter("muster_panics_total", "Requests, and notices, dropped because they made the manager panic: a bug, which is in the log."),
 		overloads: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "muster_requests_overload_total",
 			Help: "Requests for which there was no room: calls, which were refused, and casts, which were dropped."}, []string{"kind"}),
@@ -70,7 +72,7 @@ func newMeasures() *measures {
 
 // all are the collectors.
 func (m *measures) all() []prometheus.Collector {
-	return []prometheus.Collector{m.placements, m.decision, m.batch, m.left, m.held, m.load, m.stale, m.refused, m.losses, m.roles, m.untold, m.panics, m.overloads}
+	return []prometheus.Collector{m.placements, m.decision, m.batch, m.left, m.held, m.load, m.stale, m.refused, m.losses, m.roles, m.untold, m.dropped, m.panics, m.overloads}
 }
 
 // purpose is the label for a purpose, which is known if workers joined with it.

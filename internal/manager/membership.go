@@ -56,7 +56,7 @@ func (c *core) changeManagers(req *bus.Request, change func(context.Context, Mem
 		case err == nil || errors.Is(err, context.DeadlineExceeded):
 			c.answerMembers(req)
 		case errors.As(err, new(replica.NotLeaderError)) || errors.Is(err, replica.ErrLost):
-			elsewhere(req)
+			c.elsewhere(req)
 		default:
 			req.Fail(err.Error())
 		}
