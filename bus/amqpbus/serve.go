@@ -3,11 +3,13 @@ package amqpbus
 import (
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/bus/internal/intake"
 )
 
 // ServerBacklog is how many requests wait for the handler of a server.
@@ -19,7 +21,10 @@ type service struct {
 	name      string
 	handler   bus.Handler
 	consumer  *consumer
+	handling  sync.Mutex // one request at a time
 	inbox     *inbox
+	signs     *inbox // signs of life
+	bulk      *intake.Bulk[letter]
 	malformed atomic.Uint64
 	refusing  atomic.Bool // the inbox was full when last seen
 }
@@ -32,7 +37,11 @@ func (c *Conn) Serve(ctx context.Context, server string, h bus.Handler) (bus.Ser
 	}
 	s := newService(c, server, h)
 	s.consumer.handle = func(d amqp.Delivery) { s.receive(letter{body: d.Body}) }
-	s.consumer.stop = s.inbox.close
+	s.consumer.stop = func() {
+		s.inbox.close()
+		s.signs.close()
+		s.bulk.Wait()
+	}
 	if err := c.consume(ctx, s.consumer); err != nil {
 		return nil, fmt.Errorf("amqpbus: serving %q: %w", server, err)
 	}
@@ -43,6 +52,8 @@ func (c *Conn) Serve(ctx context.Context, server string, h bus.Handler) (bus.Ser
 func newService(c *Conn, server string, h bus.Handler) *service {
 	s := &service{conn: c, name: server, handler: h, consumer: newConsumer(c, "server "+server)}
 	s.inbox = newInbox(ServerBacklog, s.handle)
+	s.signs = newInbox(ServerBacklog, s.read)
+	s.bulk = intake.NewBulk(s.read)
 	s.consumer.declare = func(ch *amqp.Channel) (string, error) {
 		if err := declareRPC(ch); err != nil {
 			return "", err
@@ -64,18 +75,60 @@ func (s *service) Close() error {
 
 // receive keeps a request for the handler.
 func (s *service) receive(l letter) {
-	if s.inbox.put(l) {
+	if s.keep(l) {
 		s.refusing.Store(false)
-		return
+	} else {
+		s.refuse(l)
 	}
+}
+
+// refuse ends a request for which there is no room.
+func (s *service) refuse(l letter) {
 	if !s.refusing.Swap(true) {
 		s.conn.log.Warn("requests come faster than they are handled, refusing some", "server", s.name)
 	}
-	call, _ := bus.ParseCall(l.body)
+	var call bus.Call
+	if len(l.body) < intake.Large {
+		call, _ = bus.ParseCall(l.body)
+	} else {
+		call.CorrID, call.ReplyTo = intake.Address(l.body)
+	}
 	s.request(call, l).Fail(bus.Overloaded)
 }
 
+// keep sorts a request, and reports false if there is no room. It is quick,
+// since what waits in the client library is not sorted.
+func (s *service) keep(l letter) bool {
+	if intake.IsSign(l.body) {
+		return s.signs.put(l)
+	}
+	return s.inbox.put(l)
+}
+
+// sender stands for whoever sent a request.
+func (l letter) sender() string {
+	if _, replyTo := intake.Address(l.body); replyTo != "" {
+		return replyTo
+	}
+	return intake.Subject(l.body)
+}
+
+// handle reads a request, or leaves that to another goroutine where it takes
+// long.
 func (s *service) handle(l letter) {
+	switch {
+	case !s.bulk.Takes(len(l.body), l.sender):
+		s.read(l)
+	case !s.bulk.Put(l, len(l.body), l.sender()):
+		s.refuse(l)
+	}
+}
+
+// read hands a request to the handler.
+func (s *service) read(l letter) {
+	if s.inbox.skip.Load() {
+		return
+	}
 	if l.held != nil && !l.held.isHeld() {
 		return // another member has it
 	}
@@ -90,6 +143,8 @@ func (s *service) handle(l letter) {
 		r.Fail(err.Error())
 		return
 	}
+	s.handling.Lock()
+	defer s.handling.Unlock()
 	s.handler(r)
 }
 

@@ -149,6 +149,8 @@ func (p *post) stop() {
 	p.deaf = true
 	p.mu.Unlock()
 	p.inbox.abandon()
+	p.signs.abandon()
+	p.bulk.Wait()
 }
 
 func (p *post) rank() rank {

@@ -45,7 +45,7 @@ var _ bus.Conn = (*Conn)(nil)
 // open makes a fresh connection useful.
 func (c *Conn) open(ctx context.Context) error {
 	c.wire.use(c.wire.number())
-	if _, err := c.subscribe(ctx, c.calls.prefix+"*", "", unlimited, c.answered); err != nil {
+	if _, err := c.subscribe(ctx, c.calls.prefix+"*", "", answerLimit, c.answered); err != nil {
 		_ = c.Close()
 		return err
 	}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/bus/internal/intake"
 	"github.com/nats-io/nats.go"
 )
 
@@ -15,12 +17,21 @@ type service struct {
 	*subscription
 	conn      *Conn
 	handler   bus.Handler
+	handling  sync.Mutex // one request at a time
+	bulk      *intake.Bulk[*nats.Msg]
 	malformed atomic.Uint64
+	refusing  atomic.Bool // there was no room when last seen
+}
+
+func newService(c *Conn, h bus.Handler) *service {
+	s := &service{conn: c, handler: h}
+	s.bulk = intake.NewBulk(s.read)
+	return s
 }
 
 // Serve receives the requests to a server. Servers of one name share them.
 func (c *Conn) Serve(ctx context.Context, server string, h bus.Handler) (bus.Service, error) {
-	s := &service{conn: c, handler: h}
+	s := newService(c, h)
 	err := c.check(ctx)
 	if err == nil {
 		err = s.start(ctx, server)
@@ -36,12 +47,52 @@ func (s *service) start(ctx context.Context, server string) error {
 	if err != nil {
 		return err
 	}
-	s.subscription, err = s.conn.subscribe(ctx, subject, queueGroup, serviceLimit, s.take)
-	return err
+	s.subscription = s.conn.newSubscription(subject, queueGroup, serviceLimit, s.take)
+	s.last = s.bulk.Wait
+	if err := s.enter(ctx); err != nil {
+		s.end((*nats.Subscription).Unsubscribe)
+		return err
+	}
+	return nil
 }
 
-// take is called for one message after the other.
+// take is called for one message after the other. It is quick, whatever comes,
+// so that nothing waits in nats.go, which knows no signs of life.
 func (s *service) take(m *nats.Msg) {
+	switch sender := func() string { return sender(m) }; {
+	case !s.bulk.Takes(len(m.Data), sender):
+		s.read(m)
+	case s.bulk.Put(m, len(m.Data), sender()):
+		s.refusing.Store(false)
+	default:
+		s.refuse(m)
+	}
+}
+
+// sender stands for whoever sent a message.
+func sender(m *nats.Msg) string {
+	if m.Reply != "" {
+		return caller(m.Reply)
+	}
+	return intake.Subject(m.Data)
+}
+
+// refuse ends a request for which there is no room.
+func (s *service) refuse(m *nats.Msg) {
+	if !s.refusing.Swap(true) {
+		s.conn.log.Warn("large requests come faster than they are read, refusing some", "subject", m.Subject)
+	}
+	if m.Reply != "" {
+		corrID, _ := intake.Address(m.Data)
+		s.conn.answer(m.Reply, bus.Reply{Failed: true, Err: bus.Overloaded, CorrID: corrID})
+	}
+}
+
+// read hands a request to the handler.
+func (s *service) read(m *nats.Msg) {
+	if s.conn.closing.Load() {
+		return
+	}
 	call, err := bus.ParseCall(m.Data)
 	if err != nil {
 		s.malformed.Add(1)
@@ -53,6 +104,8 @@ func (s *service) take(m *nats.Msg) {
 	}
 	req := bus.NewRequest(call, s.conn.sender(m.Reply, call))
 	req.From, req.Size = caller(m.Reply), len(m.Data)
+	s.handling.Lock()
+	defer s.handling.Unlock()
 	s.handler(req)
 }
 

@@ -38,7 +38,7 @@ func (c *Conn) Stand(ctx context.Context, server string, h bus.Handler) (bus.Pos
 	if err != nil {
 		return nil, fmt.Errorf("stand for %q: %w", server, err)
 	}
-	return &post{service: &service{conn: c, handler: h}, name: server, subject: subject}, nil
+	return &post{service: newService(c, h), name: server, subject: subject}, nil
 }
 
 // Lead makes this member the leader of that term.
@@ -67,6 +67,7 @@ func (p *post) lead(ctx context.Context, term uint64) error {
 	}
 	group := queueGroup + "." + strconv.FormatUint(term, 10)
 	p.subscription, p.leads = p.conn.newSubscription(p.subject, group, serviceLimit, p.take), true
+	p.last = p.bulk.Wait
 	return p.enter(ctx)
 }
 

@@ -12,16 +12,16 @@ import (
 )
 
 // limit is how much may wait for the handler of a subscription before more is
-// dropped. -1 means any amount.
+// dropped.
 type limit struct{ messages, bytes int }
 
 var (
-	unlimited = limit{-1, -1}
-	// serviceLimit is far more than any burst: a request that is dropped is
-	// one that is never answered.
-	serviceLimit = limit{1 << 20, 512 << 20}
+	// answerLimit and serviceLimit are far more than any burst, and the
+	// handlers are quick: what is dropped is never answered.
+	answerLimit  = limit{1 << 20, 256 << 20}
+	serviceLimit = limit{1 << 18, 128 << 20}
 	// listenerLimit counts the message that the listener has in hand, too.
-	listenerLimit = limit{bus.ListenerBacklog + 1, 128 << 20}
+	listenerLimit = limit{bus.ListenerBacklog + 1, 64 << 20}
 )
 
 // subscription is what a Conn hears on a subject: one subscription of nats.go
@@ -31,6 +31,8 @@ type subscription struct {
 	subject, queue string
 	limit          limit
 	handler        nats.MsgHandler
+	// last is called when the handler runs no more; it may be nil.
+	last func()
 
 	closeOnce sync.Once
 
@@ -105,7 +107,12 @@ func (s *subscription) begin(nc *nats.Conn) error {
 		return err
 	}
 	done := make(chan struct{})
-	sub.SetClosedHandler(func(string) { close(done) })
+	sub.SetClosedHandler(func(string) {
+		if s.last != nil {
+			s.last()
+		}
+		close(done)
+	})
 	if !sub.IsValid() {
 		return nats.ErrConnectionClosed // perhaps before the handler was set
 	}

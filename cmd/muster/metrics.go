@@ -13,6 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/muster-fleet/muster/internal/connlimit"
 )
 
 // headerTime is how long a client may take to say what it wants, and endTime
@@ -20,6 +22,12 @@ import (
 const (
 	headerTime = 5 * time.Second
 	endTime    = time.Second
+	// answerTime is how long an answer may take to leave, idleTime how long a
+	// connection is kept for the next request.
+	answerTime = 30 * time.Second
+	idleTime   = 2 * time.Minute
+	// maxScrapers is how many connections there are at most.
+	maxScrapers = 64
 )
 
 // metricsServer shows what a manager measures over HTTP, at /metrics.
@@ -43,8 +51,12 @@ func serveMetrics(addr string, measured prometheus.Collector, log *slog.Logger) 
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}))
 	s := &metricsServer{
-		server: &http.Server{Handler: mux, ReadHeaderTimeout: headerTime, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)},
-		addr:   listener.Addr(), ended: make(chan error, 1),
+		server: &http.Server{
+			Handler: mux, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+			ReadHeaderTimeout: headerTime, ReadTimeout: headerTime, WriteTimeout: answerTime, IdleTimeout: idleTime,
+			MaxHeaderBytes: 16 << 10, ConnState: connlimit.New(maxScrapers).Follow,
+		},
+		addr: listener.Addr(), ended: make(chan error, 1),
 	}
 	go func() { s.ended <- s.server.Serve(listener) }()
 	log.Info("metrics are shown", "url", "http://"+s.addr.String()+"/metrics")

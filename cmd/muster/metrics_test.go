@@ -1,12 +1,17 @@
 package main
 
 import (
+	"errors"
 	"io"
+	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 )
 
@@ -107,5 +112,27 @@ func TestPortsOfSeveralManagers(t *testing.T) {
 		if got := nextPort(test.addr, 2); got != test.want {
 			t.Errorf("%q becomes %q, want %q", test.addr, got, test.want)
 		}
+	}
+}
+
+// Connections that say nothing keep no scraper out.
+func TestSilentConnectionsDoNotStopScrapes(t *testing.T) {
+	s, err := serveMetrics("127.0.0.1:0", prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.close() }()
+	var silent []net.Conn
+	for range 2 * maxScrapers {
+		conn, err := net.Dial("tcp", s.addr.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+		silent = append(silent, conn)
+	}
+	scrape(t, "http://"+s.addr.String()+"/metrics")
+	if _, err := silent[0].Read(make([]byte, 1)); !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("the oldest silent connection is still there: %v", err)
 	}
 }

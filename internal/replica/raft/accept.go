@@ -6,14 +6,18 @@ import (
 	"errors"
 	"net"
 	"time"
+
+	"github.com/muster-fleet/muster/internal/connlimit"
 )
 
-// maxStrangers is how many connections may be in their handshake at once.
+// maxStrangers is how many connections may be in their handshake at once. One
+// more closes the oldest: a handshake takes a round trip, and whoever connects
+// and says nothing must not keep the others out.
 const maxStrangers = 64
 
 // accept takes connections until the listener is closed.
 func (n *Node) accept(ctx context.Context) {
-	strangers := make(chan struct{}, maxStrangers)
+	strangers := connlimit.New(maxStrangers)
 	for {
 		conn, err := n.listener.Accept()
 		if err != nil {
@@ -24,12 +28,8 @@ func (n *Node) accept(ctx context.Context) {
 			pause(ctx, lastPause)
 			continue
 		}
-		select {
-		case strangers <- struct{}{}:
-			n.done.Go(func() { n.receive(ctx, conn, func() { <-strangers }) })
-		default:
-			conn.Close()
-		}
+		strangers.Add(conn)
+		n.done.Go(func() { n.receive(ctx, conn, func() { strangers.Remove(conn) }) })
 	}
 }
 

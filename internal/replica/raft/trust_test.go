@@ -165,3 +165,22 @@ func TestAbsenceIsNoDistrust(t *testing.T) {
 		}
 	}
 }
+
+// Connections that say nothing do not keep a manager out that was away.
+func TestSilentConnectionsKeepNobodyOut(t *testing.T) {
+	f := newFleet(t, 3, nil)
+	f.join("w1")
+	lead := f.leader()
+	for range 4 * maxStrangers {
+		conn, err := net.Dial("tcp", lead.opts.Addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+	}
+	m := f.followers()[0]
+	f.kill(m)
+	f.start(m.opts.Addr, f.addrs)
+	f.voters(3)
+	f.equal()
+}
