@@ -25,6 +25,9 @@ func TestMain(m *testing.M) {
 	if addr := os.Getenv(natsVariable); addr != "" {
 		os.Exit(runNATS(addr))
 	}
+	if kind := os.Getenv(floodVariable); kind != "" {
+		os.Exit(runFlood(kind))
+	}
 	os.Exit(testMain(m))
 }
 

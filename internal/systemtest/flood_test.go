@@ -1,0 +1,233 @@
+package systemtest
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/bus/connect"
+	"github.com/muster-fleet/muster/client"
+	"github.com/muster-fleet/muster/internal/systemtest/cluster"
+)
+
+var floodTime = flag.Duration("flood", 2*time.Second, "how long each flood of TestFlood lasts")
+
+const (
+	honestWorkers = 100
+	honestCallers = 20
+	// honestPause is between two calls of a caller.
+	honestPause = 50 * time.Millisecond
+	// rssBound is what a manager takes at most, the NATS server in it included.
+	rssBound = 1 << 30
+)
+
+// flooded is one manager as a process, with honest workers and callers.
+type flooded struct {
+	*rig
+	manager *cluster.Process
+	ports   []string // where raft, metrics, and NATS listen
+	crew    *cluster.Crew
+	callers []*client.Client
+}
+
+// Beside each flood nobody is evicted, every honest call is answered, the
+// memory of the manager is bounded, and the leader stays.
+func TestFlood(t *testing.T) {
+	t.Run("nats", func(t *testing.T) { testFloods(t, "") })
+	t.Run("rabbitmq", func(t *testing.T) { testFloods(t, rabbit.Broker(t).URL()) })
+}
+
+func testFloods(t *testing.T, url string) {
+	f := startFlooded(t, url)
+	before := f.measure(*floodTime)
+	t.Logf("%-10s %6d calls, p99 %v", "alone", len(before), p99(before))
+	for _, kind := range []string{"schedules", "bodies", "garbage", "silence"} {
+		roles := strings.Count(f.output.String(), "msg=role")
+		end := f.flood(kind)
+		during := f.measure(*floodTime)
+		end()
+		t.Logf("%-10s %6d calls, p99 %v, %.1f times that before; manager's memory at most %d MiB",
+			kind, len(during), p99(during), float64(p99(during))/float64(p99(before)), f.memory("VmHWM")>>20)
+		if f.output.has(`msg="worker left"`) {
+			t.Errorf("%s: a worker was evicted", kind)
+		}
+		if now := strings.Count(f.output.String(), "msg=role"); now != roles {
+			t.Errorf("%s: the leader changed", kind)
+		}
+		if rss := f.memory("VmHWM"); rss > rssBound {
+			t.Errorf("%s: the manager takes %d MiB", kind, rss>>20)
+		}
+	}
+	ids, err := f.client.WorkerIDs(f.ctx, purpose)
+	if err != nil || len(ids) != honestWorkers {
+		t.Errorf("the manager knows %d workers of %d: %v", len(ids), honestWorkers, err)
+	}
+}
+
+// startFlooded runs a manager on the queue, or on one of its own.
+func startFlooded(t *testing.T, url string) *flooded {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*patience+20**floodTime)
+	t.Cleanup(cancel)
+	f := &flooded{rig: &rig{T: t, ctx: ctx, url: url, name: fmt.Sprintf("flood-%d", rigs.Add(1))}, crew: cluster.NewCrew()}
+	t.Cleanup(f.crew.Close)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the manager printed:\n%.20000s", f.output.String())
+		}
+	})
+	f.launch(url == "")
+	f.awaitManager()
+	f.fleet = f.joinFleet(honestWorkers, f.url)
+	f.awaitWorkers(honestWorkers)
+	for range honestCallers {
+		f.callers = append(f.callers, client.New(f.dial(), client.Options{Cluster: f.name, Timeout: patience}))
+	}
+	return f
+}
+
+// launch starts the manager.
+func (f *flooded) launch(embedded bool) {
+	for range 3 {
+		addr, err := cluster.FreeAddr()
+		f.must(err)
+		f.ports = append(f.ports, addr)
+	}
+	args := []string{"manager", "-c", "/dev/stdin", "--cluster", f.name,
+		"--raft", f.ports[0], "--peers", f.ports[0], "--metrics", f.ports[1]}
+	env := append(os.Environ(), "MUSTER_RAFT_SECRET="+strings.Repeat("0123456789abcdef", 4))
+	if embedded {
+		args = append(args, "--listen", f.ports[2])
+		f.url = "nats://" + f.ports[2]
+	} else {
+		env = append(env, "MUSTER_BUS_URL="+f.url)
+		f.ports = f.ports[:2]
+	}
+	cmd := exec.Command(program, args...)
+	cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = env, strings.NewReader(config), &f.output, &f.output
+	var err error
+	f.manager, err = f.crew.Start(cmd)
+	f.must(err)
+}
+
+// awaitManager waits until the manager answers.
+func (f *flooded) awaitManager() {
+	f.Helper()
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for f.conn == nil {
+		conn, err := connect.Open(f.ctx, bus.Options{URL: f.url})
+		if err == nil {
+			f.conn = conn
+			f.Cleanup(func() { _ = conn.Close() })
+			break
+		}
+		select {
+		case <-again.C:
+		case <-f.manager.Gone:
+			f.Fatalf("the manager ended: %v", err)
+		case <-f.ctx.Done():
+			f.Fatal(err)
+		}
+	}
+	f.client = client.New(f.conn, client.Options{Cluster: f.name, Timeout: patience})
+	_, err := f.client.Status(f.ctx)
+	f.must(err)
+}
+
+func (f *flooded) dial() bus.Conn {
+	f.Helper()
+	conn, err := connect.Open(f.ctx, bus.Options{URL: f.url})
+	f.must(err)
+	f.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// measure has the honest callers call for that long, and returns how long each
+// call took.
+func (f *flooded) measure(long time.Duration) (took []time.Duration) {
+	f.Helper()
+	var mu sync.Mutex
+	var calling sync.WaitGroup
+	end := time.Now().Add(long)
+	for i, c := range f.callers {
+		calling.Go(func() {
+			for n := 0; n == 0 || time.Now().Before(end); n++ {
+				begin := time.Now()
+				_, err := c.Schedule(f.ctx, client.Request{Purpose: purpose, Task: fmt.Sprintf("honest-%d-%d", i, n), Reserve: time.Second})
+				mu.Lock()
+				took = append(took, time.Since(begin))
+				mu.Unlock()
+				if err != nil {
+					f.Errorf("an honest call was not answered: %v", err)
+					return
+				}
+				time.Sleep(honestPause)
+			}
+		})
+	}
+	calling.Wait()
+	return took
+}
+
+func p99(took []time.Duration) time.Duration {
+	slices.Sort(took)
+	return took[len(took)*99/100].Round(10 * time.Microsecond)
+}
+
+// flood begins one in a process of its own, and returns when it is under way.
+func (f *flooded) flood(kind string) (end func()) {
+	f.Helper()
+	self, err := os.Executable()
+	f.must(err)
+	crew := cluster.NewCrew()
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), floodVariable+"="+kind, "FLOOD_URL="+f.url, "FLOOD_NAME="+f.name, "FLOOD_PORTS="+strings.Join(f.ports, ","))
+	ready := make(chan struct{})
+	cmd.Stdout, cmd.Stderr = &firstWrite{to: ready}, os.Stderr
+	p, err := crew.Start(cmd)
+	f.must(err)
+	select {
+	case <-ready:
+	case <-p.Gone:
+		f.Fatalf("the flood of %s did not begin", kind)
+	case <-f.ctx.Done():
+		f.Fatal(f.ctx.Err())
+	}
+	return func() {
+		p.Kill()
+		crew.Close()
+	}
+}
+
+// firstWrite closes a channel when something is written.
+type firstWrite struct {
+	once sync.Once
+	to   chan struct{}
+}
+
+func (w *firstWrite) Write(p []byte) (int, error) {
+	w.once.Do(func() { close(w.to) })
+	return len(p), nil
+}
+
+// memory reads a line of the manager's /proc/PID/status, in bytes.
+func (f *flooded) memory(line string) int {
+	f.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", f.manager.PID))
+	f.must(err)
+	_, rest, _ := bytes.Cut(status, []byte(line+":"))
+	kib, err := strconv.Atoi(strings.Fields(string(rest))[0])
+	f.must(err)
+	return kib << 10
+}
