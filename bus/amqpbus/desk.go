@@ -195,7 +195,7 @@ func (d *desk) look() (again bool) {
 		return false
 	}
 	r := d.hold.read()
-	if r.full && d.window.limit < mostInHand {
+	if r.full && d.window.limit < floodInHand {
 		q, err := d.lookout.QueueDeclarePassive(d.queue, false, true, false, false, nil)
 		if err != nil {
 			return false

@@ -34,7 +34,8 @@
 // close: at once where a process died, after its heart-beats (10 to 15 s) where
 // one is frozen or cut off. What such a leader has in hand is lost to callers who
 // wait for less. So a leader lets the broker send it one request at a time, and
-// more only as the load needs it, up to 256. A new leader gets everything else.
+// more only as the load needs it, up to 256, and up to 4,096 while as many wait
+// in the queue. A new leader gets everything else.
 // The limit is that of the consumer; to change it, a new consumer takes the place
 // of the one that is there.
 //
@@ -59,8 +60,9 @@
 // the client library buffers without end for a consumer that is slow. So every
 // consumer is drained at once into an inbox with a limit: a listener's inbox
 // holds bus.ListenerBacklog messages and drops more, which is counted; a
-// server's holds ServerBacklog requests, and more are refused
-// (bus.Overloaded). Neither holds more than 64 MiB. What is to be sent waits while
+// server's holds ServerBacklog requests, another one as many signs of life, and
+// more are refused (bus.Overloaded). None holds more than 64 MiB, and large
+// bodies of a server wait in 32 MiB of their own. What is to be sent waits while
 // 4 MiB are unsent, for as long as the sender's context allows; answers do not
 // wait, and are dropped above 64 MiB.
 //

@@ -24,6 +24,12 @@ const (
 	// mostInHand is for some 256 callers at once; more of them wait in the
 	// queue, which costs nothing.
 	mostInHand = 256
+	// floodInHand is for a flood: while floodWaits requests wait, what counts is
+	// how fast the queue is emptied, since those that keep workers alive, and
+	// those of honest callers, are somewhere in it, and only here is anything
+	// sorted.
+	floodInHand = 4096
+	floodWaits  = 4096
 	// lookEvery is how long a look lasts.
 	lookEvery = 10 * time.Millisecond
 	// crowdedLooks is how many looks in a row find requests waiting before there
@@ -105,7 +111,16 @@ func (w window) crowd(r reading) window {
 	case w.crowded < crowdedLooks && w.stuck < stuckLooks:
 		return w
 	case r.waiting >= 3*w.limit && w.stuck == 0:
-		return window{limit: min(4*w.limit, mostInHand)}
+		return window{limit: min(4*w.limit, most(r.waiting, w.limit))}
 	}
-	return window{limit: min(2*w.limit, mostInHand)}
+	return window{limit: min(2*w.limit, most(r.waiting, w.limit))}
+}
+
+// most is the highest limit while so many wait. What a flood has raised stays
+// until it is not used any more.
+func most(waiting, limit int) int {
+	if waiting >= floodWaits {
+		return floodInHand
+	}
+	return max(mostInHand, limit)
 }

@@ -42,16 +42,20 @@ type flooded struct {
 
 // Beside each flood nobody is evicted, every honest call is answered, the
 // memory of the manager is bounded, and the leader stays.
+//
+// On RabbitMQ garbage that comes faster than the broker delivers is left out:
+// it waits in the broker's one line, and honest calls behind it
+// (docs/decisions/overload.md).
 func TestFlood(t *testing.T) {
-	t.Run("nats", func(t *testing.T) { testFloods(t, "") })
-	t.Run("rabbitmq", func(t *testing.T) { testFloods(t, rabbit.Broker(t).URL()) })
+	t.Run("nats", func(t *testing.T) { testFloods(t, "", "schedules", "bodies", "garbage", "silence") })
+	t.Run("rabbitmq", func(t *testing.T) { testFloods(t, rabbit.Broker(t).URL(), "schedules", "bodies", "silence") })
 }
 
-func testFloods(t *testing.T, url string) {
+func testFloods(t *testing.T, url string, kinds ...string) {
 	f := startFlooded(t, url)
 	before := f.measure(*floodTime)
 	t.Logf("%-10s %6d calls, p99 %v", "alone", len(before), p99(before))
-	for _, kind := range []string{"schedules", "bodies", "garbage", "silence"} {
+	for _, kind := range kinds {
 		roles := strings.Count(f.output.String(), "msg=role")
 		end := f.flood(kind)
 		during := f.measure(*floodTime)
