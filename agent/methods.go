@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -39,6 +40,8 @@ type taskArg struct {
 	Spec   json.RawMessage    `json:"spec"`
 	Result *muster.TaskResult `json:"result"`
 	By     string             `json:"by"`
+	// Placement is the number of the placement; 0 from callers of OWT's.
+	Placement uint64 `json:"placement"`
 }
 
 // taskName is the name of a task, which OWT's programs may send as any JSON
@@ -60,9 +63,44 @@ func (a *Agent) getNode(_ context.Context, _ *worker.Worker, r *bus.Request) {
 		r.Fail(err.Error())
 		return
 	}
+	a.helpers.Go(func() { a.claim(r, arg) })
+}
+
+// claim asks the manager whether the task may be started here, and then for a
+// node. A task of that name whose program is still ending comes to its end
+// first.
+func (a *Agent) claim(r *bus.Request, arg taskArg) {
+	ctx, cancel := context.WithTimeout(context.Background(), a.opts.AnswerWithin)
+	defer cancel()
+	task := string(arg.Task)
+	select {
+	case <-a.owner.when(func(p *pool) bool { return !p.isEnding(task) }):
+	case <-ctx.Done():
+		r.Fail(reasonEarlyRecycled)
+		return
+	}
+	err := a.worker.Claim(ctx, task, arg.Placement)
+	switch refused := muster.Reason(""); {
+	case errors.As(err, &refused):
+		r.Fail(string(refused))
+		return
+	case err != nil:
+		r.FailDetail(reasonAgentNotReady, refusal{Error: err.Error()})
+		return
+	}
 	a.owner.do(func(p *pool, now time.Time) {
-		p.getNode(now, a.owner.keep(r), muster.TaskOrder{Room: *arg.Room, Task: string(arg.Task), Spec: arg.Spec, By: arg.By})
+		if p.isEnding(task) {
+			r.Fail(reasonEarlyRecycled)
+			return
+		}
+		p.getNode(now, a.owner.keep(r), muster.TaskOrder{Room: *arg.Room, Task: task, Spec: arg.Spec, By: arg.By})
 	})
+}
+
+// isEnding reports whether the task's program was told to end and runs still.
+func (p *pool) isEnding(task string) bool {
+	t := p.tasks[task]
+	return t != nil && t.ending != nil
 }
 
 // keep remembers a request until the pool answers it.

@@ -139,6 +139,7 @@ func (o *owner) tellManager(a action) {
 	case layDown:
 		w.RemoveTask(a.task)
 	case reject:
+		w.RemoveTask(a.task) // it was claimed
 		w.RejectTask(a.task)
 	case report:
 		o.agent.log.Info("available for tasks", "available", a.available)

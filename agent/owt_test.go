@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -47,9 +48,10 @@ type recorded struct {
 }
 
 type envelope struct {
-	Method  string          `json:"method"`
-	CorrID  json.RawMessage `json:"corrID"`
-	ReplyTo string          `json:"replyTo"`
+	Method  string            `json:"method"`
+	Args    []json.RawMessage `json:"args"`
+	CorrID  json.RawMessage   `json:"corrID"`
+	ReplyTo string            `json:"replyTo"`
 }
 
 func readRecording(t *testing.T, name string) []recorded {
@@ -250,19 +252,37 @@ func (s *stage) play(line recorded, want []byte) {
 }
 
 // expectTold waits for what the agent tells of its tasks. Signs of life and
-// loads have a pace of their own.
+// loads have a pace of their own. A manager of Muster's is asked for a task,
+// where one of OWT's is told of it, and hears the number of the placement.
 func (s *stage) expectTold(line recorded) {
+	want := envelopeOf(s.t, line.Body)
+	if want.Method == "pickUpTasks" {
+		s.expectTasks(want.Args[1])
+		return
+	}
 	for {
-		d := s.next(s.told, string(line.Body))
-		switch envelopeOf(s.t, d.Body).Method {
-		case "pickUpTasks", "layDownTask", "unschedule":
-		default:
+		got := envelopeOf(s.t, s.next(s.told, string(line.Body)).Body)
+		if got.Method != want.Method {
 			continue
 		}
-		if !bytes.Equal(d.Body, line.Body) {
-			s.t.Errorf("the manager is told\n     %s\nwant %s", d.Body, line.Body)
+		if !bytes.Equal(got.Args[0], want.Args[0]) || !bytes.Equal(got.Args[1], want.Args[1]) {
+			s.t.Errorf("the manager is told\n     %s\nwant %s", got.Args, line.Body)
 		}
 		return
+	}
+}
+
+// expectTasks looks whether the manager has the tasks.
+func (s *stage) expectTasks(list json.RawMessage) {
+	var want, got []string
+	s.must(json.Unmarshal(list, &want))
+	raw, err := s.conn.Call(s.ctx, worker.DefaultCluster, "getTasks", recordedAgent)
+	s.must(err)
+	s.must(json.Unmarshal(raw, &got))
+	for _, task := range want {
+		if !slices.Contains(got, task) {
+			s.t.Errorf("the manager has %v, not %s", got, task)
+		}
 	}
 }
 

@@ -15,6 +15,8 @@ type Task struct {
 	State   TaskState `json:"state"`
 	// Until is when the reservation ends; 0 for a task that runs.
 	Until muster.Instant `json:"until"`
+	// Placement is the number of its placement, 0 where that is not known.
+	Placement uint64 `json:"placement,omitempty"`
 }
 
 // TaskState says how a task is on its worker.

@@ -28,6 +28,15 @@ func (c *Client) Unschedule(ctx context.Context, worker, task string) error {
 	return c.ask(ctx, nil, "unschedule", worker, task)
 }
 
+// Release gives up this placement, and none that the task got later. Otherwise
+// it is Unschedule.
+func (c *Client) Release(ctx context.Context, p muster.Placement) error {
+	if p.Number == 0 {
+		return c.Unschedule(ctx, p.Worker, p.Task)
+	}
+	return c.ask(ctx, nil, "unschedule", p.Worker, p.Task, p.Number)
+}
+
 // Worker returns what the manager knows of a worker, but for its Debit and
 // what is Reserved on it. Of a portal the wire has neither Tasks nor, of its
 // Info, more than the address.

@@ -25,6 +25,14 @@ var (
 	ErrNoWorker = errors.New("no worker for the task")
 	// ErrUnknownWorker: the manager does not know the worker.
 	ErrUnknownWorker = errors.New("the manager does not know the worker")
+	// ErrPlacementOver: the placement is no longer in force; the caller came
+	// too late, and schedules the task again (GetNode, Release).
+	ErrPlacementOver error = muster.ReasonPlacementOver
+	// ErrTaskElsewhere: another worker has the task (GetNode).
+	ErrTaskElsewhere error = muster.ReasonTaskElsewhere
+	// ErrNoSlot: nobody placed the task there, and the worker has as many as it
+	// takes (GetNode).
+	ErrNoSlot error = muster.ReasonNoSlot
 	// ErrUnsupported: the manager, or the worker, does not have the method.
 	ErrUnsupported = errors.New("method not supported")
 	// ErrOverloaded: too much waited, and did so for as long as the call could
@@ -92,6 +100,8 @@ func understand(err error) error {
 		return &refusal{ErrNotReady, remote}
 	case reason == ErrNoTask.Error():
 		return &refusal{ErrNoTask, remote}
+	case reason == ErrPlacementOver.Error():
+		return &refusal{ErrPlacementOver, remote}
 	case reason == ErrInvalidPurpose.Error():
 		return &refusal{ErrInvalidPurpose, remote}
 	case strings.HasPrefix(reason, noScheduler):

@@ -47,11 +47,13 @@ func (c *Client) Schedule(ctx context.Context, r Request) (muster.Placement, err
 	var placed struct {
 		ID   string          `json:"id"`
 		Info json.RawMessage `json:"info"`
+		// Placement is none of OWT's.
+		Placement uint64 `json:"placement"`
 	}
 	if err := c.ask(ctx, &placed, "schedule", args...); err != nil {
 		return muster.Placement{}, err
 	}
-	return muster.Placement{Purpose: r.Purpose, Task: r.Task, Worker: placed.ID, Info: placed.Info}, nil
+	return muster.Placement{Purpose: r.Purpose, Task: r.Task, Worker: placed.ID, Info: placed.Info, Number: placed.Placement}, nil
 }
 
 // preference checks the request, and returns what goes out.

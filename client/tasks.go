@@ -69,8 +69,13 @@ func (c *Client) askWorker(ctx context.Context, into any, worker, method string,
 // noTask knows the words in which agents and nodes say so.
 func noTask(err error) error {
 	var remote *bus.RemoteError
-	if errors.As(err, &remote) && remote.Reason == string(muster.ReasonNoTask) {
-		return &refusal{ErrNoTask, remote}
+	if !errors.As(err, &remote) {
+		return err
+	}
+	for _, known := range []error{ErrNoTask, ErrPlacementOver, ErrTaskElsewhere, ErrNoSlot} {
+		if remote.Reason == known.Error() {
+			return &refusal{known, remote}
+		}
 	}
 	return err
 }

@@ -91,7 +91,7 @@ func (r *run) schedule(ctx context.Context) error {
 		placed, err := r.desk.client.Schedule(ctx, client.Request{
 			Purpose: r.job.Purpose, Task: r.job.Task, Preference: r.job.Preference, Reserve: reserve,
 		})
-		r.worker = placed.Worker
+		r.worker, r.placement = placed.Worker, placed
 		switch {
 		case err == nil, errors.Is(err, client.ErrNoWorker), errors.Is(err, client.ErrNoScheduler), errors.Is(err, client.ErrNotReady):
 			return err
@@ -131,7 +131,7 @@ func (r *run) getNode(ctx context.Context) error {
 		return reason(err)
 	}
 	r.awaited = ""
-	_ = r.desk.client.Unschedule(ctx, r.worker, r.job.Task)
+	_ = r.desk.client.Release(ctx, r.placement)
 	switch {
 	case refusedWith(err, invalidTask):
 		return fmt.Errorf("%w: %w", ErrRefused, reason(err))

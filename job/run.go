@@ -31,6 +31,8 @@ type run struct {
 
 	attempt      int
 	worker, node string
+	// placement is what the manager answered last.
+	placement muster.Placement
 	// by identifies this run to agents: it ends what it began.
 	by string
 	// awaited is a node that starts for the task, and was not ready in time.
@@ -88,7 +90,7 @@ func (r *run) once(ctx context.Context) error {
 }
 
 func (r *run) order() muster.TaskOrder {
-	return muster.TaskOrder{Room: r.job.room(), Task: r.job.Task, Spec: r.job.Spec, By: r.by}
+	return muster.TaskOrder{Room: r.job.room(), Task: r.job.Task, Spec: r.job.Spec, By: r.by, Placement: r.placement.Number}
 }
 
 // start tells the node what to do. One that is not on the bus was told by its
@@ -197,7 +199,7 @@ func (r *run) leave(ctx context.Context, err error) error {
 	if refusedWith(r.recycle(ctx, r.node, result), muster.ReasonNotOwner) {
 		return err // it was another's, and is over
 	}
-	_ = r.desk.client.Unschedule(ctx, r.worker, r.job.Task)
+	_ = r.desk.client.Release(ctx, r.placement)
 	return err
 }
 

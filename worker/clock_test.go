@@ -206,7 +206,12 @@ func TestQuitComesAfterTheJoin(t *testing.T) {
 // those for which there is no room.
 func TestRequestsThatCannotBeHandled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &clockConn{began: time.Now(), answer: func(string) (string, error) { return "ok", nil }}
+		c := &clockConn{began: time.Now(), answer: func(method string) (string, error) {
+			if method == "ping" {
+				return "", bus.ErrNoServer
+			}
+			return "ok", nil
+		}}
 		w, err := Join(t.Context(), c, Options{
 			Purpose: "p", ID: "w", Load: load.Func(func() float64 { return 0 }),
 			Handlers: map[string]Handler{

@@ -2,7 +2,10 @@ package worker
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
+
+	"github.com/muster-fleet/muster/bus"
 )
 
 // compareBeats is how many keep-alives are between two looks at what the
@@ -10,20 +13,103 @@ import (
 // manager may be wrong.
 const compareBeats = 12
 
+// checkArg is the second argument of checkWorker.
+type checkArg struct {
+	Incarnation string   `json:"incarnation,omitempty"`
+	Tasks       []string `json:"tasks,omitempty"`
+}
+
+// standing is the answer to checkWorker.
+type standing struct {
+	Tasks     []string
+	Elsewhere []string
+	Replaced  bool
+}
+
+// unsupported is the refusal of a manager of OWT's, or of an older one.
+func unsupported(err error) bool {
+	var remote *bus.RemoteError
+	return errors.As(err, &remote) && remote.Reason == bus.MethodUnknown
+}
+
 // tasksAnswered is what came of a callTasks: the tasks that the manager takes
 // this worker to run. They are those that it told, unless a queue handed one of
 // its words to the next manager late, after newer ones: then it is told again.
 // An answer that is older than the last change says nothing.
+//
+// A manager that does not know checkWorker is asked with getTasks, whose answer
+// is a list.
 func (m *machine) tasksAnswered(changes int, answer string, err error) {
-	var known []string
-	if err != nil || m.phase != joined || m.resync || changes != m.changes || json.Unmarshal([]byte(answer), &known) != nil {
+	if unsupported(err) && !m.plain {
+		m.plain = true
+		m.loaded()
+		m.emit(callTasks{changes: changes, plain: true})
 		return
 	}
-	for _, task := range known {
-		if !slices.Contains(m.tasks, task) {
-			m.say("layDownTask", task)
+	var known standing
+	switch {
+	case err != nil || m.phase != joined:
+		return
+	case json.Unmarshal([]byte(answer), &known.Tasks) == nil:
+	case json.Unmarshal([]byte(answer), &known) != nil:
+		return
+	case known.Replaced:
+		m.replaced()
+		return
+	}
+	if m.resync || changes != m.changes {
+		return
+	}
+	for _, task := range known.Tasks {
+		if !slices.Contains(m.tasks, task) && m.claims[task] == 0 {
+			m.say("layDownTask", task, 0)
 		}
 	}
-	missing := slices.DeleteFunc(slices.Clone(m.tasks), func(task string) bool { return slices.Contains(known, task) })
-	m.tellTasks(missing)
+	missing := slices.DeleteFunc(slices.Clone(m.tasks), func(task string) bool { return slices.Contains(known.Tasks, task) })
+	switch {
+	case len(missing) == 0:
+		m.loaded()
+	case m.plain || answer[0] == '[':
+		m.tellTasks(missing)
+	default:
+		m.emit(callElsewhere{m.changes, missing})
+	}
+}
+
+// elsewhereAnswered is what came of a callElsewhere: which of the tasks that the
+// manager does not have here another worker has. These are dropped, since a task
+// is on one worker; of the others it is told once more.
+func (m *machine) elsewhereAnswered(changes int, asked []string, answer string, err error) {
+	var found standing
+	if err != nil || m.phase != joined || m.resync || changes != m.changes || json.Unmarshal([]byte(answer), &found) != nil {
+		return
+	}
+	m.drop(found.Elsewhere)
+	left := slices.DeleteFunc(slices.Clone(asked), func(task string) bool { return slices.Contains(found.Elsewhere, task) })
+	if len(left) > 0 {
+		m.tellTasks(left)
+	}
+}
+
+// loaded lets the load be told again.
+func (m *machine) loaded() {
+	if m.unloaded {
+		m.unloaded = false
+		m.tellLoad()
+	}
+}
+
+// drop gives tasks up that another worker has.
+func (m *machine) drop(tasks []string) {
+	if len(tasks) == 0 {
+		return
+	}
+	m.changes++
+	m.tasks = slices.DeleteFunc(m.tasks, func(task string) bool { return slices.Contains(tasks, task) })
+	for _, task := range tasks {
+		m.pickups.cancel(task)
+		delete(m.numbers, task)
+	}
+	m.report.due = true
+	m.emit(happenedDropped{tasks})
 }

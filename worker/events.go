@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"sync"
 )
 
@@ -68,16 +69,27 @@ func (q *queue) take() []func() {
 	return taken
 }
 
+// last runs what waits when the worker has ended: tasks to be ended because it
+// was replaced must not be lost.
+func (q *queue) last(ctx context.Context) {
+	if errors.Is(context.Cause(ctx), ErrReplaced) {
+		for _, f := range q.take() {
+			f()
+		}
+	}
+}
+
 // run is a goroutine of the Worker's.
 func (q *queue) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
+			q.last(ctx)
 			return
 		case <-q.more:
 		}
 		for _, f := range q.take() {
-			if ctx.Err() != nil {
+			if ctx.Err() != nil && !errors.Is(context.Cause(ctx), ErrReplaced) {
 				return
 			}
 			f()

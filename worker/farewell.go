@@ -9,6 +9,9 @@ import "slices"
 // its own: a new leader is told again of those, and not of all.
 type farewell struct {
 	method, task string
+	// placement is the number of the placement that it ends, so that it ends
+	// no later one of the same task when it is told again; 0 is any.
+	placement uint64
 	// beat is the last keep-alive that was sent before it.
 	beat uint64
 	// oks counts later keep-alives that were answered.
@@ -54,6 +57,24 @@ func (f *farewells) doubt(beat uint64) {
 	}
 }
 
+// cast tells the manager.
+func (f farewell) cast(worker string) cast {
+	if f.placement == 0 {
+		return cast{f.method, []any{worker, f.task}}
+	}
+	return cast{f.method, []any{worker, f.task, f.placement}}
+}
+
+// placement is the one of a task that was ended last, 0 where that is not known.
+func (f *farewells) placement(task string) uint64 {
+	for _, w := range slices.Backward(f.waiting) {
+		if w.task == task {
+			return w.placement
+		}
+	}
+	return 0
+}
+
 // tasks are those that they are of.
 func (f *farewells) tasks() []string {
 	var tasks []string
@@ -67,7 +88,7 @@ func (f *farewells) tasks() []string {
 func (f *farewells) again(worker string) []action {
 	var out []action
 	for _, w := range f.waiting {
-		out = append(out, cast{w.method, []any{worker, w.task}})
+		out = append(out, w.cast(worker))
 	}
 	return out
 }

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net"
 	"strconv"
+	"time"
 
 	"github.com/muster-fleet/muster"
 )
@@ -61,7 +62,7 @@ func Address() string {
 }
 
 // info is what the worker tells of itself when it joins.
-func (o Options) info() (json.RawMessage, error) {
+func (o Options) info(incarnation string) (json.RawMessage, error) {
 	own, err := json.Marshal(muster.Info{
 		IP: o.IP, Hostname: o.Hostname, Port: o.Port, Purpose: o.Purpose,
 		// OWT's workers join as ready; ReportState says otherwise.
@@ -71,7 +72,7 @@ func (o Options) info() (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	own = withOldMaxLoad(own, o.MaxLoad)
+	own = withIncarnation(withOldMaxLoad(own, o.MaxLoad), incarnation)
 	if len(o.Extra) == 0 {
 		return own, nil
 	}
@@ -87,6 +88,20 @@ func (o Options) info() (json.RawMessage, error) {
 	return raw, nil
 }
 
+// newIncarnation names a process: of two under one ID, the one that started
+// later has the greater name.
+func newIncarnation(now time.Time) string {
+	var random [4]byte
+	_, _ = rand.Read(random[:]) // never fails
+	return fmt.Sprintf("%016x-%x", now.UnixNano(), random)
+}
+
+// withIncarnation adds what tells this process from others under its ID.
+func withIncarnation(info []byte, incarnation string) []byte {
+	info = append(info[:len(info)-1], `,"incarnation":`...)
+	return append(strconv.AppendQuote(info, incarnation), '}')
+}
+
 // withOldMaxLoad adds max_load, which is maxLoad for the managers of OWT 4.2 to
 // 5.0: without it they never give the worker a task.
 func withOldMaxLoad(info []byte, maxLoad float64) []byte {
@@ -95,8 +110,8 @@ func withOldMaxLoad(info []byte, maxLoad float64) []byte {
 }
 
 // checkedInfo is info, within the bounds of a manager.
-func (o Options) checkedInfo() (json.RawMessage, error) {
-	raw, err := o.info()
+func (o Options) checkedInfo(incarnation string) (json.RawMessage, error) {
+	raw, err := o.info(incarnation)
 	if err != nil {
 		return nil, err
 	}

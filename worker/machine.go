@@ -33,7 +33,10 @@ const (
 // program tells go in, actions come out. It has no clock, no goroutine and no
 // connection: now is set before each input.
 type machine struct {
-	id      string
+	id string
+	// incarnation tells this process from others under the same id.
+	incarnation string
+
 	retries int
 	misses  int
 	now     time.Time
@@ -56,6 +59,18 @@ type machine struct {
 	missed, silent int
 
 	tasks []string
+	// numbers are those of the tasks' placements, as far as they are known.
+	numbers map[string]uint64
+	// claims are under way, by task.
+	claims map[string]int
+	// checks: the manager is asked soon after tasks were told, and not only
+	// every compareBeats. checkSoon: with the next keep-alive.
+	checks, checkSoon bool
+	// unloaded: no load is told yet, so that a manager that takes this worker
+	// in again places nothing on it before it knows the tasks that run.
+	unloaded bool
+	// plain: the manager does not know checkWorker.
+	plain bool
 	// changes counts what the program told of tasks.
 	changes int
 	state   *muster.State
@@ -82,8 +97,17 @@ type (
 	// joinAnswered and keepAliveAnswered.
 	callJoin      struct{}
 	callKeepAlive struct{ beat uint64 }
-	// callTasks asks which tasks the manager knows; see tasksAnswered.
-	callTasks struct{ changes int }
+	// callTasks asks which tasks the manager knows; see tasksAnswered. plain:
+	// as one of OWT's is asked.
+	callTasks struct {
+		changes int
+		plain   bool
+	}
+	// callElsewhere asks which of the tasks another worker has.
+	callElsewhere struct {
+		changes int
+		tasks   []string
+	}
 	// cast tells the manager, in order.
 	cast struct {
 		method string
@@ -123,13 +147,6 @@ func (m *machine) tell(method string, args ...any) {
 // large: see muster.MaxBody.
 const tasksAtOnce = 500
 
-// tellTasks tells that the worker runs these tasks.
-func (m *machine) tellTasks(tasks []string) {
-	for some := range slices.Chunk(tasks, tasksAtOnce) {
-		m.tell("pickUpTasks", some)
-	}
-}
-
 // tick is one interval that passed.
 func (m *machine) tick() {
 	switch m.phase {
@@ -138,8 +155,9 @@ func (m *machine) tick() {
 	case joined:
 		m.beat++
 		m.emit(callKeepAlive{m.beat})
-		if m.beat%compareBeats == 0 {
-			m.emit(callTasks{m.changes})
+		if m.beat%compareBeats == 0 || m.checks && m.checkSoon {
+			m.checkSoon = false
+			m.emit(callTasks{m.changes, m.plain})
 		}
 	}
 }
@@ -168,6 +186,10 @@ func (m *machine) joinAnswered(answer string, err error) {
 func (m *machine) joinFailed(err error) {
 	m.failures++
 	m.lastFailure = err
+	if m.phase == rejoining && isReplaced(err) {
+		m.replaced()
+		return
+	}
 	if m.phase == joining {
 		m.member = !refused(err)
 		if m.failures > m.retries {
@@ -176,6 +198,13 @@ func (m *machine) joinFailed(err error) {
 		}
 	}
 	m.emit(rest{})
+}
+
+// isReplaced tells the refusal of a process that is older than the one that has
+// its id.
+func isReplaced(err error) bool {
+	var remote *bus.RemoteError
+	return errors.As(err, &remote) && remote.Reason == string(muster.ReasonReplaced)
 }
 
 // refused tells the failures after which nobody took the worker in from those
@@ -190,14 +219,18 @@ func refused(err error) bool {
 func (m *machine) enter(answer string) {
 	again := m.phase == rejoining
 	m.phase, m.failures, m.missed, m.silent = joined, 0, 0, 0
-	m.resync = false
+	m.resync, m.plain, m.checkSoon = false, false, true
 	if again && answer != answerInitializing && len(m.tasks) > 0 {
 		m.emit(happenedDropped{m.tasks})
 		m.changes++
-		m.tasks, m.pickups = nil, farewells{}
+		m.tasks, m.numbers, m.pickups = nil, nil, farewells{}
 	}
 	m.doubt()
+	m.unloaded = m.checks && len(m.tasks) > 0
 	m.tellAll()
+	if m.unloaded {
+		m.emit(callTasks{m.changes, m.plain})
+	}
 	if again {
 		m.recover()
 	} else {
@@ -213,7 +246,7 @@ func (m *machine) tellAll() {
 	if m.state != nil {
 		m.tell("reportState", int(*m.state))
 	}
-	m.tellTasks(slices.Clone(m.tasks))
+	m.tellTasks(m.tasks)
 	m.tellLoad()
 }
 
@@ -340,17 +373,21 @@ func (m *machine) remove(task string) {
 	m.changes++
 	m.tasks = slices.Delete(m.tasks, i, i+1)
 	m.pickups.cancel(task)
-	m.say("layDownTask", task)
+	m.say("layDownTask", task, m.numbers[task])
+	delete(m.numbers, task)
 	m.report.due = true
 }
 
-func (m *machine) reject(task string) { m.say("unschedule", task) }
+// reject gives up a reservation: that of a task that was just laid down, where
+// it was.
+func (m *machine) reject(task string) { m.say("unschedule", task, m.farewells.placement(task)) }
 
-// say ends something of a task.
-func (m *machine) say(method, task string) {
-	m.farewells.add(farewell{method: method, task: task, beat: m.beat})
+// say ends something of a task. placement is 0 where it is not known.
+func (m *machine) say(method, task string, placement uint64) {
+	f := farewell{method: method, task: task, placement: placement, beat: m.beat}
+	m.farewells.add(f)
 	if m.phase == joined {
-		m.tell(method, task)
+		m.emit(f.cast(m.id))
 	}
 }
 

@@ -93,9 +93,9 @@ type Options struct {
 	OnLost func(w *Worker, why error)
 	// OnRecovered: the worker is a member again.
 	OnRecovered func(*Worker)
-	// OnTasksDropped: the worker had to join afresh. The manager has given
-	// these tasks up, or to others; the worker must end them. They are gone
-	// from Tasks already.
+	// OnTasksDropped: the worker must end these tasks, which are gone from
+	// Tasks already: another worker has them, or the manager of OWT's that it
+	// joined afresh has given them up, or a later process has its ID.
 	OnTasksDropped func(w *Worker, tasks []string)
 	// OnOverload: the load rose above OverloadAbove, or is below it again.
 	OnOverload func(w *Worker, overloaded bool)
@@ -185,7 +185,7 @@ func (o Options) validateTimes() error {
 
 // ownMembers are the members of info that have a field of their own.
 var ownMembers = []string{
-	"ip", "hostname", "port", "purpose", "state", "maxLoad", "max_load", "capacity", "labels", "max_tasks",
+	"ip", "hostname", "port", "purpose", "state", "maxLoad", "max_load", "capacity", "incarnation", "labels", "max_tasks",
 }
 
 func (o Options) validateExtra() error {

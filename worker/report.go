@@ -50,7 +50,7 @@ func (r *report) wanted(now time.Time) bool {
 // tellLoad tells the load as it was measured last, if it ever was.
 func (m *machine) tellLoad() {
 	r := &m.report
-	if r.known {
+	if r.known && !m.unloaded {
 		m.tell("reportLoad", r.load)
 		r.told, r.toldAt, r.due = r.load, m.now, false
 	}

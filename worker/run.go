@@ -11,9 +11,32 @@ import (
 	"github.com/muster-fleet/muster/bus"
 )
 
+// ErrIDTaken is what Join wraps when another process answers under the ID.
+var ErrIDTaken = errors.New("another process answers under this id")
+
+// probeTime is how long Join waits for a sign of another process with its ID.
+const probeTime = 300 * time.Millisecond
+
+// probe looks for another process that serves the ID. Two of them would each get
+// a part of the calls.
+func (w *Worker) probe(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	_, err := w.conn.Call(ctx, w.opts.ID, "ping")
+	if err == nil || errors.As(err, new(*bus.RemoteError)) {
+		return fmt.Errorf("worker: %s: %w: end that one first, or choose another ID", w.opts.ID, ErrIDTaken)
+	}
+	return nil
+}
+
 // serve makes the worker's methods available. A queue that is away just now is
 // tried again like a join.
 func (w *Worker) serve(ctx context.Context) (bus.Service, error) {
+	if w.named {
+		if err := w.probe(ctx); err != nil {
+			return nil, err
+		}
+	}
 	for try := 0; ; try++ {
 		service, err := w.conn.Serve(ctx, w.opts.ID, w.arrived)
 		if err == nil {
@@ -128,8 +151,13 @@ func (p *protocol) perform(ctx context.Context, a action) {
 			m.keepAliveAnswered(a.beat, answer, err)
 		})
 	case callTasks:
-		p.ask(ctx, "getTasks", []any{w.opts.ID}, func(m *machine, answer string, err error) {
+		method, args := w.check(a)
+		p.ask(ctx, method, args, func(m *machine, answer string, err error) {
 			m.tasksAnswered(a.changes, answer, err)
+		})
+	case callElsewhere:
+		p.ask(ctx, "checkWorker", []any{w.opts.ID, checkArg{w.machine.incarnation, a.tasks}}, func(m *machine, answer string, err error) {
+			m.elsewhereAnswered(a.changes, a.tasks, answer, err)
 		})
 	case cast:
 		if err := p.cast(ctx, a.method, a.args...); err != nil {
@@ -164,6 +192,14 @@ func (p *protocol) ask(ctx context.Context, method string, args []any, answered 
 			answered(m, answer, err)
 		})
 	})
+}
+
+// check is the call of a callTasks.
+func (w *Worker) check(c callTasks) (method string, args []any) {
+	if c.plain {
+		return "getTasks", []any{w.opts.ID}
+	}
+	return "checkWorker", []any{w.opts.ID, checkArg{Incarnation: w.machine.incarnation}}
 }
 
 func (p *protocol) cast(ctx context.Context, method string, args ...any) error {

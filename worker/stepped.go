@@ -2,6 +2,7 @@ package worker
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"time"
 
@@ -37,7 +38,7 @@ type Stepped struct {
 // NewStepped returns a worker that joins at the first Tick. opts needs an ID
 // and an IP, lest they are made up.
 func NewStepped(opts Options, around Surroundings, now func() time.Time) (*Stepped, error) {
-	w, err := newWorker(nil, opts)
+	w, err := newWorker(nil, opts, fmt.Sprintf("%016x", now().UnixNano()))
 	if err != nil {
 		return nil, err
 	}
@@ -63,6 +64,17 @@ func (s *Stepped) Reconnected() { s.do((*machine).reconnected) }
 
 // AddTask says that the worker runs these tasks now.
 func (s *Stepped) AddTask(tasks ...string) { s.do(func(m *machine) { m.add(tasks) }) }
+
+// Claim is Worker.Claim, but makes one try, whose outcome it tells: whether the
+// task must be started, or why not.
+func (s *Stepped) Claim(task string, placement uint64, ended func(error)) {
+	s.do(func(m *machine) { m.beginClaim(task) })
+	s.around.Call("claimTask", s.w.claimArgs(task, placement), func(raw json.RawMessage, err error) {
+		o := outcomeOf(raw, err)
+		s.do(func(m *machine) { m.endClaim(task, placement, o) })
+		ended(o.err)
+	})
+}
 
 // RemoveTask says that it no longer runs the task.
 func (s *Stepped) RemoveTask(task string) { s.do(func(m *machine) { m.remove(task) }) }
@@ -103,8 +115,13 @@ func (s *Stepped) perform(a action) {
 			m.keepAliveAnswered(a.beat, answer, err)
 		})
 	case callTasks:
-		s.ask("getTasks", []any{opts.ID}, func(m *machine, answer string, err error) {
+		method, args := s.w.check(a)
+		s.ask(method, args, func(m *machine, answer string, err error) {
 			m.tasksAnswered(a.changes, answer, err)
+		})
+	case callElsewhere:
+		s.ask("checkWorker", []any{opts.ID, checkArg{s.w.machine.incarnation, a.tasks}}, func(m *machine, answer string, err error) {
+			m.elsewhereAnswered(a.changes, a.tasks, answer, err)
 		})
 	case cast:
 		if err := s.around.Cast(a.method, a.args); err != nil {

@@ -13,6 +13,10 @@ import (
 	"github.com/muster-fleet/muster/bus"
 )
 
+// ErrReplaced is why a worker ended whose ID a later process has. It is no
+// member any more and must end its tasks; OnTasksDropped has named them.
+var ErrReplaced = errors.New("worker: replaced by a later process with the same id")
+
 // ErrQuit is why a worker ended that was told to.
 var ErrQuit = errors.New("worker: quit")
 
@@ -21,8 +25,10 @@ var ErrQuit = errors.New("worker: quit")
 // not wait for Quit or Drain.
 type Worker struct {
 	opts Options
-	info json.RawMessage
-	conn bus.Conn
+	// named: the ID was not made up.
+	named bool
+	info  json.RawMessage
+	conn  bus.Conn
 
 	mu      sync.Mutex
 	machine machine
@@ -52,7 +58,7 @@ type Worker struct {
 // Join fails where the options are wrong, and when the manager could not be
 // joined in JoinRetries tries or within ctx; nothing is left running then.
 func Join(ctx context.Context, conn bus.Conn, opts Options) (*Worker, error) {
-	w, err := newWorker(conn, opts)
+	w, err := newWorker(conn, opts, newIncarnation(time.Now()))
 	if err != nil {
 		return nil, err
 	}
@@ -88,20 +94,21 @@ func (w *Worker) lastFailure() error {
 	return w.machine.lastFailure
 }
 
-func newWorker(conn bus.Conn, opts Options) (*Worker, error) {
+func newWorker(conn bus.Conn, opts Options, incarnation string) (*Worker, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
 	}
+	named := opts.ID != ""
 	opts = opts.withDefaults().withIdentity()
-	info, err := opts.checkedInfo()
+	info, err := opts.checkedInfo(incarnation)
 	if err != nil {
 		return nil, err
 	}
 	opts.Logger = opts.Logger.With("component", "worker", "worker", opts.ID)
 	return &Worker{
-		opts: opts, info: info, conn: conn,
+		opts: opts, named: named, info: info, conn: conn,
 		machine: machine{
-			id: opts.ID, retries: max(opts.JoinRetries, 0), misses: opts.Misses,
+			id: opts.ID, incarnation: incarnation, checks: true, retries: max(opts.JoinRetries, 0), misses: opts.Misses,
 			report: report{every: opts.LoadInterval, repeat: opts.LoadRepeat},
 		},
 		woken:      make(chan struct{}, 1),
@@ -126,7 +133,8 @@ func (w *Worker) Tasks() []string {
 	return slices.Clone(w.machine.tasks)
 }
 
-// AddTask says that the worker runs these tasks now. Those that it runs
+// AddTask says that the worker runs these tasks now, without asking: a task that
+// another worker has is soon dropped again (OnTasksDropped). Claim asks first. Those that it runs
 // already are left as they are.
 func (w *Worker) AddTask(tasks ...string) {
 	w.do(func(m *machine) { m.add(tasks) })
@@ -212,7 +220,7 @@ func (w *Worker) Quit(ctx context.Context) error {
 // was closed.
 func (w *Worker) Done() <-chan struct{} { return w.ended }
 
-// Err is why the worker has ended: ErrQuit, or an error that wraps
+// Err is why the worker has ended: ErrQuit, ErrReplaced, or an error that wraps
 // bus.ErrClosed. It is nil before that.
 func (w *Worker) Err() error {
 	select {

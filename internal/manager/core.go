@@ -34,6 +34,8 @@ type core struct {
 	unheard func() bool
 	// left tells the world that a worker is gone.
 	left func(muster.WorkerLeft)
+	// recycler ends tasks at OWT's agents; nil where there is no queue.
+	recycler *recycler
 
 	measures *measures
 	panicLog sometimes
@@ -195,8 +197,7 @@ func (c *core) observe(events []muster.Event) {
 		case muster.PurposeForgotten:
 			c.log.Info("purpose forgotten: it has had no workers", "purpose", e.Purpose)
 		case muster.TaskRefused:
-			c.log.Warn("task not picked up: it is on another worker",
-				"purpose", e.Purpose, "task", e.Task, "worker", e.Worker, "holder", e.Holder)
+			c.refusedPickUp(e)
 		}
 	}
 }
@@ -256,12 +257,14 @@ func (c *core) expire() {
 
 // join takes a worker in. One that is known already lost contact for a while:
 // told "in-service", as OWT's manager does, it would drop the tasks that it
-// runs; told "initializing" it picks them up again.
+// runs; told "initializing" it picks them up again. So does a worker of Muster's
+// that is not known, after a lone manager lost its state: what another worker
+// has by then it drops as soon as it asks (checkWorker).
 func (c *core) join(req *bus.Request, purpose, worker string, info muster.Info) {
 	op := state.Join{Purpose: purpose, Worker: worker, Info: info}
 	c.propose(req, op, func(result state.Result) {
 		phase := c.phase()
-		if result.Already {
+		if result.Already || state.Incarnation(info.Raw) != "" {
 			phase = phaseInitializing
 		}
 		answer(req, phase, result.Err)

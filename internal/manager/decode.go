@@ -39,6 +39,8 @@ var methods = map[string]func(*reader) action{
 	"leaveConference": func(*reader) action { return answerOK },
 
 	// Beyond OWT.
+	"claimTask":     decodeClaimTask,
+	"checkWorker":   decodeCheckWorker,
 	"why":           decodeWhy,
 	"listWorkers":   decodeListWorkers,
 	"listTasks":     decodeListTasks,
@@ -230,11 +232,11 @@ func decodeReportLoad(r *reader) action {
 }
 
 func decodePickUpTasks(r *reader) action {
-	return change(state.PickUpTasks{Worker: r.name(0, "worker"), Tasks: r.tasks(1)})
+	return change(state.PickUpTasks{Worker: r.name(0, "worker"), Tasks: r.tasks(1), Placements: r.placements(2)})
 }
 
 func decodeLayDownTask(r *reader) action {
-	return change(state.LayDownTask{Worker: r.name(0, "worker"), Task: r.task(1)})
+	return change(state.LayDownTask{Worker: r.name(0, "worker"), Task: r.task(1), Placement: r.placement(2)})
 }
 
 func decodeSchedule(r *reader) action {
@@ -249,7 +251,7 @@ func decodeSchedule(r *reader) action {
 }
 
 func decodeUnschedule(r *reader) action {
-	return change(state.Unschedule{Worker: r.name(0, "worker"), Task: r.task(1)})
+	return change(state.Unschedule{Worker: r.name(0, "worker"), Task: r.task(1), Placement: r.placement(2)})
 }
 
 func decodeGetWorkerAttr(r *reader) action {

@@ -148,6 +148,9 @@ func newManager(conn bus.Conn, opts Options) *Manager {
 	}
 	m.herald = newHerald(conn, log, m.core.measures.untold)
 	m.core.left = m.herald.tell
+	if conn != nil {
+		m.core.recycler = newRecycler(conn)
+	}
 	m.core.unheard = func() bool { return !m.link.up() }
 	m.core.keepTime(newClock())
 	m.core.alive = m.core.newLiveness()

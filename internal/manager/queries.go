@@ -2,6 +2,7 @@ package manager
 
 import (
 	"encoding/json"
+	"strconv"
 
 	"github.com/tidwall/gjson"
 
@@ -22,7 +23,7 @@ func answerSchedule(req *bus.Request, result state.Result, explain bool) {
 	}
 }
 
-// placed is {"id", "info"}, written by hand since it is the answer of every
+// placed is {"id", "info", "placement"}, written by hand since it is the answer of every
 // placement, and info is the worker's own JSON.
 func placed(result state.Result, explain bool) json.RawMessage {
 	out := make([]byte, 0, 64+len(result.Worker)+len(result.Info))
@@ -30,6 +31,9 @@ func placed(result state.Result, explain bool) json.RawMessage {
 	out = gjson.AppendJSONString(out, result.Worker)
 	out = append(out, `,"info":`...)
 	out = append(out, result.Info...)
+	if result.Placement != 0 {
+		out = strconv.AppendUint(append(out, `,"placement":`...), result.Placement, 10)
+	}
 	if explain && result.Explanation != nil {
 		if why, err := json.Marshal(result.Explanation); err == nil {
 			out = append(append(out, `,"explanation":`...), why...)
@@ -127,6 +131,8 @@ type listedTask struct {
 	// Until is when a reservation ends, in milliseconds since 1970; 0 for a
 	// task that runs.
 	Until muster.Instant `json:"until"`
+	// Placement is the number of its placement.
+	Placement uint64 `json:"placement,omitempty"`
 }
 
 func listTasks(req *bus.Request, s *state.State, purpose string) {
@@ -135,7 +141,7 @@ func listTasks(req *bus.Request, s *state.State, purpose string) {
 	}
 	tasks := []listedTask{}
 	for _, t := range s.AllTasks(purpose) {
-		listed := listedTask{Purpose: t.Purpose, Task: t.Task, Worker: t.Worker, State: "reserved", Until: t.Until}
+		listed := listedTask{Purpose: t.Purpose, Task: t.Task, Worker: t.Worker, State: "reserved", Until: t.Until, Placement: t.Placement}
 		if t.Running {
 			listed.State, listed.Until = "running", 0
 		}

@@ -1,0 +1,157 @@
+package manager
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/state"
+)
+
+// placement reads the number of a placement, which may be absent.
+func (r *reader) placement(i int) uint64 {
+	if r.raw(i) == nil {
+		return 0
+	}
+	n := gjson.ParseBytes(r.raw(i))
+	if n.Type != gjson.Number || n.Num < 0 {
+		r.fail(i, "placement", "must be a number that is not negative")
+	}
+	return n.Uint()
+}
+
+// placements reads the numbers that go with the tasks of a pick-up.
+func (r *reader) placements(i int) []uint64 {
+	if r.raw(i) == nil {
+		return nil
+	}
+	v := gjson.ParseBytes(r.raw(i))
+	if !v.IsArray() {
+		r.fail(i, "placements", "must be an array of numbers")
+		return nil
+	}
+	var out []uint64
+	v.ForEach(func(_, n gjson.Result) bool {
+		out = append(out, n.Uint())
+		return len(out) < muster.MaxTasks
+	})
+	return out
+}
+
+// decodeClaimTask reads claimTask(worker, {task, placement, incarnation}), with
+// which a worker asks whether it may start a task: answered {"placement"}, or
+// refused with one of muster's reasons.
+func decodeClaimTask(r *reader) action {
+	arg := gjson.ParseBytes(r.raw(1))
+	task := taskOf(json.RawMessage(arg.Get("task").Raw))
+	op := state.ClaimTask{
+		Worker: r.name(0, "worker"), Task: r.checked(1, "task", task, muster.MaxTask),
+		Incarnation: arg.Get("incarnation").Str, Placement: arg.Get("placement").Uint(),
+	}
+	return func(c *core, req *bus.Request) {
+		c.propose(req, op, func(result state.Result) {
+			answer(req, json.RawMessage(fmt.Sprintf(`{"placement":%d}`, result.Placement)), result.Err)
+		})
+	}
+}
+
+// standing is the answer to checkWorker: how a worker stands.
+type standing struct {
+	// Tasks are those that the worker runs, as the manager knows.
+	Tasks []string `json:"tasks"`
+	// Elsewhere are those of the tasks that were asked for that another worker
+	// has.
+	Elsewhere []string `json:"elsewhere,omitempty"`
+	// Replaced tells that a later process has joined under the same id.
+	Replaced bool `json:"replaced,omitempty"`
+}
+
+// decodeCheckWorker reads checkWorker(worker, {incarnation, tasks}).
+func decodeCheckWorker(r *reader) action {
+	worker := r.name(0, "worker")
+	arg := gjson.ParseBytes(r.raw(1))
+	incarnation := arg.Get("incarnation").Str
+	var tasks []string
+	arg.Get("tasks").ForEach(func(_, t gjson.Result) bool {
+		tasks = append(tasks, taskOf(json.RawMessage(t.Raw)))
+		return len(tasks) < muster.MaxTasks
+	})
+	return look(func(_ *core, req *bus.Request, s *state.State) { checkWorker(req, s, worker, incarnation, tasks) })
+}
+
+func checkWorker(req *bus.Request, s *state.State, worker, incarnation string, asked []string) {
+	running, ok := s.Tasks(worker)
+	if !ok {
+		req.Fail(string(muster.ReasonNoWorker(worker)))
+		return
+	}
+	now := s.IncarnationOf(worker)
+	found := standing{Tasks: orEmpty(running), Replaced: incarnation != "" && now != "" && now != incarnation}
+	purpose, _ := s.PurposeOf(worker)
+	for _, task := range asked {
+		if holder, err := s.Scheduled(purpose, task); err == nil && holder != worker {
+			found.Elsewhere = append(found.Elsewhere, task)
+		}
+	}
+	req.Reply(found)
+}
+
+const (
+	// recycleTime bounds how long an OWT agent has to answer.
+	recycleTime = 2 * time.Second
+	// maxRecycling is how many refused pick-ups are dealt with at once. More
+	// of them are only logged.
+	maxRecycling = 16
+)
+
+// recycler ends tasks at OWT's agents that they must not run. Workers of
+// Muster find out by themselves, with checkWorker.
+type recycler struct {
+	conn bus.Conn
+	free chan struct{}
+}
+
+func newRecycler(conn bus.Conn) *recycler { return &recycler{conn, make(chan struct{}, maxRecycling)} }
+
+// end asks an agent of OWT's to end a task. They look nodes up by the room, which
+// a manager does not know; of a conference it is the task itself. For any other
+// there is no word that ends one task.
+func (r *recycler) end(ctx context.Context, worker, task string) error {
+	ctx, cancel := context.WithTimeout(ctx, recycleTime)
+	defer cancel()
+	raw, err := r.conn.Call(ctx, worker, "queryNode", task)
+	if err != nil {
+		return err
+	}
+	var node string
+	if err := json.Unmarshal(raw, &node); err != nil {
+		return err
+	}
+	_, err = r.conn.Call(ctx, worker, "recycleNode", node, muster.TaskEnd{Room: task, Task: task})
+	return err
+}
+
+// refusedPickUp is a worker that runs a task that another one has.
+func (c *core) refusedPickUp(e muster.TaskRefused) {
+	c.log.Warn("task not picked up: it is on another worker",
+		"purpose", e.Purpose, "task", e.Task, "worker", e.Worker, "holder", e.Holder)
+	if c.recycler == nil || c.replica.State().IncarnationOf(e.Worker) != "" {
+		return
+	}
+	select {
+	case c.recycler.free <- struct{}{}:
+	default:
+		return
+	}
+	c.asking.Go(func() {
+		defer func() { <-c.recycler.free }()
+		if err := c.recycler.end(context.Background(), e.Worker, e.Task); err != nil {
+			c.log.Warn("task cannot be ended at a worker that must not run it", "task", e.Task, "worker", e.Worker, "err", err)
+		}
+	})
+}

@@ -1,0 +1,182 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/bus"
+)
+
+// claimPause is the time between two tries to reach a manager with a claim.
+const claimPause = 50 * time.Millisecond
+
+// Claim asks the manager whether this worker may start a task, and is to be
+// called before the work begins. placement is the number that the caller was
+// given with the worker (muster.TaskOrder), 0 where it has none. When Claim
+// returns nil the task is one of Tasks and must be started; to be laid down it
+// needs RemoveTask as after AddTask. Any error means that it must not be:
+// muster.ReasonPlacementOver for a caller who comes too late,
+// muster.ReasonTaskElsewhere, muster.ReasonNoSlot, muster.ReasonReplaced; or,
+// where no manager answered within ctx, that of the last try.
+//
+// A claim may be repeated. A manager of OWT's cannot be asked; then Claim is
+// AddTask.
+func (w *Worker) Claim(ctx context.Context, task string, placement uint64) error {
+	w.do(func(m *machine) { m.beginClaim(task) })
+	for {
+		o := w.tryClaim(ctx, task, placement)
+		if o.retry && pause(ctx, claimPause) {
+			continue
+		}
+		w.do(func(m *machine) { m.endClaim(task, placement, o) })
+		return o.err
+	}
+}
+
+func (w *Worker) tryClaim(ctx context.Context, task string, placement uint64) claimOutcome {
+	call, cancel := context.WithTimeout(ctx, w.opts.CallTimeout)
+	defer cancel()
+	raw, err := w.conn.Call(call, w.opts.Cluster, "claimTask", w.claimArgs(task, placement)...)
+	return outcomeOf(raw, err)
+}
+
+// claimArg is the second argument of claimTask.
+type claimArg struct {
+	Task        string `json:"task"`
+	Placement   uint64 `json:"placement,omitempty"`
+	Incarnation string `json:"incarnation,omitempty"`
+}
+
+func (w *Worker) claimArgs(task string, placement uint64) []any {
+	return []any{w.opts.ID, claimArg{task, placement, w.machine.incarnation}}
+}
+
+// claimOutcome is what came of a try to claim.
+type claimOutcome struct {
+	number uint64
+	// plain: the manager does not know claims.
+	plain bool
+	// refused: the answer is final. retry: there is none yet.
+	refused, retry bool
+	err            error
+}
+
+// claimRefusals are final.
+var claimRefusals = []muster.Reason{
+	muster.ReasonPlacementOver, muster.ReasonTaskElsewhere, muster.ReasonNoSlot, muster.ReasonReplaced,
+}
+
+func outcomeOf(raw json.RawMessage, err error) claimOutcome {
+	var remote *bus.RemoteError
+	switch {
+	case err == nil:
+		var answer struct{ Placement uint64 }
+		if err := json.Unmarshal(raw, &answer); err != nil {
+			return claimOutcome{err: fmt.Errorf("worker: the answer to claimTask: %w", err)}
+		}
+		return claimOutcome{number: answer.Placement}
+	case errors.As(err, &remote) && remote.Reason == bus.MethodUnknown:
+		return claimOutcome{plain: true}
+	case errors.As(err, &remote) && slices.Contains(claimRefusals, muster.Reason(remote.Reason)):
+		return claimOutcome{refused: true, err: muster.Reason(remote.Reason)}
+	case errors.Is(err, bus.ErrClosed):
+		return claimOutcome{err: err}
+	}
+	return claimOutcome{retry: true, err: fmt.Errorf("worker: the manager cannot be asked for the task: %w", err)}
+}
+
+// beginClaim keeps the comparison of tasks from laying down what is being
+// claimed.
+func (m *machine) beginClaim(task string) {
+	if m.claims == nil {
+		m.claims = map[string]int{}
+	}
+	m.claims[task]++
+	m.changes++
+}
+
+// endClaim is what came of the last try. A claim without an answer may have been
+// carried out: the manager is told that the task does not run.
+func (m *machine) endClaim(task string, placement uint64, o claimOutcome) {
+	m.changes++
+	if m.claims[task]--; m.claims[task] <= 0 {
+		delete(m.claims, task)
+	}
+	switch {
+	case o.plain:
+		m.add([]string{task})
+	case o.err == nil:
+		m.claimed(task, o.number)
+	case errors.Is(o.err, muster.ReasonReplaced):
+		m.replaced()
+	case !o.refused && m.claims[task] == 0 && !slices.Contains(m.tasks, task):
+		m.say("layDownTask", task, placement)
+		m.say("unschedule", task, placement)
+	}
+}
+
+// claimed is a task that the manager counts as picked up.
+func (m *machine) claimed(task string, number uint64) {
+	m.number(task, number)
+	if slices.Contains(m.tasks, task) {
+		return
+	}
+	m.tasks = append(m.tasks, task)
+	m.farewells.cancel(task)
+	m.report.due = true
+}
+
+// number keeps the number of a task's placement.
+func (m *machine) number(task string, number uint64) {
+	if m.numbers == nil {
+		m.numbers = map[string]uint64{}
+	}
+	if number != 0 {
+		m.numbers[task] = number
+	}
+}
+
+// tellTasks tells the manager of tasks that run here.
+func (m *machine) tellTasks(tasks []string) {
+	for part := range slices.Chunk(tasks, tasksAtOnce) {
+		args := []any{slices.Clone(part)}
+		if numbers := m.numbersOf(part); numbers != nil {
+			args = append(args, numbers)
+		}
+		m.tell("pickUpTasks", args...)
+	}
+	m.checkSoon = m.checkSoon || len(tasks) > 0
+}
+
+// numbersOf returns the numbers of tasks, nil where none is known.
+func (m *machine) numbersOf(tasks []string) []uint64 {
+	numbers := make([]uint64, len(tasks))
+	known := false
+	for i, t := range tasks {
+		numbers[i] = m.numbers[t]
+		known = known || numbers[i] != 0
+	}
+	if !known {
+		return nil
+	}
+	return numbers
+}
+
+// replaced ends this worker: a later process has its id.
+func (m *machine) replaced() {
+	if m.phase == ended {
+		return
+	}
+	if len(m.tasks) > 0 {
+		m.emit(happenedDropped{m.tasks})
+	}
+	m.tasks, m.numbers, m.pickups, m.farewells = nil, nil, farewells{}, farewells{}
+	m.changes++
+	m.member = false
+	m.end(ErrReplaced)
+}
