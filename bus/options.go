@@ -13,6 +13,10 @@ type Options struct {
 	URL string
 	// User and Password take precedence over those of the URL.
 	User, Password string
+	// Token, Creds and NKey are for NATS, instead of User and Password. Creds
+	// is the file of a user's JWT and seed (a server in operator mode), NKey the
+	// file of a seed. Both are read again at each connection.
+	Token, Creds, NKey string
 	// TLS is used for tls:// and amqps://, and for nats:// where it is set.
 	// Nil means the system's authorities and no client certificate.
 	TLS *tls.Config

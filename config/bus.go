@@ -85,7 +85,18 @@ func (c *Config) BusOptions() (bus.Options, error) {
 		return bus.Options{}, err
 	}
 	user, password := c.credentials()
-	return bus.Options{URL: c.BusURL().Reveal(), User: user, Password: password.Reveal(), TLS: tls}, nil
+	return bus.Options{
+		URL: c.BusURL().Reveal(), User: user, Password: password.Reveal(), TLS: tls,
+		Token: c.Bus.Token.Reveal(), Creds: c.filePath("bus.creds", c.Bus.Creds), NKey: c.filePath("bus.nkey", c.Bus.NKey),
+	}, nil
+}
+
+// filePath is tlsPath where a file may be left out.
+func (c *Config) filePath(key, name string) string {
+	if name == "" {
+		return ""
+	}
+	return c.tlsPath(key, name)
 }
 
 // credentials are those of [bus]; for [rabbit], its own where [bus] has none.
@@ -112,6 +123,9 @@ func (c *Config) BusEnviron() []string {
 	var environ []string
 	for _, v := range []struct{ name, value string }{
 		{"MUSTER_BUS_URL", c.BusURL().Reveal()}, {"MUSTER_BUS_USER", user}, {"MUSTER_BUS_PASSWORD", password.Reveal()},
+		{"MUSTER_BUS_TOKEN", c.Bus.Token.Reveal()},
+		{"MUSTER_BUS_CREDS", c.wholePath("bus.creds", c.Bus.Creds)},
+		{"MUSTER_BUS_NKEY", c.wholePath("bus.nkey", c.Bus.NKey)},
 		{"MUSTER_BUS_TLS_CA", c.wholePath("bus.tls.ca", c.Bus.TLS.CA)},
 		{"MUSTER_BUS_TLS_CERT", c.wholePath("bus.tls.cert", c.Bus.TLS.Cert)},
 		{"MUSTER_BUS_TLS_KEY", c.wholePath("bus.tls.key", c.Bus.TLS.Key)},

@@ -14,6 +14,8 @@ func (c *Config) check() Problems {
 	problems = append(problems, c.checkPair("bus.tls.cert", c.Bus.TLS.Cert, "bus.tls.key", c.Bus.TLS.Key)...)
 	problems = append(problems, c.checkPair("bus.tls.key", c.Bus.TLS.Key, "bus.tls.cert", c.Bus.TLS.Cert)...)
 	problems = append(problems, c.checkEmbedded()...)
+	problems = append(problems, c.checkCluster()...)
+	problems = append(problems, c.checkLogin()...)
 	problems = append(problems, c.checkRaft()...)
 	return append(problems, c.checkPlain()...)
 }
@@ -30,6 +32,76 @@ func (c *Config) checkEmbedded() Problems {
 	}
 	return Problems{{Origin: c.Origin(given), Key: given,
 		Message: "the embedded server needs bus.tls.cert and bus.tls.key too, or write bus.url to use another"}}
+}
+
+// checkCluster refuses embedded servers that could not form a cluster, or that
+// would let anybody on the network join it.
+func (c *Config) checkCluster() Problems {
+	b := c.Bus.Cluster
+	problem := func(key, message string) Problems {
+		return Problems{{Origin: c.Origin(key), Key: key, Message: message}}
+	}
+	if b.Listen == "" {
+		if b.Routes != "" {
+			return problem("bus.cluster.routes", "needs bus.cluster.listen too")
+		}
+		return nil
+	}
+	host, _, err := net.SplitHostPort(b.Listen)
+	switch {
+	case err != nil:
+		return problem("bus.cluster.listen", "must be host:port")
+	case b.Name == "":
+		return problem("bus.cluster.name", "must not be empty")
+	case c.BusKind() != Embedded:
+		return problem("bus.cluster.listen", "is for the embedded server, and the settings ask for "+string(c.BusKind()))
+	case b.Password == "" && !c.routesTLS() && !isLocal(host):
+		return problem("bus.cluster.password", "must be set where the servers are on several machines, here or in MUSTER_BUS_CLUSTER_PASSWORD; or set ca, cert and key of [bus.tls]")
+	}
+	for _, route := range b.RouteList() {
+		if _, _, err := net.SplitHostPort(route); err != nil {
+			return problem("bus.cluster.routes", fmt.Sprintf("%q must be host:port", route))
+		}
+	}
+	return nil
+}
+
+// routesTLS reports whether the servers of a cluster prove themselves by TLS.
+func (c *Config) routesTLS() bool {
+	t := c.Bus.TLS
+	return t.CA != "" && t.Cert != "" && t.Key != ""
+}
+
+// checkLogin wants one way to get in, of a kind that the queue has.
+func (c *Config) checkLogin() Problems {
+	var given []string
+	for _, k := range []struct{ key, value string }{
+		{"bus.creds", c.Bus.Creds}, {"bus.nkey", c.Bus.NKey}, {"bus.token", c.Bus.Token.Reveal()}, {"bus.user", c.Bus.User},
+	} {
+		if k.value != "" {
+			given = append(given, k.key)
+		}
+	}
+	if len(given) == 0 || given[0] == "bus.user" {
+		return nil
+	}
+	problem := Problem{Origin: c.Origin(given[0]), Key: given[0]}
+	switch kind := c.BusKind(); {
+	case len(given) > 1:
+		problem.Message = "and " + given[1] + " are two ways to get in: leave one out"
+	case kind == RabbitMQ:
+		problem.Message = "is for NATS: RabbitMQ asks for bus.user and bus.password"
+	case kind == Embedded && given[0] != "bus.token":
+		problem.Message = "is for a NATS server elsewhere: set bus.url"
+	default:
+		return nil
+	}
+	return Problems{problem}
+}
+
+func isLocal(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
 }
 
 // checkRaft refuses managers that could not work together.
@@ -63,8 +135,8 @@ func (c *Config) checkRaft() Problems {
 		if c.Raft.Secret == "" && c.Raft.TLS == (TLS{}) && !c.Raft.Local() {
 			wrong("raft.secret", "must be set where managers are on several machines: 16 bytes or more, here or in MUSTER_RAFT_SECRET; or set raft.tls")
 		}
-		if c.BusKind() == Embedded {
-			wrong("raft.peers", "several managers need one message queue: set bus.url, or [rabbit]")
+		if c.BusKind() == Embedded && c.Bus.Cluster.Listen == "" {
+			wrong("raft.peers", "several managers need one message queue: set bus.url, [rabbit], or bus.cluster.listen")
 		}
 	}
 	return problems
@@ -133,9 +205,7 @@ func (c *Config) warnOfBus() []Problem {
 		out = append(out, c.warning("bus.url", fmt.Sprintf("has no effect: the section [rabbit] in line %d goes first", c.rabbit.Line)))
 	}
 	host, _, _ := net.SplitHostPort(c.Bus.Listen)
-	ip := net.ParseIP(host)
-	local := host == "localhost" || (ip != nil && ip.IsLoopback())
-	if c.BusKind() == Embedded && !local && c.Bus.Password == "" && (c.Bus.TLS.Cert == "" || c.Bus.TLS.CA == "") {
+	if c.BusKind() == Embedded && !isLocal(host) && c.Bus.Password == "" && c.Bus.Token == "" && (c.Bus.TLS.Cert == "" || c.Bus.TLS.CA == "") {
 		out = append(out, c.warning("bus.listen", "is open to the network without a password: set bus.user and bus.password"))
 	}
 	return out

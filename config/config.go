@@ -97,8 +97,29 @@ type Bus struct {
 	// included, and go before those of URL and of [rabbit].
 	User     string
 	Password Secret
-	TLS      TLS
+	// Token, Creds and NKey are NATS's, instead of User and Password: a token,
+	// the file of a JWT and its seed, the file of a seed.
+	Token       Secret
+	Creds, NKey string
+	TLS         TLS
+	Cluster     BusCluster
 }
+
+// BusCluster is the section [bus.cluster]: the embedded servers of several
+// managers form one queue.
+type BusCluster struct {
+	// Listen is where this server listens for the others. Empty: it is alone.
+	Listen string
+	// Name is the same on all of them.
+	Name string
+	// Routes are the addresses of the others' Listen, comma-separated.
+	Routes string
+	// Password is the same on all of them.
+	Password Secret
+}
+
+// RouteList is Routes as a list.
+func (b BusCluster) RouteList() []string { return listOf(b.Routes) }
 
 // TLS is the section [bus.tls], or [raft.tls]: names of files in PEM.
 type TLS struct {
@@ -132,9 +153,11 @@ type Raft struct {
 }
 
 // PeerList is Peers as a list.
-func (r Raft) PeerList() []string {
+func (r Raft) PeerList() []string { return listOf(r.Peers) }
+
+func listOf(addresses string) []string {
 	var out []string
-	for _, addr := range strings.Split(r.Peers, ",") {
+	for addr := range strings.SplitSeq(addresses, ",") {
 		if addr = strings.TrimSpace(addr); addr != "" {
 			out = append(out, addr)
 		}
@@ -185,7 +208,7 @@ func Default() *Config {
 		},
 		Strategy: Strategy{General: placing.General, ByPurpose: placing.Strategies},
 		Rabbit:   Rabbit{Host: "localhost", Port: 5672, VHost: "/", Protocol: "amqp"},
-		Bus:      Bus{Listen: "127.0.0.1:4222"},
+		Bus:      Bus{Listen: "127.0.0.1:4222", Cluster: BusCluster{Name: "muster"}},
 		Raft:     Raft{ElectionTimeout: 100 * time.Millisecond},
 		Debit:    placing.Debit,
 		Labels:   map[string]string{},

@@ -9,7 +9,7 @@ import (
 
 func TestErrors(t *testing.T) {
 	const all = "least-used, most-used, last-used, round-robin, randomly-pick, weight-robin, two-choices"
-	const list = "[manager], [strategy], [rabbit], [bus], [bus.tls], [raft], [raft.tls], [placement], [metrics], [labels], [cascading]"
+	const list = "[manager], [strategy], [rabbit], [bus], [bus.tls], [bus.cluster], [raft], [raft.tls], [placement], [metrics], [labels], [cascading]"
 	for _, test := range []struct{ file, want string }{
 		{"[manager]\nintial_time = 1", `m.toml:2:1: manager.intial_time: unknown key; did you mean initial_time?`},
 		{"[manager]\n  check-alive-count = 1", `m.toml:2:3: manager.check-alive-count: unknown key; did you mean check_alive_count?`},
@@ -75,6 +75,13 @@ func TestErrors(t *testing.T) {
 		{"[metrics]\naddr = '9100'", `m.toml:2:8: metrics.addr: "9100" is no address: write host:port, such as 127.0.0.1:4222`},
 		{"[manager]\nrecheck_share = 1.5", `m.toml:2:17: manager.recheck_share: 1.5 is out of range: use a load from 0 to 1`},
 		{"[bus]\nlisten = 'a/b:1'", `m.toml:2:10: bus.listen: "a/b:1" is no address: write host:port, such as 127.0.0.1:4222`},
+		{"bus.cluster.routes = 'h:1'", `m.toml:1:1: bus.cluster.routes: needs bus.cluster.listen too`},
+		{"bus.cluster.listen = '0.0.0.0:6222'", `default: bus.cluster.password: must be set where the servers are on several machines, here or in MUSTER_BUS_CLUSTER_PASSWORD; or set ca, cert and key of [bus.tls]`},
+		{"bus.cluster.listen = '127.0.0.1:6222'\nbus.cluster.routes = 'h'", `m.toml:2:1: bus.cluster.routes: "h" must be host:port`},
+		{"bus.url = 'nats://h'\nbus.cluster.listen = 'h:1'", `m.toml:2:1: bus.cluster.listen: is for the embedded server, and the settings ask for NATS`},
+		{"bus.creds = 'a'", `m.toml:1:1: bus.creds: is for a NATS server elsewhere: set bus.url`},
+		{"bus.url = 'amqp://h'\nbus.token = 'a'", `m.toml:2:1: bus.token: is for NATS: RabbitMQ asks for bus.user and bus.password`},
+		{"bus.url = 'nats://h'\nbus.nkey = 'a'\nbus.user = 'u'", `m.toml:2:1: bus.nkey: and bus.user are two ways to get in: leave one out`},
 		{"[bus]\nurl = 'amqp://h'\ntls.ca = 'x'", `m.toml:2:1: bus.url: amqp:// is without TLS, and [bus.tls] asks for it: write amqps://`},
 
 		{"[manager]\nname = \"x", `m.toml:2:9: not TOML: unterminated basic string`},

@@ -107,7 +107,7 @@ func nested(c *Config) map[string]map[string]any {
 	out := map[string]map[string]any{}
 	for _, k := range c.list() {
 		section, own, _ := strings.Cut(k.name, ".")
-		if strings.HasPrefix(own, "tls.") || section == "rabbit" {
+		if strings.HasPrefix(own, "tls.") || strings.HasPrefix(own, "cluster.") || section == "rabbit" {
 			continue
 		}
 		if out[section] == nil {

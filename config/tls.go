@@ -51,6 +51,20 @@ func (c *Config) ServerTLS() (*tls.Config, error) {
 	return out, nil
 }
 
+// RoutesTLS returns how the embedded servers of [bus.cluster] prove themselves
+// to each other. It is nil unless [bus.tls] has ca, cert and key.
+func (c *Config) RoutesTLS() (*tls.Config, error) {
+	if !c.routesTLS() {
+		return nil, nil
+	}
+	out, err := c.ServerTLS()
+	if err != nil {
+		return nil, err
+	}
+	out.RootCAs, out.ServerName = out.ClientCAs, c.Bus.TLS.ServerName
+	return out, nil
+}
+
 // RaftTLS returns how managers prove their identity to each other: each shows a
 // certificate, and asks for one. It is nil where [raft.tls] is empty.
 func (c *Config) RaftTLS() (*tls.Config, error) {

@@ -29,6 +29,10 @@ func (b *backoff) wait(done, orDone <-chan struct{}) bool {
 	}
 }
 
+// due reports whether the failure of this attempt belongs in the log: that of
+// the 1st, 2nd, 4th, 8th and so on does.
+func (b *backoff) due() bool { return b.attempts&(b.attempts-1) == 0 }
+
 // next counts an attempt and returns the pause before it; part is in [0, 1).
 func (b *backoff) next(part float64) time.Duration {
 	pause := min(lastPause, firstPause<<min(b.attempts, 10))

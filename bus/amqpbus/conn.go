@@ -123,7 +123,9 @@ func (c *Conn) reconnect() *session {
 			c.status.alter(func(bus.Status) bus.Status { return s.status() })
 			return s
 		case c.over.Err() == nil:
-			c.log.Debug("cannot connect to the broker", "error", err)
+			if pause.due() {
+				c.log.Warn("still not connected", "err", err, "attempts", pause.attempts)
+			}
 			c.status.set(bus.Status{Err: fmt.Errorf("%w: %w", bus.ErrDisconnected, err)})
 		}
 	}

@@ -37,6 +37,9 @@ type server struct {
 }
 
 func newDialer(o bus.Options) (*dialer, error) {
+	if o.Token != "" || o.Creds != "" || o.NKey != "" {
+		return nil, errors.New("amqpbus: a token, a creds file and an nkey are for NATS: give RabbitMQ a user and a password")
+	}
 	d := &dialer{tls: o.TLS, name: o.Name}
 	for raw := range strings.SplitSeq(o.URL, ",") {
 		s, err := parseServer(strings.TrimSpace(raw), o)
@@ -97,8 +100,10 @@ func (d *dialer) dialServer(ctx context.Context, c *Conn, s server) (*session, e
 			return session, nil
 		}
 	}
-	if ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
-		err = fmt.Errorf("%w: %w", ctx.Err(), err)
+	if ctx.Err() != nil && !saidByBroker(err) {
+		// The library takes a handshake that our deadline ended for a refusal
+		// of the password.
+		err = ctx.Err()
 	}
 	return nil, err
 }
@@ -159,6 +164,11 @@ func (d *dialer) properties() amqp.Table {
 	return p
 }
 
+func saidByBroker(err error) bool {
+	var e *amqp.Error
+	return errors.As(err, &e) && e.Server
+}
+
 // explain adds what an operator can do.
 func explain(err error) error {
 	var refused *amqp.Error
@@ -167,9 +177,9 @@ func explain(err error) error {
 	}
 	switch {
 	case refused.Code == amqp.NotAllowed, errors.Is(err, amqp.ErrVhost):
-		return fmt.Errorf("the broker does not let the user into this vhost, or has none of that name: %w", err)
+		return fmt.Errorf("%w: it does not let the user into this vhost, or has none of that name: %w", bus.ErrDenied, err)
 	case refused.Code == amqp.AccessRefused:
-		return fmt.Errorf("the broker refuses the user or the password: %w", err)
+		return fmt.Errorf("%w: wrong user or password: %w", bus.ErrDenied, err)
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"strings"
 
 	"github.com/muster-fleet/muster/bus"
@@ -16,6 +17,7 @@ type address struct {
 	urls           []string
 	user, password string
 	token          string
+	creds, nkey    string // files
 	tls            bool
 }
 
@@ -34,11 +36,20 @@ func parseAddress(o bus.Options) (address, error) {
 		}
 		a.urls = append(a.urls, u.Scheme+"://"+u.Host)
 	}
+	a.take(o)
+	a.tls = a.tls || o.TLS != nil
+	return a, nil
+}
+
+// take lets what the options say go before what the URLs say.
+func (a *address) take(o bus.Options) {
 	if o.User != "" {
 		a.user, a.password, a.token = o.User, o.Password, ""
 	}
-	a.tls = a.tls || o.TLS != nil
-	return a, nil
+	if o.Token != "" {
+		a.token = o.Token
+	}
+	a.creds, a.nkey = o.Creds, o.NKey
 }
 
 // login takes the user and password of a URL. A user without a password is a
@@ -70,15 +81,26 @@ func parseURL(raw string) (*url.URL, error) {
 }
 
 // options are those of nats.go for this address.
-func (a address) options() []nats.Option {
+func (a address) options() ([]nats.Option, error) {
 	var opts []nats.Option
 	switch {
+	case a.creds != "":
+		if _, err := os.ReadFile(a.creds); err != nil {
+			return nil, fmt.Errorf("natsbus: creds file: %w", err)
+		}
+		opts = append(opts, nats.UserCredentials(a.creds))
+	case a.nkey != "":
+		opt, err := nats.NkeyOptionFromSeed(a.nkey)
+		if err != nil {
+			return nil, fmt.Errorf("natsbus: nkey file %s must hold a seed, which begins with SU: %w", a.nkey, err)
+		}
+		opts = append(opts, opt)
 	case a.token != "":
 		opts = append(opts, nats.Token(a.token))
 	case a.user != "":
 		opts = append(opts, nats.UserInfo(a.user, a.password))
 	}
-	return opts
+	return opts, nil
 }
 
 func (a address) String() string { return strings.Join(a.urls, ",") }

@@ -42,7 +42,7 @@ func (c *Conn) call(ctx context.Context, server, method string, onStatus func(js
 	if err != nil {
 		return result{err: err}
 	}
-	one, err := c.calls.begin(c.wire.number(), onStatus)
+	one, err := c.calls.begin(c.wire.number(), subject, onStatus)
 	if err != nil {
 		return result{err: err}
 	}

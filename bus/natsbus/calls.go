@@ -14,6 +14,7 @@ type call struct {
 	reply  string // the subject of the slot
 	number uint64 // the corrID
 	socket uint64 // over which it leaves
+	server string // subject to which it goes
 	done   chan result
 
 	// told guards ended: once the call has returned, onStatus is not called.
@@ -54,9 +55,9 @@ func newCalls(prefix string) *calls {
 var idle = sync.Pool{New: func() any { return &call{done: make(chan result, 1)} }}
 
 // begin enters a call, which leaves by way of finish, giveUp or fail.
-func (c *calls) begin(socket uint64, onStatus func(json.RawMessage)) (*call, error) {
+func (c *calls) begin(socket uint64, server string, onStatus func(json.RawMessage)) (*call, error) {
 	one := idle.Get().(*call)
-	one.socket, one.onStatus = socket, onStatus
+	one.socket, one.server, one.onStatus = socket, server, onStatus
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
@@ -134,6 +135,18 @@ func (c *calls) fail(socket uint64, err error) {
 	defer c.mu.Unlock()
 	for id, one := range c.flying {
 		if one.socket <= socket {
+			delete(c.flying, id)
+			one.done <- result{err: err}
+		}
+	}
+}
+
+// deny ends the calls to that subject.
+func (c *calls) deny(server string, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, one := range c.flying {
+		if one.server == server {
 			delete(c.flying, id)
 			one.done <- result{err: err}
 		}

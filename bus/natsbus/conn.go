@@ -7,10 +7,12 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/bus/internal/repeat"
 	"github.com/nats-io/nats.go"
 )
 
@@ -27,6 +29,8 @@ type Conn struct {
 	wire  *wire
 	calls *calls
 	watch watchers
+	// repeats keeps what is refused all the time out of the log.
+	repeats repeat.Counter
 
 	closing   atomic.Bool
 	closeOnce sync.Once
@@ -110,19 +114,42 @@ func (c *Conn) reconnected(nc *nats.Conn) {
 		}
 	}
 	if c.wire.use(number) {
+		c.repeats.Reset()
 		c.log.Info("connected again", "server", nc.ConnectedUrlRedacted())
 		c.watch.set(bus.Status{Connected: true})
 	}
 }
 
-func (c *Conn) notReconnected(_ *nats.Conn, err error) {
-	c.log.Debug("still not connected", "err", err)
-}
+func (c *Conn) notReconnected(_ *nats.Conn, err error) { c.complain("still not connected", err) }
 
+// asyncError hears what the server objects to after it was sent.
 func (c *Conn) asyncError(_ *nats.Conn, sub *nats.Subscription, err error) {
 	if sub != nil {
 		c.log.Warn("subscription", "subject", sub.Subject, "err", err)
 		return
 	}
-	c.log.Warn("connection", "err", err)
+	if subject, ok := deniedPublish(err); ok {
+		c.calls.deny(subject, fmt.Errorf("%w: the user may not publish to %q", bus.ErrDenied, subject))
+	}
+	c.complain("error from the server", err)
+}
+
+// complain logs what may come again and again, at growing intervals.
+func (c *Conn) complain(message string, err error) {
+	if n, due := c.repeats.Due(message + err.Error()); due {
+		c.log.Warn(message, "err", err, "times", n)
+	}
+}
+
+// deniedPublish returns the subject to which the user may not publish.
+func deniedPublish(err error) (subject string, ok bool) {
+	if !errors.Is(err, nats.ErrPermissionViolation) {
+		return "", false
+	}
+	_, rest, ok := strings.Cut(err.Error(), `for Publish to "`)
+	if !ok {
+		return "", false
+	}
+	subject, _, ok = strings.Cut(rest, `"`)
+	return subject, ok
 }

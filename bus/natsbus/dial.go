@@ -33,7 +33,11 @@ func Dial(ctx context.Context, o bus.Options) (*Conn, error) {
 		return nil, err
 	}
 	c := newConn(o)
-	opts := append(a.options(), nats.SetCustomDialer(c.wire))
+	opts, err := a.options()
+	if err != nil {
+		return nil, err
+	}
+	opts = append(opts, nats.SetCustomDialer(c.wire))
 	if a.tls {
 		opts = append(opts, nats.Secure(o.TLS.Clone()))
 	}
@@ -55,8 +59,13 @@ func DialInProcess(ctx context.Context, server InProcess, o bus.Options) (*Conn,
 	}
 	c := newConn(o)
 	c.wire.dial = func(context.Context, string, string) (net.Conn, error) { return server.InProcessConn() }
-	a := address{urls: []string{"nats://in-process"}, user: o.User, password: o.Password}
-	return c.connect(ctx, a, append(a.options(), nats.InProcessServer(c.wire)))
+	a := address{urls: []string{"nats://in-process"}}
+	a.take(o)
+	opts, err := a.options()
+	if err != nil {
+		return nil, err
+	}
+	return c.connect(ctx, a, append(opts, nats.InProcessServer(c.wire)))
 }
 
 func newConn(o bus.Options) *Conn {
@@ -123,8 +132,8 @@ func dialError(ctx context.Context, a address, err, last error) error {
 		err = ctx.Err()
 	case errors.Is(err, nats.ErrNoServers) && last != nil:
 		err, hint = last, "; is the server running there?"
-	case errors.Is(err, nats.ErrAuthorization):
-		hint = "; check user and password"
+	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked):
+		err, hint = fmt.Errorf("%w: %w", bus.ErrDenied, err), "; check user and password, token, creds or nkey"
 	}
 	return fmt.Errorf("natsbus: cannot connect to %s: %w%s", a, err, hint)
 }

@@ -63,19 +63,19 @@ func TestForeignServerAnswersTwice(t *testing.T) {
 // TestSlotOfAnUnansweredCall is not used again: its answer may still come.
 func TestSlotOfAnUnansweredCall(t *testing.T) {
 	c := newCalls("p.")
-	first, _ := c.begin(1, nil)
+	first, _ := c.begin(1, "", nil)
 	slot := first.slot
 	if !c.giveUp(first) {
 		t.Fatal("nobody else ended it")
 	}
-	second, _ := c.begin(1, nil)
+	second, _ := c.begin(1, "", nil)
 	if second.slot == slot {
 		t.Error("the slot was used again")
 	}
 	answered := second.slot
 	c.finish(second.slot, second.number, result{})
 	<-second.done
-	if third, _ := c.begin(1, nil); third.slot != answered {
+	if third, _ := c.begin(1, "", nil); third.slot != answered {
 		t.Error("the slot of an answered call was not used again")
 	}
 }
@@ -83,8 +83,8 @@ func TestSlotOfAnUnansweredCall(t *testing.T) {
 // TestCallsOfALaterSocket outlive the loss of an earlier one.
 func TestCallsOfALaterSocket(t *testing.T) {
 	c := newCalls("p.")
-	early, _ := c.begin(1, nil)
-	late, _ := c.begin(2, nil)
+	early, _ := c.begin(1, "", nil)
+	late, _ := c.begin(2, "", nil)
 	c.fail(1, bus.ErrDisconnected)
 	if r := <-early.done; !errors.Is(r.err, bus.ErrDisconnected) {
 		t.Errorf("the early call: %v", r.err)
@@ -96,7 +96,7 @@ func TestCallsOfALaterSocket(t *testing.T) {
 	if r := <-late.done; !errors.Is(r.err, bus.ErrClosed) {
 		t.Errorf("the late call: %v", r.err)
 	}
-	if _, err := c.begin(3, nil); !errors.Is(err, bus.ErrClosed) {
+	if _, err := c.begin(3, "", nil); !errors.Is(err, bus.ErrClosed) {
 		t.Errorf("a call after the end: %v", err)
 	}
 }

@@ -100,14 +100,39 @@ func startServer(cfg *config.Config, log *slog.Logger) (*natsserver.Server, erro
 	if err != nil {
 		return nil, err
 	}
+	cluster, err := busCluster(cfg)
+	if err != nil {
+		return nil, err
+	}
 	server, err := natsserver.Start(natsserver.Options{
-		Listen: cfg.Bus.Listen, TLS: tls, Logger: log,
-		User: cfg.Bus.User, Password: cfg.Bus.Password.Reveal(),
+		Listen: cfg.Bus.Listen, TLS: tls, Logger: log, Cluster: cluster,
+		User: cfg.Bus.User, Password: cfg.Bus.Password.Reveal(), Token: cfg.Bus.Token.Reveal(),
 	})
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("%s is taken, perhaps by another muster: end that one, or choose another address with --listen", cfg.Bus.Listen)
 	}
 	return server, err
+}
+
+// busCluster is how the embedded server finds those of the other managers; nil
+// where it is alone.
+func busCluster(cfg *config.Config) (*natsserver.Cluster, error) {
+	b := cfg.Bus.Cluster
+	if b.Listen == "" {
+		return nil, nil
+	}
+	tls, err := cfg.RoutesTLS()
+	if err != nil {
+		return nil, err
+	}
+	c := &natsserver.Cluster{Name: b.Name, Listen: b.Listen, TLS: tls}
+	if b.Password != "" {
+		c.User, c.Password = "muster", b.Password.Reveal()
+	}
+	for _, addr := range b.RouteList() {
+		c.Routes = append(c.Routes, "nats://"+addr)
+	}
+	return c, nil
 }
 
 func (h *host) managerOptions() manager.Options {

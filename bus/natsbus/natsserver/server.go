@@ -32,6 +32,8 @@ type Options struct {
 	// User and Password are asked of every client; an empty User means that
 	// nobody is asked. A server that others can reach should have them.
 	User, Password string
+	// Token is asked of every client instead of them.
+	Token string
 	// TLS is required of every client where it is set. It holds the server's
 	// certificate; with ClientAuth and ClientCAs, clients must show theirs.
 	TLS *tls.Config
@@ -53,6 +55,12 @@ type Cluster struct {
 	// Routes are nats://host:port of the others' Listen; one that is reached
 	// tells of the rest.
 	Routes []string
+	// User and Password are asked of the other servers and shown to them, where
+	// a route does not name others. An empty User means that nobody is asked.
+	User, Password string
+	// TLS is for the routes: each server shows its certificate and checks that
+	// of the other, as server and as client. Nil means none.
+	TLS *tls.Config
 }
 
 // Server is a NATS server inside this program.
@@ -96,7 +104,7 @@ func (o Options) natsOptions() (*server.Options, error) {
 	}
 	so := &server.Options{
 		ServerName: o.Name, Host: host, Port: port,
-		Username: o.User, Password: o.Password,
+		Username: o.User, Password: o.Password, Authorization: o.Token,
 		MaxPayload: MaxPayload,
 		NoSigs:     true, NoLog: o.Logger == nil,
 	}
@@ -116,11 +124,17 @@ func (c *Cluster) apply(so *server.Options) error {
 	if err != nil {
 		return err
 	}
-	so.Cluster = server.ClusterOpts{Name: c.Name, Host: host, Port: port}
+	so.Cluster = server.ClusterOpts{Name: c.Name, Host: host, Port: port, Username: c.User, Password: c.Password}
+	if c.TLS != nil {
+		so.Cluster.TLSConfig, so.Cluster.TLSTimeout = c.TLS.Clone(), 5
+	}
 	for i, raw := range c.Routes {
 		u, err := url.Parse(raw)
 		if err != nil || u.Scheme != "nats" || u.Port() == "" {
 			return fmt.Errorf("natsserver: route number %d must be nats://host:port, with user and password percent-encoded", i+1)
+		}
+		if u.User == nil && c.User != "" {
+			u.User = url.UserPassword(c.User, c.Password)
 		}
 		so.Routes = append(so.Routes, &url.URL{Scheme: "nats", Host: u.Host, User: u.User})
 	}
