@@ -95,12 +95,15 @@ func (r *run) schedule(ctx context.Context) error {
 		switch {
 		case err == nil, errors.Is(err, client.ErrNoWorker), errors.Is(err, client.ErrNoScheduler), errors.Is(err, client.ErrNotReady):
 			return err
-		case errors.As(err, new(*bus.RemoteError)):
+		case errors.As(err, new(*bus.RemoteError)), final(err):
 			return fmt.Errorf("%w: %w", ErrRefused, err)
 		}
 		return err
 	})
 }
+
+// final reports whether the broker will never carry what it did not take now.
+func final(err error) bool { return errors.Is(err, bus.ErrTooLarge) || errors.Is(err, bus.ErrDenied) }
 
 // The reasons of agents, which are OWT's words.
 const (
@@ -120,6 +123,9 @@ func (r *run) getNode(ctx context.Context) error {
 	})
 	var remote *bus.RemoteError
 	switch {
+	case final(err):
+		_ = r.desk.client.Unschedule(ctx, r.worker, r.job.Task)
+		return fmt.Errorf("%w: %w", ErrRefused, err)
 	case errors.Is(err, bus.ErrNoServer):
 		return fmt.Errorf("%s is not there, and not given up yet: %w", r.worker, bus.ErrNoServer)
 	case !errors.As(err, &remote):

@@ -110,6 +110,8 @@ func (r *run) start(ctx context.Context) error {
 			return r.taken()
 		case errors.As(err, new(*bus.RemoteError)):
 			return fmt.Errorf("%w: %w", ErrRefused, reason(err))
+		case final(err):
+			return fmt.Errorf("%w: %w", ErrRefused, err)
 		}
 		if err := r.lost(ctx); err != nil {
 			return err

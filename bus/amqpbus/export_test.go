@@ -1,6 +1,18 @@
 package amqpbus
 
-import "github.com/muster-fleet/muster/bus"
+import (
+	"time"
+
+	"github.com/muster-fleet/muster/bus"
+)
+
+// RenewPlugsEvery shortens the life of plugs, and returns how to undo that. No
+// member may be there.
+func RenewPlugsEvery(d time.Duration) (undo func()) {
+	old := replugAfter
+	replugAfter = d
+	return func() { replugAfter = old }
+}
 
 // Window is how many requests the member may have in hand while it leads.
 func Window(p bus.Post) int {

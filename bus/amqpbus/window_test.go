@@ -106,34 +106,38 @@ func TestMeter(t *testing.T) {
 	})
 }
 
-// handsBack is told of plugs that are handed back, and brings them again.
-type handsBack struct {
+// acknowledged counts the plugs that were given up.
+type acknowledged struct {
 	amqp.Acknowledger
-	plugs chan amqp.Delivery
 	times int
 }
 
-func (b *handsBack) Nack(tag uint64, multiple, requeue bool) error {
-	b.times++
-	b.plugs <- amqp.Delivery{Acknowledger: b, DeliveryTag: tag + 1}
-	return nil
-}
+func (b *acknowledged) Ack(uint64, bool) error { b.times++; return nil }
 
-// TestReplug: the broker sees that an anchor does not keep its plug for ever.
-func TestReplug(t *testing.T) {
+// TestPlugIsRenewed: the broker sees that an anchor does not keep its plug for
+// ever, and a plug that a policy has dropped is followed by another.
+func TestPlugIsRenewed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := &handsBack{plugs: make(chan amqp.Delivery, 1)}
+		b := &acknowledged{}
+		delivered := make(chan amqp.Delivery, 1)
+		published := 0
+		p := &plugs{delivered: delivered, over: make(chan struct{}), publish: func() error {
+			if published++; published%2 == 0 { // each other one is dropped
+				delivered <- amqp.Delivery{Acknowledger: b, DeliveryTag: uint64(published)}
+			}
+			return nil
+		}}
+		first, err := p.first()
+		if err != nil || first.DeliveryTag != 2 {
+			t.Fatalf("the first is %d, %v", first.DeliveryTag, err)
+		}
 		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			replug(&session{over: make(chan struct{})}, b.plugs)
-		}()
-		b.plugs <- amqp.Delivery{Acknowledger: b, DeliveryTag: 1}
-		time.Sleep(2*replugAfter + time.Second)
-		close(b.plugs)
+		go func() { defer close(done); p.renew(first) }()
+		time.Sleep(2*replugAfter + 3*plugLost)
+		close(delivered)
 		<-done
-		if b.times != 2 {
-			t.Errorf("handed back %d times, want 2", b.times)
+		if b.times != 2 || published != 6 {
+			t.Errorf("given up %d times, want 2; published %d, want 6", b.times, published)
 		}
 	})
 }

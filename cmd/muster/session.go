@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -70,8 +71,31 @@ func open(ctx context.Context, cfg *config.Config, name string, log *slog.Logger
 	if err != nil {
 		return nil, err
 	}
+	if cfg.BusKind() == config.RabbitMQ {
+		var cancel context.CancelFunc
+		ctx, cancel = atLeast(ctx, refusalTime)
+		defer cancel()
+	}
 	conn, err := connect.Open(ctx, opts)
 	return conn, unreachable(err, cfg)
+}
+
+// refusalTime is how long RabbitMQ takes to refuse a password, and a little
+// more.
+const refusalTime = 4 * time.Second
+
+// atLeast returns a context with no deadline before that time.
+func atLeast(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	if end, ok := ctx.Deadline(); !ok || time.Until(end) >= limit {
+		return ctx, func() {}
+	}
+	longer, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	stop := context.AfterFunc(ctx, func() {
+		if errors.Is(ctx.Err(), context.Canceled) {
+			cancel()
+		}
+	})
+	return longer, func() { stop(); cancel() }
 }
 
 // unreachable puts in plain words that nothing answers; an error that says
@@ -80,6 +104,8 @@ func unreachable(err error, cfg *config.Config) error {
 	var failed *net.OpError
 	var why error
 	switch {
+	case errors.Is(err, bus.ErrDenied):
+		return fmt.Errorf("%w (%s)", err, loginFrom(cfg))
 	case errors.Is(err, context.DeadlineExceeded):
 		why = errors.New("no answer in time")
 	case errors.As(err, &failed) && failed.Op == "dial":
@@ -91,7 +117,33 @@ func unreachable(err error, cfg *config.Config) error {
 	if cfg.BusKind() == config.RabbitMQ {
 		start = "start RabbitMQ"
 	}
-	return fmt.Errorf("nothing answers at %s: %s there, or say with --url where the cluster is (%w)", cfg.BusURL(), start, why)
+	return fmt.Errorf("nothing answers at %s: %s there, or say with --url where the cluster is (%w; the address is from: %s)",
+		cfg.BusURL(), start, why, cfg.Origin(urlKey(cfg)))
+}
+
+// urlKey is the key that says where the message queue is.
+func urlKey(cfg *config.Config) string {
+	switch {
+	case cfg.Bus.URL != "" && cfg.BusURL() == cfg.Bus.URL:
+		return "bus.url"
+	case cfg.BusKind() == config.RabbitMQ:
+		return "rabbit.host"
+	}
+	return "bus.listen"
+}
+
+// loginFrom says where the settings come from with which the queue was asked to
+// let us in.
+func loginFrom(cfg *config.Config) string {
+	from := []string{urlKey(cfg) + " from " + cfg.Origin(urlKey(cfg)).String()}
+	for _, key := range []string{
+		"bus.user", "bus.password", "bus.token", "bus.creds", "bus.nkey", "rabbit.username", "rabbit.login", "rabbit.password",
+	} {
+		if origin := cfg.Origin(key); origin.Source != config.FromDefault {
+			from = append(from, key+" from "+origin.String())
+		}
+	}
+	return strings.Join(from, ", ")
 }
 
 // plain puts what a manager, or the lack of one, answered in plain words. A

@@ -1,0 +1,184 @@
+package amqpbus_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/bus/amqpbus"
+	"github.com/muster-fleet/muster/internal/rabbittest"
+)
+
+// TestPolicies: under a policy for all queues the anchors stay: the queue of a
+// name lives while a member stands for it, no member that does not lead keeps a
+// request, and a leader gets all of them.
+func TestPolicies(t *testing.T) {
+	b := rabbittest.Start(t)
+	t.Cleanup(amqpbus.RenewPlugsEvery(300 * time.Millisecond))
+	for name, definition := range map[string]string{
+		"message-ttl":          `{"message-ttl":100}`,
+		"max-length":           `{"max-length":1}`,
+		"max-length-0":         `{"max-length":0}`,
+		"reject-publish":       `{"max-length":1,"overflow":"reject-publish"}`,
+		"expires":              `{"expires":1000}`,
+		"dead-letter-exchange": `{"dead-letter-exchange":"amq.fanout","message-ttl":100}`,
+		"queue-mode":           `{"queue-mode":"lazy"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := b.Ctl(t.Context(), "set_policy", "all", ".*", definition, "--apply-to", "queues"); err != nil {
+				t.Fatal(err)
+			}
+			follower, leader, caller := dial(t, b), dial(t, b), dial(t, b)
+			echoes := func(r *bus.Request) { echo(r) }
+			kept := func(r *bus.Request) { t.Error("a member that does not lead got a request") }
+			if _, err := follower.Stand(within(t), name, kept); err != nil {
+				t.Fatal(err)
+			}
+			dead := newRaw(t, b).listen("amq.fanout", "x")
+			time.Sleep(2 * time.Second) // several plugs, each beyond its time to live
+			post, err := leader.Stand(within(t), name, echoes)
+			if err == nil {
+				err = post.Lead(within(t), 1)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 50 {
+				wantEcho(t, caller, name, "x")
+			}
+			if got := consumers(t, b, name); got != 3 {
+				t.Errorf("the queue has %d consumers, want 2 anchors and a leader", got)
+			}
+			if n := len(dead); n != 0 {
+				t.Errorf("%d plugs became dead letters", n)
+			}
+			// Anchors alone: a request waits, or expires as the policy says.
+			if err := post.Follow(within(t)); err != nil {
+				t.Fatal(err)
+			}
+			if got := consumers(t, b, name); got != 2 {
+				t.Errorf("the queue has %d consumers, want 2 anchors", got)
+			}
+		})
+	}
+}
+
+// consumers counts those of a queue.
+func consumers(t *testing.T, b *rabbittest.Broker, queue string) int {
+	t.Helper()
+	q, err := newRaw(t, b).ch.QueueDeclarePassive(queue, false, true, false, false, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q.Consumers
+}
+
+// TestBrokerRefuses: what an operator changes under a connection that is there
+// ends in a connection that works, as soon as the broker allows it.
+func TestBrokerRefuses(t *testing.T) {
+	b := rabbittest.Start(t)
+	ctl := func(args ...string) {
+		t.Helper()
+		if err := b.Ctl(t.Context(), args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctl("add_vhost", "fleet")
+	ctl("set_permissions", "-p", "fleet", "guest", ".*", ".*", ".*")
+	open := func() *amqpbus.Conn { return dialWith(t, bus.Options{URL: b.URL() + "fleet"}) }
+	server, caller := open(), open()
+	serve(t, server, "s", echo)
+	post, err := server.Stand(within(t), "led", echo)
+	if err == nil {
+		err = post.Lead(within(t), 1)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	works := func(what string) {
+		t.Helper()
+		for _, name := range []string{"s", "led"} {
+			for {
+				_, err := caller.Call(within(t), name, "echo", "x")
+				if err == nil {
+					break
+				}
+				if !errors.Is(err, bus.ErrDisconnected) && !errors.Is(err, bus.ErrNoServer) {
+					t.Fatalf("%s: %v", what, err)
+				}
+				time.Sleep(20 * time.Millisecond)
+			}
+		}
+	}
+	works("at first")
+	ctl("set_permissions", "-p", "fleet", "guest", "^$", "^$", "^$")
+	ctl("close_all_connections", "--vhost", "fleet", "test")
+	ctl("set_permissions", "-p", "fleet", "guest", ".*", ".*", ".*")
+	works("after rights were taken and given back")
+	ctl("delete_vhost", "fleet")
+	ctl("add_vhost", "fleet")
+	ctl("set_permissions", "-p", "fleet", "guest", ".*", ".*", ".*")
+	works("in a vhost that was made anew")
+	// A declaration that the broker refuses closes a channel, and no more.
+	raw := newRaw(t, b)
+	if _, err := raw.ch.QueueDeclare("taken", true, false, false, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	var refused *amqp.Error
+	here := dial(t, b)
+	if _, err := here.Serve(within(t), "taken", echo); !errors.As(err, &refused) || refused.Code != amqp.PreconditionFailed {
+		t.Errorf("a queue of other flags: %v", err)
+	}
+	serve(t, here, "free", echo)
+	wantEcho(t, here, "free", "x")
+}
+
+// TestWrongPassword: the broker takes 3 s to refuse one. A caller that gives up
+// earlier learns no more than that; one that waits learns the reason.
+func TestWrongPassword(t *testing.T) {
+	b := shared.Broker(t)
+	o := bus.Options{URL: "amqp://guest:SECRET@" + b.Addr() + "/"}
+	if _, err := amqpbus.Dial(within(t), o); !errors.Is(err, bus.ErrDenied) {
+		t.Errorf("with patience: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	if _, err := amqpbus.Dial(ctx, o); errors.Is(err, bus.ErrDenied) || !errors.Is(err, ctx.Err()) {
+		t.Errorf("without: %v", err)
+	}
+}
+
+// TestBlocked: an alarm of the broker is told, and is the reason of what is not
+// done in time.
+func TestBlocked(t *testing.T) {
+	b := rabbittest.Start(t)
+	c := dial(t, b)
+	serve(t, c, "s", echo)
+	status := make(chan bus.Status, 9)
+	c.Watch(func(s bus.Status) { status <- s })
+	if s := take(t, status, "the status"); !s.Usable() {
+		t.Fatalf("status %v", s)
+	}
+	if err := b.Ctl(t.Context(), "set_vm_memory_high_watermark", "0"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if _, err := c.Call(ctx, "s", "echo", "x"); !errors.Is(err, bus.ErrBlocked) {
+		t.Errorf("a call: %v", err)
+	}
+	if s := take(t, status, "the alarm"); s.Usable() || !s.Blocked || !errors.Is(s.Err, bus.ErrBlocked) {
+		t.Errorf("status %v", s)
+	}
+	if err := b.Ctl(t.Context(), "set_vm_memory_high_watermark", "0.6"); err != nil {
+		t.Fatal(err)
+	}
+	if s := take(t, status, "the end of the alarm"); !s.Usable() {
+		t.Errorf("status %v", s)
+	}
+	wantEcho(t, c, "s", "x")
+}

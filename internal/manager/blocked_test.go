@@ -1,0 +1,119 @@
+package manager_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"log/slog"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/bus/amqpbus"
+	"github.com/muster-fleet/muster/bus/natsbus"
+	"github.com/muster-fleet/muster/client"
+	"github.com/muster-fleet/muster/internal/manager"
+	"github.com/muster-fleet/muster/internal/rabbittest"
+)
+
+// alarm is how long the broker takes no messages: 16 times the silence after
+// which a worker is lost.
+const alarm = 16 * time.Second
+
+// stoppable is a queue that can be made to carry nothing.
+type stoppable struct {
+	queue
+	stop, resume func() error
+}
+
+func frozenNATS(t *testing.T) stoppable {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "MANAGER_TEST_NATS=127.0.0.1:0")
+	_, err := cmd.StdinPipe()
+	must(t, err)
+	out, err := cmd.StdoutPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	url, err := bufio.NewReader(out).ReadString('\n')
+	must(t, err)
+	return stoppable{
+		queue: queue{dial: func(ctx context.Context) (bus.Conn, error) {
+			return natsbus.Dial(ctx, bus.Options{URL: strings.TrimSpace(url)})
+		}},
+		stop:   func() error { return cmd.Process.Signal(syscall.SIGSTOP) },
+		resume: func() error { return cmd.Process.Signal(syscall.SIGCONT) },
+	}
+}
+
+func alarmedRabbitMQ(t *testing.T) stoppable {
+	b := rabbittest.Start(t)
+	return stoppable{
+		queue: queue{dial: func(ctx context.Context) (bus.Conn, error) {
+			return amqpbus.Dial(ctx, bus.Options{URL: b.URL()})
+		}},
+		stop:   func() error { return b.Ctl(context.Background(), "set_vm_memory_high_watermark", "0") },
+		resume: func() error { return b.Ctl(context.Background(), "set_vm_memory_high_watermark", "0.6") },
+	}
+}
+
+// lines is a log that a test can read.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) has(text string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Contains(l.text.String(), text)
+}
+
+// TestNobodyIsLostWhileTheBrokerIsBlocked: a broker that takes no messages
+// silences all workers at once; that is not their end.
+func TestNobodyIsLostWhileTheBrokerIsBlocked(t *testing.T) {
+	for name, start := range map[string]func(*testing.T) stoppable{"nats": frozenNATS, "rabbitmq": alarmedRabbitMQ} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			q := start(t)
+			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+			t.Cleanup(cancel)
+			f := &fleet{t: t, ctx: ctx, queue: q.queue}
+			var log lines
+			opts := options()
+			opts.Logger = slog.New(slog.NewTextHandler(&log, nil))
+			m, err := manager.Start(ctx, f.conn(), opts)
+			must(t, err)
+			t.Cleanup(func() { _ = m.Close() })
+			f.client = client.New(f.conn(), client.Options{})
+			f.join("video", 3)
+			must(t, q.stop())
+			f.until("evictions are suspended", func() bool { return log.has("eviction suspended") })
+			time.Sleep(alarm)
+			must(t, q.resume())
+			f.until("placed afterwards", func() bool {
+				p, err := f.client.Schedule(f.ctx, client.Request{Purpose: "video", Task: "a"})
+				return err == nil && p.Worker != ""
+			})
+			time.Sleep(2 * time.Second) // twice the silence of a worker that is lost
+			if log.has("worker lost") {
+				t.Error("a worker was given up")
+			}
+			list, err := f.client.Workers(f.ctx, "video")
+			if err != nil || len(list) != 3 {
+				t.Errorf("workers %v, %v; want 3", list, err)
+			}
+		})
+	}
+}
