@@ -16,7 +16,7 @@ import (
 const exchangeRPC = "owtRpc"
 
 // maxBody is the longest message that RabbitMQ 3 takes unless it is told
-// otherwise. A longer one would cost the channel.
+// otherwise. A longer one costs the channel; see limits.
 const maxBody = 128 << 20
 
 // Call implements bus.Conn.

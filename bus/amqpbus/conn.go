@@ -22,6 +22,7 @@ type Conn struct {
 	reply  *consumer
 
 	buffers buffers
+	limits  limits // of the broker, forgotten with the connection
 
 	session atomic.Pointer[session]
 	over    context.Context // ends with Close
@@ -105,6 +106,7 @@ func (c *Conn) keep(s *session) {
 
 func (c *Conn) disconnect(s *session, err error) {
 	c.session.Store(nil)
+	c.limits.body.Store(0)
 	c.calls.failAll(fmt.Errorf("%w: connection lost: %w", bus.ErrDisconnected, err))
 	c.status.set(bus.Status{Err: fmt.Errorf("%w: %w", bus.ErrDisconnected, err)})
 	s.close(time.Now())

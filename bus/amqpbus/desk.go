@@ -51,6 +51,7 @@ func (p *post) openDesk(s *session, anchor *amqp.Channel, queue string) (*desk, 
 	s.spawn(d.govern)
 	s.spawn(func() {
 		if err := <-closed; err != nil && !s.isOver() {
+			p.conn.limits.learn(err)
 			p.conn.log.Warn("the broker closed a channel", "what", p.consumer.what, "error", err)
 			if isMissing(err) {
 				s.rebind()

@@ -3,6 +3,8 @@ package amqpbus_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -135,6 +137,65 @@ func TestBrokerRefuses(t *testing.T) {
 	}
 	serve(t, here, "free", echo)
 	wantEcho(t, here, "free", "x")
+}
+
+// TestBrokersOwnLimit: a broker that takes less than is usual closes the channel
+// on the first body that is too large; the next one is refused for what it is, a
+// call as well as an answer.
+func TestBrokersOwnLimit(t *testing.T) {
+	b := rabbittest.Start(t)
+	const limit = 100_000
+	set := fmt.Sprintf("application:set_env(rabbit, max_message_size, %d), persistent_term:put(max_message_size, %[1]d).", limit)
+	if err := b.Ctl(t.Context(), "eval", set); err != nil {
+		t.Fatal(err)
+	}
+	server, caller := dial(t, b), dial(t, b)
+	large := strings.Repeat("x", limit)
+	handler := func(r *bus.Request) {
+		if r.Method == "large" {
+			r.Reply(large)
+			return
+		}
+		echo(r)
+	}
+	serve(t, server, "s", handler)
+	post, err := server.Stand(within(t), "led", handler)
+	if err == nil {
+		err = post.Lead(within(t), 1)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := caller.Call(within(t), "s", "echo", large); !errors.Is(err, bus.ErrDisconnected) {
+		t.Errorf("the first: %v", err)
+	}
+	until(t, func() error { _, err := caller.Call(within(t), "s", "echo", large); return err }, bus.ErrTooLarge)
+	for _, name := range []string{"s", "led"} {
+		var refusal *bus.RemoteError
+		for refusal == nil {
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			if _, err := caller.Call(ctx, name, "large"); !errors.As(err, &refusal) && within(t).Err() != nil {
+				t.Fatalf("a large answer of %s: %v", name, err)
+			}
+			cancel()
+		}
+		if !strings.Contains(refusal.Reason, "the broker takes") {
+			t.Errorf("a large answer of %s: %v", name, refusal)
+		}
+		wantEcho(t, caller, name, "x")
+	}
+}
+
+// until calls f until it has that error.
+func until(t *testing.T, f func() error, want error) {
+	t.Helper()
+	ctx := within(t)
+	for err := f(); !errors.Is(err, want); err = f() {
+		if ctx.Err() != nil {
+			t.Fatalf("got %v, want %v", err, want)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 // TestWrongPassword: the broker takes 3 s to refuse one. A caller that gives up

@@ -62,6 +62,7 @@ func (p *publisher) keep(closed <-chan *amqp.Error, returns <-chan amqp.Return) 
 	if err == nil || p.session.isOver() {
 		return
 	}
+	p.session.owner.limits.learn(err)
 	p.session.owner.log.Warn("the broker closed a channel, opening another", "what", p.what, "error", err)
 	if p.lost != nil {
 		p.lost(err)
@@ -76,8 +77,8 @@ func (p *publisher) keep(closed <-chan *amqp.Error, returns <-chan amqp.Return) 
 
 // publish hands a message to the connection, after waiting for room there.
 func (p *publisher) publish(ctx context.Context, m message) error {
-	if len(m.body) > maxBody {
-		return fmt.Errorf("%w: it has %d bytes, RabbitMQ takes %d", bus.ErrTooLarge, len(m.body), maxBody)
+	if most := p.session.owner.limits.maxBody(); len(m.body) > most {
+		return fmt.Errorf("%w: it has %d bytes, RabbitMQ takes %d (max_message_size)", bus.ErrTooLarge, len(m.body), most)
 	}
 	if err := ctx.Err(); err != nil {
 		return err

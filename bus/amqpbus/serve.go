@@ -191,8 +191,8 @@ func (c *Conn) answer(session *session, publish func(message) error, replyTo str
 	buf := c.buffers.get()
 	defer c.buffers.put(buf)
 	*buf = bus.AppendReply((*buf)[:0], r)
-	if len(*buf) > maxBody {
-		r = bus.Reply{CorrID: r.CorrID, Failed: true, Err: fmt.Sprintf("the answer has more than %d bytes", maxBody)}
+	if most := c.limits.maxBody(); len(*buf) > most {
+		r = bus.Reply{CorrID: r.CorrID, Failed: true, Err: fmt.Sprintf("the answer has %d bytes, the broker takes %d", len(*buf), most)}
 		*buf = bus.AppendReply((*buf)[:0], r)
 	}
 	err := publish(message{exchange: exchangeRPC, key: replyTo, body: *buf})
