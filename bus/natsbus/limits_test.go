@@ -180,3 +180,24 @@ func TestCloseWhileReplacing(t *testing.T) {
 	s.nats.WaitForShutdown()
 	goleak.VerifyNone(t, before)
 }
+
+// TestRefusedIsLoggedAtGrowingIntervals: a server that refuses each attempt does
+// not fill the log.
+func TestRefusedIsLoggedAtGrowingIntervals(t *testing.T) {
+	var log journal
+	s := startOutside(t, server.Options{Username: "u", Password: "p"})
+	m := newMember(t, bus.Options{URL: s.nats.ClientURL(), User: "u", Password: "p", Logger: log.logger()})
+	s.reload(func(o *server.Options) { o.Password = "q" })
+	m.await(t, false)
+	const attempts = 12
+	for before := m.wire.number(); m.wire.number() < before+attempts; {
+		time.Sleep(10 * time.Millisecond)
+		if within(t).Err() != nil {
+			t.Fatal("it does not try again")
+		}
+	}
+	m.Close()
+	if n := strings.Count(log.String(), "Authorization Violation"); n == 0 || n > 10 {
+		t.Errorf("%d attempts are logged %d times:\n%s", attempts, n, log.String())
+	}
+}
