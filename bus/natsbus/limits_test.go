@@ -197,7 +197,7 @@ func TestRefusedIsLoggedAtGrowingIntervals(t *testing.T) {
 		}
 	}
 	m.Close()
-	if n := strings.Count(log.String(), "Authorization Violation"); n == 0 || n > 10 {
+	if n := strings.Count(log.String(), "authorization violation"); n == 0 || n > 10 {
 		t.Errorf("%d attempts are logged %d times:\n%s", attempts, n, log.String())
 	}
 }
