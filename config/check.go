@@ -17,6 +17,10 @@ func (c *Config) check() Problems {
 	problems = append(problems, c.checkCluster()...)
 	problems = append(problems, c.checkLogin()...)
 	problems = append(problems, c.checkRaft()...)
+	if c.Manager.EnableGRPC {
+		problems = append(problems, Problem{Origin: c.Origin("manager.enable_grpc"), Key: "manager.enable_grpc",
+			Message: "Muster's managers are reached over the message queue only: remove it, here and in the files of the other OWT programs"})
+	}
 	return append(problems, c.checkPlain()...)
 }
 
@@ -190,8 +194,12 @@ func (c *Config) Warnings() []string {
 
 func (c *Config) warnOfOWT() []Problem {
 	var out []Problem
-	if c.Cascading.Enabled {
-		out = append(out, c.warning("cascading.enabled", "cascading is not offered: this cluster stays alone"))
+	switch plain, ok := c.Cascading.cloud(); {
+	case !c.Cascading.Enabled:
+	case !ok:
+		out = append(out, c.warning("cascading.url", "is no http:// or https:// URL: no cloud hears of this cluster"))
+	case plain:
+		out = append(out, c.warning("cascading.url", "is without TLS: the key of the REST interface, which OWT's management API registers, travels in the clear"))
 	}
 	if c.Manager.TotalNode > 1 {
 		out = append(out, c.warning("manager.totalNode", "has no effect: each manager works alone"))

@@ -258,6 +258,20 @@ func address() codec[URL] {
 	}, func(u URL) any { return u.String() }}
 }
 
+// cloud reads the address of a cloud. Any text that is no URL is OWT's "none".
+func cloud() codec[URL] {
+	return codec[URL]{"URL", func(v value) (URL, error) {
+		s, err := v.asString()
+		if err != nil {
+			return "", err
+		}
+		if _, err := url.Parse(s); err != nil { // which holds the password
+			return "", errors.New("cannot be read as a URL: write https://host, with a path or without")
+		}
+		return URL(s), nil
+	}, func(u URL) any { return u.String() }}
+}
+
 // checkURLs does not repeat what url.Parse says: it holds the password.
 func checkURLs(list string) error {
 	kinds := map[BusKind]bool{}

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -60,7 +62,10 @@ type Manager struct {
 	// Replica is how several managers agree: "raft", "owt", or "auto" for what
 	// the section [raft] says.
 	Replica string
-	// TotalNode and ElectTimeout are OWT 5.1's, and have no effect.
+	// EnableGRPC is OWT 5.1's. It is refused where it is true.
+	EnableGRPC bool
+	// TotalNode and ElectTimeout are those of OWT's master branch, and have no
+	// effect.
 	TotalNode    int
 	ElectTimeout time.Duration
 }
@@ -179,15 +184,33 @@ func (r Raft) Local() bool {
 	})
 }
 
-// Cascading is the section [cascading]. Cascading is not offered: save for
-// ClusterID, the values are only kept.
+// Cascading is the section [cascading]: the cloud that hears of this cluster.
 type Cascading struct {
-	Enabled          bool
-	URL              string
-	Region           string
-	ClusterID        string
+	Enabled bool
+	// URL is the cloud's. OWT has "none" for none. A password in it is hidden.
+	URL    URL
+	Region string
+	// ClusterID is the cluster's name where it is empty.
+	ClusterID string
+	// CA is the file of the authorities that the cloud's certificate is of.
+	CA string
+	// SelfIP, SelfHost and SelfPort have no effect.
 	SelfIP, SelfHost string
 	SelfPort         int
+}
+
+// Offered reports whether there is a cloud to report to.
+func (c Cascading) Offered() bool {
+	_, ok := c.cloud()
+	return c.Enabled && ok
+}
+
+func (c Cascading) cloud() (plain, ok bool) {
+	u, err := url.Parse(c.URL.Reveal())
+	if err != nil || u.Host == "" {
+		return false, false
+	}
+	return u.Scheme == "http", u.Scheme == "http" || u.Scheme == "https"
 }
 
 // Default returns what is in force where nothing is configured.
@@ -267,6 +290,16 @@ func Parse(name string, data []byte) (*Config, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// OWTDir is the directory in which OWT keeps the user and the password of the
+// queue beside the file, "" where they are not asked for: another queue than
+// [rabbit] is used, or bus.user is set.
+func (c *Config) OWTDir() string {
+	if c.file == "" || !c.byRabbit() || c.Bus.User != "" {
+		return ""
+	}
+	return filepath.Dir(c.file)
 }
 
 // Origin returns where the value of the key came from.

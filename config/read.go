@@ -11,6 +11,8 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
+
+	"github.com/muster-fleet/muster/internal/owttoml"
 )
 
 // reader walks a file's expressions, and gathers what is wrong with them.
@@ -19,9 +21,7 @@ type reader struct {
 	file string
 	data []byte
 	// only are the sections that are read; nil means all.
-	only []string
-	// base is where the parser's input starts in data.
-	base  int
+	only  []string
 	lines []int
 	// table is the section that keys belong to now; skip tells that it is
 	// unknown, and was reported.
@@ -35,7 +35,11 @@ type reader struct {
 // read takes what it can of the file, and returns every problem it met. With
 // only, other sections than these are not looked at.
 func read(name string, data []byte, only ...string) (*Config, Problems) {
-	r := &reader{cfg: Default(), file: name, data: bytes.TrimPrefix(data, []byte("\ufeff")), seen: map[string]Origin{}, only: only}
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	if owttoml.Applies(name) {
+		data = owttoml.Strict(data)
+	}
+	r := &reader{cfg: Default(), file: name, data: data, seen: map[string]Origin{}, only: only}
 	r.cfg.file = name
 	for i, b := range r.data {
 		if b == '\n' {
@@ -49,17 +53,26 @@ func read(name string, data []byte, only ...string) (*Config, Problems) {
 	return r.cfg, r.problems
 }
 
+// walk reads up to the first mistake of syntax.
 func (r *reader) walk() {
-	for more := true; more; {
-		var p unstable.Parser
-		p.Reset(r.data[r.base:])
-		begin := r.base
-		for p.NextExpression() {
-			begin = r.lineAfter(r.base + endOf(p.Expression()))
-			r.expression(p.Expression())
-		}
-		more = p.Error() != nil && r.resume(p.Error(), begin)
+	var p unstable.Parser
+	p.Reset(r.data)
+	for p.NextExpression() {
+		r.expression(p.Expression())
 	}
+	if err := p.Error(); err != nil {
+		r.report(r.offsetOf(err), "", "not TOML: "+err.Error(), "")
+	}
+}
+
+// offsetOf returns where the parser met the error.
+func (r *reader) offsetOf(err error) int {
+	var bad *unstable.ParserError
+	if !errors.As(err, &bad) {
+		return 0
+	}
+	// The highlight is a part of data, and so ends where data's capacity does.
+	return min(max(0, cap(r.data)-cap(bad.Highlight)), len(r.data))
 }
 
 func (r *reader) expression(n *unstable.Node) {
@@ -101,7 +114,7 @@ func (r *reader) foreign(n *unstable.Node, path []string) bool {
 func (r *reader) path(n *unstable.Node) (parts []string, start int) {
 	for it := n.Key(); it.Next(); {
 		if len(parts) == 0 {
-			start = r.base + int(it.Node().Raw.Offset)
+			start = int(it.Node().Raw.Offset)
 		}
 		parts = append(parts, string(it.Node().Data))
 	}
@@ -115,7 +128,7 @@ func (r *reader) enter(path []string, at int) {
 	if r.twice("["+name+"]", at) {
 		return
 	}
-	if !knownSection(path) && path[0] != "cascading" {
+	if !knownSection(path) && !oldSection(path) && path[0] != "cascading" {
 		r.skip = true
 		r.unknownSection(path, at)
 		return
@@ -159,7 +172,7 @@ func (r *reader) assign(path []string, at int, n *unstable.Node) {
 	k, _ := lookup(name)
 	where := at
 	if n.Raw.Length > 0 {
-		where = r.base + int(n.Raw.Offset)
+		where = int(n.Raw.Offset)
 	}
 	if err := k.read(r.cfg, valueOf(n)); err != nil {
 		r.problems = append(r.problems, problemOf(r.origin(where), name, err))

@@ -85,6 +85,16 @@ func (c *Config) RaftTLS() (*tls.Config, error) {
 	}, nil
 }
 
+// CascadingTLS returns how to verify the cloud. It is nil for the system's
+// authorities.
+func (c *Config) CascadingTLS() (*tls.Config, error) {
+	authorities, err := c.authorities("cascading", TLS{CA: c.Cascading.CA})
+	if err != nil || authorities == nil {
+		return nil, err
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: authorities}, nil
+}
+
 // authorities returns nil for the system's.
 func (c *Config) authorities(section string, t TLS) (*x509.CertPool, error) {
 	if t.CA == "" {

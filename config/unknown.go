@@ -74,6 +74,8 @@ func (r *reader) unknownKey(path []string, at int, n *unstable.Node) {
 	section := path[:len(path)-1]
 	name := strings.Join(path, ".")
 	switch {
+	case oldKey(name) || oldSection(section):
+		r.keepOld(name, at)
 	case len(section) > 0 && section[0] == "cascading":
 		r.keepCascading(name, at)
 	case knownSection(path):
@@ -123,4 +125,20 @@ func nearestKey(section []string, own string) string {
 		}
 	}
 	return ""
+}
+
+// oldKeys are keys of other versions of OWT, and of its gRPC, that mean nothing
+// here. [cloud] is what [cascading] was called before 5.1.
+var oldKeys = []string{
+	"manager.check_alive_period", "manager.heartbeatTimeout", "manager.leaderLeaseTimeout", "manager.grpc_host", "manager.grpc_port",
+}
+
+func oldKey(name string) bool { return slices.Contains(oldKeys, name) }
+
+func oldSection(path []string) bool { return len(path) == 1 && path[0] == "cloud" }
+
+func (r *reader) keepOld(name string, at int) {
+	r.cfg.warnings = append(r.cfg.warnings, Problem{
+		Origin: r.origin(at), Key: name, Message: "is of another version of OWT, and has no effect",
+	})
 }

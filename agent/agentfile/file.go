@@ -15,7 +15,7 @@ import (
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/agent"
-	"github.com/muster-fleet/muster/worker"
+	"github.com/muster-fleet/muster/internal/owttoml"
 )
 
 // File is an agent.toml, with OWT's defaults for the purpose where it says
@@ -39,7 +39,8 @@ type File struct {
 	IP, Hostname string
 	Port         int
 
-	whole map[string]any
+	whole  map[string]any
+	loaded bool // by OWT's own loader
 }
 
 // Load is what an agent takes for its load: as OWT has it, the network for
@@ -80,6 +81,7 @@ func Default(purpose string) *File {
 func Parse(text []byte, purpose string) (*File, error) {
 	var s sections
 	whole := map[string]any{}
+	text = owttoml.Strict(text)
 	if err := errors.Join(located(toml.Unmarshal(text, &s)), located(toml.Unmarshal(text, &whole))); err != nil {
 		return nil, err
 	}
@@ -90,12 +92,9 @@ func Parse(text []byte, purpose string) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf(" %w", err)
 	}
-	return &File{
-		Policy: s.policy(purpose), Cluster: orElse(s.Cluster.Name, worker.DefaultCluster),
-		JoinRetries: s.retries(), LoadInterval: s.interval(), MaxLoad: orElse(s.Cluster.MaxLoad, worker.DefaultMaxLoad),
-		Load: s.load(purpose), Capacity: s.Capacity.of(), IP: s.address(), Hostname: own.Hostname, Port: own.Port,
-		whole: whole,
-	}, nil
+	f := s.file(purpose, own)
+	f.whole = whole
+	return f, nil
 }
 
 // located says where the file is wrong.

@@ -94,6 +94,7 @@ func TestErrorsNamePlaceAndKey(t *testing.T) {
 		"[agent]\nmaxProcesses = -2":                "agent.maxProcesses must be -1",
 		"[cluster]\nmax_load = 85":                  "cluster.max_load must be above 0",
 		"[cluster]\nreport_load_interval = 0":       "cluster.report_load_interval must be",
+		"[agent]\nenable_grpc = true":               "agent.enable_grpc: Muster's agents are reached over the message queue only",
 		"[cluster\n":                                "1:",
 		"[video]\nhostname = 3":                     "video: hostname must be a string",
 		"[agent]\nprerunProcesses = -1":             "agent.prerunProcesses must not",
@@ -120,5 +121,52 @@ func TestRabbitOfAnAgentFile(t *testing.T) {
 	}
 	if _, err := config.Load(webrtc); err == nil {
 		t.Error("a manager takes an agent's file for its own")
+	}
+}
+
+// npm's toml, by which OWT reads the file, takes leading zeros and unknown
+// escapes.
+func TestWhatNpmTakesIsTaken(t *testing.T) {
+	f, err := agentfile.Parse([]byte("[agent]\nmaxProcesses = 013\n[recording]\npath = \"D:\\media\\dir\"\n"), "recording")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.Policy.MaxNodes != 13 || f.Load.Disk != `D:\media\dir` {
+		t.Errorf("%+v", f)
+	}
+}
+
+// What OWT's loader computes goes to the manager and to the nodes.
+func TestLoaded(t *testing.T) {
+	const made = `{"agent":{"maxProcesses":13,"prerunProcesses":3},"cluster":{"name":"studio","worker":{"ip":"192.0.2.7","join_retry":7,
+		"load":{"max":0.7,"period":500,"item":{"name":"gpu"}}}},"video":{"codecs":{"encode":["vp8"],"decode":["h264"]},"hostname":"gate","port":8443},
+		"capacity":{"isps":["telco"],"video":{"encode":["vp8"],"decode":["h264"]},"algorithms":["face"]},"avstream":{"initializeTimeout":3000}}`
+	f, err := agentfile.Loaded(json.RawMessage(made), "video")
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy := agent.DefaultPolicy("video")
+	policy.MaxNodes, policy.Prerun = 13, 3
+	want := &agentfile.File{
+		Policy: policy, Cluster: "studio", JoinRetries: 7, LoadInterval: 500 * time.Millisecond, MaxLoad: 0.7, Load: agentfile.Load{Item: "gpu"},
+		Capacity: muster.Capacity{ISPs: []string{"telco"}, Algorithms: []string{"face"}, Video: &muster.Formats{Encode: []string{"vp8"}, Decode: []string{"h264"}}},
+		IP:       "192.0.2.7", Hostname: "gate", Port: 8443,
+	}
+	if diff := cmp.Diff(want, f, cmpopts.IgnoreUnexported(agentfile.File{})); diff != "" {
+		t.Error("want -, got +", diff)
+	}
+	text, err := f.NodeConfig("video", "192.0.2.9")
+	var node, expected map[string]any
+	if err != nil || json.Unmarshal(text, &node) != nil || json.Unmarshal([]byte(made), &expected) != nil {
+		t.Fatal(err)
+	}
+	expected["purpose"] = "video"
+	if diff := cmp.Diff(expected, node); diff != "" {
+		t.Error("the nodes get: want -, got +", diff)
+	}
+	for bad, want := range map[string]string{`[]`: "OWT's loader", `{"agent":{"enable_grpc":true}}`: "agent.enable_grpc"} {
+		if _, err := agentfile.Loaded(json.RawMessage(bad), "video"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", bad, err)
+		}
 	}
 }

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"net"
-
-	"github.com/muster-fleet/muster/worker"
 )
 
 // own is the section that is called as the purpose is.
@@ -58,9 +56,13 @@ func addressOf(name string) string {
 
 // NodeConfig is the argument that an OWT node gets: the whole file, completed
 // as OWT's own loader does, for an agent that is reached at ip.
+// Where OWT's loader made the configuration, it is complete already.
 func (f *File) NodeConfig(purpose, ip string) (json.RawMessage, error) {
 	c := maps.Clone(f.whole)
 	c["purpose"] = purpose
+	if f.loaded {
+		return encodeConfig(c)
+	}
 	c["agent"] = over(c["agent"], map[string]any{"maxProcesses": f.Policy.MaxNodes, "prerunProcesses": f.Policy.Prerun})
 	cluster := over(c["cluster"], map[string]any{"name": f.Cluster})
 	cluster["worker"] = over(cluster["worker"], map[string]any{
@@ -70,6 +72,10 @@ func (f *File) NodeConfig(purpose, ip string) (json.RawMessage, error) {
 	c["cluster"] = cluster
 	c["capacity"] = over(map[string]any{"isps": []string{}, "regions": []string{}}, section(c["capacity"]))
 	c["internal"] = over(c["internal"], map[string]any{"ip_address": ip})
+	return encodeConfig(c)
+}
+
+func encodeConfig(c map[string]any) (json.RawMessage, error) {
 	text, err := json.Marshal(c)
 	if err != nil {
 		return nil, fmt.Errorf("agent file: as JSON for the nodes: %w", err)
@@ -99,13 +105,4 @@ func over(base any, keys map[string]any) map[string]any {
 	maps.Copy(out, section(base))
 	maps.Copy(out, keys)
 	return out
-}
-
-// Worker is the member of the cluster that the file describes; what counts as
-// load is left to the caller.
-func (f *File) Worker(purpose string) worker.Options {
-	return worker.Options{
-		Purpose: purpose, Cluster: f.Cluster, IP: f.IP, Hostname: f.Hostname, Port: f.Port,
-		MaxLoad: f.MaxLoad, Capacity: f.Capacity, JoinRetries: f.JoinRetries, LoadInterval: f.LoadInterval,
-	}
 }

@@ -1,6 +1,7 @@
 package agentfile
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,6 +16,7 @@ type sections struct {
 	Agent struct {
 		MaxProcesses    *int `toml:"maxProcesses"`
 		PrerunProcesses *int `toml:"prerunProcesses"`
+		EnableGRPC      bool `toml:"enable_grpc"`
 	} `toml:"agent"`
 	Cluster struct {
 		Name            string  `toml:"name"`
@@ -52,7 +54,13 @@ func (c capacity) of() muster.Capacity {
 	return muster.Capacity{ISPs: c.ISPs, Regions: c.Regions, Algorithms: c.Algorithms, Video: c.Video}
 }
 
+var errGRPC = errors.New("agent.enable_grpc: Muster's agents are reached over the message queue only: remove the key, " +
+	"here and in the files of the other OWT programs, which must all go by the queue")
+
 func (s *sections) validate() error {
+	if s.Agent.EnableGRPC {
+		return errGRPC
+	}
 	if n := s.Cluster.LoadInterval; n != nil && *n <= 0 {
 		return fmt.Errorf("cluster.report_load_interval must be a positive number of milliseconds, not %d", *n)
 	}

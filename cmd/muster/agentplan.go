@@ -20,6 +20,7 @@ import (
 	"github.com/muster-fleet/muster/agent/process"
 	"github.com/muster-fleet/muster/config"
 	"github.com/muster-fleet/muster/internal/cli"
+	"github.com/muster-fleet/muster/internal/owtscript"
 	"github.com/muster-fleet/muster/media"
 	"github.com/muster-fleet/muster/worker"
 	"github.com/muster-fleet/muster/worker/load"
@@ -80,11 +81,13 @@ type agentPlan struct {
 	drainTime   time.Duration
 	dir         string
 
-	argv     []string
-	owt      string
-	root     string
-	notify   bool
-	watchdog time.Duration
+	argv []string
+	owt  string
+	// libraries is LD_LIBRARY_PATH for OWT's nodes; "" leaves it.
+	libraries string
+	root      string
+	notify    bool
+	watchdog  time.Duration
 }
 
 // plan puts the file and the flags together.
@@ -92,19 +95,20 @@ func (f *agentFlags) plan(argv []string) (*agentPlan, error) {
 	if err := f.check(argv); err != nil {
 		return nil, err
 	}
+	if own := filepath.Join(f.owt, "agent.toml"); f.owt != "" && f.settings.file == "" && isFile(own) {
+		f.settings.file = own // as OWT's agent does
+	}
 	cfg, err := f.settings.loadShared()
 	if err != nil {
 		return nil, err
 	}
-	file := agentfile.Default(f.purpose)
-	if f.settings.file != "" {
-		if file, err = agentfile.Read(f.settings.file, f.purpose); err != nil {
-			return nil, err
-		}
+	file, libraries, err := f.file(f.cmd.Context())
+	if err != nil {
+		return nil, err
 	}
 	p := &agentPlan{
 		cfg: cfg, file: file, policy: f.policy(file.Policy), grace: f.grace, drainTime: f.drainTime,
-		dir: f.dir, argv: argv, owt: f.owt, root: f.root, notify: f.notify, watchdog: f.watchdog,
+		dir: f.dir, argv: argv, owt: f.owt, libraries: libraries, root: f.root, notify: f.notify, watchdog: f.watchdog,
 	}
 	if p.limits, err = f.limits(); err != nil {
 		return nil, err
@@ -113,6 +117,32 @@ func (f *agentFlags) plan(argv []string) (*agentPlan, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// file is the agent's configuration. A directory of OWT's completes it with its
+// own loader.
+func (f *agentFlags) file(ctx context.Context) (file *agentfile.File, libraries string, err error) {
+	if f.owt != "" && owtscript.HasLoader(f.owt) {
+		if ctx == nil {
+			ctx = context.Background()
+		}
+		made, err := owtscript.Load(ctx, f.owt, f.settings.file)
+		if err != nil {
+			return nil, "", err
+		}
+		file, err = agentfile.Loaded(made.Config, f.purpose)
+		return file, made.Libraries, err
+	}
+	if f.settings.file == "" {
+		return agentfile.Default(f.purpose), "", nil
+	}
+	file, err = agentfile.Read(f.settings.file, f.purpose)
+	return file, "", err
 }
 
 func (f *agentFlags) check(argv []string) error {
@@ -162,7 +192,7 @@ func (f *agentFlags) worker(cfg *config.Config, file *agentfile.File) (opts work
 		return opts, false, err
 	}
 	opts.Handlers = nil
-	opts.ID = cmp.Or(opts.ID, newWorkerID(f.purpose))
+	opts.ID = cmp.Or(opts.ID, f.newID(file))
 	opts.IP, opts.Hostname, opts.Port = file.IP, file.Hostname, file.Port
 	opts.JoinRetries, opts.LoadInterval = file.JoinRetries, file.LoadInterval
 	if !f.given("cluster") {
@@ -176,6 +206,16 @@ func (f *agentFlags) worker(cfg *config.Config, file *agentfile.File) (opts work
 	}
 	f.capacityOver(&opts, file)
 	return opts, ofNodes, nil
+}
+
+// newID makes an id. It ends in the machine's name, and where OWT's nodes run
+// in the address at which clients reach them, as OWT's own agents do.
+func (f *agentFlags) newID(file *agentfile.File) string {
+	if f.owt == "" {
+		return newWorkerID(f.purpose)
+	}
+	id, _, _ := strings.Cut(newWorkerID(f.purpose), "@")
+	return id + "@" + cmp.Or(file.Hostname, file.IP, worker.Address())
 }
 
 func (f *agentFlags) capacityOver(opts *worker.Options, file *agentfile.File) {
@@ -278,6 +318,9 @@ func (p *agentPlan) owtNodes(host *process.Host) (process.Launcher, error) {
 		return nil, err
 	}
 	c := process.OWTCommand{Dir: p.owt, Config: settings}
+	if p.libraries != "" {
+		c.Env = []string{"LD_LIBRARY_PATH=" + p.libraries}
+	}
 	if err := c.Validate(); err != nil {
 		return nil, cli.Usagef("--owt: %v", err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/muster-fleet/muster/bus/natsbus"
 	"github.com/muster-fleet/muster/bus/natsbus/natsserver"
 	"github.com/muster-fleet/muster/config"
+	"github.com/muster-fleet/muster/internal/cascading"
 	"github.com/muster-fleet/muster/internal/manager"
 )
 
@@ -28,7 +29,8 @@ type host struct {
 	conn   bus.Conn
 	// neighbours is nil where no manager of OWT can be.
 	neighbours *neighbours
-	cohort     *cohort // nil where the manager is alone
+	cloud      *cascading.Cloud // nil where none is configured
+	cohort     *cohort          // nil where the manager is alone
 	manager    *manager.Manager
 	lookout    *lookout       // nil where there is nobody else to lead
 	metrics    *metricsServer // nil where nobody wants any
@@ -50,6 +52,9 @@ func (h *host) start(ctx context.Context) error {
 	}
 	if err == nil {
 		h.cohort, err = h.startReplica(ctx)
+	}
+	if err == nil && h.cfg.Cascading.Offered() {
+		h.cloud, err = h.openCloud()
 	}
 	if err == nil {
 		h.manager, err = manager.Start(ctx, h.conn, h.managerOptions())
@@ -140,6 +145,9 @@ func (h *host) managerOptions() manager.Options {
 		Cluster: h.cfg.Manager.Name, ClusterID: h.cfg.Cascading.ClusterID, Version: version,
 		Settings: managerSettings(h.cfg), Logger: h.log,
 	}
+	if h.cloud != nil {
+		opts.Cloud = h.cloud
+	}
 	if h.cohort != nil {
 		opts.Replica, opts.Members, opts.Membership = h.cohort, h.cohort.members, h.cohort.membership
 	}
@@ -209,6 +217,7 @@ func (h *host) ended() <-chan struct{} {
 // election.
 func (h *host) close() error {
 	var errs []error
+	last := h.cohort == nil // no other manager leads the cluster then
 	if h.metrics != nil {
 		errs = append(errs, h.metrics.close())
 	}
@@ -219,11 +228,15 @@ func (h *host) close() error {
 		ctx, cancel := context.WithTimeout(context.Background(), handOverTime)
 		if err := h.cohort.handOver(ctx); err != nil {
 			h.log.Warn("the lead was not handed over", "err", err)
+			last = h.cohort.leads != nil && h.cohort.leads(ctx)
 		}
 		cancel()
 	}
 	if h.manager != nil {
 		errs = append(errs, h.manager.Close())
+	}
+	if h.cloud != nil {
+		h.closeCloud(last && h.manager != nil)
 	}
 	if h.cohort != nil {
 		errs = append(errs, h.cohort.close())

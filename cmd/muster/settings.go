@@ -13,6 +13,7 @@ import (
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/config"
 	"github.com/muster-fleet/muster/internal/cli"
+	"github.com/muster-fleet/muster/internal/owtscript"
 )
 
 // settings are where a command gets its configuration from: a file, the
@@ -98,7 +99,24 @@ func (s *settings) given() []config.Flag {
 func busOptions(cfg *config.Config, name string, log *slog.Logger) (bus.Options, error) {
 	opts, err := cfg.BusOptions()
 	opts.Name, opts.Logger = name, log
+	if err == nil {
+		err = fromAuthStore(cfg, &opts)
+	}
 	return opts, err
+}
+
+// fromAuthStore takes the user and the password from where OWT's programs do: a
+// store beside their configuration goes before what the file says.
+func fromAuthStore(cfg *config.Config, opts *bus.Options) error {
+	dir := cfg.OWTDir()
+	if dir == "" {
+		return nil
+	}
+	user, password, err := owtscript.Credentials(context.Background(), dir)
+	if err == nil && user != "" {
+		opts.User, opts.Password = user, password
+	}
+	return err
 }
 
 // warn tells what is odd about a configuration.

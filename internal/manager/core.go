@@ -48,6 +48,8 @@ type core struct {
 	// rejoining are workers of which a report was dropped: their next keep-alive
 	// makes them repeat all.
 	rejoining map[string]bool
+	// offered are the purposes that the cloud was told of.
+	offered map[string]bool
 	// asking are the goroutines that ask how the managers stand.
 	asking sync.WaitGroup
 }
@@ -128,6 +130,7 @@ func (c *core) follow() (changed bool) {
 		c.left(e)
 	}
 	c.propose(nil, state.Configure{Config: c.opts.Placement}, nil) // the leader's configuration is in force
+	c.reportAllCapacity()
 	workers := c.replica.State().Workers(state.AllPurposes)
 	for _, worker := range workers {
 		c.alive.Heard(worker)
@@ -184,10 +187,12 @@ func (c *core) observe(events []muster.Event) {
 		switch e := e.(type) {
 		case muster.WorkerJoined:
 			c.alive.Heard(e.Worker)
+			c.reportCapacity(e.Purpose)
 			c.log.Info("worker joined", "worker", e.Worker, "purpose", e.Purpose)
 		case muster.WorkerLeft:
 			c.alive.Forget(e.Worker)
 			delete(c.rejoining, e.Worker)
+			c.reportCapacity(e.Purpose)
 			c.measures.left.WithLabelValues(c.measures.purpose(e.Purpose, true), string(e.Reason)).Inc()
 			c.log.Info("worker left", "worker", e.Worker, "purpose", e.Purpose, "reason", string(e.Reason))
 			c.left(e)

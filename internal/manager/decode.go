@@ -34,9 +34,9 @@ var methods = map[string]func(*reader) action{
 	"getWorkers":      decodeGetWorkers,
 	"getTasks":        decodeGetTasks,
 	"getScheduled":    decodeGetScheduled,
-	"getClusterID":    func(*reader) action { return (*core).clusterID },
-	"registerInfo":    func(*reader) action { return answerOK },
-	"leaveConference": func(*reader) action { return answerOK },
+	"getClusterID":    decodeGetClusterID,
+	"registerInfo":    decodeRegisterInfo,
+	"leaveConference": decodeLeaveConference,
 
 	// Beyond OWT.
 	"claimTask":     decodeClaimTask,

@@ -2,6 +2,7 @@ package manager
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -29,12 +30,27 @@ type Options struct {
 	Members func(context.Context) ([]muster.Member, error)
 	// Membership changes who the managers are. Nil where that is not possible.
 	Membership Membership
+	// Cloud hears of the cluster while this manager leads. Nil means that there
+	// is none.
+	Cloud Cloud
 	// Version is shown in the answer to status.
 	Version string
 	// Settings can change while the manager runs.
 	Settings
 	// Logger hears of changes to the cluster. Nil means none.
 	Logger *slog.Logger
+}
+
+// Cloud is what OWT's cascading reports to. Its methods must not block.
+type Cloud interface {
+	// Capacity reports that the first worker of a purpose joined, or that the
+	// last one left.
+	Capacity(purpose string, there bool)
+	// Conference reports what getClusterID was asked with, Register and Leave
+	// likewise what registerInfo and leaveConference were: any JSON, or nil.
+	Conference(room, token json.RawMessage)
+	Register(info json.RawMessage)
+	Leave(room json.RawMessage)
 }
 
 // Settings are the options that can change while a manager runs.

@@ -50,6 +50,12 @@ func (s *State) Now() muster.Instant { return s.now }
 // Has reports whether the worker is in the cluster.
 func (s *State) Has(id string) bool { return s.workers[id] != nil }
 
+// Offers reports whether any worker of the purpose is in the cluster.
+func (s *State) Offers(purpose string) bool {
+	p := s.purposes[purpose]
+	return p != nil && p.pool.Tally().Workers > 0
+}
+
 // PurposeOf returns the purpose that the worker joined with.
 func (s *State) PurposeOf(id string) (string, bool) {
 	if w := s.workers[id]; w != nil {
