@@ -25,7 +25,7 @@ server inside the manager, at 127.0.0.1:4222 unless --listen says otherwise.
 
 Several managers agree by Raft: each gets its own --raft address and the --peers of all, and they share one
 message queue. The leader answers; when it dies, another one does. With --replica owt they speak the protocol of OWT's
-managers of 4.x and 5.0, among those and among themselves: it promises less, see docs/decisions/owt-election.md.
+managers of 4.2 to 5.1, among those and among themselves: it promises less, see docs/decisions/owt-election.md.
 
 SIGHUP reads the file again: what can change while the manager runs does, the rest is named in the log.
 SIGINT and SIGTERM end it.` + "\n" + precedence,

@@ -1,7 +1,7 @@
 // Package owt is replica.Replica by OWT's own protocol between managers: one
 // is elected master by heart-beats on a topic, tells the slaves what happened,
 // and is replaced when it falls silent. It lives beside OWT's Node.js managers
-// of 4.x and 5.0, as their slave and as their master, on RabbitMQ; on NATS our
+// of 4.2 to 5.1, as their slave and as their master, on RabbitMQ; on NATS our
 // managers say the same to each other.
 //
 // # What is promised

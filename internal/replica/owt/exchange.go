@@ -34,7 +34,7 @@ func (r *Replica) watch(s bus.Status) {
 }
 
 // say sends a message of the election.
-func (r *Replica) say(m election.ElectionMessage) {
+func (r *Replica) say(m election.Message) {
 	if r.retiring.begun {
 		return
 	}
@@ -102,7 +102,7 @@ func (e unknownTypeError) Error() string {
 	return "a message of the unknown type " + strconv.Quote(string(e))
 }
 
-func (r *Replica) hearElection(m election.ElectionMessage, more *addition) {
+func (r *Replica) hearElection(m election.Message, more *addition) {
 	now := r.clock()
 	r.election.Hear(now, m)
 	r.turn()

@@ -306,7 +306,7 @@ func schedule(task string) state.Op {
 }
 
 const (
-	low  = election.MinElectionID + 1
-	mid  = election.MinElectionID + 2
-	high = election.MinElectionID + 3
+	low  = election.MinID + 1
+	mid  = election.MinID + 2
+	high = election.MinID + 3
 )

@@ -12,7 +12,7 @@ const inboxLimit = 1 << 16
 
 // letter is a message as it came.
 type letter struct {
-	to      election.ElectionRole
+	to      election.Role
 	private bool // for this manager alone
 	body    json.RawMessage
 }

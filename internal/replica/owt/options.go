@@ -19,14 +19,14 @@ type Options struct {
 	Conn bus.Conn
 	// Cluster names the topic, Cluster.management.
 	Cluster string
-	// ID is the manager's, from election.MinElectionID to election.MaxElectionID;
+	// ID is the manager's, from election.MinID to election.MaxID;
 	// 0 draws one.
 	ID int64
 	// Placement is how this manager places tasks, should it lead. It does not
 	// travel.
 	Placement state.Config
 	// Timing is the zero value for OWT's.
-	Timing election.ElectionTiming
+	Timing election.Timing
 	// Refresh is how often a slave asks a master for the state that does not
 	// number its updates, as Node's do not; 0 means five seconds. Less finds
 	// holes sooner and costs the master a copy of the state each time.
@@ -53,13 +53,13 @@ func (o Options) completed() (Options, error) {
 		return o, errors.New("owt: Options.Cluster is empty: use the cluster's name, as owt-cluster")
 	}
 	if o.ID == 0 {
-		o.ID = election.MinElectionID + rand.Int64N(election.MaxElectionID-election.MinElectionID)
+		o.ID = election.MinID + rand.Int64N(election.MaxID-election.MinID)
 	}
-	if o.ID < election.MinElectionID || o.ID > election.MaxElectionID {
-		return o, fmt.Errorf("owt: Options.ID %d: use %d to %d, or 0 to draw one", o.ID, election.MinElectionID, election.MaxElectionID)
+	if o.ID < election.MinID || o.ID > election.MaxID {
+		return o, fmt.Errorf("owt: Options.ID %d: use %d to %d, or 0 to draw one", o.ID, election.MinID, election.MaxID)
 	}
-	if o.Timing == (election.ElectionTiming{}) {
-		o.Timing = election.DefaultElectionTiming()
+	if o.Timing == (election.Timing{}) {
+		o.Timing = election.DefaultTiming()
 	}
 	if o.Refresh <= 0 {
 		o.Refresh = defaultRefresh

@@ -75,7 +75,7 @@ func Open(ctx context.Context, o Options) (*Replica, error) {
 	}
 	r := &Replica{
 		opts: o, name: strconv.FormatInt(o.ID, 10), log: o.Logger, start: o.Now(), ready: make(chan struct{}, 1),
-		retiring: newRetirement(), ledger: newLedger(o.Placement), election: election.NewElection(o.ID, o.Timing),
+		retiring: newRetirement(), ledger: newLedger(o.Placement), election: election.New(o.ID, o.Timing),
 	}
 	if r.sub, err = o.Conn.Subscribe(ctx, topicOf(o.Cluster), keyPattern, r.listen); err != nil {
 		return nil, fmt.Errorf("owt: listening to the managers of %s: %w", o.Cluster, err)

@@ -38,7 +38,7 @@ type message struct {
 	// Muster is what we add; OWT's managers do not look at it, and send none.
 	Muster *addition `json:"muster"`
 
-	to      election.ElectionRole
+	to      election.Role
 	private bool // for one manager
 }
 
@@ -62,7 +62,7 @@ type declaration struct {
 }
 
 // address reads a key: which role is meant, and which manager if only one is.
-func address(key string) (to election.ElectionRole, id string, ok bool) {
+func address(key string) (to election.Role, id string, ok bool) {
 	rest, ok := strings.CutPrefix(key, keyPrefix)
 	if !ok {
 		return 0, "", false
@@ -91,7 +91,7 @@ func parse(body json.RawMessage) (message, error) {
 }
 
 // election reads a message of the election; ok is false for any other.
-func (m *message) election() (em election.ElectionMessage, ok bool, err error) {
+func (m *message) election() (em election.Message, ok bool, err error) {
 	em.To = m.to
 	switch m.Type {
 	case typeRecommend:
@@ -118,7 +118,7 @@ func (m *message) election() (em election.ElectionMessage, ok bool, err error) {
 }
 
 // electionBody writes a message of the election. more goes with heart-beats.
-func electionBody(em election.ElectionMessage, more addition) (key string, body json.RawMessage) {
+func electionBody(em election.Message, more addition) (key string, body json.RawMessage) {
 	switch em.Kind {
 	case election.SelfRecommend:
 		return keyCandidate, envelope(typeRecommend, strconv.AppendInt(nil, em.ID, 10), nil)
@@ -129,7 +129,7 @@ func electionBody(em election.ElectionMessage, more addition) (key string, body 
 	return key, envelope(typeDeclare, declarationData(em), &more)
 }
 
-func declarationData(em election.ElectionMessage) []byte {
+func declarationData(em election.Message) []byte {
 	data := strconv.AppendInt([]byte(`{"id":`), em.ID, 10)
 	data = strconv.AppendInt(append(data, `,"life_time":`...), em.LifeTime, 10)
 	return append(data, '}')

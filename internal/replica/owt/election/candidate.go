@@ -35,7 +35,7 @@ func (e *Election) tickCandidate() {
 	}
 }
 
-func (e *Election) hearAsCandidate(m ElectionMessage) {
+func (e *Election) hearAsCandidate(m Message) {
 	if m.Kind == DeclareMaster {
 		if m.ID != e.id {
 			e.follow(m)

@@ -2,8 +2,8 @@ package election
 
 import "time"
 
-// ElectionRole is what a manager is among OWT's managers.
-type ElectionRole int
+// Role is what a manager is among OWT's managers.
+type Role int
 
 // The roles.
 //
@@ -14,28 +14,28 @@ type ElectionRole int
 //	    │       160 ms, no larger id                                │
 //	    └───────────────────────────────────────────────────────────┘
 const (
-	Candidate ElectionRole = iota
+	Candidate Role = iota
 	Master
 	Slave
 )
 
-func (r ElectionRole) String() string { return [...]string{"candidate", "master", "slave"}[r] }
+func (r Role) String() string { return [...]string{"candidate", "master", "slave"}[r] }
 
-// ElectionKind says what an ElectionMessage is.
-type ElectionKind int
+// Kind says what an Message is.
+type Kind int
 
 // The kinds. A Probe is our own: its sender alone hears it.
 const (
-	SelfRecommend ElectionKind = iota
+	SelfRecommend Kind = iota
 	DeclareMaster
 	Probe
 )
 
-// ElectionMessage is what managers tell each other to find their master. Every
+// Message is what managers tell each other to find their master. Every
 // manager in the role To hears it, its sender too.
-type ElectionMessage struct {
-	Kind ElectionKind
-	To   ElectionRole
+type Message struct {
+	Kind Kind
+	To   Role
 	// ID is the manager's, or in a SelfRecommend the one under which it stands.
 	ID int64
 	// LifeTime is how many heart-beats the master has sent; of a Probe, its
@@ -54,8 +54,8 @@ const (
 	Current
 )
 
-// ElectionTiming is how long things take in an election.
-type ElectionTiming struct {
+// Timing is how long things take in an election.
+type Timing struct {
 	// Heartbeat is how often a master declares itself, Recommend how often a
 	// candidate does. Decide is how long a candidate listens after the first
 	// message that it hears.
@@ -76,11 +76,11 @@ type ElectionTiming struct {
 	Quiet int
 }
 
-// DefaultElectionTiming returns OWT's times, under which another master takes
+// DefaultTiming returns OWT's times, under which another master takes
 // at least 250 ms to come up, and a lease of 200 ms.
-func DefaultElectionTiming() ElectionTiming {
+func DefaultTiming() Timing {
 	const ms = time.Millisecond
-	return ElectionTiming{
+	return Timing{
 		Heartbeat: 20 * ms, Recommend: 30 * ms, Decide: 160 * ms,
 		Check: 30 * ms, Misses: 2,
 		Lease: 200 * ms, Stall: 100 * ms, Quiet: 4,
@@ -89,16 +89,16 @@ func DefaultElectionTiming() ElectionTiming {
 
 // firstLease is the lease of a master whose heart-beats nobody has heard yet:
 // somebody else may decide after Decide, and messages take their time.
-func (t *ElectionTiming) firstLease() time.Duration { return t.Decide / 2 }
+func (t *Timing) firstLease() time.Duration { return t.Decide / 2 }
 
 // The ids under which a manager stands that lacks something: OWT elects the
 // largest, so whoever has more is elected, by OWT's own managers too.
 const (
-	// MinElectionID is the least id that a manager may have. OWT draws below
+	// MinID is the least id that a manager may have. OWT draws below
 	// 1,000,000,000.
-	MinElectionID = 1_000_000
-	// MaxElectionID is the largest.
-	MaxElectionID = 999_999_999
+	MinID = 1_000_000
+	// MaxID is the largest.
+	MaxID = 999_999_999
 
 	standingBand = 100_000
 )
@@ -108,27 +108,27 @@ const (
 // for use by several goroutines.
 type Election struct {
 	id       int64
-	timing   ElectionTiming
+	timing   Timing
 	standing Standing
 
-	role    ElectionRole
+	role    Role
 	term    uint64
 	now     time.Duration
 	started bool
 	next    time.Duration // when the role acts next
-	out     []ElectionMessage
+	out     []Message
 
 	candidate candidacy
 	master    mastership
 	slave     servitude
 }
 
-// NewElection returns a candidate of that id. The id must be unique, and
-// between MinElectionID and MaxElectionID.
-func NewElection(id int64, t ElectionTiming) *Election { return &Election{id: id, timing: t} }
+// New returns a candidate of that id. The id must be unique, and
+// between MinID and MaxID.
+func New(id int64, t Timing) *Election { return &Election{id: id, timing: t} }
 
 // Role is what the manager is now.
-func (e *Election) Role() ElectionRole { return e.role }
+func (e *Election) Role() Role { return e.role }
 
 // Term counts the periods: it rises whenever the role changes, and whenever a
 // master begins or ceases to doubt.
@@ -161,7 +161,7 @@ func (e *Election) Doubting() bool { return e.role == Master && e.master.doubtin
 
 // Tick lets time pass, and returns what is to be sent, in this order. It wants
 // to be called every 10 ms or so.
-func (e *Election) Tick(now time.Duration) []ElectionMessage {
+func (e *Election) Tick(now time.Duration) []Message {
 	e.advance(now)
 	switch e.role {
 	case Candidate:
@@ -177,7 +177,7 @@ func (e *Election) Tick(now time.Duration) []ElectionMessage {
 }
 
 // Hear takes a message. What is not meant for the manager's role is ignored.
-func (e *Election) Hear(now time.Duration, m ElectionMessage) {
+func (e *Election) Hear(now time.Duration, m Message) {
 	e.advance(now)
 	switch {
 	case m.Kind == Probe:
@@ -214,14 +214,14 @@ func (e *Election) advance(now time.Duration) {
 }
 
 // become changes the role, which acts at once.
-func (e *Election) become(r ElectionRole) {
+func (e *Election) become(r Role) {
 	e.role, e.next = r, e.now
 	e.term++
 	e.candidate = candidacy{}
 }
 
-func (e *Election) send(kind ElectionKind, to ElectionRole, id, life int64) {
-	e.out = append(e.out, ElectionMessage{Kind: kind, To: to, ID: id, LifeTime: life})
+func (e *Election) send(kind Kind, to Role, id, life int64) {
+	e.out = append(e.out, Message{Kind: kind, To: to, ID: id, LifeTime: life})
 }
 
 // due tells whether it is time for what is done every interval, and keeps the

@@ -31,21 +31,21 @@ type simNode struct {
 
 type letter struct {
 	at time.Duration
-	m  ElectionMessage
+	m  Message
 }
 
 func newBroker(seed uint64, nodes int) *broker {
 	b := &broker{rng: rand.New(rand.NewPCG(seed, 0)), delay: 30 * ms}
 	for range nodes {
-		id := MinElectionID + b.rng.Int64N(MaxElectionID-MinElectionID)
-		n := &simNode{e: NewElection(id, DefaultElectionTiming()), id: id, tick: time.Duration(b.rng.IntN(10)) * ms}
+		id := MinID + b.rng.Int64N(MaxID-MinID)
+		n := &simNode{e: New(id, DefaultTiming()), id: id, tick: time.Duration(b.rng.IntN(10)) * ms}
 		n.e.Stand(Standing(b.rng.IntN(3)))
 		b.nodes = append(b.nodes, n)
 	}
 	return b
 }
 
-func (b *broker) publish(now time.Duration, from *simNode, m ElectionMessage) {
+func (b *broker) publish(now time.Duration, from *simNode, m Message) {
 	for _, to := range b.nodes {
 		switch {
 		case m.Kind == Probe && to != from:

@@ -16,14 +16,14 @@ type drive struct {
 }
 
 func newDrive(t *testing.T, id int64, standing Standing) *drive {
-	d := &drive{t: t, e: NewElection(id, DefaultElectionTiming())}
+	d := &drive{t: t, e: New(id, DefaultTiming())}
 	d.e.Stand(standing)
 	return d
 }
 
 // run ticks every 10 ms up to that time, and returns what was sent. echo gives
 // the manager back what it sends, as the broker does.
-func (d *drive) run(until time.Duration, echo bool) (sent []ElectionMessage) {
+func (d *drive) run(until time.Duration, echo bool) (sent []Message) {
 	for ; d.now < until; d.now += 10 * ms {
 		out := d.e.Tick(d.now)
 		sent = append(sent, out...)
@@ -36,9 +36,9 @@ func (d *drive) run(until time.Duration, echo bool) (sent []ElectionMessage) {
 	return sent
 }
 
-func (d *drive) hear(m ElectionMessage) { d.e.Hear(d.now, m) }
+func (d *drive) hear(m Message) { d.e.Hear(d.now, m) }
 
-func (d *drive) want(role ElectionRole, serving bool) {
+func (d *drive) want(role Role, serving bool) {
 	d.t.Helper()
 	if d.e.Role() != role || d.e.Serving(d.now) != serving {
 		d.t.Fatalf("at %v it is a %v, serving %v, want %v, %v", d.now, d.e.Role(), d.e.Serving(d.now), role, serving)
@@ -52,24 +52,24 @@ func (d *drive) makeMaster() {
 }
 
 const (
-	low  = MinElectionID + 1
-	mid  = MinElectionID + 1000
-	high = MinElectionID + 2000
+	low  = MinID + 1
+	mid  = MinID + 1000
+	high = MinID + 2000
 )
 
-func declare(to ElectionRole, id, life int64) ElectionMessage {
-	return ElectionMessage{Kind: DeclareMaster, To: to, ID: id, LifeTime: life}
+func declare(to Role, id, life int64) Message {
+	return Message{Kind: DeclareMaster, To: to, ID: id, LifeTime: life}
 }
 
-func recommend(id int64) ElectionMessage {
-	return ElectionMessage{Kind: SelfRecommend, To: Candidate, ID: id}
+func recommend(id int64) Message {
+	return Message{Kind: SelfRecommend, To: Candidate, ID: id}
 }
 
 func TestAloneItIsMasterAfterTheTimeToDecide(t *testing.T) {
 	d := newDrive(t, mid, Current)
 	sent := d.run(160*ms, true)
 	d.want(Candidate, false)
-	want := slices.Repeat([]ElectionMessage{recommend(mid)}, 6) // at 0, 30 ... 150 ms
+	want := slices.Repeat([]Message{recommend(mid)}, 6) // at 0, 30 ... 150 ms
 	if !slices.Equal(sent, want) {
 		t.Errorf("sent %v, want %v", sent, want)
 	}
@@ -98,8 +98,8 @@ func TestWhoIsNotHeardIsNotElected(t *testing.T) {
 func TestCandidate(t *testing.T) {
 	tests := map[string]struct {
 		standing Standing
-		hears    ElectionMessage
-		want     ElectionRole
+		hears    Message
+		want     Role
 	}{
 		"a smaller id":                       {Current, recommend(low), Master},
 		"a larger id":                        {Current, recommend(high), Candidate},
@@ -147,7 +147,7 @@ func TestSlaveBearsTwoChecksWithoutAHeartBeat(t *testing.T) {
 	d.want(Slave, false)
 	sent := d.run(began+130*ms, true)
 	d.want(Candidate, false)
-	if want := []ElectionMessage{recommend(mid)}; !slices.Equal(sent, want) {
+	if want := []Message{recommend(mid)}; !slices.Equal(sent, want) {
 		t.Errorf("sent %v, want %v at once", sent, want)
 	}
 	d.run(began+300*ms, true)
@@ -222,7 +222,7 @@ func TestTwoMasters(t *testing.T) {
 	tests := map[string]struct {
 		id   int64
 		ages int64 // of the rival less our own
-		want ElectionRole
+		want Role
 	}{
 		"an older one":                  {low, 1, Slave},
 		"a younger one":                 {high, -1, Master},

@@ -57,7 +57,7 @@ func (e *Election) tickMaster() {
 	}
 	if e.due(e.timing.Heartbeat) {
 		n := e.master.beats.send(e.now)
-		for _, to := range []ElectionRole{Slave, Candidate, Master} {
+		for _, to := range []Role{Slave, Candidate, Master} {
 			e.send(DeclareMaster, to, e.id, n)
 		}
 	}
@@ -79,7 +79,7 @@ func (e *Election) doubt() {
 // leaves another master the time to be heard where messages were lost. Nobody
 // but the master hears a probe, so that somebody may just begin to stand: the
 // lease is short until a heart-beat came back.
-func (e *Election) hearProbe(p ElectionMessage) {
+func (e *Election) hearProbe(p Message) {
 	m := &e.master
 	if e.role != Master || !m.doubting || p.ID != e.id || p.LifeTime <= m.asked {
 		return
@@ -95,14 +95,14 @@ func (e *Election) hearProbe(p ElectionMessage) {
 }
 
 // stand makes a master in doubt take part in the election that it hears of.
-func (e *Election) stand(m ElectionMessage) {
+func (e *Election) stand(m Message) {
 	if m.ID != e.standsUnder() {
 		e.become(Candidate)
 		e.hearAsCandidate(m)
 	}
 }
 
-func (e *Election) hearAsMaster(m ElectionMessage) {
+func (e *Election) hearAsMaster(m Message) {
 	if m.ID != e.id {
 		e.hearRival(m)
 		return
@@ -124,14 +124,14 @@ const (
 
 // hearRival decides who stays. OWT's rule is that the younger goes. Who doubts
 // goes as well: the other one was elected meanwhile, and has news.
-func (e *Election) hearRival(m ElectionMessage) {
+func (e *Election) hearRival(m Message) {
 	age := e.master.beats.number
 	if e.master.doubting || m.LifeTime > age || m.LifeTime == age && m.ID > e.id || e.yields(m) {
 		e.follow(m)
 	}
 }
 
-func (e *Election) yields(m ElectionMessage) bool {
+func (e *Election) yields(m Message) bool {
 	s := &e.master
 	if e.now-s.dueled > 5*e.timing.Heartbeat {
 		s.duel = 0

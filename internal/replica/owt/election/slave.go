@@ -12,7 +12,7 @@ type servitude struct {
 }
 
 // follow makes the manager a slave of whoever sent the heart-beat.
-func (e *Election) follow(m ElectionMessage) {
+func (e *Election) follow(m Message) {
 	e.become(Slave)
 	e.slave = servitude{master: m.ID, lifeTime: m.LifeTime, at: e.now, heard: true}
 	e.next = e.now + e.timing.Check
@@ -35,7 +35,7 @@ func (e *Election) tickSlave() {
 
 // hearAsSlave takes a heart-beat. Of two masters it follows the older one,
 // who is going to stay; a new one when the old one is silent.
-func (e *Election) hearAsSlave(m ElectionMessage) {
+func (e *Election) hearAsSlave(m Message) {
 	s := &e.slave
 	if m.ID == e.id {
 		return // sent before the manager gave up

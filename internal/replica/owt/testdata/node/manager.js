@@ -1,5 +1,5 @@
 'use strict';
-// A manager among OWT's managers of 4.x and 5.0, as the wire shows them: the
+// A manager among OWT's managers of 4.2 to 5.1, as the wire shows them: the
 // election, the updates, the state. It does what docs/owt.md and the recordings
 // say, and nothing that Muster adds. It is told what happens by lines of JSON,
 // and tells its role, and its state when asked, likewise:
