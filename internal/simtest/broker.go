@@ -39,6 +39,8 @@ type broker struct {
 	count  uint64
 	queue  []*letter
 	stands []*stand
+	// blocked is until when it takes no messages, as at a memory alarm.
+	blocked time.Duration
 }
 
 // stand is a manager that consumes from the queue.
@@ -53,6 +55,13 @@ type stand struct {
 const followerHolds = 1
 
 func (b *broker) publish(l *letter) {
+	if b.sim.now < b.blocked {
+		b.sim.after(b.blocked-b.sim.now, func() { b.publish(l) })
+		return
+	}
+	if !b.up { // it was blocked, and restarted
+		return
+	}
 	to := b.free()
 	if len(b.stands) == 0 || b.lossy && (to == nil || to.rank <= 0) {
 		if l.wanted {
@@ -141,6 +150,10 @@ func (b *broker) closed(c *conn) {
 
 // back sends an answer to the one who asked.
 func (b *broker) back(l *letter, reply bus.Reply, err error) {
+	if b.sim.now < b.blocked { // answers are messages, too
+		b.sim.after(b.blocked-b.sim.now, func() { b.back(l, reply, err) })
+		return
+	}
 	if l.back.queueOpen {
 		l.back.toClient(func() { l.back.client.receive(l, reply, err) })
 	}

@@ -3,6 +3,7 @@ package simtest
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/muster-fleet/muster"
@@ -92,7 +93,11 @@ var reserveTimes = []int{0, 400, 2000, 60_000}
 // place asks for a worker, and then mostly has it begin.
 func (c *simCaller) place(key taskKey) {
 	reserve := reserveTimes[c.sim.rng.IntN(len(reserveTimes))]
-	c.schedule(key, reserve, func(worker, _ string) {
+	if c.sim.chance(20) {
+		c.placeTooLarge(key)
+		return
+	}
+	c.schedule(key, reserve, func(worker, _ string, number uint64) {
 		if worker == "" {
 			return
 		}
@@ -100,14 +105,35 @@ func (c *simCaller) place(key taskKey) {
 			c.mine = append(c.mine, key)
 		}
 		if c.sim.chance(700) {
-			c.when(c.sim.between(0, 100*time.Millisecond), func() { c.sim.use(key, worker) })
+			c.when(c.lateness(reserve), func() { c.sim.use(key, worker, number) })
 		}
 	})
 }
 
-// schedule asks for a worker. ended, which may be nil, gets the worker, or why
-// there is none.
-func (c *simCaller) schedule(key taskKey, reserve int, ended func(worker, refusal string)) {
+// lateness is how long a caller takes to have its task begun: sometimes longer
+// than the reservation lasts.
+func (c *simCaller) lateness(reserve int) time.Duration {
+	prompt := c.sim.between(0, 100*time.Millisecond)
+	if reserve == 0 || reserve > 2000 || !c.sim.chance(250) {
+		return prompt
+	}
+	return time.Duration(reserve)*time.Millisecond + 5*prompt
+}
+
+// placeTooLarge asks with a preference that no log takes. It must be refused for
+// good: a caller does not ask again.
+func (c *simCaller) placeTooLarge(key taskKey) {
+	large := map[string]string{"isp": strings.Repeat("x", muster.MaxPreference)}
+	c.operate("schedule", key, []any{key.purpose, key.task, large, 400}, func(r bus.Reply, ok bool) {
+		if ok && !r.Failed {
+			c.sim.failf("%s: a preference of %d bytes was taken", key, muster.MaxPreference)
+		}
+	})
+}
+
+// schedule asks for a worker. ended, which may be nil, gets the worker and the
+// number of the placement, or why there is none.
+func (c *simCaller) schedule(key taskKey, reserve int, ended func(worker, refusal string, number uint64)) {
 	args := []any{key.purpose, key.task, map[string]string{}, reserve}
 	c.operate("schedule", key, args, func(r bus.Reply, ok bool) {
 		if ended == nil {
@@ -116,9 +142,9 @@ func (c *simCaller) schedule(key taskKey, reserve int, ended func(worker, refusa
 		claim := claimOf(&letter{method: "schedule", args: encode(args)}, r)
 		switch {
 		case !ok:
-			ended("", "unanswered")
+			ended("", "unanswered", 0)
 		default:
-			ended(claim.worker, r.Err)
+			ended(claim.worker, r.Err, claim.number)
 		}
 	})
 }

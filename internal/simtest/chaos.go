@@ -11,8 +11,10 @@ import (
 type Report struct {
 	// Faults, Calls and Placed count; Unanswered are calls that ended without
 	// an answer while there were faults, Checked the answers that were held
-	// against the truth, Again those of them that came a second time.
+	// against the truth, Again those of them that came a second time. Refused
+	// are claims of workers, Dropped tasks that a worker had to give up.
 	Faults, Calls, Unanswered, Placed, Checked, Again int
+	Refused, Dropped                                  int
 	// Virtual is how much time passed.
 	Virtual time.Duration
 	// History is empty unless it was asked for.
@@ -35,6 +37,7 @@ func Run(seed uint64, record bool) (r Report, err error) {
 	s.settle()
 	r = Report{
 		Faults: faults, Placed: s.truth.placed, Checked: s.truth.answers, Again: s.truth.doubled,
+		Refused: s.refused, Dropped: s.dropped,
 		Virtual: s.now, History: s.told(),
 	}
 	for _, c := range s.callers {
@@ -99,8 +102,11 @@ func (s *Sim) fault() {
 		if m.runs() && s.mayLose(m) {
 			m.hand()
 		}
-	case k < 97:
+	case k < 95:
 		s.workerFault()
+	case k < 97:
+		s.broker.blocked = s.now + s.between(50*time.Millisecond, time.Second)
+		s.logf("the queue takes no messages until %s", millis(s.broker.blocked))
 	default:
 		s.broker.restart(s.between(10*time.Millisecond, 400*time.Millisecond))
 	}

@@ -115,25 +115,11 @@ func (s *Sim) illWorkers(st *state.State) error {
 			return fmt.Errorf("%s is no member", w.id())
 		}
 		slices.Sort(tasks)
-		if own := s.ownTasks(w); !slices.Equal(tasks, own) {
+		if own := slices.Sorted(slices.Values(w.stepped.Tasks())); !slices.Equal(tasks, own) {
 			return fmt.Errorf("%s runs %v, the state says %v", w.id(), own, tasks)
 		}
 	}
 	return nil
-}
-
-// ownTasks are those that a worker runs. It may run others: of callers who gave
-// the placement up before the worker began. They can be on another worker, and
-// the manager refuses them, of which nobody tells the worker.
-func (s *Sim) ownTasks(w *simWorker) []string {
-	var own []string
-	for _, task := range w.stepped.Tasks() {
-		if at := s.truth.on[taskKey{w.purpose, task}]; at == w.id() || at == "" {
-			own = append(own, task)
-		}
-	}
-	slices.Sort(own)
-	return own
 }
 
 func (s *Sim) workersUp() int {

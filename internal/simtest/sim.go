@@ -52,6 +52,8 @@ type Sim struct {
 	callers  []*simCaller
 	truth    *truth
 
+	refused, dropped int // claims, and tasks that workers had to give up
+
 	mayForget bool // all managers may lose their logs
 	closing   bool // callers make no further calls
 	history   []string
@@ -184,13 +186,18 @@ func (s *Sim) workerOf(id string) *simWorker {
 	return s.workers[i]
 }
 
-// use has a worker run a task that was placed on it, for a while.
-func (s *Sim) use(key taskKey, id string) {
+// use has a worker run a task that was placed on it, for a while. A caller of
+// OWT's has it begin at once; where that is wrong the worker is soon told.
+func (s *Sim) use(key taskKey, id string, number uint64) {
 	w := s.workerOf(id)
 	if w == nil || w.id() != id || !w.up {
 		return
 	}
-	w.do(w.life, func() { w.begin(key.task) })
+	if w.maxTasks == 0 && s.chance(150) {
+		w.do(w.life, func() { w.begin(key.task) })
+	} else {
+		w.do(w.life, func() { w.claim(key.task, number) })
+	}
 	w.when(s.between(100*time.Millisecond, 2*time.Second), func() {
 		if !s.closing {
 			w.finish(key.task)

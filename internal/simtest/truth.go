@@ -222,6 +222,17 @@ func (t *truth) pickedUp(k *link, key taskKey, worker string) {
 	t.sim.logf("%d: %s is picked up by %s", k.index, key, worker)
 }
 
+// begun is a worker that begins a task, which it may have been told at some time
+// since it asked, and which must not bring it above what it takes.
+func (t *truth) begun(w *simWorker, key taskKey, asked time.Duration) {
+	if !t.held(key, asked, func(worker string) bool { return worker == w.id() }) {
+		t.sim.failf("%s begins %s, which was never there since %s: %s", w.id(), key, millis(asked), t.where(key))
+	}
+	if tasks := w.stepped.Tasks(); w.maxTasks > 0 && len(tasks) > w.maxTasks {
+		t.sim.failf("%s begins %s and runs %v: it takes %d", w.id(), key, tasks, w.maxTasks)
+	}
+}
+
 func (t *truth) move(key taskKey, worker string) {
 	if worker == "" {
 		delete(t.on, key)

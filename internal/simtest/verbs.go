@@ -102,7 +102,7 @@ func (p *player) call(method string, key taskKey, reserve time.Duration) *told {
 	}
 	switch method {
 	case "schedule":
-		p.caller.schedule(key, int(reserve.Milliseconds()), func(worker, refusal string) {
+		p.caller.schedule(key, int(reserve.Milliseconds()), func(worker, refusal string, _ uint64) {
 			t.place(worker)
 			answered(bus.Reply{Failed: worker == ""}, refusal != "unanswered", "placed", "refused")
 		})

@@ -95,7 +95,10 @@ func (w *simWorker) Rest(d time.Duration) {
 }
 
 // Dropped implements worker.Surroundings.
-func (w *simWorker) Dropped(tasks []string) { w.sim.logf("%s drops %v", w.name, tasks) }
+func (w *simWorker) Dropped(tasks []string) {
+	w.sim.logf("%s drops %v", w.name, tasks)
+	w.sim.dropped += len(tasks)
+}
 
 // Ended implements worker.Surroundings.
 func (w *simWorker) Ended(err error) { w.sim.logf("%s has ended: %v", w.name, err) }
@@ -104,6 +107,21 @@ func (w *simWorker) Ended(err error) { w.sim.logf("%s has ended: %v", w.name, er
 func (w *simWorker) begin(task string) {
 	w.sim.logf("%s begins %s", w.name, task)
 	w.stepped.AddTask(task)
+}
+
+// claim has it ask whether it may run a task, and run it if so.
+func (w *simWorker) claim(task string, number uint64) {
+	key, asked := taskKey{w.purpose, task}, w.sim.now
+	w.sim.logf("%s claims %s as %d", w.name, task, number)
+	w.stepped.Claim(task, number, func(err error) {
+		if err != nil {
+			w.sim.logf("%s may not begin %s: %v", w.name, task, err)
+			w.sim.refused++
+			return
+		}
+		w.sim.logf("%s begins %s", w.name, task)
+		w.sim.truth.begun(w, key, asked)
+	})
 }
 
 // finish has it end a task.

@@ -24,10 +24,13 @@ func TestFaultsAtRandom(t *testing.T) {
 	onQueues(t, func(t *testing.T, q queue) {
 		t.Logf("-faultseed %d", *faultSeed)
 		r := startRig(t, q, setup{apart: apart, faults: *faults})
+		c := r.beginCounting()
+		c.keep(2)
 		random := rand.New(rand.NewPCG(*faultSeed, 0))
 		for range *faults {
 			r.injectRandom(random, apart)
 		}
+		c.verifyCounts()
 		r.verify()
 	})
 }
