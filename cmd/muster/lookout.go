@@ -42,10 +42,10 @@ type lookout struct {
 	running sync.WaitGroup
 }
 
-// leading tells whether the manager of a node leads.
-func leading(node *raft.Node) func(context.Context) bool {
+// leading tells whether the manager of a replica leads.
+func leading(rep *raft.Replica) func(context.Context) bool {
 	return func(ctx context.Context) bool {
-		s, err := node.Status(ctx)
+		s, err := rep.Status(ctx)
 		return err == nil && s.Role == replica.Leader.String()
 	}
 }

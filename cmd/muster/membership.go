@@ -15,21 +15,21 @@ import (
 )
 
 // membership changes the managers of a cluster through its leader.
-type membership struct{ node *raft.Node }
+type membership struct{ replica *raft.Replica }
 
 // Add implements manager.Membership.
-func (m membership) Add(ctx context.Context, addr string) error { return m.node.Add(ctx, addr) }
+func (m membership) Add(ctx context.Context, addr string) error { return m.replica.Add(ctx, addr) }
 
 // Remove implements manager.Membership.
 func (m membership) Remove(ctx context.Context, addr string, force bool) error {
-	s, err := m.node.Status(ctx)
+	s, err := m.replica.Status(ctx)
 	if err != nil {
 		return err
 	}
 	if err := s.CheckRemoval(addr); err != nil && !force {
 		return err
 	}
-	return m.node.Remove(ctx, addr)
+	return m.replica.Remove(ctx, addr)
 }
 
 // lookTime is how long a manager that starts waits for a sign of the cluster

@@ -73,12 +73,12 @@ func (h *host) startRaft(ctx context.Context) (*cohort, error) {
 		return nil, err
 	}
 	opts.Logger, opts.Restored = h.log, h.restored
-	node, err := raft.Start(opts)
+	rep, err := raft.Start(opts)
 	if err != nil {
 		return nil, err
 	}
-	return &cohort{Replica: node, members: members(node), membership: membership{node}, leads: leading(node), handOver: node.Transfer,
-		ended: node.Done(), err: func() error { return fmt.Errorf("the managers' log: %w", node.Err()) }, close: node.Close}, nil
+	return &cohort{Replica: rep, members: members(rep), membership: membership{rep}, leads: leading(rep), handOver: rep.Transfer,
+		ended: rep.Done(), err: func() error { return fmt.Errorf("the managers' log: %w", rep.Err()) }, close: rep.Close}, nil
 }
 
 // raftOptions are those of the section [raft].
@@ -165,9 +165,9 @@ func parseLabel(label string) (pid int, version string) {
 }
 
 // members tells how the managers stand, as this one sees them.
-func members(node *raft.Node) func(context.Context) ([]muster.Member, error) {
+func members(rep *raft.Replica) func(context.Context) ([]muster.Member, error) {
 	return func(ctx context.Context) ([]muster.Member, error) {
-		s, err := node.Status(ctx)
+		s, err := rep.Status(ctx)
 		if err != nil {
 			return nil, err
 		}

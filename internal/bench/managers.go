@@ -33,18 +33,18 @@ func (r *rig) startManagers(ctx context.Context) error {
 	if r.opts.Managers == 1 {
 		return r.startManager(ctx, "manager", r.managerOptions())
 	}
-	nodes, err := r.startNodes()
+	replicas, err := r.startReplicas()
 	if err != nil {
 		return err
 	}
-	for i, node := range nodes {
+	for i, replica := range replicas {
 		o := r.managerOptions()
-		o.Replica = node
+		o.Replica = replica
 		if err := r.startManager(ctx, fmt.Sprint("manager-", i+1), o); err != nil {
 			return err
 		}
 	}
-	_, err = nodes[0].Await(ctx, func(s raft.Status) bool { return s.Leader != "" && len(s.Members) == len(nodes) })
+	_, err = replicas[0].Await(ctx, func(s raft.Status) bool { return s.Leader != "" && len(s.Members) == len(replicas) })
 	return err
 }
 
@@ -61,8 +61,8 @@ func (r *rig) startManager(ctx context.Context, who string, o manager.Options) e
 	return nil
 }
 
-// startNodes starts the managers' replicas, with their logs in memory.
-func (r *rig) startNodes() ([]*raft.Node, error) {
+// startReplicas starts the managers' replicas, with their logs in memory.
+func (r *rig) startReplicas() ([]*raft.Replica, error) {
 	var listeners []net.Listener
 	var peers []string
 	for range r.opts.Managers {
@@ -74,17 +74,17 @@ func (r *rig) startNodes() ([]*raft.Node, error) {
 		listeners, peers = append(listeners, l), append(peers, l.Addr().String())
 	}
 	secret := []byte(rand.Text())
-	var nodes []*raft.Node
+	var replicas []*raft.Replica
 	for i, l := range listeners {
 		o := raft.DefaultOptions()
 		o.Cluster, o.Addr, o.Peers, o.Listener = r.opts.Cluster, peers[i], peers, l
 		o.Secret, o.Placement, o.Logger = secret, r.managerOptions().Placement, r.opts.Logger
-		node, err := raft.Start(o)
+		replica, err := raft.Start(o)
 		if err != nil {
 			return nil, err
 		}
-		r.stops = append(r.stops, func() { _ = node.Close() })
-		nodes = append(nodes, node)
+		r.stops = append(r.stops, func() { _ = replica.Close() })
+		replicas = append(replicas, replica)
 	}
-	return nodes, nil
+	return replicas, nil
 }

@@ -53,7 +53,7 @@ func exits(t *testing.T, conn bus.Conn) <-chan bus.Exit {
 // teammate is a manager of several that agree by Raft.
 type teammate struct {
 	conn    *muted
-	node    *raft.Node
+	replica *raft.Replica
 	manager *Manager
 	dead    bool
 }
@@ -72,13 +72,13 @@ func startTeam(t *testing.T, dial func() bus.Conn, n int) []*teammate {
 	for i, addr := range addrs {
 		opts := raft.DefaultOptions()
 		opts.Addr, opts.Peers, opts.Listener, opts.Secret = addr, addrs, listeners[i], []byte("sixteen bytes and more")
-		node, err := raft.Start(opts)
+		replica, err := raft.Start(opts)
 		if err != nil {
 			t.Fatal(err)
 		}
-		m := &teammate{conn: mute(dial()), node: node}
+		m := &teammate{conn: mute(dial()), replica: replica}
 		manage := DefaultOptions()
-		manage.Cluster, manage.Replica, manage.InitialTime, manage.CheckAliveInterval = t.Name(), node, 0, shortly
+		manage.Cluster, manage.Replica, manage.InitialTime, manage.CheckAliveInterval = t.Name(), replica, 0, shortly
 		manage.CheckAliveCount = 1_000_000
 		manage.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
 		if m.manager, err = Start(context.Background(), m.conn, manage); err != nil {
@@ -94,7 +94,7 @@ func startTeam(t *testing.T, dial func() bus.Conn, n int) []*teammate {
 func (m *teammate) kill() {
 	if !m.dead {
 		m.dead = true
-		_ = m.node.Close()
+		_ = m.replica.Close()
 		_ = m.manager.Close()
 	}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // link is a manager's replica: a raft.Core and a raft.Applier, and around them what
-// a raft.Node has goroutines for. Each of its turns takes a little time.
+// a raft.Replica has goroutines for. Each of its turns takes a little time.
 type link struct {
 	m    *simManager
 	life int

@@ -16,7 +16,7 @@ import (
 const maxStrangers = 64
 
 // accept takes connections until the listener is closed.
-func (n *Node) accept(ctx context.Context) {
+func (n *Replica) accept(ctx context.Context) {
 	strangers := connlimit.New(maxStrangers)
 	for {
 		conn, err := n.listener.Accept()
@@ -44,7 +44,7 @@ func pause(ctx context.Context, d time.Duration) {
 
 // receive takes what comes over one connection. known is called when it is
 // known who is at the other end, or that nobody is to be listened to.
-func (n *Node) receive(ctx context.Context, conn net.Conn, known func()) {
+func (n *Replica) receive(ctx context.Context, conn net.Conn, known func()) {
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
@@ -74,7 +74,7 @@ func (n *Node) receive(ctx context.Context, conn net.Conn, known func()) {
 }
 
 // refuse says who was not let in, and why, once a minute.
-func (n *Node) refuse(conn net.Conn, err error) {
+func (n *Replica) refuse(conn net.Conn, err error) {
 	why := authFailure(err)
 	if why == "" {
 		why = err.Error()
@@ -85,7 +85,7 @@ func (n *Node) refuse(conn net.Conn, err error) {
 }
 
 // receiveMessages takes frames of messages until the connection ends.
-func (n *Node) receiveMessages(ctx context.Context, s *session) error {
+func (n *Replica) receiveMessages(ctx context.Context, s *session) error {
 	for {
 		frame, err := readFrame(s.r, maxFrame)
 		if err != nil {

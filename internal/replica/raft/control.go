@@ -10,11 +10,11 @@ import (
 	"github.com/muster-fleet/muster/internal/replica"
 )
 
-// ErrClosed is what a Node answers that has ended.
+// ErrClosed is what a Replica answers that has ended.
 var ErrClosed = errors.New("raft: this manager's replica has ended")
 
 // ask runs f where the Core is, and waits for its answer.
-func ask[T any](ctx context.Context, n *Node, f func(*Core) T) (T, error) {
+func ask[T any](ctx context.Context, n *Replica, f func(*Core) T) (T, error) {
 	var none T
 	answer := make(chan T, 1)
 	select {
@@ -35,13 +35,13 @@ func ask[T any](ctx context.Context, n *Node, f func(*Core) T) (T, error) {
 }
 
 // Status returns how this manager stands among the others.
-func (n *Node) Status(ctx context.Context) (Status, error) {
+func (n *Replica) Status(ctx context.Context) (Status, error) {
 	return ask(ctx, n, (*Core).Status)
 }
 
 // Await waits until the manager stands as f wants it. f is asked again
 // whenever a role or the members have changed.
-func (n *Node) Await(ctx context.Context, f func(Status) bool) (Status, error) {
+func (n *Replica) Await(ctx context.Context, f func(Status) bool) (Status, error) {
 	for {
 		changed := n.watch()
 		s, err := n.Status(ctx)
@@ -57,13 +57,13 @@ func (n *Node) Await(ctx context.Context, f func(Status) bool) (Status, error) {
 }
 
 // watch returns a channel that is closed at the next change.
-func (n *Node) watch() <-chan struct{} {
+func (n *Replica) watch() <-chan struct{} {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.changed
 }
 
-func (n *Node) notify() {
+func (n *Replica) notify() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	close(n.changed)
@@ -73,7 +73,7 @@ func (n *Node) notify() {
 // Transfer hands the lead to another manager, before this one is closed. It
 // returns when another one leads, at once where this one does not. While it
 // runs, proposals are refused.
-func (n *Node) Transfer(ctx context.Context) error {
+func (n *Replica) Transfer(ctx context.Context) error {
 	for try := 1; ; try++ {
 		changed := n.watch()
 		asked, err := ask(ctx, n, (*Core).Transfer)
@@ -108,7 +108,7 @@ func (n *Node) Transfer(ctx context.Context) error {
 const transferTries = 4
 
 // awaitTransfer waits for a change, or until the library has given up.
-func (n *Node) awaitTransfer(ctx context.Context, changed <-chan struct{}) error {
+func (n *Replica) awaitTransfer(ctx context.Context, changed <-chan struct{}) error {
 	wait, cancel := context.WithTimeout(ctx, 2*time.Duration(n.opts.ElectionTicks)*n.opts.Tick)
 	defer cancel()
 	select {
@@ -120,7 +120,7 @@ func (n *Node) awaitTransfer(ctx context.Context, changed <-chan struct{}) error
 
 // Add lets a manager join at an address, and waits until it votes. It is asked
 // of the leader; others answer with a replica.NotLeaderError.
-func (n *Node) Add(ctx context.Context, addr string) error {
+func (n *Replica) Add(ctx context.Context, addr string) error {
 	if err := validateAddr(addr); err != nil {
 		return err
 	}
@@ -132,13 +132,13 @@ func (n *Node) Add(ctx context.Context, addr string) error {
 // Remove takes the manager at an address out, and waits until it is. It is
 // asked of the leader. A leader that removes itself hands over first; the next
 // one completes the removal.
-func (n *Node) Remove(ctx context.Context, addr string) error {
+func (n *Replica) Remove(ctx context.Context, addr string) error {
 	return n.changeMembers(ctx, func(c *Core) error { return c.Dismiss(addr) }, func(s Status) bool {
 		return !slices.ContainsFunc(s.Members, func(m Member) bool { return m.Addr == addr })
 	})
 }
 
-func (n *Node) changeMembers(ctx context.Context, change func(*Core) error, until func(Status) bool) error {
+func (n *Replica) changeMembers(ctx context.Context, change func(*Core) error, until func(Status) bool) error {
 	refused, err := ask(ctx, n, change)
 	if err == nil {
 		err = refused
@@ -150,7 +150,7 @@ func (n *Node) changeMembers(ctx context.Context, change func(*Core) error, unti
 }
 
 // keepLinks has a link to every manager that is known, and to no other.
-func (n *Node) keepLinks(ctx context.Context) {
+func (n *Replica) keepLinks(ctx context.Context) {
 	if n.listener == nil {
 		return
 	}
@@ -170,7 +170,7 @@ func (n *Node) keepLinks(ctx context.Context) {
 	}
 }
 
-func (n *Node) addLink(ctx context.Context, addr string) {
+func (n *Replica) addLink(ctx context.Context, addr string) {
 	l := newLink(addr, n.dialer, n.log)
 	l.gone = func() { n.tell(ctx, func(c *Core) { c.PeerGone(addr) }) }
 	l.lost = func() { n.tell(ctx, func(c *Core) { c.Unreachable(addr) }) }
@@ -179,7 +179,7 @@ func (n *Node) addLink(ctx context.Context, addr string) {
 	n.done.Go(func() { l.run(ctx) })
 }
 
-func (n *Node) link(addr string) *link {
+func (n *Replica) link(addr string) *link {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.links[addr]

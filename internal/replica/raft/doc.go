@@ -4,7 +4,7 @@
 //
 // # Parts
 //
-//	owner (one goroutine of the manager)        loop (one goroutine of the Node)
+//	owner (one goroutine of the manager)        loop (one goroutine of Replica)
 //	  Propose, Read ──────── hand over ───────────▶ Core ──▶ links ──▶ other managers
 //	  Apply  ◀────── Commit: commands, reads, role ─┤  ▲
 //	    │                                           │  └── listener ◀── other managers
@@ -14,7 +14,7 @@
 // Core is the protocol without clock, disk and network: what happened goes in
 // (Tick, Step, Propose, Wrote ...), what is to be done comes out (Take). The
 // same calls with the same seed give the same output, so that a simulation can
-// drive any number of Cores and Appliers in one goroutine. Node is the thin
+// drive any number of Cores and Appliers in one goroutine. Replica is the thin
 // runtime around one Core.
 //
 // # Time

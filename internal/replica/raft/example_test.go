@@ -28,19 +28,19 @@ func Example() {
 		opts := raft.DefaultOptions()
 		opts.Addr, opts.Peers, opts.Listener = addr, peers, listeners[i]
 		opts.Secret = []byte("sixteen bytes and more")
-		node, err := raft.Start(opts)
+		rep, err := raft.Start(opts)
 		if err != nil {
 			log.Fatal(err)
 		}
 		stop, stopped := make(chan struct{}), make(chan struct{})
 		go func() {
 			defer close(stopped)
-			owner(node, placed, stop)
+			owner(rep, placed, stop)
 		}()
 		defer func() {
 			close(stop)
 			<-stopped
-			if err := node.Close(); err != nil {
+			if err := rep.Close(); err != nil {
 				log.Fatal(err)
 			}
 		}()
@@ -50,33 +50,33 @@ func Example() {
 }
 
 // owner is what a manager does: here, to place a task when it comes to lead.
-func owner(node *raft.Node, placed chan<- string, stop <-chan struct{}) {
-	role := node.Role()
+func owner(rep *raft.Replica, placed chan<- string, stop <-chan struct{}) {
+	role := rep.Role()
 	for {
 		select {
 		case <-stop:
 			return
-		case <-node.Ready():
-			node.Apply()
+		case <-rep.Ready():
+			rep.Apply()
 		}
-		if node.Role() == role {
+		if rep.Role() == role {
 			continue
 		}
-		role = node.Role()
+		role = rep.Role()
 		if role.Kind == replica.Leader {
-			propose(node, placed)
+			propose(rep, placed)
 		}
 	}
 }
 
-func propose(node *raft.Node, placed chan<- string) {
+func propose(rep *raft.Replica, placed chan<- string) {
 	ops := []state.Op{
 		state.Join{Purpose: "webrtc", Worker: "worker-a", Info: muster.Info{MaxLoad: 1, State: muster.StateReady}},
 		state.ReportLoad{Loads: []state.WorkerLoad{{Worker: "worker-a", Load: 0.1}}},
 		state.Schedule{Purpose: "webrtc", Task: "room-1"},
 	}
 	for i, op := range ops {
-		node.Propose(replica.Proposal{
+		rep.Propose(replica.Proposal{
 			Command: state.Command{At: 1, Op: op},
 			Done: func(result state.Result, _ []muster.Event, err error) {
 				if err == nil && i == len(ops)-1 {

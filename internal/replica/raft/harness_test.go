@@ -21,9 +21,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const testTime = 30 * time.Second
 
-// manager is a Node with an owner.
+// manager is a Replica with an owner.
 type manager struct {
-	*Node
+	*Replica
 	t       testing.TB
 	orders  chan func()
 	turn    *turn // of all managers
@@ -50,8 +50,8 @@ func (t *turn) pass() {
 	t.next = make(chan struct{})
 }
 
-func own(t testing.TB, n *Node, turn *turn) *manager {
-	m := &manager{Node: n, t: t, orders: make(chan func()), turn: turn, stopped: make(chan struct{})}
+func own(t testing.TB, n *Replica, turn *turn) *manager {
+	m := &manager{Replica: n, t: t, orders: make(chan func()), turn: turn, stopped: make(chan struct{})}
 	m.ended.Go(m.run)
 	return m
 }

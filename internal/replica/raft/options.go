@@ -12,7 +12,7 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// Options are what a Node is started with.
+// Options are what a Replica is started with.
 type Options struct {
 	// Cluster is the name of the cluster. Managers of others are refused.
 	Cluster string
@@ -21,7 +21,7 @@ type Options struct {
 	Addr string
 	// Listen is what this manager listens at, where that is not Addr.
 	Listen string
-	// Listener takes the place of listening at Listen. The Node closes it.
+	// Listener takes the place of listening at Listen. The Replica closes it.
 	Listener net.Listener
 	// Peers are the addresses of all managers that form the cluster, with Addr
 	// among them. A manager that is added to a running cluster names the

@@ -52,7 +52,7 @@ func TestLastVoterStays(t *testing.T) {
 	f := newFleet(t, 1, nil)
 	lead := f.leader()
 	const nobody = "127.0.0.1:1"
-	if _, err := ask(t.Context(), lead.Node, func(c *Core) error { return c.Admit(nobody) }); err != nil {
+	if _, err := ask(t.Context(), lead.Replica, func(c *Core) error { return c.Admit(nobody) }); err != nil {
 		t.Fatal(err)
 	}
 	_, err := lead.Await(t.Context(), func(s Status) bool { return len(s.Admitted) == 2 })

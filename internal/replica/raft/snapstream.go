@@ -21,7 +21,7 @@ const (
 )
 
 // sendSnapshot brings a snapshot to a peer, and tells the Core of the outcome.
-func (n *Node) sendSnapshot(ctx context.Context, addr string, m Message) {
+func (n *Replica) sendSnapshot(ctx context.Context, addr string, m Message) {
 	start := time.Now()
 	err := n.streamSnapshot(ctx, addr, m)
 	size := len(m.raft.GetSnapshot().GetData())
@@ -36,7 +36,7 @@ func (n *Node) sendSnapshot(ctx context.Context, addr string, m Message) {
 	})
 }
 
-func (n *Node) streamSnapshot(ctx context.Context, addr string, m Message) error {
+func (n *Replica) streamSnapshot(ctx context.Context, addr string, m Message) error {
 	s, err := n.dialer.dial(ctx, addr, kindSnapshot)
 	if err != nil {
 		return err
@@ -100,7 +100,7 @@ func awaitSnapshot(s *session) error {
 
 // receiveSnapshot takes a snapshot, and reads it here, so that the Core need
 // not stand still for that.
-func (n *Node) receiveSnapshot(ctx context.Context, s *session) error {
+func (n *Replica) receiveSnapshot(ctx context.Context, s *session) error {
 	m, err := n.readSnapshot(s)
 	if err != nil {
 		n.log.Warn("snapshot refused", "from", s.peer, "err", err)
@@ -121,7 +121,7 @@ func (n *Node) receiveSnapshot(ctx context.Context, s *session) error {
 	return err
 }
 
-func (n *Node) readSnapshot(s *session) (Message, error) {
+func (n *Replica) readSnapshot(s *session) (Message, error) {
 	head, err := n.readPiece(s)
 	if err != nil {
 		return Message{}, err
@@ -152,7 +152,7 @@ func (n *Node) readSnapshot(s *session) (Message, error) {
 	return m, nil
 }
 
-func (n *Node) readPiece(s *session) ([]byte, error) {
+func (n *Replica) readPiece(s *session) ([]byte, error) {
 	if err := s.conn.SetDeadline(time.Now().Add(pieceTime)); err != nil {
 		return nil, err
 	}

@@ -109,7 +109,7 @@ func TestWhoIsNotTrustedIsInTheLog(t *testing.T) {
 				}
 			}
 			addrs := []string{listeners[0].Addr().String(), listeners[1].Addr().String()}
-			var nodes [2]*Node
+			var nodes [2]*Replica
 			for i, change := range []func(*Options){c.one, c.two} {
 				opts := DefaultOptions()
 				opts.Addr, opts.Peers, opts.Secret, opts.Listener = addrs[i], addrs, testSecret, listeners[i]

@@ -221,7 +221,7 @@ func TestRemoveTheLeader(t *testing.T) {
 	f := newFleet(t, 3, nil)
 	f.join("w1")
 	lead := f.leader()
-	if _, err := ask(t.Context(), lead.Node, func(c *Core) error { return c.Dismiss(lead.opts.Addr) }); err != nil {
+	if _, err := ask(t.Context(), lead.Replica, func(c *Core) error { return c.Dismiss(lead.opts.Addr) }); err != nil {
 		t.Fatal(err)
 	}
 	for _, m := range f.followers() {

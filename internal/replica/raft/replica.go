@@ -15,10 +15,10 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// Node is one manager's replica among several: a Core with a clock, a network
+// Replica is one manager's replica among several: a Core with a clock, a network
 // and perhaps a disk. The methods of replica.Replica belong to the owner of
 // the state; the others may be called anywhere.
-type Node struct {
+type Replica struct {
 	opts        Options
 	log         *slog.Logger
 	core        *Core    // of the loop alone
@@ -50,7 +50,7 @@ type Node struct {
 	over chan struct{}
 }
 
-var _ replica.Replica = (*Node)(nil)
+var _ replica.Replica = (*Replica)(nil)
 
 // maxAtOnce is how many proposals are put into the log before the loop looks
 // at its clock again: some milliseconds' worth.
@@ -62,11 +62,11 @@ const ownSnapshot = 4 << 20
 
 // Start starts a manager's replica. It returns before the manager has found
 // the others: Role tells.
-func Start(opts Options) (*Node, error) {
+func Start(opts Options) (*Replica, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
 	}
-	n := newNode(opts)
+	n := newReplica(opts)
 	if err := n.open(); err != nil {
 		n.closeFiles()
 		return nil, err
@@ -84,12 +84,12 @@ func Start(opts Options) (*Node, error) {
 	return n, nil
 }
 
-func newNode(opts Options) *Node {
+func newReplica(opts Options) *Replica {
 	log := opts.Logger
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Node{
+	return &Replica{
 		opts: opts, log: log.With("component", "raft", "addr", opts.Addr),
 		applier:   NewApplier(opts.Placement, opts.Observe, log),
 		dialer:    &dialer{handshake: &handshake{cluster: opts.Cluster, addr: opts.Addr, secret: opts.Secret}, tls: opts.TLS},
@@ -102,7 +102,7 @@ func newNode(opts Options) *Node {
 }
 
 // open opens the log and the listener.
-func (n *Node) open() error {
+func (n *Replica) open() error {
 	var saved *Saved
 	var err error
 	if n.opts.Dir != "" {
@@ -139,7 +139,7 @@ func newSeed() uint64 {
 	return binary.BigEndian.Uint64(b[:])
 }
 
-func (n *Node) closeFiles() error {
+func (n *Replica) closeFiles() error {
 	var err error
 	if n.listener != nil {
 		n.listener.Close()
@@ -153,7 +153,7 @@ func (n *Node) closeFiles() error {
 // Close ends the replica and waits for its goroutines. What is not decided
 // then ends with ErrLost, when the owner calls Apply once more. To leave
 // without a gap, call Transfer first.
-func (n *Node) Close() error {
+func (n *Replica) Close() error {
 	n.stop()
 	if n.listener != nil {
 		n.listener.Close()
@@ -165,17 +165,17 @@ func (n *Node) Close() error {
 
 // Done is closed when the replica has ended: by Close, or because it cannot go
 // on, which Err explains.
-func (n *Node) Done() <-chan struct{} { return n.over }
+func (n *Replica) Done() <-chan struct{} { return n.over }
 
 // Err is why the replica ended by itself, nil where it did not.
-func (n *Node) Err() error {
+func (n *Replica) Err() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.err
 }
 
 // Propose is part of replica.Replica.
-func (n *Node) Propose(batch ...replica.Proposal) {
+func (n *Replica) Propose(batch ...replica.Proposal) {
 	if role := n.applier.Role(); role.Kind != replica.Leader {
 		for _, p := range batch {
 			p.Done(state.Result{}, nil, replica.NotLeaderError{Leader: role.Leader})
@@ -187,13 +187,13 @@ func (n *Node) Propose(batch ...replica.Proposal) {
 }
 
 // Read is part of replica.Replica.
-func (n *Node) Read(f func(*state.State, error)) {
+func (n *Replica) Read(f func(*state.State, error)) {
 	n.reading.put(f)
 	n.refuseRest()
 }
 
 // refuseRest answers what came after the end.
-func (n *Node) refuseRest() {
+func (n *Replica) refuseRest() {
 	select {
 	case <-n.over:
 	default:
@@ -208,20 +208,20 @@ func (n *Node) refuseRest() {
 }
 
 // State is part of replica.Replica.
-func (n *Node) State() *state.State { return n.applier.State() }
+func (n *Replica) State() *state.State { return n.applier.State() }
 
 // Role is part of replica.Replica.
-func (n *Node) Role() replica.Role { return n.applier.Role() }
+func (n *Replica) Role() replica.Role { return n.applier.Role() }
 
 // Index is the entry of the log up to which the copy of the state is. It
 // belongs to the owner of the state.
-func (n *Node) Index() uint64 { return n.applier.Index() }
+func (n *Replica) Index() uint64 { return n.applier.Index() }
 
 // Ready is part of replica.Replica.
-func (n *Node) Ready() <-chan struct{} { return n.commits.ready }
+func (n *Replica) Ready() <-chan struct{} { return n.commits.ready }
 
 // Apply is part of replica.Replica.
-func (n *Node) Apply() {
+func (n *Replica) Apply() {
 	for _, done := range n.commits.take() {
 		n.applier.Apply(done)
 	}
@@ -231,7 +231,7 @@ func (n *Node) Apply() {
 }
 
 // run drives the Core until ctx is over, or it cannot go on.
-func (n *Node) run(ctx context.Context) {
+func (n *Replica) run(ctx context.Context) {
 	tick := time.NewTicker(n.opts.Tick)
 	defer tick.Stop()
 	for ctx.Err() == nil && n.core.Err() == nil {
@@ -254,7 +254,7 @@ func (n *Node) run(ctx context.Context) {
 	n.end()
 }
 
-func (n *Node) step(messages []Message) {
+func (n *Replica) step(messages []Message) {
 	for _, m := range messages {
 		n.core.Step(m)
 	}
@@ -262,7 +262,7 @@ func (n *Node) step(messages []Message) {
 
 // drain takes what else has come meanwhile, so that it goes out together; not
 // so much that heartbeats would be late.
-func (n *Node) drain() {
+func (n *Replica) drain() {
 	for began := time.Now(); time.Since(began) < n.opts.Tick/2; {
 		select {
 		case messages := <-n.incoming:
@@ -282,7 +282,7 @@ func (n *Node) drain() {
 
 // propose gives the Core proposals, not so many at once that heartbeats would
 // be late.
-func (n *Node) propose() {
+func (n *Replica) propose() {
 	batch := n.backlog[:min(len(n.backlog), maxAtOnce)]
 	if n.backlog = n.backlog[len(batch):]; len(n.backlog) == 0 {
 		n.backlog = nil
@@ -293,7 +293,7 @@ func (n *Node) propose() {
 }
 
 // act does what the Core put out.
-func (n *Node) act(ctx context.Context) {
+func (n *Replica) act(ctx context.Context) {
 	out := n.core.Take()
 	n.incarnation.Store(n.core.id)
 	if v := n.core.version; v != n.version {
@@ -317,14 +317,14 @@ func (n *Node) act(ctx context.Context) {
 }
 
 // compacted takes the snapshots that the owner of the state made.
-func (n *Node) compacted() {
+func (n *Replica) compacted() {
 	for _, job := range n.made.take() {
 		snap, err := job.Run()
 		n.core.Compacted(job, snap, err)
 	}
 }
 
-func (n *Node) compact(ctx context.Context, job *SnapshotJob) {
+func (n *Replica) compact(ctx context.Context, job *SnapshotJob) {
 	start := time.Now()
 	snap, err := job.Run()
 	n.log.Debug("snapshot made", "index", snap.GetMetadata().GetIndex(), "bytes", len(snap.GetData()), "took", time.Since(start))
@@ -332,7 +332,7 @@ func (n *Node) compact(ctx context.Context, job *SnapshotJob) {
 }
 
 // end answers everything that waits: nothing more will be decided here.
-func (n *Node) end() {
+func (n *Replica) end() {
 	n.stop()
 	if n.listener != nil {
 		n.listener.Close()
@@ -350,7 +350,7 @@ func (n *Node) end() {
 }
 
 // tell runs f where the Core is, some time.
-func (n *Node) tell(ctx context.Context, f func(*Core)) {
+func (n *Replica) tell(ctx context.Context, f func(*Core)) {
 	select {
 	case n.orders <- f:
 	case <-ctx.Done():
@@ -358,7 +358,7 @@ func (n *Node) tell(ctx context.Context, f func(*Core)) {
 }
 
 // disk makes writes durable.
-func (n *Node) disk(ctx context.Context) {
+func (n *Replica) disk(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -379,7 +379,7 @@ func (n *Node) disk(ctx context.Context) {
 }
 
 // post hands a message to the link to its receiver.
-func (n *Node) post(ctx context.Context, e Envelope) {
+func (n *Replica) post(ctx context.Context, e Envelope) {
 	if !e.Message.isSnapshot() {
 		if l := n.link(e.To); l != nil {
 			l.send(e.Message)
