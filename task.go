@@ -14,6 +14,19 @@ const (
 	TaskFailed TaskState = "failed"
 )
 
+// Cause is what the failure of a task lies at.
+type Cause string
+
+const (
+	// CauseInput is a failure that every worker would have: the task is not
+	// begun again.
+	CauseInput Cause = "input"
+	// CauseWorker is one of the worker's machine: another may succeed.
+	CauseWorker Cause = "worker"
+	// CausePassing is one that may be over next time, as a lost connection.
+	CausePassing Cause = "passing"
+)
+
 // TaskReport is what a node, or the agent that runs it, says of a task.
 type TaskReport struct {
 	Task  string    `json:"task"`
@@ -22,6 +35,9 @@ type TaskReport struct {
 	State TaskState `json:"state"`
 	// Error is why it failed.
 	Error string `json:"error,omitempty"`
+	// Cause says what the failure lies at, and with that whether another attempt
+	// helps; "" where the node does not say.
+	Cause Cause `json:"cause,omitempty"`
 	// Status is what the node last said of itself, in words.
 	Status string `json:"status,omitempty"`
 	// Seconds is how long the task has run, or ran.

@@ -16,6 +16,8 @@ type Analysis struct {
 	Silence  *Finds    `json:"silence,omitempty"`
 	Freeze   *Finds    `json:"freeze,omitempty"`
 	Loudness *Loudness `json:"loudness,omitempty"`
+	// Warnings say what of the input was not looked at.
+	Warnings []Warning `json:"warnings,omitempty"`
 }
 
 // Finds are the times at which an input was black, silent or frozen.
@@ -52,34 +54,58 @@ type Loudness struct {
 
 // analyser is an analysis that goes on.
 type analyser struct {
-	desk  *desk
+	env   *environment
 	total float64
 
 	mu    sync.Mutex
 	found finder
 	stats Stats
+	warn  warnings
 }
 
-func analyse(ctx context.Context, d *desk, p analysis) error {
-	info, err := d.look(ctx, p.input)
-	if err != nil {
-		return err
+func analyse(ctx context.Context, env *environment, p analysis) error {
+	a := &analyser{env: env, total: p.DurationSeconds, found: newFinder(p.Detect, env.out.Notify)}
+	if err := a.look(ctx, &p); err != nil {
+		return sorted(err, p.input)
 	}
-	a := &analyser{desk: d, total: p.DurationSeconds, found: newFinder(p.Detect, d.out.Notify)}
-	if info != nil {
-		if err := p.suits(info); err != nil {
-			return err
-		}
-		if a.total == 0 || info.Seconds > 0 && info.Seconds < a.total {
-			a.total = info.Seconds
-		}
-	}
-	err = d.ffmpeg(ctx, p.args(d.tool.major()), a.progress, a.picture, a.sound)
+	said, err := env.ffmpeg(ctx, p.args(env.tool.major()), a.progress, a.picture, a.sound)
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if err == nil {
+		err = p.promise(said).kept(said, a.stats.Seconds, &a.warn)
+	}
 	a.found.end(a.stats.Seconds)
 	a.report(err == nil)
+	return sorted(err, p.input)
+}
+
+// look asks what the input has, and chooses what is looked at.
+func (a *analyser) look(ctx context.Context, p *analysis) error {
+	var err error
+	if p.info, err = a.env.look(ctx, p.input); err != nil || p.info == nil {
+		return err
+	}
+	if err := p.suits(p.info); err != nil {
+		return atInput(err)
+	}
+	if a.total == 0 || p.info.Seconds > 0 && p.info.Seconds < a.total {
+		a.total = p.info.Seconds
+	}
+	p.streams, err = pick(p.info, wanted{video: p.Detect.video(), audio: p.Detect.audio(), tracks: TracksOne}, &a.warn)
 	return err
+}
+
+// promise is how much of the input has to be looked at.
+func (p analysis) promise(said *journal) promise {
+	w := promise{input: p.input, onShort: p.OnShort}
+	w.extent = p.streams.lasts(p.info)
+	if p.info == nil {
+		w.extent = said.extent()
+	}
+	d := p.DurationSeconds
+	w.open = d > 0 && (w.longest == 0 || d < w.longest)
+	w.extent = w.upTo(d)
+	return w
 }
 
 // suits checks that the input has what is to be looked at.
@@ -121,10 +147,10 @@ func (a *analyser) progress(s Stats) {
 
 func (a *analyser) report(whole bool) {
 	detail := a.found.analysis()
-	detail.Stats = a.stats
+	detail.Stats, detail.Warnings = a.stats, a.warn
 	share := a.stats.share(a.total)
 	if whole {
 		share = 1
 	}
-	a.desk.out.Report(node.Progress{Share: share, Detail: detail})
+	a.env.out.Report(node.Progress{Share: share, Detail: detail})
 }

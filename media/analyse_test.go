@@ -78,7 +78,7 @@ func TestAnalyseStopped(t *testing.T) {
 
 func TestAnalyseWithoutSound(t *testing.T) {
 	t.Parallel()
-	mute := generate(t, filepath.Join(t.TempDir(), "mute.mp4"), append(picture("160x120", 1), coded...)...)
+	mute := generate(t, filepath.Join(t.TempDir(), "mute.mp4"), append(moving("160x120", 1), coded...)...)
 	_, err := do(t, Analyse, fmt.Sprintf(`{"input": %q, "detect": {"loudness": {}}}`, mute))
 	if err == nil || !strings.Contains(err.Error(), "has no sound: leave detect.silence") {
 		t.Errorf("the sound of a silent film is the error %v", err)

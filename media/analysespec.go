@@ -16,6 +16,8 @@ type AnalyseSpec struct {
 	Realtime bool `json:"realtime"`
 	// DurationSeconds ends the analysis; 0 goes on to the end of the input.
 	DurationSeconds float64 `json:"duration_seconds"`
+	// OnShort is ShortFails or ShortWarns.
+	OnShort OnShort `json:"on_short"`
 }
 
 // Detect has one member for each thing to look for; {} takes its defaults.
@@ -62,6 +64,10 @@ type LoudnessSpec struct {
 type analysis struct {
 	AnalyseSpec
 	input place
+
+	// What follows is known when the input was looked at.
+	info    *Probe
+	streams picked
 }
 
 func analysePlan(_ *Tool, o Options, s AnalyseSpec) (analysis, error) {
@@ -77,7 +83,7 @@ func analysePlan(_ *Tool, o Options, s AnalyseSpec) (analysis, error) {
 		return p, fault("realtime", "is for files, and the input is live, which sets its own pace: leave it out")
 	}
 	p.Detect, err = s.Detect.complete()
-	return p, first(err, positive("duration_seconds", s.DurationSeconds))
+	return p, first(err, positive("duration_seconds", s.DurationSeconds), s.OnShort.check())
 }
 
 // complete fills in the defaults, in copies, and checks the limits.
@@ -147,10 +153,10 @@ func (p analysis) args(major int) []string {
 	}
 	args = append(args, p.input.input(major)...)
 	if p.Detect.video() {
-		args = append(args, "-map", "0:v:0", "-vf", p.Detect.pictureFilters())
+		args = append(args, "-map", p.streams.videoMap(), "-vf", p.Detect.pictureFilters())
 	}
 	if p.Detect.audio() {
-		args = append(args, "-map", "0:a:0", "-af", p.Detect.soundFilters())
+		args = append(args, "-map", p.streams.audioMaps(TracksOne)[0], "-af", p.Detect.soundFilters())
 	}
 	if p.DurationSeconds > 0 {
 		args = append(args, "-t", seconds(p.DurationSeconds))

@@ -17,9 +17,10 @@ func TestRecordArgs(t *testing.T) {
 	}
 	r.container, _ = containerOf("", "mkv")
 	same(t, r.args(5, 7, 12), `-protocol_whitelist crypto,data,hls,httpproxy,tls,srtp,http,https,rtmp,rtmps,rtmpt,rtp,rtsp,rtsps,srt,tcp,udp
-		-rtsp_transport tcp -timeout 20000000 -i rtsp://cam/1 -map 0:v:0? -c:v copy -map 0:a? -c:a copy -t 12
+		-rtsp_transport tcp -timeout 20000000 -i rtsp://cam/1 -map 0:V:0? -c:v copy -map 0:a? -c:a copy -copyinkf:a -t 12
 		-f segment -segment_format matroska -segment_time 2.5 -reset_timestamps 1 -segment_start_number 7
-		-segment_list pipe:3 -segment_list_type csv /rec/a-%05d.mkv`)
+		-segment_list pipe:3 -segment_list_type csv
+		-segment_format_options cluster_time_limit=1000:flush_packets=1 /rec/a-%05d.mkv`)
 	if old := r.args(4, 0, 0); !slices.Contains(old, "-stimeout") || slices.Contains(old, "-timeout") || slices.Contains(old, "-t") {
 		t.Errorf("for ffmpeg 4 the arguments are %q", old)
 	}
@@ -36,11 +37,11 @@ func TestTranscodeArgs(t *testing.T) {
 	}
 	p.container, _ = containerOf("", "mp4")
 	same(t, p.args(5, []string{"/a", "/b"}), `-ss 3 -protocol_whitelist file -format_whitelist `+harmless+` -i /in.mp4 -filter_complex
-		[0:v:0]split=2[s0][s1];[s0]fps=30,scale=-2:720,format=yuv420p[v0];[s1]scale=640:360,format=yuv420p[v1]
-		-map [v0] -map 0:a:0? -c:v libx264 -profile:v main -preset veryfast -b:v 2000000 -maxrate 3000000 -bufsize 4000000
-		-force_key_frames expr:gte(t,n_forced*2) -c:a aac -b:a 96000 -t 4 -movflags +faststart -f mp4 /a
-		-map [v1] -map 0:a:0? -c:v libvpx-vp9 -deadline good -cpu-used 4 -crf 32 -b:v 0
-		-force_key_frames expr:gte(t,n_forced*2) -c:a aac -b:a 96000 -t 4 -movflags +faststart -f mp4 /b`)
+		[0:V:0]split=2[s0][s1];[s0]fps=30,scale=w='trunc(720*dar/2+0.5)*2':h='720':out_range=tv,setsar=1,format=yuv420p[v0];[s1]`+fitted("640", "360", "")+`,format=yuv420p[v1]
+		-map [v0] -c:v libx264 -profile:v main -preset veryfast -b:v 2000000 -maxrate 3000000 -bufsize 4000000
+		-force_key_frames expr:gte(t,n_forced*2) -map 0:a:0? -c:a aac -b:a 96000 -t 4 -movflags +faststart -f mp4 /a
+		-map [v1] -c:v libvpx-vp9 -deadline good -cpu-used 4 -crf 32 -b:v 0
+		-force_key_frames expr:gte(t,n_forced*2) -map 0:a:0? -c:a aac -b:a 96000 -t 4 -movflags +faststart -f mp4 /b`)
 }
 
 func TestStreamArgs(t *testing.T) {
@@ -52,7 +53,7 @@ func TestStreamArgs(t *testing.T) {
 		{"udp://h:9", "-f mpegts udp://h:9"},
 		{"rtp://h:9", "-f rtp_mpegts rtp://h:9"},
 		{"https://h/x.m3u8?key=1", "-f hls -hls_time 4 -hls_list_size 3 -method PUT https://h/x.m3u8?key=1"},
-		{"/live/x.m3u8", "-f hls -hls_time 4 -hls_list_size 3 -hls_flags temp_file+delete_segments -hls_segment_filename /live/x-%05d.ts /live/x.m3u8"},
+		{"/live/x.m3u8", "-f hls -hls_time 4 -hls_list_size 3 -hls_flags temp_file+append_list+omit_endlist+delete_segments -hls_segment_filename /live/x-%05d.ts /live/x.m3u8"},
 	} {
 		s, err := Options{}.sink("output", c.output)
 		if err != nil {
@@ -60,7 +61,7 @@ func TestStreamArgs(t *testing.T) {
 		}
 		s.pieceSeconds, s.pieces = 4, 3
 		p := streaming{StreamSpec: StreamSpec{Loop: true, Video: Copy, Audio: Audio{Codec: None}}, input: place{name: "/in.mp4"}, sink: s}
-		same(t, p.args(5, 0), "-re -stream_loop -1 -protocol_whitelist file,crypto,data -i /in.mp4 -map 0:v:0? -c:v copy -an "+c.want)
+		same(t, p.args(5, 0), "-re -stream_loop -1 -protocol_whitelist file,crypto,data -i /in.mp4 -map 0:V:0? -c:v copy -an "+c.want)
 	}
 }
 
@@ -72,10 +73,11 @@ func TestMixArgs(t *testing.T) {
 		inputs:  []place{{name: "/a"}, {name: "/b"}}, encoder: encoder{"libx264", ""}, file: "/out.mkv",
 	}
 	p.container, _ = containerOf("", "mkv")
-	const fit = "force_original_aspect_ratio=decrease:force_divisible_by=2,pad=160:240:-1:-1,setsar=1,format=yuv420p,tpad=stop=1:color=black"
-	same(t, p.args(5, []has{{true, false}, {true, true}}, "/tmp.mkv"), `-protocol_whitelist file,crypto,data -i /a -protocol_whitelist file,crypto,data -i /b -filter_complex
-		[0:v:0]setpts=PTS-STARTPTS,fps=25,scale=160:240:`+fit+`[v0];[1:v:0]setpts=PTS-STARTPTS,fps=25,scale=160:240:`+fit+`[v1];[v0][v1]xstack=inputs=2:layout=0_0|160_0:fill=black,pad=320:240,setsar=1[v];[1:a:0]aresample=48000:async=1:first_pts=0,aformat=sample_fmts=fltp:channel_layouts=stereo,volume=0.5[a1];[a1]amix=inputs=1:duration=longest:normalize=0,alimiter=limit=0.95:level=false[a]
-		-map [v] -c:v libx264 -preset ultrafast -force_key_frames expr:gte(t,n_forced*2) -map [a] -c:a aac -b:a 128000 -f matroska /tmp.mkv`)
+	fit := "fps=25:start_time=0," + fitted("160", "240", ":out_color_matrix=bt709") +
+		",format=yuv420p,setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709,tpad=stop=1:color=black"
+	same(t, p.args(5, []has{{video: true}, {video: true, audio: true}}, "/tmp.mkv"), `-reinit_filter 0 -protocol_whitelist file,crypto,data -i /a -reinit_filter 0 -protocol_whitelist file,crypto,data -i /b -filter_complex
+		[0:V:0]`+fit+`[v0];[1:V:0]`+fit+`[v1];[v0][v1]xstack=inputs=2:layout=0_0|160_0:fill=black,pad=320:240,setsar=1[v];[1:a:0]aresample=48000:async=1:first_pts=0,aformat=sample_fmts=fltp:channel_layouts=stereo,volume=0.5[a1];[a1]amix=inputs=1:duration=longest:normalize=0,alimiter=limit=0.95:level=false[a]
+		-map [v] -c:v libx264 -preset ultrafast -force_key_frames expr:gte(t,n_forced*2) -map [a] -c:a aac -b:a:0 128000 -f matroska /tmp.mkv`)
 }
 
 func TestAnalyseArgs(t *testing.T) {
@@ -84,10 +86,15 @@ func TestAnalyseArgs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := analysis{AnalyseSpec{Detect: detect}, place{name: "/in.mp4"}}
+	p := analysis{AnalyseSpec: AnalyseSpec{Detect: detect}, input: place{name: "/in.mp4"}}
 	same(t, p.args(5), `-protocol_whitelist file,crypto,data -i /in.mp4
-		-map 0:v:0 -vf blackdetect=d=2:pix_th=0.1:pic_th=0.98,freezedetect=n=-60dB:d=2,metadata=mode=add:key=frame:value=1,metadata=mode=print:direct=1:file='pipe\:3'
-		-map 0:a:0 -af silencedetect=n=-60dB:d=2,ebur128=metadata=1:peak=true,ametadata=mode=print:direct=1:file='pipe\:4' -f null -`)
+		-map 0:V:0? -vf blackdetect=d=2:pix_th=0.1:pic_th=0.98,freezedetect=n=-60dB:d=2,metadata=mode=add:key=frame:value=1,metadata=mode=print:direct=1:file='pipe\:3'
+		-map 0:a:0? -af silencedetect=n=-60dB:d=2,ebur128=metadata=1:peak=true,ametadata=mode=print:direct=1:file='pipe\:4' -f null -`)
+}
+
+// fitted are the filters that fit a picture into a size.
+func fitted(w, h, more string) string {
+	return strings.NewReplacer("W", w, "H", h).Replace("scale=w='min(W,trunc(H*dar/2+0.5)*2)':h='min(H,trunc(W/dar/2+0.5)*2)':eval=frame:out_range=tv" + more + ",pad=W:H:-1:-1:eval=frame,setsar=1")
 }
 
 // same compares arguments, none of which has a space in it, with a text.

@@ -25,11 +25,13 @@ type codec struct {
 	// profiles are the words that OWT has for what can be asked of an encoder,
 	// and ffmpeg's.
 	profiles map[string]string
+	// deep is set where encoders take 10 bits.
+	deep bool
 }
 
 var codecs = []codec{
 	{word: "vp8", name: "vp8", encoders: []string{"libvpx"}, decoders: []string{"vp8", "libvpx"}},
-	{word: "vp9", name: "vp9", encoders: []string{"libvpx-vp9"}, decoders: []string{"vp9", "libvpx-vp9"}},
+	{word: "vp9", name: "vp9", encoders: []string{"libvpx-vp9"}, decoders: []string{"vp9", "libvpx-vp9"}, deep: true},
 	{
 		word: "h264", name: "h264",
 		encoders: []string{"libx264", "libopenh264", "h264_videotoolbox", "h264_nvenc", "h264_qsv", "h264_amf"},
@@ -40,9 +42,9 @@ var codecs = []codec{
 	{
 		word: "h265", name: "hevc",
 		encoders: []string{"libx265", "hevc_videotoolbox", "hevc_nvenc", "hevc_qsv", "hevc_amf"},
-		decoders: []string{"hevc"},
+		decoders: []string{"hevc"}, deep: true,
 	},
-	{word: "av1", name: "av1", encoders: []string{"libsvtav1", "libaom-av1", "librav1e", "av1_nvenc", "av1_qsv"}, decoders: []string{"libdav1d", "libaom-av1"}},
+	{word: "av1", name: "av1", encoders: []string{"libsvtav1", "libaom-av1", "librav1e", "av1_nvenc", "av1_qsv"}, decoders: []string{"libdav1d", "libaom-av1"}, deep: true},
 }
 
 // videoWords are what a spec may say for a codec.

@@ -2,7 +2,9 @@ package media
 
 import (
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 )
 
 // Speed is how much an encoder tries.
@@ -54,6 +56,8 @@ func speedArgs(name string, s Speed) []string {
 // an even quality, where it can.
 func rate(e encoder, b Bitrate) []string {
 	switch {
+	case b > 0 && e.name == "libsvtav1":
+		return []string{"-b:v", b.arg()} // its newer versions take a highest rate with a quality only
 	case b > 0:
 		return []string{"-b:v", b.arg(), "-maxrate", (b * 3 / 2).arg(), "-bufsize", (2 * b).arg()}
 	case e.name == "libvpx":
@@ -78,5 +82,35 @@ func (e encoder) live() []string {
 // made of an input, so that a player can change between them.
 const keySeconds = 2
 
-// keyEvery is the value of -force_key_frames for a key frame every s seconds.
-func keyEvery(s float64) string { return fmt.Sprintf("expr:gte(t,n_forced*%s)", seconds(s)) }
+// usualFPS stands for a rate that is not known.
+const usualFPS = 25
+
+// keys are the arguments for a key frame every s seconds. Encoders of AV1 count
+// pictures: SVT 1.4 does not heed times, libaom makes two key frames of one.
+// A player can begin at a key frame of H.265 only where it is an IDR.
+func (e encoder) keys(s, fps float64) []string {
+	switch e.name {
+	case "libsvtav1", "libaom-av1", "librav1e":
+		if fps == 0 {
+			fps = usualFPS
+		}
+		every := strconv.Itoa(max(1, int(math.Round(s*fps))))
+		if e.name == "libsvtav1" {
+			return []string{"-g", every}
+		}
+		return []string{"-g", every, "-keyint_min", every}
+	}
+	args := []string{"-force_key_frames", fmt.Sprintf("expr:gte(t,n_forced*%s)", seconds(s))}
+	if e.name == "libx265" {
+		args = append(args, "-forced-idr", "1")
+	}
+	return args
+}
+
+// appleTag is what players of Apple look for in an mp4 file with H.265.
+func appleTag(c container, word string) []string {
+	if c.word == "mp4" && word == "h265" {
+		return []string{"-tag:v", "hvc1"}
+	}
+	return nil
+}

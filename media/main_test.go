@@ -191,7 +191,7 @@ func generate(t testing.TB, path string, args ...string) string {
 	return path
 }
 
-func picture(size string, secs float64) []string {
+func moving(size string, secs float64) []string {
 	return []string{"-f", "lavfi", "-i", fmt.Sprintf("testsrc2=size=%s:rate=25:duration=%v", size, secs)}
 }
 
@@ -204,7 +204,7 @@ var coded = []string{"-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv
 // clip is a file with picture and sound, 160 by 120 pixels.
 func clip(t testing.TB, secs float64) string {
 	t.Helper()
-	return generate(t, filepath.Join(t.TempDir(), "clip.mp4"), slices.Concat(picture("160x120", secs), sound(secs), coded)...)
+	return generate(t, filepath.Join(t.TempDir(), "clip.mp4"), slices.Concat(moving("160x120", secs), sound(secs), coded)...)
 }
 
 func look(t testing.TB, path string) *Probe {

@@ -11,8 +11,8 @@ import (
 func TestMixOfThree(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	wide := generate(t, filepath.Join(dir, "wide.mp4"), slices.Concat(picture("320x90", 2), sound(2), coded)...)
-	tall := generate(t, filepath.Join(dir, "tall.mkv"), slices.Concat(picture("90x160", 1), coded)...)
+	wide := generate(t, filepath.Join(dir, "wide.mp4"), slices.Concat(moving("320x90", 2), sound(2), coded)...)
+	tall := generate(t, filepath.Join(dir, "tall.mkv"), slices.Concat(moving("90x160", 1), coded)...)
 	odd := generate(t, filepath.Join(dir, "odd.mp4"), slices.Concat([]string{"-f", "lavfi", "-i", "color=red:size=162x122:rate=10:duration=3"}, sound(3), coded)...)
 	out := filepath.Join(dir, "mixed.mp4")
 	w := mustDo(t, Mix, fmt.Sprintf(`{"inputs": [{"url": %q}, {"url": %q}, {"url": %q, "volume": 0.5}], "output": %q,
@@ -42,7 +42,7 @@ func TestMixOfThree(t *testing.T) {
 func TestMixOfSoundAndPicture(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	mute := generate(t, filepath.Join(dir, "mute.mp4"), slices.Concat(picture("160x120", 1), coded)...)
+	mute := generate(t, filepath.Join(dir, "mute.mp4"), slices.Concat(moving("160x120", 1), coded)...)
 	song := generate(t, filepath.Join(dir, "song.m4a"), append(sound(1), "-c:a", "aac")...)
 	out := filepath.Join(dir, "both.webm")
 	mustDo(t, Mix, fmt.Sprintf(`{"inputs": [{"url": %q}, {"url": %q}], "output": %q, "width": 160, "height": 120, "video": "vp8", "speed": "fastest"}`, mute, song, out))

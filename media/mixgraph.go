@@ -62,11 +62,10 @@ func grid(n, width, height int) []tile {
 	return tiles
 }
 
-// video fits each picture into its tile without changing its shape. A picture
-// that ends gets one more, black frame, which then stays. The first overlay is
+// video fits each picture into its tile without changing its shape; all begin
+// at second 0, so that they go with their sounds. A picture that ends gets one more, black frame, which then stays. The first overlay is
 // on black, which gives the size.
 func (g mixGraph) video(tiles []tile) []string {
-	fps := seconds(g.FPS)
 	var parts []string
 	var row, at strings.Builder
 	for i, h := range g.has {
@@ -74,8 +73,8 @@ func (g mixGraph) video(tiles []tile) []string {
 			continue
 		}
 		t := tiles[len(parts)]
-		parts = append(parts, fmt.Sprintf("[%d:v:0]setpts=PTS-STARTPTS,fps=%s,scale=%d:%d:force_original_aspect_ratio=decrease:force_divisible_by=2,"+
-			"pad=%d:%d:-1:-1,setsar=1,format=yuv420p,tpad=stop=1:color=black[v%d]", i, fps, t.width, t.height, t.width, t.height, i))
+		prepared := picture{from: h.streams.video, width: t.width, height: t.height, fps: rateArg(g.FPS), beginsAtZero: true, handling: g.Handling, bt709: true}
+		parts = append(parts, fmt.Sprintf("[%s]%s,tpad=stop=1:color=black[v%d]", h.source(i, "v"), prepared.filters(), i))
 		fmt.Fprintf(&row, "[v%d]", i)
 		fmt.Fprintf(&at, "|%d_%d", t.x, t.y)
 	}
@@ -99,8 +98,22 @@ func (g mixGraph) audio() []string {
 		if v := g.Inputs[i].Volume; v != nil {
 			volume = *v
 		}
-		parts = append(parts, fmt.Sprintf("[%d:a:0]aresample=48000:async=1:first_pts=0,aformat=sample_fmts=fltp:channel_layouts=stereo,volume=%s[a%d]", i, seconds(volume), i))
+		parts = append(parts, fmt.Sprintf("[%s]aresample=48000:async=1:first_pts=0,aformat=sample_fmts=fltp:channel_layouts=stereo,volume=%s[a%d]", h.source(i, "a"), seconds(volume), i))
 		fmt.Fprintf(&row, "[a%d]", i)
 	}
 	return append(parts, fmt.Sprintf("%samix=inputs=%d:duration=longest:normalize=0,alimiter=limit=0.95:level=false[a]", row.String(), len(parts)))
+}
+
+// source is the label of a stream of input i: that which was picked, else the
+// first.
+func (h has) source(i int, kind string) string {
+	switch {
+	case kind == "v" && h.streams.video != nil:
+		return fmt.Sprintf("%d:%d", i, h.streams.video.Index)
+	case kind == "v":
+		return fmt.Sprintf("%d:V:0", i)
+	case len(h.streams.audio) > 0:
+		return fmt.Sprintf("%d:%d", i, h.streams.audio[0].Index)
+	}
+	return fmt.Sprintf("%d:a:0", i)
 }

@@ -34,6 +34,7 @@ type MixSpec struct {
 	DurationSeconds float64 `json:"duration_seconds"`
 	// Existing is Refuse, Replace or Keep.
 	Existing Existing `json:"existing"`
+	Handling
 }
 
 // MixInput is one input of a mix.
@@ -86,7 +87,15 @@ func mixPlan(t *Tool, o Options, s MixSpec) (mixing, error) {
 	if p.Audio.Codec == Copy {
 		return p, fault("audio.codec", "cannot be copy, since the sound is mixed: choose %s", p.container.audio[0])
 	}
-	return p, first(p.picture(t), s.Speed.check(), positive("duration_seconds", s.DurationSeconds))
+	return p, first(p.picture(t), s.Speed.check(), positive("duration_seconds", s.DurationSeconds), s.Handling.check(), p.noHDR())
+}
+
+// noHDR refuses what a mix cannot be.
+func (p *mixing) noHDR() error {
+	if p.HDR == HDRKeep {
+		return fault("hdr", "cannot be keep, since pictures of all kinds are mixed: leave it out, or set it to refuse")
+	}
+	return nil
 }
 
 func (p *mixing) sources(o Options) error {
@@ -164,14 +173,21 @@ func (p *mixing) picture(t *Tool) error {
 	return first(err, p.container.holds("video", p.Video))
 }
 
-// has are the streams of an input.
-type has struct{ video, audio bool }
+// has are the streams of an input; streams are what is known of them.
+type has struct {
+	video, audio bool
+	streams      picked
+	fps          string
+}
 
 // args are ffmpeg's; has belongs to the inputs, output is the file to write
 // where it is not a stream.
 func (p mixing) args(major int, has []has, output string) []string {
 	var args []string
 	for _, in := range p.inputs {
+		// A graph that is made anew when an input changes its size would end the
+		// pictures of the others: the filters cope with it.
+		args = append(args, "-reinit_filter", "0")
 		args = append(args, in.input(major)...)
 	}
 	graph := mixGraph{p, has}
@@ -180,11 +196,12 @@ func (p mixing) args(major int, has []has, output string) []string {
 		args = append(args, "-map", "[v]")
 		args = append(args, p.encoder.args(p.Speed)...)
 		args = append(args, rate(p.encoder, p.Bitrate)...)
-		args = append(args, "-force_key_frames", keyEvery(keySeconds))
+		args = append(args, p.encoder.keys(keySeconds, p.FPS)...)
+		args = append(args, appleTag(p.container, p.Video)...)
 	}
 	if graph.sounds() > 0 {
 		args = append(args, "-map", "[a]")
-		args = append(args, p.Audio.args()...)
+		args = append(args, p.Audio.args([]*StreamInfo{{Channels: 2, Layout: "stereo"}})...)
 	}
 	if p.DurationSeconds > 0 {
 		args = append(args, "-t", seconds(p.DurationSeconds))

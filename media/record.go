@@ -30,39 +30,70 @@ type recordDetail struct {
 	Recorded float64 `json:"recorded_seconds"`
 	Playlist string  `json:"playlist"`
 	Retries  int     `json:"retries"`
+	// Warnings say in what the recording is not what one might expect.
+	Warnings []Warning `json:"warnings,omitempty"`
 }
 
 // recorder is a recording that goes on.
 type recorder struct {
 	recording
-	desk *desk
+	env  *environment
 	list *playlist
 	// total is the length of the recording, 0 where it is not known.
 	total float64
 
 	mu     sync.Mutex
 	detail recordDetail
+	warn   warnings
 }
 
-func record(ctx context.Context, d *desk, r recording) error {
-	list, err := r.prepare()
+func record(ctx context.Context, env *environment, r recording) error {
+	rec := &recorder{recording: r, env: env}
+	if err := rec.look(ctx); err != nil {
+		return sorted(err, r.input)
+	}
+	made, err := makeDirs(filepath.Dir(r.pattern))
 	if err != nil {
+		return sorted(err, r.input)
+	}
+	defer removeEmpty(made)
+	if rec.list, err = r.prepare(); err != nil {
+		return sorted(err, r.input)
+	}
+	rec.detail.Playlist = r.list
+	p := persistence{patience: r.RetrySeconds, run: rec.run, retry: rec.retry}
+	err = errors.Join(p.do(ctx), rec.list.end())
+	rec.report()
+	return sorted(err, r.input)
+}
+
+// look asks what a file has, and settles what follows from it.
+func (r *recorder) look(ctx context.Context) error {
+	r.total = r.DurationSeconds
+	var err error
+	if r.info, err = r.env.lookAtFile(ctx, r.input); err != nil || r.info == nil {
 		return err
 	}
-	rec := &recorder{recording: r, desk: d, list: list, total: r.DurationSeconds}
-	rec.detail.Playlist = r.list
-	if rec.total == 0 {
-		rec.total = d.seconds(ctx, r.input)
+	if r.total == 0 {
+		r.total = r.info.Seconds
 	}
-	p := persistence{patience: r.RetrySeconds, run: rec.run, retry: rec.retry}
-	return errors.Join(p.do(ctx), list.end())
+	want := wanted{video: r.Video != None, audio: r.Audio.Codec != None, tracks: TracksAll}
+	if r.streams, err = pick(r.info, want, &r.warn); err != nil {
+		return err
+	}
+	if err := r.streams.carries(r.info, r.container, r.Video == Copy, r.Audio.Codec == Copy); err != nil {
+		return err
+	}
+	r.Audio.loses(r.streams.audio, &r.warn)
+	if r.Video == Copy || r.Video == None {
+		return nil
+	}
+	r.fps, err = r.env.trueRate(ctx, r.input, r.streams.video)
+	return first(err, r.env.toneMaps(r.picture()), r.picture().suits(&r.warn))
 }
 
 // prepare makes the directory ready, and returns the playlist.
 func (r recording) prepare() (*playlist, error) {
-	if err := os.MkdirAll(filepath.Dir(r.pattern), 0o777); err != nil {
-		return nil, fmt.Errorf("output: %w", err)
-	}
 	old, _, err := segmentsOf(r.pattern)
 	if err != nil {
 		return nil, fmt.Errorf("output: %w", err)
@@ -95,12 +126,29 @@ func (r *recorder) run(ctx context.Context) (float64, bool, error) {
 		return 0, false, fmt.Errorf("output: %w", err)
 	}
 	var failed error
-	err = r.desk.ffmpeg(ctx, r.args(r.desk.tool.major(), from, left), r.progress, func(in io.Reader) {
+	said, err := r.env.ffmpeg(ctx, r.args(r.env.tool.major(), from, left), r.progress, func(in io.Reader) {
 		failed = readSegments(in, func(s Segment) error { return r.finished(begun, s) })
 	})
 	made := r.recorded() - begun
+	if err == nil {
+		err = r.promise(said, left).kept(said, made, &r.warn)
+	}
 	// A last picture may be shorter than what is left.
 	return made, left > 0 && made > left-0.5, errors.Join(err, failed)
+}
+
+// promise is what a recording has to be: as long as what ffmpeg found in the
+// head of the input, where it is no file. What is live has no length.
+func (r *recorder) promise(said *journal, left float64) promise {
+	want := promise{input: r.input, onShort: r.OnShort}
+	want.extent = r.streams.lasts(r.info)
+	if r.info == nil {
+		want.extent = said.extent()
+	}
+	want.open = left > 0 && (r.info == nil || r.info.Seconds > left)
+	want.extent = want.upTo(left)
+	want.length = func() float64 { return 0 } // the segments are as long as they say
+	return want
 }
 
 func (r *recorder) recorded() float64 {
@@ -121,16 +169,23 @@ func (r *recorder) finished(begun float64, s Segment) error {
 	r.detail.Segments++
 	r.detail.Recorded = s.End
 	r.mu.Unlock()
-	r.desk.out.Notify("segment", s)
+	r.env.out.Notify("segment", s)
 	return r.list.add(name, s.End-s.Start)
 }
 
 func (r *recorder) progress(s Stats) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.detail.Stats = s
-	share := Stats{Seconds: max(s.Seconds, r.detail.Recorded)}.share(r.total)
-	r.desk.out.Report(node.Progress{Share: share, Detail: r.detail})
+	r.mu.Unlock()
+	r.report()
+}
+
+func (r *recorder) report() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.detail.Warnings = r.warn
+	share := Stats{Seconds: max(r.detail.Seconds, r.detail.Recorded)}.share(r.total)
+	r.env.out.Report(node.Progress{Share: share, Detail: r.detail})
 }
 
 // retry is told that the input broke, and is tried again.
@@ -139,5 +194,5 @@ func (r *recorder) retry(err error) {
 	r.detail.Retries++
 	r.mu.Unlock()
 	r.list.gap()
-	r.desk.out.Notify("retry", retryData(err))
+	r.env.out.Notify("retry", retryData(err))
 }

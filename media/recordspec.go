@@ -31,6 +31,7 @@ type RecordSpec struct {
 	RetrySeconds float64 `json:"retry_seconds"`
 	// Existing is Refuse, Replace or Append.
 	Existing Existing `json:"existing"`
+	Handling
 }
 
 // recording is a spec that was checked.
@@ -42,6 +43,11 @@ type recording struct {
 	// the playlist.
 	pattern, list string
 	encoder       encoder
+
+	// What follows is known of files, when they were looked at.
+	info    *Probe
+	streams picked
+	fps     string
 }
 
 const defaultSegmentSeconds = 10
@@ -62,7 +68,7 @@ func recordPlan(t *Tool, o Options, s RecordSpec) (recording, error) {
 		return r, fault("retry_seconds", "is for live inputs, and the input is a file: leave it out")
 	}
 	err = first(positive("segment_seconds", s.SegmentSeconds), positive("duration_seconds", s.DurationSeconds),
-		positive("retry_seconds", s.RetrySeconds), r.place(o), r.streams(t))
+		positive("retry_seconds", s.RetrySeconds), s.Handling.check(), r.place(o), r.tracks(t))
 	return r, err
 }
 
@@ -100,8 +106,8 @@ func (r *recording) place(o Options) error {
 	return nil
 }
 
-// streams works out what becomes of picture and sound.
-func (r *recording) streams(t *Tool) error {
+// tracks works out what becomes of picture and sound.
+func (r *recording) tracks(t *Tool) error {
 	if r.Video == "" {
 		r.Video = Copy
 	}
@@ -121,7 +127,12 @@ func (r *recording) streams(t *Tool) error {
 	if r.encoder, err = t.encoder("video", r.Video); err != nil {
 		return err
 	}
-	return r.container.holds("video", r.Video)
+	return first(r.container.holds("video", r.Video), r.keeps("video", r.Video))
+}
+
+// picture is how the picture is prepared where it is encoded.
+func (r recording) picture() picture {
+	return picture{from: r.streams.video, fps: r.fps, handling: r.Handling}
 }
 
 // args are ffmpeg's, for segments from a number on. left is how many seconds
@@ -129,28 +140,54 @@ func (r *recording) streams(t *Tool) error {
 // segment that is whole.
 func (r recording) args(major, from int, left float64) []string {
 	args := r.input.input(major)
-	switch r.Video {
-	case None:
-		args = append(args, "-vn")
-	case Copy:
-		args = append(args, "-map", "0:v:0?", "-c:v", "copy")
-	default:
-		args = append(args, "-map", "0:v:0?", "-pix_fmt", "yuv420p")
-		args = append(args, r.encoder.args(Fastest)...)
-		args = append(args, "-force_key_frames", keyEvery(r.SegmentSeconds))
-	}
+	args = append(args, r.pictureArgs()...)
 	if r.Audio.Codec != None {
-		args = append(args, "-map", "0:a?")
+		for _, m := range r.streams.audioMaps(TracksAll) {
+			args = append(args, "-map", m)
+		}
 	}
-	args = append(args, r.Audio.args()...)
+	args = append(args, r.Audio.args(r.streams.audio)...)
+	if r.Audio.Codec == Copy {
+		// ffmpeg 7 sees no key in a packet of AAC from RTP, and would wait for one.
+		args = append(args, "-copyinkf:a")
+	}
 	if left > 0 {
 		args = append(args, "-t", seconds(left))
 	}
 	args = append(args, "-f", "segment", "-segment_format", r.container.muxer, "-segment_time", seconds(r.SegmentSeconds),
 		"-reset_timestamps", "1", "-segment_start_number", fmt.Sprint(from), "-segment_list", "pipe:3", "-segment_list_type", "csv")
-	if r.container.word == "mp4" {
-		// In pieces, so that what was written before a crash can be played.
-		args = append(args, "-segment_format_options", "movflags=+frag_keyframe+empty_moov+default_base_moof")
+	if options := segmentOptions[r.container.word]; options != "" {
+		args = append(args, "-segment_format_options", options)
 	}
 	return append(args, r.pattern)
+}
+
+// segmentOptions make the muxers of segments write what they have every second
+// or so, so that what was recorded before a crash can be played.
+var segmentOptions = map[string]string{
+	"mp4":  "movflags=+frag_keyframe+empty_moov+default_base_moof:frag_duration=1000000:flush_packets=1",
+	"mkv":  "cluster_time_limit=1000:flush_packets=1",
+	"webm": "cluster_time_limit=1000:flush_packets=1",
+	"ts":   "flush_packets=1",
+}
+
+func (r recording) pictureArgs() []string {
+	source := r.streams.videoMap()
+	switch {
+	case r.Video == None || source == "":
+		return []string{"-vn"}
+	case r.Video == Copy:
+		word := ""
+		if r.streams.video != nil {
+			word = r.streams.video.Codec
+		}
+		return append([]string{"-map", source, "-c:v", "copy"}, appleTag(r.container, word)...)
+	}
+	fps := 0.0
+	if r.streams.video != nil {
+		fps = r.streams.video.FPS
+	}
+	args := append([]string{"-map", source, "-vf", r.picture().filters()}, r.encoder.args(Fastest)...)
+	args = append(args, r.encoder.keys(r.SegmentSeconds, fps)...)
+	return append(args, appleTag(r.container, r.Video)...)
 }

@@ -17,6 +17,30 @@ type results struct {
 	existing Existing
 	// node is part of the temporary names: two attempts do not meet.
 	node string
+	// made are the directories that were made for them.
+	made []string
+}
+
+// makeDirs makes a directory and those above it that are missing, and returns
+// these, the deepest first.
+func makeDirs(dir string) (made []string, err error) {
+	for missing := dir; ; missing = filepath.Dir(missing) {
+		if _, err := os.Lstat(missing); err == nil || missing == filepath.Dir(missing) {
+			break
+		}
+		made = append(made, missing)
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return nil, fmt.Errorf("output: %w", err)
+	}
+	return made, nil
+}
+
+// removeEmpty removes those of some directories that are empty.
+func removeEmpty(dirs []string) {
+	for _, dir := range dirs {
+		_ = os.Remove(dir)
+	}
 }
 
 // abandoned is for how long a temporary file of another node must not have
@@ -30,12 +54,14 @@ func (r results) partial(path string) string {
 
 // prepare makes directories and removes leftovers. done is set when all results
 // are there and are to be kept.
-func (r results) prepare() (done bool, err error) {
+func (r *results) prepare() (done bool, err error) {
 	there := 0
 	for _, path := range r.paths {
-		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-			return false, fmt.Errorf("output: %w", err)
+		made, err := makeDirs(filepath.Dir(path))
+		if err != nil {
+			return false, err
 		}
+		r.made = append(made, r.made...)
 		if err := r.sweep(path); err != nil {
 			return false, fmt.Errorf("output: %w", err)
 		}
@@ -74,11 +100,12 @@ func (r results) sweep(path string) error {
 	return nil
 }
 
-// discard removes the files that are not whole.
+// discard removes the files that are not whole, and what was made for them.
 func (r results) discard() {
 	for _, path := range r.paths {
 		_ = os.Remove(r.partial(path))
 	}
+	removeEmpty(r.made)
 }
 
 // publish gives all results their names. Where one cannot have its name, none

@@ -26,20 +26,23 @@ func output(ctx context.Context, program string, args ...string) ([]byte, error)
 
 // ffmpegArgs are in front of all others: no questions, few words, progress on
 // stdout.
-var ffmpegArgs = []string{"-hide_banner", "-nostdin", "-y", "-loglevel", "warning", "-progress", "pipe:1", "-stats_period", "0.5"}
+var ffmpegArgs = []string{"-hide_banner", "-nostdin", "-y", "-loglevel", "level+verbose", "-nostats", "-progress", "pipe:1", "-stats_period", "0.5"}
 
 // ffmpeg runs ffmpeg until it ends or ctx is over; then it is asked to finish
-// its files. extra read its descriptors from 3 on.
-func (d *desk) ffmpeg(ctx context.Context, args []string, tell func(Stats), extra ...func(io.Reader)) error {
-	d.opts.Logger.Debug("ffmpeg starts", "args", args)
+// its files. extra read its descriptors from 3 on. The journal is there also
+// with an error.
+func (env *environment) ffmpeg(ctx context.Context, args []string, tell func(Stats), extra ...func(io.Reader)) (*journal, error) {
+	env.opts.Logger.Debug("ffmpeg starts", "args", args)
+	said := &journal{}
 	r := run{
-		program: d.tool.FFmpeg,
+		program: env.tool.FFmpeg,
 		args:    append(ffmpegArgs[:len(ffmpegArgs):len(ffmpegArgs)], args...),
-		grace:   d.opts.Grace,
+		grace:   env.opts.Grace,
 		stdout:  func(r io.Reader) { readProgress(r, tell) },
 		extra:   extra,
+		said:    said,
 	}
-	return r.do(ctx)
+	return said, r.do(ctx)
 }
 
 // run is one run of a program.
@@ -52,9 +55,16 @@ type run struct {
 	// extra read the descriptors 3 and on.
 	extra []func(io.Reader)
 
+	// said reads stderr; nil keeps the last lines.
+	said    words
 	cmd     *exec.Cmd
-	said    tail
 	readers sync.WaitGroup
+}
+
+// words keep of stderr what explains a failure.
+type words interface {
+	io.Writer
+	last() []string
 }
 
 // do starts the program and waits until it, and all that reads of it, has
@@ -65,7 +75,10 @@ func (r *run) do(ctx context.Context) error {
 	}
 	r.cmd = exec.Command(r.program, r.args...)
 	r.cmd.SysProcAttr = bound()
-	r.cmd.Stderr = &r.said
+	if r.said == nil {
+		r.said = &tail{}
+	}
+	r.cmd.Stderr = r.said
 	theirs, err := r.pipes()
 	if err != nil {
 		r.readers.Wait()

@@ -115,11 +115,7 @@ func (p *playlist) end() error {
 func (p *playlist) write(last string) error {
 	text := fmt.Sprintf("#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-PLAYLIST-TYPE:EVENT\n#EXT-X-TARGETDURATION:%d\n%s\n%s",
 		int(p.longest+0.999), strings.Join(p.lines, "\n"), last)
-	temp := p.path + ".partial"
-	if err := os.WriteFile(temp, []byte(text), 0o666); err != nil {
-		return fmt.Errorf("output: %w", err)
-	}
-	if err := os.Rename(temp, p.path); err != nil {
+	if err := replaceFile(p.path, text); err != nil {
 		return fmt.Errorf("output: %w", err)
 	}
 	return nil

@@ -1,6 +1,10 @@
 package media
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -23,6 +27,9 @@ type sink struct {
 // flv is what RTMP carries.
 var flv = container{"rtmp", "flv", []string{"aac", "mp3"}, []string{"h264"}, []string{"-flvflags", "no_duration_filesize"}}
 
+// rtsp is what RTP carries.
+var rtsp = container{"rtsp", "rtsp", []string{"aac", "opus", "mp3"}, []string{"h264", "h265", "vp9", "vp8"}, nil}
+
 // sink checks the output of a stream.
 func (o Options) sink(field, name string) (sink, error) {
 	p, err := o.place(field, name, senders)
@@ -44,7 +51,7 @@ func (o Options) sink(field, name string) (sink, error) {
 	case strings.HasPrefix(p.scheme, "rtmp"):
 		s.container = flv
 	case strings.HasPrefix(p.scheme, "rtsp"):
-		s.container, _ = containerOf(field, "mkv") // what RTP can carry is about the same
+		s.container = rtsp
 	}
 	return s, nil
 }
@@ -69,9 +76,37 @@ func (s sink) hlsArgs() []string {
 	if !s.file() {
 		return append(args, "-method", "PUT")
 	}
-	flags := "temp_file"
+	// The list is added to where a stream goes on, and ended by end.
+	flags := "temp_file+append_list+omit_endlist"
 	if s.pieces > 0 {
 		flags += "+delete_segments"
 	}
 	return append(args, "-hls_flags", flags, "-hls_segment_filename", strings.TrimSuffix(s.name, filepath.Ext(s.name))+"-%05d.ts")
+}
+
+// end ends a playlist in a file. There is none where nothing was sent.
+func (s sink) end() error {
+	if !s.hls || !s.file() {
+		return nil
+	}
+	text, err := os.ReadFile(s.name)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && strings.Contains(string(text), "#EXT-X-ENDLIST") {
+		return nil
+	}
+	if err == nil {
+		err = replaceFile(s.name, string(text)+"#EXT-X-ENDLIST\n")
+	}
+	if err != nil {
+		return fmt.Errorf("output: %w", err)
+	}
+	return nil
+}
+
+// replaceFile changes a file as a whole.
+func replaceFile(path, text string) error {
+	temp := path + ".partial"
+	if err := os.WriteFile(temp, []byte(text), 0o666); err != nil {
+		return err
+	}
+	return os.Rename(temp, path)
 }

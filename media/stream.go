@@ -2,7 +2,7 @@ package media
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"os"
 	"path/filepath"
 	"sync"
@@ -16,46 +16,82 @@ type streamDetail struct {
 	// Sent is how many seconds were sent, over all attempts.
 	Sent    float64 `json:"sent_seconds"`
 	Retries int     `json:"retries"`
+	// Warnings say in what the stream is not what one might expect.
+	Warnings []Warning `json:"warnings,omitempty"`
 }
 
 // streamer is a stream that goes on.
 type streamer struct {
 	streaming
-	desk  *desk
+	env   *environment
 	total float64
 
 	mu     sync.Mutex
 	detail streamDetail
 	begun  float64 // seconds sent by earlier attempts
+	warn   warnings
 }
 
-func stream(ctx context.Context, d *desk, p streaming) error {
-	if err := p.prepare(); err != nil {
+func stream(ctx context.Context, env *environment, p streaming) error {
+	s := &streamer{streaming: p, env: env, total: p.DurationSeconds}
+	if err := s.look(ctx); err != nil {
+		return sorted(err, p.input)
+	}
+	made, err := p.prepare()
+	defer removeEmpty(made)
+	if err != nil {
+		return sorted(err, p.input)
+	}
+	err = persistence{patience: p.RetrySeconds, run: s.run, retry: s.retry}.do(ctx)
+	err = errors.Join(err, s.sink.end())
+	s.report()
+	return sorted(err, p.input)
+}
+
+// look asks what a file has, and settles what follows from it.
+func (s *streamer) look(ctx context.Context) error {
+	var err error
+	if s.info, err = s.env.lookAtFile(ctx, s.input); err != nil || s.info == nil {
 		return err
 	}
-	s := &streamer{streaming: p, desk: d, total: p.DurationSeconds}
-	if s.total == 0 && !p.Loop {
-		s.total = d.seconds(ctx, p.input)
+	if s.total == 0 && !s.Loop {
+		s.total = s.info.Seconds
 	}
-	return persistence{patience: p.RetrySeconds, run: s.run, retry: s.retry}.do(ctx)
+	want := wanted{video: s.Video != None, audio: s.Audio.Codec != None, tracks: TracksOne}
+	if s.streams, err = pick(s.info, want, &s.warn); err != nil {
+		return err
+	}
+	if err := s.streams.carries(s.info, s.sink.container, s.Video == Copy, s.Audio.Codec == Copy); err != nil {
+		return err
+	}
+	s.Audio.loses(s.streams.audio, &s.warn)
+	if s.Video == Copy || s.Video == None {
+		return nil
+	}
+	if p := s.prepared(); p.enlarges() && !s.Upscale {
+		width, height := p.from.display()
+		return atInput(fault("height", "and width make the picture larger than the input, which is %.0f x %.0f: choose a smaller size, or set upscale to true", width, height))
+	}
+	s.rate, err = s.env.trueRate(ctx, s.input, s.streams.video)
+	return first(err, s.env.toneMaps(s.prepared()), s.prepared().suits(&s.warn))
 }
 
-// prepare makes the directory of HLS.
-func (p streaming) prepare() error {
+// prepare makes the directory of HLS, and tells which it made.
+func (p streaming) prepare() (made []string, err error) {
 	if !p.sink.file() {
-		return nil
+		return nil, nil
 	}
-	if err := os.MkdirAll(filepath.Dir(p.sink.name), 0o777); err != nil {
-		return fmt.Errorf("output: %w", err)
+	if made, err = makeDirs(filepath.Dir(p.sink.name)); err != nil {
+		return nil, err
 	}
-	_, err := os.Lstat(p.sink.name)
+	_, err = os.Lstat(p.sink.name)
 	switch {
 	case err != nil:
-		return nil
+		return made, nil
 	case p.Existing == Replace:
-		return os.Remove(p.sink.name)
+		return made, os.Remove(p.sink.name)
 	}
-	return exists("output", p.sink.name, "replace")
+	return made, exists("output", p.sink.name, "replace")
 }
 
 func (s *streamer) run(ctx context.Context) (float64, bool, error) {
@@ -63,24 +99,52 @@ func (s *streamer) run(ctx context.Context) (float64, bool, error) {
 	if s.DurationSeconds > 0 {
 		left = s.DurationSeconds - s.begun
 	}
-	err := s.desk.ffmpeg(ctx, s.args(s.desk.tool.major(), left), s.progress)
+	said, err := s.env.ffmpeg(ctx, s.args(s.env.tool.major(), left), s.progress)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	made := s.detail.Sent - s.begun
 	s.begun = s.detail.Sent
+	if err == nil {
+		err = s.promise(said, left).kept(said, made, &s.warn)
+	}
 	return made, left > 0 && made > left-0.5, err
+}
+
+// promise is what a stream has to be. One that loops has no length, but for
+// that which was asked for.
+func (s *streamer) promise(said *journal, left float64) promise {
+	want := promise{input: s.input, onShort: s.OnShort}
+	switch {
+	case s.Loop:
+		want.extent, want.open = extent{left, left, true}, true
+		return want
+	case s.info == nil:
+		want.extent = said.extent()
+	default:
+		want.extent = s.streams.lasts(s.info)
+	}
+	want.open = left > 0 && (s.info == nil || s.info.Seconds > left)
+	want.extent = want.upTo(left)
+	return want
 }
 
 func (s *streamer) progress(now Stats) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.detail.Stats, s.detail.Sent = now, s.begun+now.Seconds
-	s.desk.out.Report(node.Progress{Share: Stats{Seconds: s.detail.Sent}.share(s.total), Detail: s.detail})
+	s.mu.Unlock()
+	s.report()
+}
+
+func (s *streamer) report() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.detail.Warnings = s.warn
+	s.env.out.Report(node.Progress{Share: Stats{Seconds: s.detail.Sent}.share(s.total), Detail: s.detail})
 }
 
 func (s *streamer) retry(err error) {
 	s.mu.Lock()
 	s.detail.Retries++
 	s.mu.Unlock()
-	s.desk.out.Notify("retry", retryData(err))
+	s.env.out.Notify("retry", retryData(err))
 }

@@ -35,6 +35,9 @@ type StreamSpec struct {
 	RetrySeconds float64 `json:"retry_seconds"`
 	// Existing is Refuse or Replace, for HLS in files.
 	Existing Existing `json:"existing"`
+	// Upscale lets the picture be larger than that of the input.
+	Upscale bool `json:"upscale"`
+	Handling
 }
 
 // streaming is a spec that was checked.
@@ -43,6 +46,11 @@ type streaming struct {
 	input   place
 	sink    sink
 	encoder encoder
+
+	// What follows is known of files, when they were looked at.
+	info    *Probe
+	streams picked
+	rate    string
 }
 
 func streamPlan(t *Tool, o Options, s StreamSpec) (streaming, error) {
@@ -58,7 +66,7 @@ func streamPlan(t *Tool, o Options, s StreamSpec) (streaming, error) {
 		return p, err
 	}
 	err = first(positive("duration_seconds", s.DurationSeconds), positive("retry_seconds", s.RetrySeconds),
-		p.pieces(), p.pace(), p.sound(), p.picture(t))
+		s.Handling.check(), p.pieces(), p.pace(), p.sound(), p.picture(t))
 	return p, err
 }
 
@@ -119,7 +127,7 @@ func (p *streaming) picture(t *Tool) error {
 	if p.encoder, err = t.encoder("video", p.Video); err != nil {
 		return err
 	}
-	return first(p.sink.container.holds("video", p.Video), dimension("height", p.Height), dimension("width", p.Width), frameRate("fps", p.FPS))
+	return first(p.sink.container.holds("video", p.Video), p.keeps("video", p.Video), dimension("height", p.Height), dimension("width", p.Width), frameRate("fps", p.FPS))
 }
 
 // args are ffmpeg's. left is how many seconds are still to be sent, 0 for all.
@@ -134,9 +142,14 @@ func (p streaming) args(major int, left float64) []string {
 	args = append(args, p.input.input(major)...)
 	args = append(args, p.videoArgs()...)
 	if p.Audio.Codec != None {
-		args = append(args, "-map", "0:a:0?")
+		for _, m := range p.streams.audioMaps(TracksOne) {
+			args = append(args, "-map", m)
+		}
 	}
-	args = append(args, p.Audio.args()...)
+	args = append(args, p.Audio.args(p.streams.audio)...)
+	if p.Audio.Codec == Copy {
+		args = append(args, "-copyinkf:a")
+	}
 	if left > 0 {
 		args = append(args, "-t", seconds(left))
 	}
@@ -144,14 +157,27 @@ func (p streaming) args(major int, left float64) []string {
 }
 
 func (p streaming) videoArgs() []string {
-	switch p.Video {
-	case None:
+	source := p.streams.videoMap()
+	switch {
+	case p.Video == None || source == "":
 		return []string{"-vn"}
-	case Copy:
-		return []string{"-map", "0:v:0?", "-c:v", "copy"}
+	case p.Video == Copy:
+		return []string{"-map", source, "-c:v", "copy"}
 	}
-	filter := Rung{Height: p.Height, Width: p.Width, FPS: p.FPS}.filter()
-	args := append([]string{"-map", "0:v:0?", "-vf", filter}, p.encoder.live()...)
+	fps := p.FPS
+	if fps == 0 && p.streams.video != nil {
+		fps = p.streams.video.FPS
+	}
+	args := append([]string{"-map", source, "-vf", p.prepared().filters()}, p.encoder.live()...)
 	args = append(args, rate(p.encoder, p.Bitrate)...)
-	return append(args, "-force_key_frames", keyEvery(keySeconds))
+	return append(args, p.encoder.keys(keySeconds, fps)...)
+}
+
+// prepared is how the picture is prepared where it is encoded.
+func (p streaming) prepared() picture {
+	own := picture{from: p.streams.video, width: p.Width, height: p.Height, fps: rateArg(p.FPS), handling: p.Handling}
+	if own.fps == "" {
+		own.fps = p.rate
+	}
+	return own
 }

@@ -37,6 +37,11 @@ func Find(ctx context.Context) (*Tool, error) {
 	if err != nil {
 		return nil, err
 	}
+	return at(ctx, ffmpeg)
+}
+
+// at is the ffmpeg of a path.
+func at(ctx context.Context, ffmpeg string) (*Tool, error) {
 	ffprobe, err := beside(ffmpeg)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package media
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/muster-fleet/muster/node"
 )
@@ -15,59 +16,140 @@ type transcodeDetail struct {
 	Outputs []string `json:"outputs,omitempty"`
 	// Kept is set when they were there already.
 	Kept bool `json:"kept,omitempty"`
+	// Warnings say in what the result is not what one might expect.
+	Warnings []Warning `json:"warnings,omitempty"`
 }
 
-func transcode(ctx context.Context, d *desk, p transcoding) error {
-	files := results{paths: p.outputs, existing: p.Existing, node: d.node}
+func transcode(ctx context.Context, env *environment, p transcoding) error {
+	var warn warnings
+	if err := p.look(ctx, env, &warn); err != nil {
+		return sorted(err, p.input)
+	}
+	files := results{paths: p.outputs, existing: p.Existing, node: env.node}
 	done, err := files.prepare()
 	if err != nil {
-		return err
+		return sorted(err, p.input)
 	}
 	detail := transcodeDetail{Kept: done}
 	if !done {
 		defer files.discard()
-		if detail.Stats, err = p.run(ctx, d, files); err != nil {
-			return err
+		if detail.Stats, err = p.run(ctx, env, files, &warn); err != nil {
+			return sorted(err, p.input)
 		}
 		if err := files.publish(); err != nil {
+			return sorted(err, p.input)
+		}
+	}
+	detail.Outputs, detail.Warnings = p.outputs, warn
+	detail.whole(p.outputs)
+	env.out.Report(node.Progress{Share: 1, Detail: detail})
+	return nil
+}
+
+// look asks what the input has, and settles what follows from it.
+func (p *transcoding) look(ctx context.Context, env *environment, warn *warnings) error {
+	var err error
+	if p.info, err = env.look(ctx, p.input); err != nil {
+		return err
+	}
+	want := wanted{video: true, audio: p.Audio.Codec != None, tracks: p.AudioTracks, languages: p.Languages, subtitles: p.Subtitles != None}
+	if p.streams, err = pick(p.info, want, warn); err != nil || p.info == nil {
+		return err
+	}
+	if p.streams.video == nil {
+		return atInput(fmt.Errorf("input: %s has no picture", redact(p.input.name)))
+	}
+	if total := p.info.Seconds; total > 0 && p.StartSeconds >= total {
+		return atInput(fault("start_seconds", "%v is past the end of the input, which lasts %.2f s", p.StartSeconds, total))
+	}
+	if p.Audio.Codec == Copy {
+		if err := p.streams.carries(p.info, p.container, false, true); err != nil {
 			return err
 		}
 	}
-	detail.Outputs = p.outputs
-	d.out.Report(node.Progress{Share: 1, Detail: detail})
+	if err := first(p.fitting(warn), p.texts()); err != nil {
+		return err
+	}
+	p.Audio.loses(p.streams.audio, warn)
+	p.fps, err = env.trueRate(ctx, p.input, p.streams.video)
+	return first(err, env.toneMaps(p.picture(p.Ladder[0])), p.picture(p.Ladder[0]).suits(warn))
+}
+
+// fitting leaves the rungs out that are larger than the input.
+func (p *transcoding) fitting(warn *warnings) error {
+	if p.Upscale {
+		return nil
+	}
+	width, height := p.streams.video.display()
+	var ladder []Rung
+	var encoders []encoder
+	var outputs []string
+	for i, r := range p.Ladder {
+		if p.picture(r).enlarges() {
+			warn.add(WarnRung, "ladder[%d] is larger than the input (%.0f x %.0f): upscale would make it", i, width, height)
+			continue
+		}
+		ladder, encoders, outputs = append(ladder, r), append(encoders, p.encoders[i]), append(outputs, p.outputs[i])
+	}
+	if len(ladder) == 0 {
+		return atInput(fault("ladder", "has only rungs that are larger than the input, which is %.0f x %.0f: add a smaller one, or set upscale to true", width, height))
+	}
+	p.Ladder, p.encoders, p.outputs = ladder, encoders, outputs
+	return nil
+}
+
+func isImage(s *StreamInfo) bool { return slices.Contains(imageSubtitles, s.Codec) }
+
+// texts checks the subtitles.
+func (p *transcoding) texts() error {
+	if p.Subtitles != SubtitlesKeep || p.container.word == "mkv" {
+		return nil
+	}
+	for _, s := range p.streams.subtitles {
+		if isImage(s) {
+			return atInput(fault("subtitles", "is keep, but stream %d (%s) is made of pictures, which only mkv holds: choose burn or mkv", s.Index, s.Codec))
+		}
+	}
 	return nil
 }
 
 // run is the one run of ffmpeg.
-func (p transcoding) run(ctx context.Context, d *desk, files results) (Stats, error) {
-	info, err := d.look(ctx, p.input)
-	if err != nil {
-		return Stats{}, err
-	}
-	if info != nil && info.Video() == nil {
-		return Stats{}, fmt.Errorf("input: %s has no picture", redact(p.input.name))
-	}
+func (p transcoding) run(ctx context.Context, env *environment, files results, warn *warnings) (Stats, error) {
 	partial := make([]string, len(p.outputs))
 	for i, path := range p.outputs {
 		partial[i] = files.partial(path)
 	}
-	total := p.length(info)
+	want := p.promise()
+	want.length = func() float64 { return env.longest(ctx, partial) }
+	total := want.longest
+	if total == 0 {
+		total = p.DurationSeconds
+	}
 	var last Stats
-	err = d.ffmpeg(ctx, p.args(d.tool.major(), partial), func(s Stats) {
+	said, err := env.ffmpeg(ctx, p.args(env.tool.major(), partial), func(s Stats) {
 		last = s
-		d.out.Report(node.Progress{Share: s.share(total), Detail: transcodeDetail{Stats: s}})
+		env.out.Report(node.Progress{Share: s.share(total), Detail: transcodeDetail{Stats: s}})
 	})
-	return last, err
+	if err != nil {
+		return last, err
+	}
+	return last, want.kept(said, last.Seconds, warn)
 }
 
-// length is how long the result will be, in seconds; 0 is unknown.
-func (p transcoding) length(info *Probe) float64 {
-	total := 0.0
-	if info != nil && info.Seconds > p.StartSeconds {
-		total = info.Seconds - p.StartSeconds
+// promise is what the files have to be.
+func (p transcoding) promise() promise {
+	w := promise{input: p.input, onShort: p.OnShort, mayBeEmpty: map[string]bool{"subtitle": true}}
+	w.extent = p.streams.lasts(p.info).from(p.StartSeconds).upTo(p.DurationSeconds)
+	if !p.streams.known {
+		return w
 	}
-	if d := p.DurationSeconds; d > 0 && (total == 0 || d < total) {
-		total = d
+	for range p.outputs {
+		w.outputs = append(w.outputs, tracksOf{1, len(p.streams.audio)})
 	}
-	return total
+	for _, s := range p.streams.audio {
+		if s.Seconds > 0 && s.Seconds <= p.StartSeconds || p.DurationSeconds > 0 && s.Start >= p.StartSeconds+p.DurationSeconds {
+			w.mayBeEmpty["audio"] = true
+		}
+	}
+	return w
 }

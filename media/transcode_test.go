@@ -41,7 +41,7 @@ func TestTranscodeMakesAllRungs(t *testing.T) {
 func TestTranscodeIntoWebmWithoutSound(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	in := generate(t, filepath.Join(dir, "mute.mp4"), slices.Concat(picture("160x120", 1), coded)...)
+	in := generate(t, filepath.Join(dir, "mute.mp4"), slices.Concat(moving("160x120", 1), coded)...)
 	out := filepath.Join(dir, "new", "{name}_{codec}.webm")
 	mustDo(t, Transcode, fmt.Sprintf(`{"input": %q, "output": %q, "speed": "fastest", "ladder": [{"height": 60, "codec": "vp8"}, {"height": 60}]}`, in, out))
 	looksLike(t, look(t, filepath.Join(dir, "new", "mute_vp8.webm")), "vp8", 80, 60)

@@ -31,7 +31,26 @@ type TranscodeSpec struct {
 	DurationSeconds float64 `json:"duration_seconds"`
 	// Existing is Refuse, Replace or Keep.
 	Existing Existing `json:"existing"`
+	// Upscale lets a rung be larger than the input; else such a rung is skipped,
+	// with a warning, and a ladder of which nothing is left fails.
+	Upscale bool `json:"upscale"`
+	// AudioTracks is "one" (the default: the track with the default flag, else
+	// the first) or "all".
+	AudioTracks string `json:"audio_tracks"`
+	// Languages chooses tracks of sound and subtitles by their codes, as ["de",
+	// "en"], in that order: all that have one of them.
+	Languages []string `json:"languages"`
+	// Subtitles is "none" (the default), "keep" (as tracks) or "burn" (the first
+	// track becomes part of the picture).
+	Subtitles string `json:"subtitles"`
+	Handling
 }
+
+// The words for TranscodeSpec.Subtitles, beside None.
+const (
+	SubtitlesKeep = "keep"
+	SubtitlesBurn = "burn"
+)
 
 // Rung is one size and codec of a ladder.
 type Rung struct {
@@ -55,6 +74,13 @@ type transcoding struct {
 	// encoders and outputs belong to the rungs.
 	encoders []encoder
 	outputs  []string
+
+	// What follows is known when the input was looked at; info is nil where it
+	// cannot be read twice.
+	info    *Probe
+	streams picked
+	// fps is the rate of an input whose own is not to be believed, "" of others.
+	fps string
 }
 
 // mostRungs bounds what one ffmpeg does at once.
@@ -79,13 +105,32 @@ func transcodePlan(t *Tool, o Options, s TranscodeSpec) (transcoding, error) {
 	if p.Existing, err = s.Existing.check(Refuse, Replace, Keep); err != nil {
 		return p, err
 	}
-	if err := first(s.Speed.check(), positive("start_seconds", s.StartSeconds), positive("duration_seconds", s.DurationSeconds)); err != nil {
+	err = first(s.Speed.check(), positive("start_seconds", s.StartSeconds), positive("duration_seconds", s.DurationSeconds),
+		s.Handling.check(), p.tracks())
+	if err != nil {
 		return p, err
 	}
 	if err := p.rungs(t); err != nil {
 		return p, err
 	}
 	return p, p.name(out.name)
+}
+
+// tracks checks which tracks are wanted.
+func (p *transcoding) tracks() error {
+	if p.AudioTracks == "" {
+		p.AudioTracks = TracksOne
+	}
+	if p.Subtitles == "" {
+		p.Subtitles = None
+	}
+	if err := oneOf("audio_tracks", p.AudioTracks, []string{TracksOne, TracksAll}); err != nil {
+		return err
+	}
+	if p.Subtitles == SubtitlesKeep && subtitleCodecs[p.container.word] == nil {
+		return fault("subtitles", "cannot be keep in %s: choose burn, or another container", p.container.word)
+	}
+	return oneOf("subtitles", p.Subtitles, []string{None, SubtitlesKeep, SubtitlesBurn})
 }
 
 // rungs checks the ladder, and finds its encoders.
@@ -95,8 +140,9 @@ func (p *transcoding) rungs(t *Tool) error {
 	}
 	p.Ladder = append([]Rung(nil), p.Ladder...)
 	for i := range p.Ladder {
-		e, err := p.Ladder[i].check(fmt.Sprintf("ladder[%d]", i), p.container, t)
-		if err != nil {
+		field := fmt.Sprintf("ladder[%d]", i)
+		e, err := p.Ladder[i].check(field, p.container, t)
+		if err = first(err, p.keeps(field+".codec", p.Ladder[i].Codec)); err != nil {
 			return err
 		}
 		p.encoders = append(p.encoders, e)
@@ -178,59 +224,3 @@ func (r Rung) fill(pattern string, i int, stem string) (string, error) {
 
 // braced are the words that a pattern has filled in.
 var braced = regexp.MustCompile(`{[^{}]*}`)
-
-// args are ffmpeg's; outputs are the names to write under.
-func (p transcoding) args(major int, outputs []string) []string {
-	var args []string
-	if p.StartSeconds > 0 {
-		args = append(args, "-ss", seconds(p.StartSeconds))
-	}
-	args = append(args, p.input.input(major)...)
-	args = append(args, "-filter_complex", p.graph())
-	for i, r := range p.Ladder {
-		args = append(args, "-map", fmt.Sprintf("[v%d]", i), "-map", "0:a:0?")
-		args = append(args, p.encoders[i].args(p.Speed)...)
-		args = append(args, rate(p.encoders[i], r.Bitrate)...)
-		args = append(args, "-force_key_frames", keyEvery(keySeconds))
-		args = append(args, p.Audio.args()...)
-		if p.DurationSeconds > 0 {
-			args = append(args, "-t", seconds(p.DurationSeconds))
-		}
-		args = append(args, p.container.flags...)
-		args = append(args, "-f", p.container.muxer, outputs[i])
-	}
-	return args
-}
-
-// graph decodes the picture once, and makes one of each size.
-func (p transcoding) graph() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "[0:v:0]split=%d", len(p.Ladder))
-	for i := range p.Ladder {
-		fmt.Fprintf(&b, "[s%d]", i)
-	}
-	for i, r := range p.Ladder {
-		fmt.Fprintf(&b, ";[s%d]%s[v%d]", i, r.filter(), i)
-	}
-	return b.String()
-}
-
-// filter makes a picture of the rung's size. A side that is not given follows
-// from the other; where neither is, the size stays, but for odd lines.
-func (r Rung) filter() string {
-	width, height := "-2", "-2"
-	if r.Width > 0 {
-		width = strconv.Itoa(r.Width)
-	}
-	if r.Height > 0 {
-		height = strconv.Itoa(r.Height)
-	}
-	if r.Width == 0 && r.Height == 0 {
-		width, height = "trunc(iw/2)*2", "trunc(ih/2)*2"
-	}
-	text := "scale=" + width + ":" + height + ",format=yuv420p"
-	if r.FPS > 0 {
-		text = "fps=" + seconds(r.FPS) + "," + text
-	}
-	return text
-}

@@ -7,8 +7,8 @@ import (
 	"github.com/muster-fleet/muster/node"
 )
 
-// desk is what a task has at hand.
-type desk struct {
+// environment is what a task has at hand.
+type environment struct {
 	tool *Tool
 	opts Options
 	// node names the files that are not whole yet.
@@ -28,10 +28,10 @@ type work[S, P any] struct {
 	tool *Tool
 	opts Options
 	plan func(*Tool, Options, S) (P, error)
-	do   func(context.Context, *desk, P) error
+	do   func(context.Context, *environment, P) error
 }
 
-func newWork[S, P any](t *Tool, o Options, plan func(*Tool, Options, S) (P, error), do func(context.Context, *desk, P) error) work[S, P] {
+func newWork[S, P any](t *Tool, o Options, plan func(*Tool, Options, S) (P, error), do func(context.Context, *environment, P) error) work[S, P] {
 	return work[S, P]{t, o, plan, do}
 }
 
@@ -49,7 +49,7 @@ func (w work[S, P]) run(ctx context.Context, spec json.RawMessage, name string, 
 	if err != nil {
 		return err
 	}
-	return w.do(ctx, &desk{tool: w.tool, opts: w.opts, node: name, out: out}, p)
+	return w.do(ctx, &environment{tool: w.tool, opts: w.opts, node: name, out: out}, p)
 }
 
 func (w work[S, P]) read(raw json.RawMessage) (P, error) {

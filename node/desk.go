@@ -39,6 +39,7 @@ type job struct {
 	mu     sync.Mutex
 	state  muster.TaskState
 	err    string
+	cause  muster.Cause
 	took   time.Duration
 	share  float64
 	detail json.RawMessage
@@ -87,7 +88,8 @@ func (j *job) run(ctx context.Context) {
 	d.say()
 	t := &Task{Name: j.order.Task, Room: j.order.Room, Node: d.opts.ID, Purpose: d.opts.Purpose, Spec: j.order.Spec, job: j}
 	err := guarded(ctx, d.work, t)
-	j.end(outcome(err, ctx.Err() != nil))
+	state, why := outcome(err, ctx.Err() != nil)
+	j.end(state, why, causeOf(state, err))
 	d.say()
 	d.opts.Logger.Info("task over", "task", t.Name, "state", j.snapshot().State, "err", err)
 	if d.linger() {
@@ -119,10 +121,10 @@ func (d *desk) linger() bool {
 	}
 }
 
-func (j *job) end(state muster.TaskState, why string) {
+func (j *job) end(state muster.TaskState, why string, cause muster.Cause) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.state, j.err, j.took = state, why, time.Since(j.began)
+	j.state, j.err, j.cause, j.took = state, why, cause, time.Since(j.began)
 	close(j.ended)
 }
 
@@ -143,7 +145,7 @@ func (j *job) snapshot() muster.TaskReport {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	r := muster.TaskReport{
-		Task: j.order.Task, Room: j.order.Room, Node: j.desk.opts.ID, State: j.state, Error: j.err, Detail: j.detail,
+		Task: j.order.Task, Room: j.order.Room, Node: j.desk.opts.ID, State: j.state, Error: j.err, Cause: j.cause, Detail: j.detail,
 		Seconds: j.took.Seconds(),
 	}
 	if j.state == muster.TaskRunning {

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/muster-fleet/muster"
@@ -14,7 +15,8 @@ type Work interface {
 	// field, before the task starts. spec is nil where the caller gave none.
 	Check(spec json.RawMessage) error
 	// Do does a task, until it is over or ctx is. Nil is a task that is done;
-	// an error, why it failed. After ctx is over the task counts as stopped,
+	// an error, why it failed; one with a method TaskCause() muster.Cause says
+	// whether another attempt helps. After ctx is over the task counts as stopped,
 	// whatever Do returns.
 	Do(ctx context.Context, t *Task) error
 }
@@ -66,6 +68,16 @@ func outcome(err error, stopped bool) (muster.TaskState, string) {
 		return muster.TaskDone, ""
 	}
 	return muster.TaskFailed, err.Error()
+}
+
+// causeOf is what an error of a task says that it lies at, by a method
+// TaskCause() muster.Cause.
+func causeOf(state muster.TaskState, err error) muster.Cause {
+	var says interface{ TaskCause() muster.Cause }
+	if state == muster.TaskFailed && errors.As(err, &says) {
+		return says.TaskCause()
+	}
+	return ""
 }
 
 // DefaultLinger is how long the report of a task that ended stays readable.

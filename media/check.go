@@ -1,0 +1,142 @@
+package media
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/muster-fleet/muster"
+)
+
+// promise is what a result has to be; it is compared with what came out.
+type promise struct {
+	input   place
+	onShort OnShort
+	// extent is how long the result is to be.
+	extent
+	// length looks how long the result is, where it can be looked at. ffmpeg 7
+	// says only how far the track is that is behind the others.
+	length func() float64
+	// open is set where a task that ends early was told to, as a recording.
+	open bool
+	// outputs are the tracks of each output, by kind; nil where not known.
+	outputs []tracksOf
+	// mayBeEmpty are kinds of which nothing may be in the part.
+	mayBeEmpty map[string]bool
+}
+
+type tracksOf struct{ video, audio int }
+
+// tolerance is by how much a result may be shorter: a last picture or packet,
+// and what encoders and containers round.
+func tolerance(seconds float64) float64 { return max(0.5, seconds/100) }
+
+// kept says what is wrong with a result of which ffmpeg said nothing, or warns.
+func (p promise) kept(said *journal, made float64, warn *warnings) error {
+	said.mu.Lock()
+	defer said.mu.Unlock()
+	if err := p.filled(said, warn); err != nil {
+		return atInput(err)
+	}
+	if said.broken > 0 {
+		warn.add(WarnDamaged, "%s of the input could not be decoded: %s", counted(said.broken, "part", "parts"), firstOf(said.firstErrors))
+	}
+	return p.long(said, made, warn)
+}
+
+func firstOf(lines []string) string {
+	if len(lines) == 0 {
+		return "no reason given"
+	}
+	return lines[0]
+}
+
+// filled checks that each track has packets.
+func (p promise) filled(said *journal, warn *warnings) error {
+	total := int64(0)
+	for _, t := range said.tracks {
+		total += t.packets
+		if t.packets > 0 {
+			continue
+		}
+		if p.mayBeEmpty[t.kind] {
+			warn.add(WarnEmpty, "the input has no %s in the part that was asked for", t.kind)
+			continue
+		}
+		return fmt.Errorf("output: no %s came out: the input announces it, and has no packet of it that could be used", t.kind)
+	}
+	if len(said.tracks) > 0 && total == 0 {
+		return fmt.Errorf("output: nothing came out")
+	}
+	for i, want := range p.outputs {
+		if err := want.count(i, said.tracks); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w tracksOf) count(output int, tracks []track) error {
+	n := map[string]int{}
+	for _, t := range tracks {
+		if t.output == output {
+			n[t.kind]++
+		}
+	}
+	if len(tracks) > 0 && (n["video"] < w.video || n["audio"] < w.audio) {
+		return fmt.Errorf("output: has %d tracks of pictures and %d of sound, not %d and %d", n["video"], n["audio"], w.video, w.audio)
+	}
+	return nil
+}
+
+// long compares the length with what was announced.
+func (p promise) long(said *journal, made float64, warn *warnings) error {
+	want := p.longest
+	if want > 0 && made < want-tolerance(want) && p.length != nil {
+		made = max(made, p.length())
+	} else if p.length == nil {
+		want = p.shortest
+	}
+	short := want > 0 && made < want-tolerance(want) && (p.exact || said.early != "")
+	reason := said.early
+	// A local file that ends early says so whatever its length is; a server
+	// that broke off may have gone on.
+	if !short && (said.early == "" || !p.input.file() || p.open) {
+		return nil
+	}
+	if reason == "" {
+		reason = "there is no more in it"
+	}
+	text := fmt.Sprintf("the input ends early: %.2f s came out", made)
+	if want > 0 {
+		text += fmt.Sprintf(" of the %.2f s that it announces", want)
+	}
+	text += " (" + reason + ")"
+	if p.onShort == ShortWarns {
+		warn.add(WarnShort, "%s", text)
+		return nil
+	}
+	err := fmt.Errorf("input: %s: set on_short to warn to take what there is", text)
+	if p.input.file() {
+		return atInput(err)
+	}
+	return caused(err, muster.CausePassing)
+}
+
+// sizes adds the sizes of files up.
+func sizes(paths []string) (bytes int64) {
+	for _, path := range paths {
+		if info, err := os.Stat(path); err == nil {
+			bytes += info.Size()
+		}
+	}
+	return bytes
+}
+
+// whole completes what is said of a result in files: ffmpeg counts the bytes of
+// the first output only.
+func (s *Stats) whole(paths []string) {
+	s.Bytes = sizes(paths)
+	if s.Seconds > 0 {
+		s.Kbps = float64(s.Bytes) * 8 / 1000 / s.Seconds
+	}
+}

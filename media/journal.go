@@ -1,0 +1,167 @@
+package media
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// journal reads what ffmpeg writes to stderr with -loglevel level+verbose: what
+// it found in the inputs, how many packets each output track got, and what went
+// wrong. The words are the same from ffmpeg 5.1 to 7.1.
+type journal struct {
+	mu      sync.Mutex
+	current []byte
+
+	// seconds are what the inputs announce, by their numbers.
+	seconds map[int]float64
+	// announced are the kinds of the streams of the first input, by number.
+	announced map[int]string
+	tracks    []track
+	// broken counts pictures and packets that could not be decoded.
+	broken int
+	// early is what the demuxer says of an input that ends before it should.
+	early string
+	// firstErrors and lastErrors are distinct lines.
+	firstErrors, lastErrors []string
+}
+
+// track is one stream of an output.
+type track struct {
+	output, index int
+	kind          string
+	packets       int64
+}
+
+// mostLine bounds a line, mostErrors each list of errors.
+const (
+	mostLine   = 400
+	mostErrors = 3
+)
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, c := range p {
+		switch {
+		case c == '\n' || c == '\r':
+			j.line(string(j.current))
+			j.current = j.current[:0]
+		case len(j.current) < mostLine:
+			j.current = append(j.current, c)
+		}
+	}
+	return len(p), nil
+}
+
+var (
+	// levelled is a line: contexts such as [mov @ 0x5], the level, the text.
+	levelled = regexp.MustCompile(`^((?:\[[^\]]* @ [^\]]*\] )*)\[(info|verbose|warning|error|fatal|panic)\] (.*)$`)
+
+	inputLine    = regexp.MustCompile(`^Input #(\d+), `)
+	durationLine = regexp.MustCompile(`^  Duration: ([\d:.]+), `)
+	streamLine   = regexp.MustCompile(`^  Stream #(\d+):(\d+)\S*: (Video|Audio|Subtitle): (.*)$`)
+	muxedLine    = regexp.MustCompile(`^  Output stream #(\d+):(\d+) \((\w+)\): .*?(\d+) packets muxed`)
+	earlyLine    = regexp.MustCompile(`partial file|File ended prematurely|Stream ends prematurely|moov atom not found|Truncat(?:ed|ing) packet`)
+	brokenLine   = regexp.MustCompile(`^Error while decoding stream|^Decoding error:|corrupt input packet`)
+	// genericLine are errors that follow from others.
+	genericLine = regexp.MustCompile(`^Conversion failed|^Task finished with error|^Terminating thread|^Error (?:while )?(?:opening|initializing|reinitializing|sending|submitting|processing) |^Nothing was written|^Could not open encoder before EOF|^Could not write header|^Error (?:muxing|encoding) a`)
+)
+
+func (j *journal) line(text string) {
+	m := levelled.FindStringSubmatch(strings.TrimRight(text, " "))
+	if m == nil {
+		return
+	}
+	level, said := m[2], m[3]
+	switch level {
+	case "info":
+		j.info(said)
+	case "verbose":
+		j.counted(said)
+	case "error", "fatal", "panic":
+		j.failed(said)
+	}
+	if earlyLine.MatchString(said) && j.early == "" {
+		j.early = redact(said)
+	}
+	if brokenLine.MatchString(said) {
+		j.broken++
+	}
+}
+
+// extent is what the longest input announces.
+func (j *journal) extent() extent {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	e := extent{exact: true}
+	for _, s := range j.seconds {
+		e.longest = max(e.longest, s)
+	}
+	e.shortest = e.longest
+	return e
+}
+
+// info reads the announcement of an input.
+func (j *journal) info(said string) {
+	if m := inputLine.FindStringSubmatch(said); m != nil {
+		if j.seconds == nil {
+			j.seconds, j.announced = map[int]float64{}, map[int]string{}
+		}
+		j.seconds[atoi(m[1])] = 0
+	} else if m := durationLine.FindStringSubmatch(said); m != nil && len(j.seconds) > 0 {
+		j.seconds[len(j.seconds)-1] = clock(m[1])
+	} else if m := streamLine.FindStringSubmatch(said); m != nil && m[1] == "0" && j.announced != nil && !strings.Contains(m[4], "(attached pic)") {
+		if _, known := j.announced[atoi(m[2])]; !known { // outputs follow in the same words
+			j.announced[atoi(m[2])] = strings.ToLower(m[3])
+		}
+	}
+}
+
+// counted reads how much was written to a track.
+func (j *journal) counted(said string) {
+	if m := muxedLine.FindStringSubmatch(said); m != nil {
+		packets, _ := strconv.ParseInt(m[4], 10, 64)
+		j.tracks = append(j.tracks, track{atoi(m[1]), atoi(m[2]), m[3], packets})
+	}
+}
+
+func (j *journal) failed(said string) {
+	said = redact(said)
+	switch {
+	case said == "" || slices.Contains(j.firstErrors, said) || slices.Contains(j.lastErrors, said):
+	case len(j.firstErrors) < mostErrors:
+		j.firstErrors = append(j.firstErrors, said)
+	default:
+		if len(j.lastErrors) == mostErrors {
+			j.lastErrors = j.lastErrors[1:]
+		}
+		j.lastErrors = append(j.lastErrors, said)
+	}
+}
+
+// last are the errors, the first and the last of them; those that only follow
+// from others come last where there are others.
+func (j *journal) last() []string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var causes, generic []string
+	for _, line := range slices.Concat(j.firstErrors, j.lastErrors) {
+		if genericLine.MatchString(line) {
+			generic = append(generic, line)
+		} else {
+			causes = append(causes, line)
+		}
+	}
+	if len(causes) == 0 {
+		return generic
+	}
+	return causes
+}
+
+func atoi(text string) int {
+	n, _ := strconv.Atoi(text)
+	return n
+}

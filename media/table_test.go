@@ -1,0 +1,371 @@
+package media
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/muster-fleet/muster/media/clips"
+)
+
+// tableRow is an awkward input in one kind of work, and what has to come of it.
+type tableRow struct {
+	clip, kind string
+	// more are members of the spec beside input and output, as JSON.
+	more string
+	// want is "refused: " with a part of the reason, or facts of the result as
+	// key=value, with the names of the warnings behind a !.
+	want string
+}
+
+var table = []tableRow{
+	// Inputs that are as they should be.
+	{"film.mp4", Transcode, "", "v=h264 size=320x180 secs=3 frames=75 a=aac"},
+	{"film.mp4", Record, "", "v=h264 secs=3 frames=75 a=aac"},
+	{"film.mp4", Stream, "", "v=h264 secs=3 frames=75 a=aac"},
+	{"film.mp4", Mix, "", "v=h264 size=320x180 secs=3 frames=75 a=aac color=bt709"},
+	{"film.mp4", Analyse, "", "done"},
+
+	// Inputs that end early.
+	{"half.mp4", Transcode, "", "refused: input: the input ends early"},
+	{"half.mp4", Transcode, `"on_short": "warn"`, "v=h264 secs=1.5 a=aac !damaged,short"},
+	{"half.mp4", Record, "", "refused: input: the input ends early"},
+	{"half.mp4", Stream, "", "refused: input: the input ends early"},
+	{"half.mp4", Mix, "", "refused: input: the input ends early"},
+	{"half.mp4", Analyse, "", "refused: input: the input ends early"},
+	{"half.mp4", Analyse, `"on_short": "warn"`, "!damaged,short"},
+	{"half.mkv", Transcode, "", "refused: input: the input ends early"},
+	{"half.mkv", Record, "", "refused: input: the input ends early"},
+	{"half.mkv", Stream, `"on_short": "warn"`, "v=h264 secs=1.5 !short"},
+	{"half.mkv", Mix, "", "refused: input: the input ends early"},
+	{"half.mkv", Analyse, "", "refused: input: the input ends early"},
+	{"hurt.ts", Transcode, "", "v=h264 secs=3 !damaged"},
+	{"broken.mp4", Transcode, "", "refused: Invalid data found"},
+	{"broken.mp4", Record, "", "refused: Invalid data found"},
+	{"broken.mp4", Stream, "", "refused: Invalid data found"},
+	{"broken.mp4", Mix, "", "refused: inputs[0].url: "},
+	{"broken.mp4", Analyse, "", "refused: Invalid data found"},
+	{"empty.mp4", Transcode, "", "refused: Invalid data found"},
+	{"film.mp4", Transcode, `"start_seconds": 7`, "refused: start_seconds: 7 is past the end of the input, which lasts 3.00 s"},
+	{"film.mp4", Transcode, `"start_seconds": 1`, "frames=50 secs=2"},
+
+	// Which stream is the film, and which sound.
+	{"cover.mkv", Transcode, "", "v=h264 size=320x180 frames=75"},
+	{"cover.mkv", Record, "", "v=h264 size=320x180 frames=75"},
+	{"cover.mkv", Stream, "", "v=h264 size=320x180 frames=75"},
+	{"cover.mkv", Mix, "", "v=h264 size=320x180 frames=75 red=no"},
+	{"cover.mkv", Analyse, "", "done"},
+	{"tracks.mkv", Transcode, "", "a=aac tracks=1 pitch=880 subs=0 !audio_dropped,subtitles_dropped"},
+	{"tracks.mkv", Transcode, `"audio_tracks": "all", "subtitles": "keep"`, "tracks=2 subs=1"},
+	{"tracks.mkv", Transcode, `"languages": ["en"]`, "tracks=1 pitch=440 !audio_dropped,subtitles_dropped"},
+	{"tracks.mkv", Transcode, `"languages": ["fr"]`, "refused: languages: has none that the input has: it has ger, eng"},
+	{"tracks.mkv", Transcode, `"subtitles": "burn"`, "v=h264 frames=75 !audio_dropped"},
+	{"tracks.mkv", Record, "", "tracks=2 !subtitles_dropped"},
+	{"tracks.mkv", Stream, "", "tracks=1 pitch=880 !audio_dropped,subtitles_dropped"},
+	{"tracks.mkv", Mix, "", "pitch=880 !audio_dropped,subtitles_dropped"},
+	{"song.m4a", Transcode, "", "refused: has no picture"},
+	{"song.m4a", Record, "", "v= a=aac secs=3"},
+	{"mute.mp4", Transcode, "", "v=h264 a= frames=75"},
+
+	// Timing.
+	{"sync.mkv", Transcode, "", "sync=0"},
+	{"late.mkv", Transcode, "", "sync=1"},
+	{"late.mkv", Record, `"format": "mkv"`, "sync=1"},
+	{"late.mkv", Mix, "", "sync=1"},
+	{"sync.mkv", Mix, "", "sync=0"},
+	{"ntsc.mp4", Transcode, "", "fps=30000/1001"},
+	{"film.mp4", Transcode, `"ladder": [{"height": 180, "fps": 29.97}]`, "fps=30000/1001 secs=3"},
+	{"browser.webm", Transcode, "", "frames=85..95 level=..13"},
+	{"browser.webm", Record, `"video": "h264", "format": "ts"`, "frames=85..95 level=..13"},
+	{"browser.webm", Stream, `"video": "h264"`, "frames=85..95 level=..13"},
+	{"browser.webm", Mix, "", "frames=70..80"},
+
+	// Shape.
+	{"turning.ts", Transcode, "", "size=320x180 frames=70..80 bars=yes"},
+	{"turning.ts", Record, `"video": "h264"`, "size=320x180 frames=70..80"},
+	{"turning.ts", Stream, `"video": "h264"`, "size=320x180 frames=70..80 bars=yes"},
+	{"turning.ts", Mix, "", "size=320x180 frames=70..80 secs=3 bars=yes"},
+	{"pal.mp4", Transcode, `"ladder": [{"height": 144}]`, "size=256x144 sar=1:1"},
+	{"pal.mp4", Mix, "", "size=320x180 sar=1:1"},
+	{"pal.mp4", Stream, `"video": "h264"`, "size=256x144 sar=1:1"},
+	{"turned.mp4", Transcode, `"ladder": [{"height": 320}]`, "size=180x320 turn=0"},
+	{"turned.mp4", Record, `"format": "mkv"`, "refused: video: is copy, but mkv cannot say that the picture is turned by 90 degrees"},
+	{"turned.mp4", Record, `"format": "mp4"`, "turn=90"},
+	{"turned.mp4", Record, `"video": "h264"`, "size=180x320 turn=0"},
+	{"turned.mp4", Stream, "", "refused: video: is copy, but ts cannot say that the picture is turned"},
+	{"film.mp4", Transcode, `"ladder": [{"height": 720}, {"height": 90}], "output": "OUT/{height}.mp4"`, "files=90.mp4 !rung_skipped"},
+	{"film.mp4", Transcode, `"ladder": [{"height": 720}]`, "refused: ladder: has only rungs that are larger than the input, which is 320 x 180"},
+	{"film.mp4", Transcode, `"ladder": [{"height": 360}], "upscale": true`, "size=640x360"},
+	{"film.mp4", Stream, `"video": "h264", "height": 720`, "refused: height: and width make the picture larger"},
+	{"odd.mkv", Transcode, `"ladder": [{"height": 90}]`, "size=160x90"},
+	{"odd.mkv", Record, `"video": "h264"`, "size=320x180"},
+	{"odd.mkv", Stream, `"video": "h264"`, "size=320x180"},
+
+	// Colours and fields.
+	{"pq.mkv", Transcode, "", "pix=yuv420p color=bt709 trc=bt709 !tonemapped"},
+	{"pq.mkv", Transcode, `"hdr": "keep", "ladder": [{"height": 180, "codec": "h265"}]`, "pix=yuv420p10le trc=smpte2084 tag=hvc1"},
+	{"pq.mkv", Transcode, `"hdr": "refuse"`, "refused: input: stream 0 is HDR (smpte2084), and hdr is refuse"},
+	{"pq.mkv", Transcode, `"hdr": "keep"`, "refused: hdr: cannot be keep where ladder[0].codec is h264"},
+	{"pq.mkv", Record, `"video": "h264"`, "pix=yuv420p trc=bt709 !tonemapped"},
+	{"pq.mkv", Record, "", "trc=smpte2084"},
+	{"pq.mkv", Record, `"format": "mp4"`, "tag=hvc1"},
+	{"pq.mkv", Stream, `"video": "h264"`, "pix=yuv420p trc=bt709 !tonemapped"},
+	{"pq.mkv", Mix, "", "pix=yuv420p color=bt709 trc=bt709 !tonemapped"},
+	{"full.mp4", Transcode, "", "pix=yuv420p peak=200..240"},
+	{"full.mp4", Record, `"video": "h264"`, "pix=yuv420p peak=200..240"},
+	{"full.mp4", Stream, `"video": "h264"`, "peak=200..240"},
+	{"full.mp4", Mix, "", "pix=yuv420p range=tv peak=200..240"},
+	{"interlaced.ts", Transcode, "", "field=progressive frames=74..76 combed=no"},
+	{"interlaced.ts", Mix, "", "frames=74..76 combed=no"},
+	{"interlaced.ts", Stream, `"video": "h264"`, "combed=no"},
+	{"alpha.webm", Transcode, "", "pix=yuv420p !alpha_dropped"},
+
+	// What a container cannot carry.
+	{"vp8.webm", Stream, "", "refused: video: is copy, but ts cannot carry vp8: choose one of h264, h265"},
+	{"prores.mov", Stream, "", "refused: video: is copy, but ts cannot carry prores"},
+	{"mulaw.mkv", Stream, "", "refused: audio.codec: is copy, but ts cannot carry pcm_mulaw: choose one of aac, mp3, opus"},
+	{"prores.mov", Record, `"format": "ts"`, "refused: video: is copy, but ts cannot carry prores"},
+	{"prores.mov", Record, `"format": "mkv"`, "v=prores a=pcm_s16le"},
+	{"vp8.webm", Record, `"format": "webm"`, "v=vp8 a=vorbis"},
+	{"film.ts", Stream, `"output": "rtsp://127.0.0.1:9/x"`, "refused: audio.codec: is copy, but aac from mpegts lacks the header"},
+	{"b.avi", Record, "", "refused: video: is copy, but avi has no times for pictures in another order"},
+	{"b.avi", Transcode, "", "frames=75"},
+	{"locked.mp4", Transcode, "", "refused: is encrypted: decrypt it first"},
+	{"locked.mp4", Record, "", "refused: is encrypted: decrypt it first"},
+	{"locked.mp4", Stream, "", "refused: is encrypted: decrypt it first"},
+	{"locked.mp4", Mix, "", "refused: is encrypted: decrypt it first"},
+	{"locked.mp4", Analyse, "", "refused: is encrypted: decrypt it first"},
+
+	// Channels.
+	{"side.mkv", Transcode, `"container": "mkv", "audio": {"codec": "opus"}`, "a=opus channels=6"},
+	{"side.mkv", Transcode, "", "a=aac channels=6"},
+	{"side.mkv", Transcode, `"audio": {"codec": "mp3"}`, "a=mp3 channels=2 !channels_mixed"},
+	{"sixteen.mkv", Transcode, `"container": "mkv", "audio": {"codec": "opus"}`, "a=opus channels=2 !channels_mixed"},
+	{"side.mkv", Mix, "", "channels=2"},
+	{"side.mkv", Stream, `"audio": {"codec": "opus"}`, "a=opus channels=6"},
+	{"side.mkv", Record, `"audio": {"codec": "opus"}`, "a=opus channels=6"},
+}
+
+// The right value or the right refusal, for each input in each kind, with every
+// ffmpeg that is here.
+func TestTable(t *testing.T) {
+	for _, with := range tools(t) {
+		t.Run("ffmpeg"+with.Version, func(t *testing.T) {
+			t.Parallel()
+			var mu sync.Mutex
+			var lines []string
+			t.Cleanup(func() {
+				slices.Sort(lines)
+				t.Logf("ffmpeg %s\n%s", with.Version, strings.Join(lines, "\n"))
+			})
+			for i, row := range table {
+				t.Run(fmt.Sprintf("%d-%s-%s", i, row.clip, row.kind), func(t *testing.T) {
+					t.Parallel()
+					got := row.run(t, with)
+					bad := row.differs(got)
+					mu.Lock()
+					lines = append(lines, fmt.Sprintf("%-14s %-10s %-55s %s", row.clip, row.kind, row.more, got.text(row.want)))
+					mu.Unlock()
+					if bad != "" {
+						t.Errorf("%s %s {%s}\n  wants %s\n  but %s\n  all: %v", row.clip, row.kind, row.more, row.want, bad, got)
+					}
+				})
+			}
+		})
+	}
+}
+
+// outcomeOf is what came of a row.
+type rowResult struct {
+	err      error
+	out      string // the file that was looked at
+	facts    map[string]string
+	warnings []string
+	left     []string // files, where it failed
+}
+
+func (r rowResult) text(want string) string {
+	if r.err != nil {
+		return "refused: " + strings.SplitN(r.err.Error(), "\n", 2)[0]
+	}
+	text := "done"
+	for _, word := range strings.Fields(want) {
+		if key, _, ok := strings.Cut(word, "="); ok {
+			text += " " + key + "=" + r.facts[key]
+		}
+	}
+	if len(r.warnings) > 0 {
+		text += " !" + strings.Join(r.warnings, ",")
+	}
+	return text
+}
+
+func (row tableRow) differs(got rowResult) string {
+	if reason, refused := strings.CutPrefix(row.want, "refused: "); refused {
+		switch {
+		case got.err == nil:
+			return "it is done"
+		case !strings.Contains(got.err.Error(), reason):
+			return "the reason is " + got.err.Error()
+		case len(got.left) > 0 && row.kind != Record && row.kind != Stream:
+			return fmt.Sprintf("it left %q", got.left)
+		}
+		return ""
+	}
+	if got.err != nil {
+		return "the error is " + got.err.Error()
+	}
+	facts, warn, _ := strings.Cut(row.want, "!")
+	if have := strings.Join(got.warnings, ","); have != warn {
+		return fmt.Sprintf("the warnings are %q", have)
+	}
+	for _, fact := range strings.Fields(facts) {
+		key, want, _ := strings.Cut(fact, "=")
+		if want != "" || key != "done" {
+			if have := got.facts[key]; !fits(have, want) {
+				return fmt.Sprintf("%s is %s", key, have)
+			}
+		}
+	}
+	return ""
+}
+
+// fits compares a fact with a word, a number, or a range of numbers.
+func fits(have, want string) bool {
+	if have == want {
+		return true
+	}
+	n, err := strconv.ParseFloat(have, 64)
+	if err != nil {
+		return false
+	}
+	if from, to, isRange := strings.Cut(want, ".."); isRange {
+		low, _ := strconv.ParseFloat(from, 64)
+		high, err := strconv.ParseFloat(to, 64)
+		return n >= low && (n <= high || err != nil)
+	}
+	w, err := strconv.ParseFloat(want, 64)
+	return err == nil && math.Abs(n-w) <= 0.12*max(1, w)
+}
+
+func (row tableRow) run(t *testing.T, with *Tool) rowResult {
+	out := filepath.Join(t.TempDir(), "out")
+	spec, look := row.spec(t, clipOf(t, row.clip), out)
+	w := newWatcher()
+	got := rowResult{facts: map[string]string{}}
+	got.err = workWith(t, with, row.kind, Options{}).run(within(t), spec, "n1", w)
+	var detail struct{ Warnings []Warning }
+	_ = json.Unmarshal([]byte(inJSONText(w.last().Detail)), &detail)
+	for _, one := range detail.Warnings {
+		got.warnings = append(got.warnings, one.Name)
+	}
+	slices.Sort(got.warnings)
+	if entries, err := os.ReadDir(out); err == nil {
+		for _, e := range entries {
+			got.left = append(got.left, e.Name())
+		}
+	}
+	got.facts["files"] = strings.Join(got.left, ",")
+	if got.err == nil && row.kind != Analyse {
+		if row.kind == Transcode && len(got.left) == 1 {
+			look = filepath.Join(out, got.left[0])
+		}
+		got.out = look
+		measure(t, look, got.facts, row.want)
+	}
+	return got
+}
+
+// spec makes the spec of a row, and says which file to look at.
+func (row tableRow) spec(t *testing.T, in, out string) (json.RawMessage, string) {
+	t.Helper()
+	m := map[string]any{"input": in}
+	look := ""
+	switch row.kind {
+	case Record:
+		m["output"], m["segment_seconds"] = out, 100
+		look = filepath.Join(out, "segment-00000.")
+	case Transcode:
+		m["output"], m["ladder"], m["speed"] = out, []any{map[string]any{"height": 180}}, "fastest"
+		if strings.HasPrefix(row.clip, "pal") || row.clip == "turned.mp4" {
+			m["ladder"] = []any{map[string]any{"height": 144}}
+		}
+	case Stream:
+		look = filepath.Join(out, "x.m3u8")
+		m["output"], m["realtime"] = look, false
+	case Mix:
+		look = filepath.Join(out, "x.mp4")
+		delete(m, "input")
+		m["inputs"], m["output"], m["width"], m["height"], m["speed"] = []any{map[string]any{"url": in}}, look, 320, 180, "fastest"
+	case Analyse:
+		m["detect"] = map[string]any{"black": map[string]any{}}
+	}
+	var more map[string]any
+	if err := json.Unmarshal([]byte("{"+strings.ReplaceAll(row.more, "OUT", out)+"}"), &more); err != nil {
+		t.Fatal(err)
+	}
+	for key, value := range more {
+		m[key] = value
+	}
+	if row.kind == Record {
+		format, _ := m["format"].(string)
+		if format == "" {
+			format = "mkv"
+		}
+		look += format
+	}
+	spec, err := json.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return spec, look
+}
+
+var maker = sync.OnceValues(func() (*clips.Maker, error) {
+	tool, err := found()
+	if err != nil {
+		return nil, err
+	}
+	return clips.New(tool.FFmpeg)
+})
+
+func clipOf(t testing.TB, name string) string {
+	t.Helper()
+	m, err := maker()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, err := m.Get(context.Background(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// tools are the ffmpeg that is installed and, where scripts/install-ffmpeg-next
+// has put it, a newer one.
+func tools(t testing.TB) []*Tool {
+	t.Helper()
+	all := []*Tool{tool(t)}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, err := at(context.Background(), filepath.Join(cache, "muster", "ffmpeg-trixie", "bin", "ffmpeg"))
+	switch {
+	case err == nil:
+		return append(all, next)
+	case os.Getenv("CI") != "":
+		t.Fatalf("%v: run scripts/install-ffmpeg-next", err)
+	}
+	t.Logf("only with ffmpeg %s: run scripts/install-ffmpeg-next for a newer one", all[0].Version)
+	return all
+}
