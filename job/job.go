@@ -17,6 +17,7 @@ package job
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -143,6 +144,9 @@ var (
 	ErrJoined = errors.New("another run began the task, which goes on")
 	// ErrFailed: the node did the task, and failed.
 	ErrFailed = errors.New("failed")
+	// ErrInput is an ErrFailed that lies at the task's input, as the node says:
+	// every other would fail too, so that the task is not begun again.
+	ErrInput = fmt.Errorf("%w", ErrFailed)
 	// ErrNoPlace: no worker took the task within Options.Patience.
 	ErrNoPlace = errors.New("no worker took it")
 )

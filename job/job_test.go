@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -181,6 +182,39 @@ func TestAFailedTaskIsDoneAgain(t *testing.T) {
 	out := job.Run(f.ctx, f.client, one("clip"), quick(job.Options{Attempts: 2}))
 	if !errors.Is(out.Err, job.ErrFailed) || !strings.Contains(out.Err.Error(), "no luck -98") || out.Attempts != 2 {
 		t.Errorf("got %+v", out)
+	}
+	f.nothingLeft()
+}
+
+// hopeless is an error that lies at the input.
+type hopeless struct{ error }
+
+func (hopeless) TaskCause() muster.Cause { return muster.CauseInput }
+
+// What lies at the input is not tried again; of others the first reason is
+// told, which the later ones may only follow from.
+func TestAHopelessInputIsTriedOnce(t *testing.T) {
+	f := newFleet(t)
+	f.agent("video-1", 0, work(func(context.Context, *node.Task) error { return hopeless{errors.New("no film")} }))
+	out := job.Run(f.ctx, f.client, one("clip"), quick(job.Options{}))
+	if !errors.Is(out.Err, job.ErrInput) || !errors.Is(out.Err, job.ErrFailed) || out.Attempts != 1 {
+		t.Errorf("got %+v", out)
+	}
+	f.nothingLeft()
+}
+
+func TestTheFirstReasonIsTold(t *testing.T) {
+	f := newFleet(t)
+	var tries atomic.Int32
+	f.agent("video-1", 0, work(func(context.Context, *node.Task) error {
+		if tries.Add(1) == 1 {
+			return errors.New("the disk is full")
+		}
+		return errors.New("exists already")
+	}))
+	out := job.Run(f.ctx, f.client, one("clip"), quick(job.Options{}))
+	if out.Err == nil || !strings.Contains(out.Err.Error(), "first: failed: the disk is full; then: failed: exists already") {
+		t.Errorf("got %v", out.Err)
 	}
 	f.nothingLeft()
 }

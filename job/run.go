@@ -29,7 +29,9 @@ type run struct {
 	// this one was, or will not be.
 	before, placed chan struct{}
 
-	attempt      int
+	attempt int
+	// first is why the first attempt failed.
+	first        error
 	worker, node string
 	// placement is what the manager answered last.
 	placement muster.Placement
@@ -55,14 +57,26 @@ func (r *run) toEnd(ctx context.Context) error {
 			err = r.once(ctx)
 		}
 		switch {
-		case err == nil, errors.Is(err, ErrRefused), errors.Is(err, ErrTaken), ctx.Err() != nil:
-			return err
+		case err == nil, errors.Is(err, ErrRefused), errors.Is(err, ErrTaken), errors.Is(err, ErrInput), ctx.Err() != nil:
+			return r.since(err)
 		case r.attempt >= r.desk.opts.Attempts:
-			return fmt.Errorf("after %d attempts: %w", r.attempt, err)
+			return fmt.Errorf("after %d attempts: %w", r.attempt, r.since(err))
+		}
+		if r.first == nil {
+			r.first = err
 		}
 		r.desk.opts.Logger.Warn("attempt failed", "task", r.job.Task, "attempt", r.attempt, "worker", r.worker, "err", err)
 		r.tell(Again, err)
 	}
+}
+
+// since puts the failure of the first attempt before that of the last, which may
+// only follow from it.
+func (r *run) since(err error) error {
+	if err == nil || r.first == nil || r.first.Error() == err.Error() {
+		return err
+	}
+	return fmt.Errorf("first: %w; then: %w", r.first, err)
 }
 
 // passOn lets the next job look for a place.
@@ -84,7 +98,7 @@ func (r *run) once(ctx context.Context) error {
 		r.report, err = r.follow(ctx)
 	}
 	if err == nil && r.report.State == muster.TaskFailed {
-		err = fmt.Errorf("%w: %s", ErrFailed, r.report.Error)
+		err = fmt.Errorf("%w: %s", failure(r.report.Cause), r.report.Error)
 	}
 	return r.leave(ctx, err)
 }
@@ -264,4 +278,12 @@ type detail struct {
 func detailOf(e *bus.RemoteError) (d detail) {
 	_ = json.Unmarshal(e.Detail, &d) // most have none
 	return d
+}
+
+// failure is ErrInput where no other attempt helps, else ErrFailed.
+func failure(cause muster.Cause) error {
+	if cause == muster.CauseInput {
+		return ErrInput
+	}
+	return ErrFailed
 }

@@ -59,3 +59,12 @@ func (a anyKind) split(spec json.RawMessage) (kind string, own json.RawMessage) 
 	}
 	return a.standard, spec
 }
+
+// kindNames are the kinds, for a spec that is only read.
+func kindNames() map[string]node.Work {
+	names := map[string]node.Work{}
+	for _, kind := range Kinds() {
+		names[kind] = anyKind{}
+	}
+	return names
+}

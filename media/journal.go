@@ -67,7 +67,7 @@ var (
 	earlyLine    = regexp.MustCompile(`partial file|File ended prematurely|Stream ends prematurely|moov atom not found|Truncat(?:ed|ing) packet`)
 	brokenLine   = regexp.MustCompile(`^Error while decoding stream|^Decoding error:|corrupt input packet`)
 	// genericLine are errors that follow from others.
-	genericLine = regexp.MustCompile(`^Conversion failed|^Task finished with error|^Terminating thread|^Error (?:while )?(?:opening|initializing|reinitializing|sending|submitting|processing) |^Nothing was written|^Could not open encoder before EOF|^Could not write header|^Error (?:muxing|encoding) a`)
+	genericLine = regexp.MustCompile(`^Conversion failed|^Task finished with error|^Terminating thread|^Error (?:while )?(?:opening|initializing|reinitializing|sending|submitting|processing) |^Nothing was written|^Could not open encoder before EOF|^Could not write header|^Error (?:muxing|encoding) a|^Error applying bitstream|^Error writing trailer`)
 )
 
 func (j *journal) line(text string) {
@@ -90,6 +90,13 @@ func (j *journal) line(text string) {
 	if brokenLine.MatchString(said) {
 		j.broken++
 	}
+}
+
+// endedEarly is what the demuxer said of an input that ends too early.
+func (j *journal) endedEarly() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.early
 }
 
 // extent is what the longest input announces.

@@ -42,7 +42,11 @@ func (env *environment) ffmpeg(ctx context.Context, args []string, tell func(Sta
 		extra:   extra,
 		said:    said,
 	}
-	return said, r.do(ctx)
+	err := r.do(ctx)
+	if early := said.endedEarly(); early != "" && errors.As(err, new(*ToolError)) {
+		err = fmt.Errorf("input: the input ends early (%s): %w", early, err)
+	}
+	return said, err
 }
 
 // run is one run of a program.

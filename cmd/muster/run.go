@@ -26,9 +26,10 @@ status is the task's, and Ctrl-C stops the task.
 --spec is the work in the node's words: JSON, or a file that holds it. For media purposes that is, for example,
 {"input": "in.mp4", "output": "out", "ladder": [{"height": 720, "codec": "h264"}]}; docs/media.md has all of them.
 
---each makes a task of every file that fits a pattern, as many at a time as the fleet cli.Takes, and waits for all of
-them. In --spec {file} then stands for the file's path, {stem} for its name without the extension and {dir} for its
-directory; with "existing": "keep" a media task may be repeated. A task whose worker or node dies is done again, on another worker, up to
+--each makes a task of every file that fits a pattern, as many at a time as the fleet takes, and waits for all of
+them. In --spec {file} then stands for the file's path, {stem} for its name without the extension, {ext} for that, {dir} for
+its directory, and {relpath} for its path behind the part of the pattern before the first *, without the extension. Two files
+with one output are found before any task starts. With "existing": "keep" a media task may be repeated. A task whose worker or node dies is done again, on another worker, up to
 --attempts times. It ends with a table; the exit status is 1 if any task failed.`
 
 func newRunCmd() *cobra.Command {
@@ -147,13 +148,13 @@ func (r *runner) oneForEach(args []string, spec json.RawMessage, preference any)
 	slices.Sort(files)
 	jobs := make([]job.Job, len(files))
 	for i, file := range files {
-		own, err := specFor(spec, file)
+		own, err := specFor(spec, r.each, file)
 		if err != nil {
 			return nil, err
 		}
 		jobs[i] = job.Job{Purpose: args[0], Task: file, Room: r.room, Spec: own, Preference: preference}
 	}
-	return jobs, nil
+	return jobs, collision(jobs)
 }
 
 // readSpec returns the JSON of --spec; nil where there is none.
@@ -179,14 +180,12 @@ func (r *runner) readSpec() (json.RawMessage, error) {
 
 // specFor puts a file's names in the place of the words in braces, in every
 // string of the spec.
-func specFor(spec json.RawMessage, file string) (json.RawMessage, error) {
+func specFor(spec json.RawMessage, pattern, file string) (json.RawMessage, error) {
 	var tree any
 	if err := json.Unmarshal(spec, &tree); err != nil {
 		return nil, err
 	}
-	stem := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
-	words := strings.NewReplacer("{file}", file, "{stem}", stem, "{dir}", filepath.Dir(file))
-	return json.Marshal(eachString(tree, words.Replace))
+	return json.Marshal(eachString(tree, fileWords(pattern, file).Replace))
 }
 
 func eachString(tree any, f func(string) string) any {
@@ -215,6 +214,8 @@ type result struct {
 	Seconds  float64 `json:"seconds"`
 	Result   string  `json:"result"`
 	Error    string  `json:"error,omitempty"`
+	// Warnings say in what the result is not what one might expect.
+	Warnings []warning `json:"warnings,omitempty"`
 	// Detail is what the node said last.
 	Detail json.RawMessage `json:"detail,omitempty"`
 }
@@ -224,6 +225,7 @@ func resultOf(o job.Outcome) result {
 		Purpose: o.Job.Purpose, Task: o.Job.Task, Worker: o.Worker, Node: o.Node, Attempts: o.Attempts,
 		Seconds: o.Took.Seconds(), Result: "done", Detail: o.Report.Detail,
 	}
+	r.read(o.Report.Detail)
 	if o.Err != nil {
 		r.Result, r.Error = "failed", o.Err.Error()
 	}
@@ -261,9 +263,9 @@ func (r *runner) print(results []result) error {
 	if *r.output == cli.JSON {
 		return cli.PrintJSON(r.stdout, results)
 	}
-	t := cli.Table{Heading: []string{"TASK", "WORKER", "SECONDS", "ATTEMPTS", "RESULT"}}
+	t := cli.Table{Heading: []string{"TASK", "WORKER", "SECONDS", "ATTEMPTS", "WARNINGS", "RESULT"}}
 	for _, one := range results {
-		t.Add(one.Task, orWord(one.Worker, "-"), fmt.Sprintf("%.1f", one.Seconds), fmt.Sprint(one.Attempts), oneLine(one))
+		t.Add(one.Task, orWord(one.Worker, "-"), fmt.Sprintf("%.1f", one.Seconds), fmt.Sprint(one.Attempts), orWord(one.named(), "-"), oneLine(one))
 	}
 	return t.Print(r.stdout)
 }

@@ -95,6 +95,46 @@ func TestRunForEachFile(t *testing.T) {
 	}
 }
 
+// What was there already is told apart from what was made, and what is not as
+// one might expect has a column.
+func TestRunShowsWarningsAndWhatWasKept(t *testing.T) {
+	c := beginUp(t, "--media")
+	dir := filepath.Dir(clip(t, "a.mp4"))
+	args := []string{"run", "video", "--each", filepath.Join(dir, "*.mp4"), "--url", c.url,
+		"--spec", `{"input":"{file}","output":"` + t.TempDir() + `","ladder":[{"height":480},{"height":60}],"existing":"keep"}`}
+	contains(t, ran(t, args...), "WARNINGS", "rung_skipped", "done")
+	contains(t, ran(t, args...), "kept")
+	contains(t, ran(t, append(args, "-o", "json")...), `"result": "kept"`, `"name": "rung_skipped"`)
+}
+
+// Two files with one output are found before any task starts.
+func TestRunRefusesOneOutputForTwoFiles(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a.mp4", "a.mov", "x/b.mp4", "y/b.mp4"} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		pattern, output string
+		refused         bool
+	}{
+		{"a.*", "out/{stem}", true}, {"a.*", "out", true}, {"a.*", "out/{stem}-{ext}", false},
+		{"*/b.mp4", "out", true}, {"*/b.mp4", "out/{relpath}", false}, {"*/b.mp4", "{dir}/out", false},
+	} {
+		spec := `{"input":"{file}","output":"` + c.output + `","ladder":[{"height":60}]}`
+		r := &runner{each: filepath.Join(dir, c.pattern), spec: spec, attempts: 1}
+		jobs, err := r.jobs([]string{"video"})
+		if refused := err != nil && strings.Contains(err.Error(), "would both write"); refused != c.refused {
+			t.Errorf("%s into %s: %v, %v", c.pattern, c.output, jobs, err)
+		}
+	}
+}
+
 // Any program: the task's exit status is the program's, and what it prints can
 // be read from elsewhere.
 func TestAnyProgramAsANode(t *testing.T) {
