@@ -98,9 +98,13 @@ func (p promise) long(said *journal, made float64, warn *warnings) error {
 	}
 	short := want > 0 && made < want-tolerance(want) && (p.exact || said.early != "")
 	reason := said.early
+	broke := said.broke != "" && !p.input.file()
+	if broke {
+		reason = said.broke
+	}
 	// A local file that ends early says so whatever its length is; a server
 	// that broke off may have gone on.
-	if !short && (said.early == "" || !p.input.file() || p.open) {
+	if !short && !broke && (said.early == "" || !p.input.file() || p.open) {
 		return nil
 	}
 	if reason == "" {

@@ -1,10 +1,20 @@
 package media
 
-import "strings"
+import (
+	"cmp"
+	"strconv"
+	"strings"
+	"time"
+)
 
-// stall is after how many microseconds without data an input over the network
-// counts as broken.
-const stall = "20000000"
+// defaultStall is after how long without data an input over the network counts
+// as broken.
+const defaultStall = 20 * time.Second
+
+// stalled is that time in microseconds, as ffmpeg's options have it.
+func (p place) stalled() string {
+	return strconv.FormatInt(cmp.Or(p.stall, defaultStall).Microseconds(), 10)
+}
 
 // harmless are the formats that a file may have under a root: those that
 // hold media and name no other files, as playlists do.
@@ -19,15 +29,17 @@ func (p place) guards(major int) []string {
 	args := []string{"-protocol_whitelist", "crypto,data,hls,httpproxy,tls,srtp," + strings.Join(network, ",")}
 	switch p.scheme {
 	case "http", "https":
-		return append(args, "-rw_timeout", stall, "-reconnect", "1", "-reconnect_streamed", "1", "-reconnect_delay_max", "5")
+		return append(args, "-rw_timeout", p.stalled(), "-reconnect", "1", "-reconnect_streamed", "1", "-reconnect_delay_max", "5")
 	case "rtmp", "rtmps", "rtmpt", "tcp":
-		return append(args, "-rw_timeout", stall)
+		return append(args, "-rw_timeout", p.stalled())
+	case "udp", "rtp", "srt":
+		return append(args, "-timeout", p.stalled())
 	case "rtsp", "rtsps":
 		timeout := "-timeout"
 		if major < 5 {
 			timeout = "-stimeout"
 		}
-		return append(args, "-rtsp_transport", "tcp", timeout, stall)
+		return append(args, "-rtsp_transport", "tcp", timeout, p.stalled())
 	}
 	return args
 }

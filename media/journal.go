@@ -24,6 +24,8 @@ type journal struct {
 	broken int
 	// early is what the demuxer says of an input that ends before it should.
 	early string
+	// broke is why an input over the network could not be read on.
+	broke string
 	// firstErrors and lastErrors are distinct lines.
 	firstErrors, lastErrors []string
 }
@@ -65,6 +67,7 @@ var (
 	streamLine   = regexp.MustCompile(`^  Stream #(\d+):(\d+)\S*: (Video|Audio|Subtitle): (.*)$`)
 	muxedLine    = regexp.MustCompile(`^  Output stream #(\d+):(\d+) \((\w+)\): .*?(\d+) packets muxed`)
 	earlyLine    = regexp.MustCompile(`partial file|File ended prematurely|Stream ends prematurely|moov atom not found|Truncat(?:ed|ing) packet`)
+	brokeLine    = regexp.MustCompile(`^(?:Error during demuxing|[a-z]+://\S*): (.*(?:error|timed out|reset|aborted).*)$`)
 	brokenLine   = regexp.MustCompile(`^Error while decoding stream|^Decoding error:|corrupt input packet`)
 	// genericLine are errors that follow from others.
 	genericLine = regexp.MustCompile(`^Conversion failed|^Task finished with error|^Terminating thread|^Error (?:while )?(?:opening|initializing|reinitializing|sending|submitting|processing) |^Nothing was written|^Could not open encoder before EOF|^Could not write header|^Error (?:muxing|encoding) a|^Error applying bitstream|^Error writing trailer`)
@@ -83,6 +86,9 @@ func (j *journal) line(text string) {
 		j.counted(said)
 	case "error", "fatal", "panic":
 		j.failed(said)
+		if m := brokeLine.FindStringSubmatch(said); m != nil {
+			j.broke = m[1]
+		}
 	}
 	if earlyLine.MatchString(said) && j.early == "" {
 		j.early = redact(said)

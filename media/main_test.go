@@ -32,7 +32,7 @@ func tool(t testing.TB) *Tool {
 }
 
 // patience is how long a test waits for what must come.
-const patience = 60 * time.Second
+const patience = 4 * time.Minute
 
 func within(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

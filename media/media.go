@@ -33,6 +33,9 @@ type Options struct {
 	Grace time.Duration
 	// Logger hears of each ffmpeg that starts. Nil means none.
 	Logger *slog.Logger
+
+	// stall is for tests: see place.
+	stall time.Duration
 }
 
 // DefaultGrace is how long ffmpeg may take to finish its files.

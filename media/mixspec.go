@@ -131,7 +131,7 @@ func (p *mixing) target(o Options) error {
 	if p.container, err = chooseContainer("container", p.Container, out.name, ""); err != nil {
 		return err
 	}
-	if slices.Contains(p.inputs, place{name: out.name, fenced: out.fenced}) {
+	if slices.ContainsFunc(p.inputs, func(in place) bool { return in.file() && in.name == out.name }) {
 		return fault("output", "%s is an input", out.name)
 	}
 	p.file = out.name

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -22,6 +23,9 @@ type place struct {
 	name string
 	// fenced is set where Options.Root is.
 	fenced bool
+	// stall is after how long without data a URL counts as broken; 0 is
+	// defaultStall.
+	stall time.Duration
 }
 
 func (p place) file() bool { return p.scheme == "" }
@@ -57,7 +61,7 @@ func (o Options) place(field, name string, schemes []string) (place, error) {
 	if u, err := url.Parse(name); err != nil || u.Host == "" {
 		return place{}, fault(field, "%q is not a URL: write %s://HOST/...", name, scheme)
 	}
-	return place{scheme: scheme, name: name, fenced: o.Root != ""}, nil
+	return place{scheme: scheme, name: name, fenced: o.Root != "", stall: o.stall}, nil
 }
 
 // filePath is the path in a file: URL.

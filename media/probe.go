@@ -110,7 +110,7 @@ func (p *Probe) all(kind string) []*StreamInfo {
 }
 
 // probeTime is how long ffprobe may look at an input.
-const probeTime = 30 * time.Second
+const probeTime = time.Minute
 
 // Probe asks ffprobe about a file or a URL.
 func (t *Tool) Probe(ctx context.Context, input string) (*Probe, error) {

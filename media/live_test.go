@@ -1,0 +1,148 @@
+package media
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/muster-fleet/muster"
+)
+
+// A sender that stops is noticed: of UDP there is no end but that nothing comes.
+func TestRecordOfUDPThatStops(t *testing.T) {
+	for _, with := range tools(t) {
+		t.Run(with.Version, func(t *testing.T) {
+			t.Parallel()
+			url := "udp://" + free(t)
+			sending, stop := context.WithCancel(within(t))
+			defer stop()
+			sent := make(chan struct{})
+			go func() {
+				defer close(sent)
+				sender := run{
+					program: with.FFmpeg, grace: 1, stdout: func(r io.Reader) { _, _ = io.Copy(io.Discard, r) },
+					args: []string{"-loglevel", "error", "-nostdin", "-re", "-stream_loop", "-1", "-i", clipOf(t, "film.ts"), "-c", "copy", "-f", "mpegts", url + "?pkt_size=1316"},
+				}
+				_ = sender.do(sending)
+			}()
+			work, w := workWith(t, with, Record, Options{stall: 5 * time.Second}), newWatcher()
+			ended := make(chan error, 1)
+			spec := fmt.Sprintf(`{"input": %q, "output": %q, "segment_seconds": 1}`, url, t.TempDir())
+			go func() { ended <- work.run(within(t), json.RawMessage(spec), "n1", w) }()
+			w.await(t, "segment", func() bool { return slices.Contains(w.events, "segment") })
+			stop()
+			<-sent
+			err := <-ended
+			if err == nil || !strings.Contains(err.Error(), "the input ends early") {
+				t.Errorf("a sender that stopped is the error %v", err)
+			}
+			var says causedError
+			if !errors.As(err, &says) || says.TaskCause() != muster.CausePassing {
+				t.Errorf("it does not count as passing: %v", err)
+			}
+		})
+	}
+}
+
+// A stream that goes on after a break numbers its segments on: none is written
+// twice, the list has a discontinuity, and ends with the task only.
+func TestStreamIntoHLSGoesOn(t *testing.T) {
+	for _, with := range tools(t) {
+		t.Run(with.Version, func(t *testing.T) {
+			t.Parallel()
+			out := filepath.Join(t.TempDir(), "x.m3u8")
+			source := served(t, "film.ts") // ends after 3 s each time
+			w, end := beginWith(t, with, Stream, fmt.Sprintf(`{"input": %q, "output": %q, "segment_seconds": 1, "segments": 4, "retry_seconds": 60}`, source, out))
+			first := -1
+			for n := range 3 {
+				w.await(t, "retry", func() bool {
+					retries := 0
+					for _, e := range w.events {
+						if e == "retry" {
+							retries++
+						}
+					}
+					return retries > n
+				})
+				list := read(t, out)
+				if strings.Contains(list, "ENDLIST") {
+					t.Errorf("the list ends while the source is away:\n%s", list)
+				}
+				sequence := sequenceOf(t, list)
+				if sequence < first {
+					t.Errorf("the sequence fell from %d to %d", first, sequence)
+				}
+				first = sequence
+			}
+			_ = end()
+			list := read(t, out)
+			if !strings.HasSuffix(list, "#EXT-X-ENDLIST\n") || !strings.Contains(list, "#EXT-X-DISCONTINUITY\n") || first < 1 {
+				t.Errorf("the list is\n%s", list)
+			}
+			names := map[string]bool{}
+			for line := range strings.Lines(list) {
+				if name := strings.TrimSpace(line); strings.HasSuffix(name, ".ts") {
+					if names[name] {
+						t.Errorf("%s is there twice:\n%s", name, list)
+					}
+					names[name] = true
+				}
+			}
+		})
+	}
+}
+
+func sequenceOf(t *testing.T, list string) int {
+	t.Helper()
+	_, after, _ := strings.Cut(list, "#EXT-X-MEDIA-SEQUENCE:")
+	n, err := strconv.Atoi(strings.TrimSpace(strings.SplitN(after, "\n", 2)[0]))
+	if err != nil {
+		t.Fatalf("no sequence in\n%s", list)
+	}
+	return n
+}
+
+// served is the URL of a clip that comes as a stream without a length.
+func served(t *testing.T, clip string) string {
+	t.Helper()
+	film := read(t, clipOf(t, clip))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Accept-Ranges", "none")
+		w.(http.Flusher).Flush()
+		_, _ = io.WriteString(w, film)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL + "/" + clip
+}
+
+// What was recorded of a voice is on the disk about a second later, also where
+// it is little: a node that is killed loses no more.
+func TestRecordIsWrittenOut(t *testing.T) {
+	for _, with := range tools(t) {
+		t.Run(with.Version, func(t *testing.T) {
+			t.Parallel()
+			voice := generate(t, filepath.Join(t.TempDir(), "voice.mkv"), append(sound(60), "-c:a", "libopus", "-b:a", "16k")...)
+			out := t.TempDir()
+			w, end := beginWith(t, with, Record, fmt.Sprintf(`{"input": %q, "output": %q, "segment_seconds": 1000}`, live(t, voice), out))
+			w.await(t, "6 s of voice", func() bool {
+				return len(w.reports) > 0 && w.reports[len(w.reports)-1].Detail.(recordDetail).Seconds > 6
+			})
+			info, err := os.Stat(filepath.Join(out, "segment-00000.mkv"))
+			if err != nil || info.Size() < 4*16000/8 {
+				t.Errorf("of 6 s of voice there are %v bytes on the disk, %v", info.Size(), err)
+			}
+			_ = end()
+		})
+	}
+}
