@@ -2,10 +2,13 @@ package sched
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/muster-fleet/muster"
 )
 
 func TestBitsetAgreesWithAList(t *testing.T) {
@@ -115,5 +118,37 @@ func TestUnits(t *testing.T) {
 		if got := UnitsOf(load); got != want {
 			t.Errorf("a load of %v is %d units, want %d", load, got, want)
 		}
+	}
+}
+
+// A worker that joins with another label each time, for which a task asks, must
+// leave nothing behind that later rounds have to look at.
+func TestLabelsThatChangeLeaveNothingBehind(t *testing.T) {
+	for name, label := range map[string]func(round int) (key, value string){
+		"keys":   func(round int) (string, string) { return fmt.Sprint("key-", round), "x" },
+		"values": func(round int) (string, string) { return "key", fmt.Sprint("value-", round) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := NewPool("labelled", muster.LeastUsed)
+			w := &Worker{ID: "w"}
+			for round := range 1000 {
+				key, value := label(round)
+				info := muster.Info{MaxLoad: 1, State: muster.StateReady, Labels: map[string]string{key: value}}
+				if round == 0 {
+					p.Add(w, info)
+				} else {
+					p.Rejoin(w, info)
+				}
+				w.Report(0, 0)
+				why := muster.Explanation{Chosen: new(muster.Candidate)}
+				preference := fmt.Appendf(nil, `{"labels":{%q:%q}}`, key, value)
+				if got, err := p.Place(preference, 1, &why); got != w {
+					t.Fatalf("round %d: %v, %v", round, got, err)
+				}
+			}
+			if len(p.splits) > 1 || len(p.labelled) > 1 || len(p.list) > 2+p.limits.Slack {
+				t.Errorf("%d keys divide, %d are counted, %d classes are left", len(p.splits), len(p.labelled), len(p.list))
+			}
+		})
 	}
 }

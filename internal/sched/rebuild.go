@@ -49,10 +49,13 @@ func (p *Pool) label(w *Worker) {
 	}
 }
 
+// unlabel undoes label. A key that no worker has any more divides nothing: were
+// it kept, keys that change at every join would slow each later one down.
 func (p *Pool) unlabel(w *Worker) {
 	for key := range w.info.Labels {
 		if p.labelled[key]--; p.labelled[key] == 0 {
 			delete(p.labelled, key)
+			delete(p.splits, key)
 		}
 	}
 }
