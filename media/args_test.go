@@ -31,7 +31,7 @@ func TestTranscodeArgs(t *testing.T) {
 	p := transcoding{
 		TranscodeSpec: TranscodeSpec{
 			Ladder: []Rung{{Height: 720, Bitrate: 2e6, FPS: 30}, {Width: 640, Height: 360}},
-			Audio:  Audio{"aac", 96000}, StartSeconds: 3, DurationSeconds: 4,
+			Audio:  Audio{"aac", 96000}, StartSeconds: 3, DurationSeconds: 4, KeyframeSeconds: 2,
 		},
 		input: place{name: "/in.mp4", fenced: true}, encoders: []encoder{{"libx264", "main"}, {"libvpx-vp9", ""}},
 	}

@@ -114,3 +114,33 @@ func appleTag(c container, word string) []string {
 	}
 	return nil
 }
+
+// crfs are the encoders that have a measure of quality, and its highest value.
+var crfs = map[string]int{"libx264": 51, "libx265": 51, "libvpx": 63, "libvpx-vp9": 63, "libaom-av1": 63, "libsvtav1": 63}
+
+// quality are the arguments for a measure of quality.
+func (e encoder) quality(crf int) []string {
+	args := []string{"-crf", strconv.Itoa(crf)}
+	switch e.name {
+	case "libvpx":
+		return append(args, "-b:v", "50000000") // the most; the quality decides
+	case "libvpx-vp9", "libaom-av1":
+		return append(args, "-b:v", "0")
+	}
+	return args
+}
+
+// presets are an encoder's own words for its effort; nil where it has none.
+func presets(name string) []string {
+	switch name {
+	case "libx264", "libx265":
+		return []string{"ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo"}
+	case "libsvtav1":
+		words := make([]string, 14)
+		for i := range words {
+			words[i] = strconv.Itoa(i)
+		}
+		return words
+	}
+	return nil
+}

@@ -47,7 +47,7 @@ func measure(t *testing.T, path string, facts map[string]string, want string) {
 		}
 	}
 	facts["tracks"], facts["subs"] = fmt.Sprint(n["audio"]), fmt.Sprint(n["subtitle"])
-	for key, find := range map[string]func(*testing.T, string) string{"sync": delay, "pitch": pitch, "bars": bars, "combed": combed, "red": red, "peak": peak} {
+	for key, find := range map[string]func(*testing.T, string) string{"sync": delay, "pitch": pitch, "bars": bars, "combed": combed, "red": red, "peak": peak, "keys": keys} {
 		if strings.Contains(" "+want, " "+key+"=") {
 			facts[key] = find(t, path)
 		}
@@ -147,4 +147,13 @@ func peak(t *testing.T, path string) string {
 		}
 	}
 	return fmt.Sprint(most)
+}
+
+// keys counts the key frames.
+func keys(t *testing.T, path string) string {
+	out, err := output(within(t), tool(t).FFprobe, "-v", "error", "-select_streams", "v", "-show_entries", "packet=flags", "-of", "csv=p=0", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprint(strings.Count(string(out), "K"))
 }

@@ -34,6 +34,10 @@ var table = []tableRow{
 	{"film.mp4", Mix, "", "v=h264 size=320x180 secs=3 frames=75 a=aac color=bt709"},
 	{"film.mp4", Analyse, "", "done"},
 
+	{"film.mp4", Transcode, `"keyframe_seconds": 1, "ladder": [{"height": 180, "crf": 30, "preset": "superfast"}]`, "keys=3 frames=75"},
+	{"film.mp4", Transcode, `"keyframe_seconds": 1, "container": "mkv", "ladder": [{"height": 180, "codec": "av1", "bitrate": "300k"}]`, "v=av1 keys=3 frames=75"},
+	{"film.mp4", Transcode, `"keyframe_seconds": 1, "ladder": [{"height": 180, "codec": "h265", "crf": 30}]`, "v=h265 tag=hvc1 keys=3"},
+
 	// Inputs that end early.
 	{"half.mp4", Transcode, "", "refused: input: the input ends early"},
 	{"half.mp4", Transcode, `"on_short": "warn"`, "v=h264 secs=1.5 a=aac !damaged,short"},

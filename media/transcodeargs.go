@@ -16,8 +16,15 @@ func (p transcoding) args(major int, outputs []string) []string {
 	for i, r := range p.Ladder {
 		args = append(args, "-map", fmt.Sprintf("[v%d]", i))
 		args = append(args, p.encoders[i].args(p.Speed)...)
-		args = append(args, rate(p.encoders[i], r.Bitrate)...)
-		args = append(args, p.encoders[i].keys(keySeconds, p.rate(r))...)
+		if r.Preset != "" {
+			args = append(args, "-preset", r.Preset) // the last one counts
+		}
+		if r.CRF != nil {
+			args = append(args, p.encoders[i].quality(*r.CRF)...)
+		} else {
+			args = append(args, rate(p.encoders[i], r.Bitrate)...)
+		}
+		args = append(args, p.encoders[i].keys(p.KeyframeSeconds, p.rate(r))...)
 		args = append(args, appleTag(p.container, r.Codec)...)
 		args = append(args, p.sound()...)
 		args = append(args, p.subtitles()...)

@@ -31,6 +31,8 @@ type TranscodeSpec struct {
 	DurationSeconds float64 `json:"duration_seconds"`
 	// Existing is Refuse, Replace or Keep.
 	Existing Existing `json:"existing"`
+	// KeyframeSeconds is the time between key frames, 2 where it is 0.
+	KeyframeSeconds float64 `json:"keyframe_seconds"`
 	// Upscale lets a rung be larger than the input; else such a rung is skipped,
 	// with a warning, and a ladder of which nothing is left fails.
 	Upscale bool `json:"upscale"`
@@ -64,6 +66,13 @@ type Rung struct {
 	Bitrate Bitrate `json:"bitrate"`
 	// FPS is the input's where it is 0.
 	FPS float64 `json:"fps"`
+	// CRF is the quality in the encoder's own measure, less is better: 0 to 51 for
+	// h264 and h265, 0 to 63 for the others. It stands in the place of Bitrate;
+	// nil is the encoder's choice.
+	CRF *int `json:"crf"`
+	// Preset is the encoder's own word for its effort, in the place of Speed:
+	// ultrafast to placebo for h264 and h265, 0 to 13 for av1 by SVT.
+	Preset string `json:"preset"`
 }
 
 // transcoding is a spec that was checked.
@@ -105,8 +114,9 @@ func transcodePlan(t *Tool, o Options, s TranscodeSpec) (transcoding, error) {
 	if p.Existing, err = s.Existing.check(Refuse, Replace, Keep); err != nil {
 		return p, err
 	}
+	fill(&p.KeyframeSeconds, keySeconds)
 	err = first(s.Speed.check(), positive("start_seconds", s.StartSeconds), positive("duration_seconds", s.DurationSeconds),
-		s.Handling.check(), p.tracks())
+		positive("keyframe_seconds", s.KeyframeSeconds), s.Handling.check(), p.tracks())
 	if err != nil {
 		return p, err
 	}
@@ -162,7 +172,7 @@ func (r *Rung) check(field string, c container, t *Tool) (encoder, error) {
 		return encoder{}, err
 	}
 	e, err := t.encoder(field+".codec", r.Codec)
-	return e, first(err, c.holds(field+".codec", r.Codec))
+	return e, first(err, c.holds(field+".codec", r.Codec), r.effort(field, e))
 }
 
 // name works out the files, which must differ.
@@ -224,3 +234,27 @@ func (r Rung) fill(pattern string, i int, stem string) (string, error) {
 
 // braced are the words that a pattern has filled in.
 var braced = regexp.MustCompile(`{[^{}]*}`)
+
+// effort checks the quality and the preset, which are in the encoder's words.
+func (r *Rung) effort(field string, e encoder) error {
+	if r.CRF != nil {
+		most, can := crfs[e.name]
+		switch {
+		case r.Bitrate != 0:
+			return fault(field+".crf", "and bitrate say both how much is spent: leave one of them out")
+		case !can:
+			return fault(field+".crf", "is unknown to the encoder %s: give a bitrate", e.name)
+		}
+		if err := between(field+".crf", *r.CRF, 0, most); err != nil {
+			return err
+		}
+	}
+	if r.Preset == "" {
+		return nil
+	}
+	words := presets(e.name)
+	if words == nil {
+		return fault(field+".preset", "is unknown to the encoder %s: use speed", e.name)
+	}
+	return oneOf(field+".preset", r.Preset, words)
+}
