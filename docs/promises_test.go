@@ -17,7 +17,7 @@ var (
 )
 
 // TestPromises checks that every promise names a test, and that every test
-// named in promises.md exists.
+// named in promises.md or CONTRIBUTING.md exists.
 func TestPromises(t *testing.T) {
 	page, err := os.ReadFile("promises.md")
 	if err != nil {
@@ -27,7 +27,12 @@ func TestPromises(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, problem := range unheld(string(page), testsOf(t, root)) {
+	guide, err := os.ReadFile(filepath.Join(root, "CONTRIBUTING.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := testsOf(t, root)
+	for _, problem := range append(unheld(string(page), tests), unheld(string(guide), tests)...) {
 		t.Error(problem)
 	}
 }
