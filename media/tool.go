@@ -37,6 +37,9 @@ func Find(ctx context.Context) (*Tool, error) {
 	if err != nil {
 		return nil, err
 	}
+	if t := known(ffmpeg); t != nil {
+		return t, nil
+	}
 	return at(ctx, ffmpeg)
 }
 

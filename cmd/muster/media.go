@@ -63,7 +63,7 @@ func (p *agentPlan) mediaNodes(ctx context.Context, host *process.Host) (process
 		argv = append(argv, "--root", p.root)
 	}
 	return host.Program(process.Command{
-		Argv: argv, Dir: here, Env: p.cfg.BusEnviron(), Notify: true, Watchdog: mediaWatchdog,
+		Argv: argv, Dir: here, Env: append(p.cfg.BusEnviron(), tool.Environ()...), Notify: true, Watchdog: mediaWatchdog,
 	}), nil
 }
 
