@@ -17,9 +17,6 @@ type Command struct {
 	Op   Op
 }
 
-// Op is what a Command does. The concrete types follow.
-type Op interface{ op() }
-
 // The operations. Those of workers and callers carry the names of the methods
 // of the wire.
 type (
@@ -101,20 +98,6 @@ type (
 	Configure struct{ Config Config }
 )
 
-func (Join) op()           {}
-func (Quit) op()           {}
-func (WorkerLost) op()     {}
-func (ReportState) op()    {}
-func (ReportLoad) op()     {}
-func (PickUpTasks) op()    {}
-func (ClaimTask) op()      {}
-func (LayDownTask) op()    {}
-func (Schedule) op()       {}
-func (Unschedule) op()     {}
-func (ForgetPurposes) op() {}
-func (Expire) op()         {}
-func (Configure) op()      {}
-
 // WorkerLoad is the load of a worker, from 0 to 1.
 type WorkerLoad struct {
 	Worker string
@@ -177,7 +160,7 @@ func DefaultConfig() Config {
 	}
 }
 
-// Result is what a command came to.
+// Result is the outcome of a command.
 type Result struct {
 	// Err is why the command was refused: a muster.Reason in OWT's words
 	// where OWT has them. Nil when it was done.

@@ -11,16 +11,16 @@ import (
 	"testing"
 )
 
-// allowed is what state and sched may import: nothing that knows the time, the
+// allowed is what state, sched and wire may import: nothing that knows the time, the
 // machine, other goroutines, or chance.
 var allowed = []string{
 	"bytes", "cmp", "encoding/binary", "encoding/json", "errors", "fmt", "hash/crc32", "iter", "maps", "math",
 	"math/bits", "slices", "strconv", "strings",
-	"github.com/muster-fleet/muster", "github.com/muster-fleet/muster/internal/sched",
+	"github.com/muster-fleet/muster", "github.com/muster-fleet/muster/internal/sched", "github.com/muster-fleet/muster/internal/wire",
 }
 
 func TestImportsNothingThatDiffersBetweenReplicas(t *testing.T) {
-	for _, dir := range []string{".", "../sched"} {
+	for _, dir := range []string{".", "../sched", "../wire"} {
 		pkg, err := build.ImportDir(dir, 0)
 		if err != nil {
 			t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/internal/sched"
+	"github.com/muster-fleet/muster/internal/wire"
 )
 
 // Restore returns the state of which these bytes are the snapshot. Bytes that
@@ -27,33 +28,33 @@ func Restore(snapshot []byte) (*State, error) {
 
 // restore reads what is between the magic and the checksum, of version 1 if old.
 func restore(body []byte, old bool) (*State, error) {
-	r := &reader{buf: body, old: old}
+	r := reader{Reader: &wire.Reader{Buf: body}, old: old}
 	cfg := r.config()
-	if r.bad {
+	if r.Bad() {
 		return nil, fmt.Errorf("%w: the configuration", errSnapshot)
 	}
 	s := New(cfg)
 	s.now = muster.Instant(r.between(0, math.MaxInt64))
 	s.wheel.tick = tickOf(s.now)
 	if !old {
-		s.placements = r.uint()
+		s.placements = r.Uint()
 	}
 	purposes := r.purposes(s)
 	workers := r.workers(s, purposes)
 	for _, p := range purposes {
 		r.memory(p, workers)
 	}
-	if r.bad || len(r.buf) > 0 {
+	if !r.Whole() {
 		return nil, fmt.Errorf("%w: its parts do not fit together", errSnapshot)
 	}
 	return s, nil
 }
 
-func (r *reader) purposes(s *State) []*purpose {
+func (r reader) purposes(s *State) []*purpose {
 	var purposes []*purpose
-	for range r.count() {
-		name := r.text()
-		r.check(s.purposes[name] == nil)
+	for range r.Count() {
+		name := r.Text()
+		r.Check(s.purposes[name] == nil)
 		p := s.purpose(name)
 		p.cost = sched.CostOf(sched.Units(r.between(0, int64(sched.One))), int(r.between(0, math.MaxInt8)))
 		if !r.old {
@@ -65,13 +66,13 @@ func (r *reader) purposes(s *State) []*purpose {
 	return purposes
 }
 
-func (r *reader) workers(s *State, purposes []*purpose) []*worker {
+func (r reader) workers(s *State, purposes []*purpose) []*worker {
 	var workers []*worker
-	for range r.count() {
-		i := r.uint()
-		id := r.text()
-		info := r.info()
-		if r.check(i < uint64(len(purposes)) && !s.Has(id)); r.bad {
+	for range r.Count() {
+		i := r.Uint()
+		id := r.Text()
+		info := r.workerInfo()
+		if r.Check(i < uint64(len(purposes)) && !s.Has(id)); r.Bad() {
 			break
 		}
 		w := s.add(purposes[i], id, info)
@@ -81,59 +82,69 @@ func (r *reader) workers(s *State, purposes []*purpose) []*worker {
 	return workers
 }
 
+// workerInfo reads an info that a state may have.
+func (r reader) workerInfo() muster.Info {
+	info := r.info()
+	if raw, text := r.Bool(), r.Text(); raw {
+		info.Raw = []byte(text)
+	}
+	r.Check(info.MaxLoad > 0 && info.MaxLoad <= math.MaxFloat64 && info.MaxTasks >= 0 && info.MaxTasks <= math.MaxInt32)
+	return info
+}
+
 // worker reads what a worker reported and holds. It becomes available last, so
 // that its tasks move nothing in the indexes.
-func (r *reader) worker(s *State, w *worker) {
+func (r reader) worker(s *State, w *worker) {
 	state := muster.State(r.between(int64(muster.StateUnreported), int64(muster.StateReady)))
-	reported, load := r.bool(), r.float()
+	reported, load := r.Bool(), r.finite()
 	w.SetCredit(r.between(-1<<53, 1<<53))
-	ended := r.bool()
+	ended := r.Bool()
 	fresh := false
-	for range r.count() {
+	for range r.Count() {
 		if t := r.task(s, w); t != nil {
 			before := fresh
-			fresh = r.bool()
-			r.check(fresh || !before)
+			fresh = r.Bool()
+			r.Check(fresh || !before)
 			s.run(t, fresh)
 		}
 	}
-	for range r.count() {
+	for range r.Count() {
 		if t := r.task(s, w); t != nil {
-			s.reserve(t, muster.Instant(r.int()))
+			s.reserve(t, muster.Instant(r.Int()))
 		}
 	}
 	w.ended = ended
 	w.SetState(state)
-	if r.check(load >= 0); reported && !r.bad {
+	if r.Check(load >= 0); reported && !r.Bad() {
 		w.Report(load, 0)
 	}
 }
 
 // task reads a task onto its worker, nil where it cannot be.
-func (r *reader) task(s *State, w *worker) *task {
-	name := r.text()
+func (r reader) task(s *State, w *worker) *task {
+	name := r.Text()
 	reserve := r.between(0, MaxReserveMillis)
 	debit := r.between(0, int64(sched.UnitsOf(MaxDebit)))
 	var placement uint64
 	if !r.old {
-		placement = r.uint()
-		r.check(placement <= s.placements)
+		placement = r.Uint()
+		r.Check(placement <= s.placements)
 	}
-	if r.check(w.purpose.tasks[name] == nil); r.bad {
+	if r.Check(w.purpose.tasks[name] == nil); r.Bad() {
 		return nil
 	}
 	return s.take(w, name, reserve, sched.Units(debit), placement)
 }
 
-func (r *reader) memory(p *purpose, workers []*worker) {
+func (r reader) memory(p *purpose, workers []*worker) {
 	m := sched.Memory{Cursor: int(r.between(-1, int64(p.pool.Tally().Workers)-1))}
 	for _, at := range []**sched.Worker{&m.Last, &m.Spare} {
-		if i := r.between(-1, int64(len(workers))-1); i >= 0 && !r.bad {
-			r.check(workers[i].purpose == p)
+		if i := r.between(-1, int64(len(workers))-1); i >= 0 && !r.Bad() {
+			r.Check(workers[i].purpose == p)
 			*at = &workers[i].Worker
 		}
 	}
-	if !r.bad {
+	if !r.Bad() {
 		p.pool.Remember(m)
 	}
 }

@@ -1,8 +1,6 @@
 package state
 
 import (
-	"fmt"
-
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/internal/sched"
 )
@@ -55,37 +53,10 @@ func (s *State) Apply(cmd Command) (Result, []muster.Event) {
 func (s *State) Torn() bool { return s.applying }
 
 func (s *State) apply(cmd Command) Result {
-	switch op := cmd.Op.(type) {
-	case Schedule:
-		return s.schedule(op, cmd.Seed)
-	case PickUpTasks:
-		return Result{Err: s.pickUp(op)}
-	case ClaimTask:
-		return s.claim(op)
-	case LayDownTask:
-		return Result{Err: s.layDown(op)}
-	case Unschedule:
-		return Result{Err: s.unschedule(op)}
-	case ReportLoad:
-		return Result{Err: s.reportLoad(op)}
-	case ReportState:
-		return Result{Err: s.reportState(op)}
-	case Expire:
-		s.expire()
-	case ForgetPurposes:
-		s.forgetPurposes()
-	case Join:
-		return s.join(op)
-	case Quit:
-		return Result{Err: s.remove(op.Worker, muster.LeftQuit)}
-	case WorkerLost:
-		return Result{Err: s.remove(op.Worker, muster.LeftLost)}
-	case Configure:
-		return Result{Err: s.reconfigure(op.Config)}
-	default:
-		return Result{Err: fmt.Errorf("unknown command %T", cmd.Op)}
+	if cmd.Op == nil {
+		return Result{Err: errNoOp}
 	}
-	return Result{}
+	return cmd.Op.apply(s, cmd.Seed)
 }
 
 // Fold changes this copy as the copy was changed whose Apply returned the

@@ -134,31 +134,31 @@ func (c *Core) pruneAcks() {
 }
 
 func (w *writer) ack(a ackRecord) {
-	w.uint(a.Term)
-	w.uint(a.Vote)
-	w.uint(a.Match)
-	w.uint(a.MatchTerm)
+	w.Uint(a.Term)
+	w.Uint(a.Vote)
+	w.Uint(a.Match)
+	w.Uint(a.MatchTerm)
 }
 
 func (r *reader) ack() ackRecord {
-	return ackRecord{Term: r.uint(), Vote: r.uint(), Match: r.uint(), MatchTerm: r.uint()}
+	return ackRecord{Term: r.Uint(), Vote: r.Uint(), Match: r.Uint(), MatchTerm: r.Uint()}
 }
 
 func (w *writer) acks(records map[uint64]ackRecord) {
-	w.uint(uint64(len(records)))
+	w.Uint(uint64(len(records)))
 	for _, id := range slices.Sorted(maps.Keys(records)) {
-		w.fixed(id)
+		w.Fixed(id)
 		w.ack(records[id])
 	}
 }
 
 func (r *reader) acks() map[uint64]ackRecord {
 	records := map[uint64]ackRecord{}
-	for range r.count() {
-		if r.bad {
+	for range r.Count() {
+		if r.Bad() {
 			break
 		}
-		id := r.fixed()
+		id := r.Fixed()
 		records[id] = r.ack()
 	}
 	return records

@@ -125,21 +125,6 @@ func TestCommandsSurviveTheLog(t *testing.T) {
 	})
 }
 
-// TestEveryOperationHasAForm fails when a new operation is not in the codec.
-func TestEveryOperationHasAForm(t *testing.T) {
-	ops := []state.Op{
-		state.Join{}, state.Quit{}, state.WorkerLost{}, state.ReportState{}, state.ReportLoad{}, state.PickUpTasks{}, state.ClaimTask{},
-		state.LayDownTask{}, state.Schedule{}, state.Unschedule{}, state.Expire{}, state.Configure{},
-	}
-	for _, op := range ops {
-		var w writer
-		cmd := state.Command{Op: op}
-		if err := w.command(&cmd); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
 func TestNewerEntriesStopAManager(t *testing.T) {
 	data, _, err := encodeBatch(1, 1, []replica.Proposal{{Command: state.Command{Op: state.Expire{}}}}, 100)
 	if err != nil {

@@ -92,10 +92,10 @@ func readN(r io.Reader, n int) ([]byte, error) {
 
 // splitMessages calls f for each of the messages in a frame's body.
 func splitMessages(body []byte, f func(Message)) error {
-	r := reader{buf: body}
-	for len(r.buf) > 0 {
-		data := r.bytes()
-		if r.bad {
+	r := newReader(body)
+	for len(r.Buf) > 0 {
+		data := r.Bytes()
+		if r.Bad() {
 			return fmt.Errorf("frame: %w", errMalformed)
 		}
 		m, err := decodeMessage(data)
@@ -104,7 +104,7 @@ func splitMessages(body []byte, f func(Message)) error {
 		}
 		f(m)
 	}
-	if r.bad {
+	if r.Bad() {
 		return fmt.Errorf("frame: %w", errMalformed)
 	}
 	return nil

@@ -73,13 +73,13 @@ type intro struct {
 }
 
 func (i *intro) encode() []byte {
-	w := writer{buf: []byte(introMagic)}
-	w.byte(i.kind)
-	w.text(i.cluster)
-	w.text(i.from)
-	w.text(i.to)
-	w.raw(i.nonce)
-	return w.buf
+	w := newWriter([]byte(introMagic))
+	w.Byte(i.kind)
+	w.Text(i.cluster)
+	w.Text(i.from)
+	w.Text(i.to)
+	w.Raw(i.nonce)
+	return w.Buf
 }
 
 func decodeIntro(data []byte) (intro, error) {
@@ -89,9 +89,9 @@ func decodeIntro(data []byte) (intro, error) {
 	if string(data[:len(introMagic)]) != introMagic {
 		return intro{}, errOtherVersion
 	}
-	r := reader{buf: data[len(introMagic):]}
-	i := intro{kind: r.byte(), cluster: r.text(), from: r.text(), to: r.text(), nonce: r.raw()}
-	if !r.whole() || len(i.nonce) != nonceSize || len(i.from) > maxText {
+	r := newReader(data[len(introMagic):])
+	i := intro{kind: r.Byte(), cluster: r.Text(), from: r.Text(), to: r.Text(), nonce: r.Raw()}
+	if !r.Whole() || len(i.nonce) != nonceSize || len(i.from) > maxText {
 		return intro{}, fmt.Errorf("introduction: %w", errMalformed)
 	}
 	return i, nil
@@ -170,12 +170,12 @@ func (h *handshake) proof(role string, parts ...[]byte) []byte {
 		return nil
 	}
 	var w writer
-	w.text(role)
+	w.Text(role)
 	for _, part := range parts {
-		w.raw(part)
+		w.Raw(part)
 	}
 	mac := hmac.New(sha256.New, h.secret)
-	mac.Write(w.buf)
+	mac.Write(w.Buf)
 	return mac.Sum(nil)
 }
 

@@ -138,7 +138,7 @@ func single(kind pb.ConfChangeType, id uint64) *pb.ConfChangeSingle {
 func changeOf(addrs map[uint64]string, changes ...*pb.ConfChangeSingle) *pb.ConfChangeV2 {
 	var w writer
 	w.addrs(addrs)
-	return &pb.ConfChangeV2{Changes: changes, Context: w.buf}
+	return &pb.ConfChangeV2{Changes: changes, Context: w.Buf}
 }
 
 // decidedMembers carries out a decided change of members.
@@ -149,8 +149,8 @@ func (c *Core) decidedMembers(e *pb.Entry) {
 		return
 	}
 	c.roster.addrs = maps.Clone(c.roster.addrs)
-	r := reader{buf: change.GetContext()}
-	if len(r.buf) > 0 {
+	r := newReader(change.GetContext())
+	if len(r.Buf) > 0 {
 		maps.Copy(c.roster.addrs, r.addrs())
 	}
 	c.conf = c.rn.ApplyConfChange(&change)

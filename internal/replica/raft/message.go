@@ -68,60 +68,60 @@ func (m *Message) isSnapshot() bool { return m.raft.GetType() == pb.MsgSnap && m
 
 // appendMessage writes a message. From is not part of it.
 func appendMessage(buf []byte, m *Message) ([]byte, error) {
-	w := writer{buf: buf}
-	w.fixed(m.ClusterID)
+	w := newWriter(buf)
+	w.Fixed(m.ClusterID)
 	switch {
 	case m.hello != nil:
-		w.byte(messageHello)
-		w.fixed(m.hello.id)
-		w.text(m.hello.leader)
-		w.text(m.hello.label)
-		w.fixed(m.hello.nonce)
-		w.bool(m.hello.reply)
+		w.Byte(messageHello)
+		w.Fixed(m.hello.id)
+		w.Text(m.hello.leader)
+		w.Text(m.hello.label)
+		w.Fixed(m.hello.nonce)
+		w.Bool(m.hello.reply)
 		w.ack(m.hello.known)
 	case m.acks != nil:
-		w.byte(messageAcks)
+		w.Byte(messageAcks)
 		w.acks(m.acks)
 	case m.join != nil:
-		w.byte(messageJoin)
-		w.fixed(m.join.id)
+		w.Byte(messageJoin)
+		w.Fixed(m.join.id)
 	case m.bootstrap != nil:
-		w.byte(messageBootstrap)
-		return proto.MarshalOptions{}.MarshalAppend(w.buf, m.bootstrap)
+		w.Byte(messageBootstrap)
+		return proto.MarshalOptions{}.MarshalAppend(w.Buf, m.bootstrap)
 	default:
-		w.byte(messageRaft)
-		return proto.MarshalOptions{}.MarshalAppend(w.buf, m.raft)
+		w.Byte(messageRaft)
+		return proto.MarshalOptions{}.MarshalAppend(w.Buf, m.raft)
 	}
-	return w.buf, nil
+	return w.Buf, nil
 }
 
 // decodeMessage reads a message, and refuses what no manager would send.
 func decodeMessage(data []byte) (Message, error) {
-	r := reader{buf: data}
-	m := Message{ClusterID: r.fixed()}
-	switch r.byte() {
+	r := newReader(data)
+	m := Message{ClusterID: r.Fixed()}
+	switch r.Byte() {
 	case messageHello:
-		m.hello = &hello{id: r.fixed(), leader: r.text(), label: r.text(), nonce: r.fixed(), reply: r.bool(), known: r.ack()}
+		m.hello = &hello{id: r.Fixed(), leader: r.Text(), label: r.Text(), nonce: r.Fixed(), reply: r.Bool(), known: r.ack()}
 		if len(m.hello.leader) > maxText || len(m.hello.label) > maxText {
-			r.fail()
+			r.Fail()
 		}
 	case messageJoin:
-		m.join = &join{id: r.fixed()}
+		m.join = &join{id: r.Fixed()}
 	case messageAcks:
 		m.acks = r.acks()
 	case messageBootstrap:
 		m.bootstrap = &pb.Snapshot{}
-		return m, m.unmarshal(r.buf, m.bootstrap)
+		return m, m.unmarshal(r.Buf, m.bootstrap)
 	case messageRaft:
 		m.raft = &pb.Message{}
-		if err := m.unmarshal(r.buf, m.raft); err != nil {
+		if err := m.unmarshal(r.Buf, m.raft); err != nil {
 			return m, err
 		}
 		return m, checkRaft(m.raft)
 	default:
-		r.fail()
+		r.Fail()
 	}
-	if !r.whole() {
+	if !r.Whole() {
 		return m, fmt.Errorf("message: %w", errMalformed)
 	}
 	return m, nil

@@ -44,39 +44,41 @@ type record struct {
 // operations is in it, so that a manager sees before it reads them whether it
 // knows them all.
 func (w *writer) batch(origin, sequence uint64, top byte, n int) {
-	w.byte(recordVersion)
-	w.byte(recordBatch)
-	w.fixed(origin)
-	w.uint(sequence)
-	w.byte(top)
-	w.uint(uint64(n))
+	w.Byte(recordVersion)
+	w.Byte(recordBatch)
+	w.Fixed(origin)
+	w.Uint(sequence)
+	w.Byte(top)
+	w.Uint(uint64(n))
 }
 
 // encodeBatch writes as many of the proposals as fit into an entry of about
-// limit bytes, at least one, and returns how many these are. A command that
-// has no form in the log, or is too large, is an error, and is then the first
-// of the rest.
+// limit bytes, at least one, and returns how many these are. A command that is
+// too large or has no operation is an error; it is then the first of the rest.
 func encodeBatch(origin, sequence uint64, proposals []replica.Proposal, limit int) (data []byte, n int, err error) {
-	body := writer{buf: make([]byte, headRoom, headRoom+min(limit, usualCommand*len(proposals)))}
-	for n < len(proposals) && (n == 0 || len(body.buf)-headRoom < limit) {
-		size := len(body.buf)
-		err = body.command(&proposals[n].Command)
-		if big := len(body.buf) - size; err == nil && big > maxCommand {
+	body := newWriter(make([]byte, headRoom, headRoom+min(limit, usualCommand*len(proposals))))
+	var top byte
+	for n < len(proposals) && (n == 0 || len(body.Buf)-headRoom < limit) {
+		size := len(body.Buf)
+		var op byte
+		op, err = state.EncodeCommand(&body.Writer, &proposals[n].Command)
+		if big := len(body.Buf) - size; err == nil && big > maxCommand {
 			err = fmt.Errorf("raft: a command of %d bytes: at most %d fit into the log", big, maxCommand)
 		}
 		if err != nil {
-			body.buf = body.buf[:size]
+			body.Buf = body.Buf[:size]
 			break
 		}
+		top = max(top, op)
 		n++
 	}
 	if n == 0 {
 		return nil, 0, err
 	}
-	head := writer{buf: make([]byte, 0, headRoom)}
-	head.batch(origin, sequence, body.top, n)
-	data = body.buf[headRoom-len(head.buf):] // the head is known last, and has room before the commands
-	copy(data, head.buf)
+	head := newWriter(make([]byte, 0, headRoom))
+	head.batch(origin, sequence, top, n)
+	data = body.Buf[headRoom-len(head.Buf):] // the head is known last, and has room before the commands
+	copy(data, head.Buf)
 	return data, n, nil
 }
 
@@ -89,17 +91,17 @@ const (
 
 func encodeAddr(kind byte, addr string) []byte {
 	var w writer
-	w.byte(recordVersion)
-	w.byte(kind)
-	w.text(addr)
-	return w.buf
+	w.Byte(recordVersion)
+	w.Byte(kind)
+	w.Text(addr)
+	return w.Buf
 }
 
 // decodeRecord reads an entry up to the commands of a batch.
 func decodeRecord(data []byte) (record, error) {
-	r := reader{buf: data}
-	version, rec := r.byte(), record{kind: r.byte()}
-	if r.bad {
+	r := newReader(data)
+	version, rec := r.Byte(), record{kind: r.Byte()}
+	if r.Bad() {
 		return rec, fmt.Errorf("entry: %w", errMalformed)
 	}
 	if version != recordVersion {
@@ -107,20 +109,20 @@ func decodeRecord(data []byte) (record, error) {
 	}
 	switch rec.kind {
 	case recordBatch:
-		rec.origin, rec.sequence = r.fixed(), r.uint()
-		if top := r.byte(); top > opTop {
+		rec.origin, rec.sequence = r.Fixed(), r.Uint()
+		if top := r.Byte(); top > state.MaxCommand {
 			return rec, fmt.Errorf("%w (operation %d)", errNewer, top)
 		}
 		rec.body = r
 	case recordAdmit, recordDismiss:
-		rec.addr = r.text()
-		if !r.whole() {
-			r.fail()
+		rec.addr = r.Text()
+		if !r.Whole() {
+			r.Fail()
 		}
 	default:
 		return rec, fmt.Errorf("%w (kind %d)", errNewer, rec.kind)
 	}
-	if r.bad {
+	if r.Bad() {
 		return rec, fmt.Errorf("entry: %w", errMalformed)
 	}
 	return rec, nil
@@ -132,16 +134,16 @@ func isBatch(data []byte) bool { return len(data) > 1 && data[1] == recordBatch 
 // commands reads the commands of a batch: all of them, or none and an error.
 func (rec record) commands() ([]state.Command, error) {
 	r := rec.body
-	n := r.count()
+	n := r.Count()
 	commands := make([]state.Command, 0, min(n, 1024))
 	for range n {
-		c := r.command()
-		if r.bad {
+		c := state.DecodeCommand(&r.Reader)
+		if r.Bad() {
 			break
 		}
 		commands = append(commands, c)
 	}
-	if !r.whole() {
+	if !r.Whole() {
 		return nil, fmt.Errorf("batch: %w", errMalformed)
 	}
 	return commands, nil

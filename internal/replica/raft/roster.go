@@ -66,50 +66,50 @@ func isMember(conf *pb.ConfState, id uint64) bool {
 }
 
 func (w *writer) roster(r *roster) {
-	w.fixed(r.clusterID)
-	w.texts(r.admitted)
+	w.Fixed(r.clusterID)
+	w.Texts(r.admitted)
 	w.addrs(r.addrs)
 }
 
 func (w *writer) addrs(addrs map[uint64]string) {
-	w.uint(uint64(len(addrs)))
+	w.Uint(uint64(len(addrs)))
 	for _, id := range slices.Sorted(maps.Keys(addrs)) {
-		w.fixed(id)
-		w.text(addrs[id])
+		w.Fixed(id)
+		w.Text(addrs[id])
 	}
 }
 
 func (r *reader) roster() roster {
-	return roster{clusterID: r.fixed(), admitted: r.texts(), addrs: r.addrs()}
+	return roster{clusterID: r.Fixed(), admitted: r.Texts(), addrs: r.addrs()}
 }
 
 func (r *reader) addrs() map[uint64]string {
 	addrs := map[uint64]string{}
-	for range r.count() {
-		if r.bad {
+	for range r.Count() {
+		if r.Bad() {
 			break
 		}
-		id := r.fixed()
-		addrs[id] = r.text()
+		id := r.Fixed()
+		addrs[id] = r.Text()
 	}
 	return addrs
 }
 
 // snapshotData is the data of a snapshot: the roster, then the state.
 func snapshotData(r *roster, stateBytes []byte) []byte {
-	w := writer{buf: make([]byte, 0, len(stateBytes)+256)}
+	w := newWriter(make([]byte, 0, len(stateBytes)+256))
 	w.roster(r)
-	return append(w.buf, stateBytes...)
+	return append(w.Buf, stateBytes...)
 }
 
 // openSnapshot reads the data of a snapshot.
 func openSnapshot(data []byte) (roster, *state.State, error) {
-	r := reader{buf: data}
+	r := newReader(data)
 	members := r.roster()
-	if r.bad {
+	if r.Bad() {
 		return roster{}, nil, fmt.Errorf("raft: members in a snapshot: %w", errMalformed)
 	}
-	s, err := state.Restore(r.buf)
+	s, err := state.Restore(r.Buf)
 	if err != nil {
 		return roster{}, nil, fmt.Errorf("raft: %w", err)
 	}

@@ -70,10 +70,10 @@ func (n *Replica) streamSnapshot(ctx context.Context, addr string, m Message) er
 // snapshotHead is the size of the data, and the message without it.
 func snapshotHead(m Message) ([]byte, error) {
 	var w writer
-	w.uint(uint64(len(m.raft.GetSnapshot().GetData())))
+	w.Uint(uint64(len(m.raft.GetSnapshot().GetData())))
 	bare := m
 	bare.raft = withData(m.raft, nil)
-	return appendMessage(w.buf, &bare)
+	return appendMessage(w.Buf, &bare)
 }
 
 // withData is a message with a snapshot with other data.
@@ -126,9 +126,9 @@ func (n *Replica) readSnapshot(s *session) (Message, error) {
 	if err != nil {
 		return Message{}, err
 	}
-	r := reader{buf: head}
-	size := r.uint()
-	m, err := decodeMessage(r.buf)
+	r := newReader(head)
+	size := r.Uint()
+	m, err := decodeMessage(r.Buf)
 	switch {
 	case err != nil:
 		return m, err

@@ -206,29 +206,29 @@ func (w *wal) checkTail(data []byte, at int) error {
 
 // take does what a record says.
 func (w *wal) take(body []byte) error {
-	r := reader{buf: body}
-	for len(r.buf) > 0 {
-		switch r.byte() {
+	r := newReader(body)
+	for len(r.Buf) > 0 {
+		switch r.Byte() {
 		case partIdentity:
-			w.identity = Identity{ID: r.fixed(), ClusterID: r.fixed(), Addr: r.text()}
+			w.identity = Identity{ID: r.Fixed(), ClusterID: r.Fixed(), Addr: r.Text()}
 		case partAcks:
 			w.acks = r.acks()
 		case partHard:
 			w.log.hard = r.hard()
 		case partEntry:
 			e := r.entry()
-			if r.bad || e.GetIndex() > w.log.last()+1 || e.GetIndex() == 0 {
+			if r.Bad() || e.GetIndex() > w.log.last()+1 || e.GetIndex() == 0 {
 				return errDamaged
 			}
 			w.log.append([]*pb.Entry{e})
 		case partSnapshot:
-			if err := w.takeSnapshot(r.fixed(), r.fixed()); err != nil {
+			if err := w.takeSnapshot(r.Fixed(), r.Fixed()); err != nil {
 				return err
 			}
 		default:
-			r.fail()
+			r.Fail()
 		}
-		if r.bad {
+		if r.Bad() {
 			return fmt.Errorf("log: %w", errMalformed)
 		}
 	}
@@ -244,37 +244,37 @@ func (w *wal) takeSnapshot(term, index uint64) error {
 }
 
 func (w *writer) identity(id *Identity) {
-	w.byte(partIdentity)
-	w.fixed(id.ID)
-	w.fixed(id.ClusterID)
-	w.text(id.Addr)
+	w.Byte(partIdentity)
+	w.Fixed(id.ID)
+	w.Fixed(id.ClusterID)
+	w.Text(id.Addr)
 }
 
 func (w *writer) hard(h *pb.HardState) {
-	w.byte(partHard)
-	w.uint(h.GetTerm())
-	w.uint(h.GetVote())
-	w.uint(h.GetCommit())
+	w.Byte(partHard)
+	w.Uint(h.GetTerm())
+	w.Uint(h.GetVote())
+	w.Uint(h.GetCommit())
 }
 
 func (r *reader) hard() *pb.HardState {
-	return &pb.HardState{Term: proto.Uint64(r.uint()), Vote: proto.Uint64(r.uint()), Commit: proto.Uint64(r.uint())}
+	return &pb.HardState{Term: proto.Uint64(r.Uint()), Vote: proto.Uint64(r.Uint()), Commit: proto.Uint64(r.Uint())}
 }
 
 func (w *writer) entry(e *pb.Entry) {
-	w.byte(partEntry)
-	w.uint(e.GetTerm())
-	w.uint(e.GetIndex())
-	w.uint(uint64(e.GetType()))
-	w.raw(e.GetData())
+	w.Byte(partEntry)
+	w.Uint(e.GetTerm())
+	w.Uint(e.GetIndex())
+	w.Uint(uint64(e.GetType()))
+	w.Raw(e.GetData())
 }
 
 func (r *reader) entry() *pb.Entry {
-	term, index, kind := r.uint(), r.uint(), r.uint()
+	term, index, kind := r.Uint(), r.Uint(), r.Uint()
 	if kind > uint64(pb.EntryConfChangeV2) {
-		r.fail()
+		r.Fail()
 	}
-	return &pb.Entry{Term: proto.Uint64(term), Index: proto.Uint64(index), Type: pb.EntryType(kind).Enum(), Data: r.raw()}
+	return &pb.Entry{Term: proto.Uint64(term), Index: proto.Uint64(index), Type: pb.EntryType(kind).Enum(), Data: r.Raw()}
 }
 
 func newSalt() []byte {

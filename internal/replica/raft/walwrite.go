@@ -32,7 +32,7 @@ func (w *wal) append(writes []Write) error {
 		}
 		if write.Acks != nil {
 			w.acks = write.Acks
-			body.byte(partAcks)
+			body.Byte(partAcks)
 			body.acks(write.Acks)
 		}
 		for _, e := range write.Entries {
@@ -45,14 +45,14 @@ func (w *wal) append(writes []Write) error {
 
 // flush writes a record.
 func (w *wal) flush(body *writer, sync bool) error {
-	if len(body.buf) == 0 {
+	if len(body.Buf) == 0 {
 		return nil
 	}
 	if w.file == nil {
 		return errors.New("raft: log: written to before it has an owner")
 	}
-	record := w.frame(body.buf)
-	body.buf = body.buf[:0]
+	record := w.frame(body.Buf)
+	body.Buf = body.Buf[:0]
 	if _, err := w.file.Write(record); err != nil {
 		return fmt.Errorf("raft: log: %w", err)
 	}
@@ -107,18 +107,18 @@ func (w *wal) rewrite() error {
 	var body writer
 	body.identity(&w.identity)
 	if w.log.snap != nil {
-		body.byte(partSnapshot)
-		body.fixed(w.log.snap.GetMetadata().GetTerm())
-		body.fixed(w.log.snap.GetMetadata().GetIndex())
+		body.Byte(partSnapshot)
+		body.Fixed(w.log.snap.GetMetadata().GetTerm())
+		body.Fixed(w.log.snap.GetMetadata().GetIndex())
 	}
 	body.hard(w.log.hard)
-	body.byte(partAcks)
+	body.Byte(partAcks)
 	body.acks(w.acks)
 	for _, e := range w.log.entries {
 		body.entry(e)
 	}
 	data := append([]byte(logMagic), w.salt...)
-	data = append(data, w.frame(body.buf)...)
+	data = append(data, w.frame(body.Buf)...)
 	file, err := writeFile(w.path(), data)
 	if err != nil {
 		return err
