@@ -26,7 +26,7 @@ func refusedBy(t *testing.T, env []string, args ...string) string {
 func TestWrongPasswordOfRabbitMQ(t *testing.T) {
 	b := rabbit.Broker(t)
 	out := refusedBy(t, []string{"MUSTER_BUS_URL=amqp://" + b.Addr(), "MUSTER_BUS_PASSWORD=SECRET"})
-	contains(t, out, "wrong user or password", "bus.url from MUSTER_BUS_URL", "bus.password from MUSTER_BUS_PASSWORD")
+	contains(t, out, "wrong user or password", "bus.url from environment MUSTER_BUS_URL", "bus.password from environment MUSTER_BUS_PASSWORD")
 	if strings.Contains(out, "SECRET") || strings.Contains(out, "start RabbitMQ") {
 		t.Errorf("misleading: %s", out)
 	}
