@@ -42,6 +42,7 @@ func (a ackRecord) merge(b ackRecord) ackRecord {
 // The table is written without waiting for the disk. A process that is killed
 // loses none of it, a machine that loses its power the last moments.
 type ackTable struct {
+	core    *Core
 	records map[uint64]ackRecord
 	changed bool // since it was written
 	news    bool // since it was sent
@@ -62,75 +63,76 @@ func (t *ackTable) note(id uint64, a ackRecord) {
 }
 
 // noteAck takes what a message of another member says about its disk.
-func (c *Core) noteAck(m *pb.Message) {
-	if m.GetReject() || m.GetTerm() != c.rn.BasicStatus().GetTerm() {
+func (t *ackTable) onMessage(m *pb.Message) {
+	if m.GetReject() || m.GetTerm() != t.core.rn.BasicStatus().GetTerm() {
 		return
 	}
 	switch m.GetType() {
 	case pb.MsgAppResp:
-		c.acks.note(m.GetFrom(), c.ackUpTo(m.GetTerm(), m.GetIndex()))
+		t.note(m.GetFrom(), t.core.store.ackUpTo(m.GetTerm(), m.GetIndex()))
 	case pb.MsgVoteResp:
-		c.acks.note(m.GetFrom(), ackRecord{Term: m.GetTerm(), Vote: c.id})
+		t.note(m.GetFrom(), ackRecord{Term: m.GetTerm(), Vote: t.core.id})
 	}
 }
 
-func (c *Core) ackUpTo(term, index uint64) ackRecord {
+// ackUpTo is what a member has that acknowledged an index in a term.
+func (l *memLog) ackUpTo(term, index uint64) ackRecord {
 	a := ackRecord{Term: term, Match: index}
 	switch {
-	case index > c.store.last():
+	case index > l.last():
 		a.MatchTerm = term // a follower was faster: the entry is the leader's own
-	case index >= c.store.base:
-		a.MatchTerm, _ = c.store.Term(index)
+	case index >= l.base:
+		a.MatchTerm, _ = l.Term(index)
 	}
 	return a
 }
 
 // acksTick passes the table on and writes it down, at most once a heartbeat.
-func (c *Core) acksTick() {
-	if !c.cfg.Durable || c.now%c.cfg.HeartbeatTicks != 0 {
+func (t *ackTable) tick() {
+	if !t.core.cfg.Durable || t.core.now%t.core.cfg.HeartbeatTicks != 0 {
 		return
 	}
-	if c.elected() {
-		term := c.rn.BasicStatus().GetTerm()
-		c.acks.note(c.id, c.ackUpTo(term, c.store.last()))
-		c.sendAcks()
+	if t.core.elected() {
+		term := t.core.rn.BasicStatus().GetTerm()
+		t.note(t.core.id, t.core.store.ackUpTo(term, t.core.store.last()))
+		t.send()
 	}
-	if c.acks.changed {
-		c.acks.changed = false
+	if t.changed {
+		t.changed = false
 		records := map[uint64]ackRecord{} // nil would write nothing
-		maps.Copy(records, c.acks.records)
-		c.queue(Write{Acks: records})
+		maps.Copy(records, t.records)
+		t.core.queue(Write{Acks: records})
 	}
 }
 
-func (c *Core) sendAcks() {
-	if !c.acks.news {
+func (t *ackTable) send() {
+	if !t.news {
 		return
 	}
-	c.acks.news = false
-	records := maps.Clone(c.acks.records)
-	for _, id := range slices.Sorted(maps.Keys(c.roster.addrs)) {
-		if id != c.id {
-			c.post(c.roster.addrs[id], Message{acks: records})
+	t.news = false
+	records := maps.Clone(t.records)
+	for _, id := range slices.Sorted(maps.Keys(t.core.roster.addrs)) {
+		if id != t.core.id {
+			t.core.post(t.core.roster.addrs[id], Message{acks: records})
 		}
 	}
 }
 
 // onAcks takes the table of the leader.
-func (c *Core) onAcks(m Message) {
-	if c.rn == nil || m.ClusterID != c.roster.clusterID {
+func (t *ackTable) onAcks(m Message) {
+	if t.core.rn == nil || m.ClusterID != t.core.roster.clusterID {
 		return
 	}
 	for id, a := range m.acks {
-		if isMember(c.conf, id) && id != c.id {
-			c.acks.note(id, a)
+		if isMember(t.core.conf, id) && id != t.core.id {
+			t.note(id, a)
 		}
 	}
 }
 
 // pruneAcks forgets those that are no members any more.
-func (c *Core) pruneAcks() {
-	maps.DeleteFunc(c.acks.records, func(id uint64, _ ackRecord) bool { return !isMember(c.conf, id) })
+func (t *ackTable) prune() {
+	maps.DeleteFunc(t.records, func(id uint64, _ ackRecord) bool { return !isMember(t.core.conf, id) })
 }
 
 func (w *writer) ack(a ackRecord) {

@@ -17,6 +17,7 @@ import (
 //	  └─ all peers are alone (or, after a while, a majority is) ──▶ the one with
 //	     the lowest address writes the beginning of the log and gives it to all
 type bootstrap struct {
+	core     *Core
 	alone    int    // ticks of this incarnation without a cluster
 	leading  int    // tick at which a leader was known last
 	nonce    uint64 // proves that an answer is not older than the members are
@@ -24,6 +25,7 @@ type bootstrap struct {
 	creator  bool
 	seen     map[string]sighting
 	lost     map[uint64]bool // members whose log is known to be lost
+	problem  string          // for operators, see Status
 }
 
 // sighting is what a peer said last.
@@ -35,25 +37,24 @@ type sighting struct {
 }
 
 // bootstrapTick lets a tick pass for one who belongs to no cluster.
-func (c *Core) bootstrapTick() {
-	f := &c.bootstrap
-	if f.starting {
+func (b *bootstrap) tick() {
+	if b.starting {
 		return
 	}
-	if f.alone%2 == 0 {
-		c.sendHello()
+	if b.alone%2 == 0 {
+		b.sendHello()
 	}
-	f.alone++
-	c.askIn()
-	if c.mayCreate() {
-		c.create()
+	b.alone++
+	b.askIn()
+	if b.mayCreate() {
+		b.create()
 	}
 }
 
 // sendHello asks all peers who they are.
-func (c *Core) sendHello() {
-	for _, addr := range c.others() {
-		c.post(addr, Message{hello: &hello{id: c.id, leader: c.leader(), label: c.cfg.Label, nonce: c.bootstrap.nonce}})
+func (b *bootstrap) sendHello() {
+	for _, addr := range b.core.others() {
+		b.core.post(addr, Message{hello: &hello{id: b.core.id, leader: b.core.leader(), label: b.core.cfg.Label, nonce: b.nonce}})
 	}
 }
 
@@ -66,53 +67,64 @@ func (c *Core) others() []string {
 
 // probeTick asks the others from time to time, as long as nobody leads: they
 // may have lost their logs, or belong to another cluster by now.
-func (c *Core) probeTick() {
-	if c.leader() != "" {
-		c.bootstrap.leading = c.now
+func (b *bootstrap) probe() {
+	if b.core.leader() != "" {
+		b.leading = b.core.now
 	}
-	if quiet := c.now - c.bootstrap.leading; quiet > 0 && quiet%c.cfg.ElectionTicks == 0 {
-		c.sendHello()
+	if quiet := b.core.now - b.leading; quiet > 0 && quiet%b.core.cfg.ElectionTicks == 0 {
+		b.sendHello()
 	}
-	if c.elected() && c.now%c.cfg.ElectionTicks == 0 {
-		c.askNames()
+	if b.core.elected() && b.core.now%b.core.cfg.ElectionTicks == 0 {
+		b.askNames()
 	}
 }
 
 // askNames lets members say who they are that never did so here: they may have
 // formed the cluster without this leader. Their answers count for nothing else.
-func (c *Core) askNames() {
-	for _, id := range slices.Sorted(maps.Keys(c.roster.addrs)) {
-		if addr := c.roster.addrs[id]; id != c.id && c.bootstrap.seen[addr].id != id {
-			c.post(addr, Message{hello: &hello{id: c.id, leader: c.leader(), label: c.cfg.Label}})
+func (b *bootstrap) askNames() {
+	for _, id := range slices.Sorted(maps.Keys(b.core.roster.addrs)) {
+		if addr := b.core.roster.addrs[id]; id != b.core.id && b.seen[addr].id != id {
+			b.core.post(addr, Message{hello: &hello{id: b.core.id, leader: b.core.leader(), label: b.core.cfg.Label}})
 		}
 	}
 }
 
 // onHello answers, and notes who is where.
-func (c *Core) onHello(m Message) {
+func (b *bootstrap) onHello(m Message) {
 	h := m.hello
-	c.bootstrap.seen[m.From] = sighting{id: h.id, clusterID: m.ClusterID, leader: h.leader, label: h.label, tick: c.now}
+	b.seen[m.From] = sighting{id: h.id, clusterID: m.ClusterID, leader: h.leader, label: h.label, tick: b.core.now}
 	if !h.reply {
-		c.post(m.From, Message{hello: &hello{
-			id: c.id, leader: c.leader(), label: c.cfg.Label, nonce: h.nonce, reply: true, known: c.acks.records[h.id],
+		b.core.post(m.From, Message{hello: &hello{
+			id: b.core.id, leader: b.core.leader(), label: b.core.cfg.Label, nonce: h.nonce, reply: true, known: b.core.acks.records[h.id],
 		}})
-		c.sendInitial(m)
+		b.sendInitial(m)
 		return
 	}
 	switch {
-	case h.nonce != c.bootstrap.nonce:
-	case c.check != nil:
-		c.onCheck(m)
-	case c.rn != nil:
-		c.countLost(m)
+	case h.nonce != b.nonce:
+	case b.core.check != nil:
+		b.core.check.onAnswer(m)
+	case b.core.rn != nil:
+		b.countLost(m)
 	}
 }
 
+// label is what a member says of itself.
+func (b *bootstrap) label(id uint64) string {
+	if id == b.core.id {
+		return b.core.cfg.Label
+	}
+	if s := b.seen[b.core.roster.addrs[id]]; s.id == id {
+		return s.label
+	}
+	return ""
+}
+
 // recent returns the peers that said something lately.
-func (c *Core) recent() map[string]sighting {
+func (b *bootstrap) recent() map[string]sighting {
 	out := map[string]sighting{}
-	for addr, s := range c.bootstrap.seen {
-		if c.now-s.tick <= 2*c.cfg.ElectionTicks {
+	for addr, s := range b.seen {
+		if b.core.now-s.tick <= 2*b.core.cfg.ElectionTicks {
 			out[addr] = s
 		}
 	}
@@ -120,129 +132,129 @@ func (c *Core) recent() map[string]sighting {
 }
 
 // askIn asks a leader that somebody knows to be let in.
-func (c *Core) askIn() {
-	if c.bootstrap.alone%4 != 0 {
+func (b *bootstrap) askIn() {
+	if b.alone%4 != 0 {
 		return
 	}
 	var leaders []string
-	for _, s := range c.recent() {
+	for _, s := range b.recent() {
 		if s.clusterID != 0 && s.leader != "" {
 			leaders = append(leaders, s.leader)
 		}
 	}
 	slices.Sort(leaders)
 	for _, addr := range slices.Compact(leaders) {
-		c.post(addr, Message{join: &join{id: c.id}})
+		b.core.post(addr, Message{join: &join{id: b.core.id}})
 	}
 }
 
 // mayCreate reports whether this manager is the one to found the cluster: all
 // peers are alone, or, since some may be away, a majority was for a while.
-func (c *Core) mayCreate() bool {
-	if !slices.Contains(c.cfg.Peers, c.cfg.Addr) {
+func (b *bootstrap) mayCreate() bool {
+	if !slices.Contains(b.core.cfg.Peers, b.core.cfg.Addr) {
 		return false
 	}
 	alone, away := 1, 0
-	recent := c.recent()
-	for _, addr := range c.cfg.Peers {
+	recent := b.recent()
+	for _, addr := range b.core.cfg.Peers {
 		s, ok := recent[addr]
 		switch {
-		case addr == c.cfg.Addr:
+		case addr == b.core.cfg.Addr:
 		case !ok:
 			away++
 		case s.clusterID != 0 && s.leader != "":
 			return false
-		case s.clusterID == 0 && addr < c.cfg.Addr:
+		case s.clusterID == 0 && addr < b.core.cfg.Addr:
 			return false // its turn
 		case s.clusterID == 0:
 			alone++
 		}
 	}
-	if alone == len(c.cfg.Peers) {
+	if alone == len(b.core.cfg.Peers) {
 		return true
 	}
-	return c.bootstrap.alone >= 10*c.cfg.ElectionTicks && alone > len(c.cfg.Peers)/2
+	return b.alone >= 10*b.core.cfg.ElectionTicks && alone > len(b.core.cfg.Peers)/2
 }
 
 // create writes the beginning of a cluster: an entry 1 that says who belongs to
 // it, as a snapshot. A peer that is away has a vote too, under an id that is
 // nobody's, until it joins: a majority is always one of all peers, so that two
 // majorities of them that begin apart cannot both come to be.
-func (c *Core) create() {
+func (b *bootstrap) create() {
 	conf := &pb.ConfState{}
-	r := roster{clusterID: c.rng.Uint64() | 1, admitted: c.cfg.Peers, addrs: map[uint64]string{}}
-	recent := c.recent()
-	for _, addr := range c.cfg.Peers {
-		id := newID(c.rng)
+	r := roster{clusterID: b.core.rng.Uint64() | 1, admitted: b.core.cfg.Peers, addrs: map[uint64]string{}}
+	recent := b.recent()
+	for _, addr := range b.core.cfg.Peers {
+		id := newID(b.core.rng)
 		if s, ok := recent[addr]; ok && s.clusterID == 0 {
 			id = s.id
-		} else if addr == c.cfg.Addr {
-			id = c.id
+		} else if addr == b.core.cfg.Addr {
+			id = b.core.id
 		}
 		r.addrs[id] = addr
 		conf.Voters = append(conf.Voters, id)
 	}
 	slices.Sort(conf.Voters)
-	c.bootstrap.creator = true
-	c.start(r.clusterID, &pb.Snapshot{
-		Data:     snapshotData(&r, state.New(c.cfg.Placement).Snapshot()),
+	b.creator = true
+	b.start(r.clusterID, &pb.Snapshot{
+		Data:     snapshotData(&r, state.New(b.core.cfg.Placement).Snapshot()),
 		Metadata: &pb.SnapshotMetadata{ConfState: conf, Index: proto.Uint64(1), Term: proto.Uint64(1)},
 	})
 }
 
 // start begins with a beginning, which may be nil for one who is fed.
-func (c *Core) start(clusterID uint64, beginning *pb.Snapshot) {
-	c.bootstrap.starting = true
-	c.roster.clusterID = clusterID
-	w := Write{Identity: &Identity{ID: c.id, ClusterID: clusterID, Addr: c.cfg.Addr}, Sync: true, start: true}
+func (b *bootstrap) start(clusterID uint64, beginning *pb.Snapshot) {
+	b.starting = true
+	b.core.roster.clusterID = clusterID
+	w := Write{Identity: &Identity{ID: b.core.id, ClusterID: clusterID, Addr: b.core.cfg.Addr}, Sync: true, start: true}
 	if beginning != nil {
 		w.Snapshot, w.Install = beginning, true
 		w.Hard = &pb.HardState{Term: proto.Uint64(1), Vote: proto.Uint64(0), Commit: proto.Uint64(1)}
 	}
-	c.queue(w)
+	b.core.queue(w)
 }
 
 // started goes on after the first write.
-func (c *Core) started() {
-	c.bootstrap.starting = false
-	if !c.bootstrap.creator {
+func (b *bootstrap) started() {
+	b.starting = false
+	if !b.creator {
 		return
 	}
-	for _, id := range c.conf.GetVoters() {
-		if id != c.id {
-			c.post(c.roster.addrs[id], Message{bootstrap: c.store.snap})
+	for _, id := range b.core.conf.GetVoters() {
+		if id != b.core.id {
+			b.core.post(b.core.roster.addrs[id], Message{bootstrap: b.core.store.snap})
 		}
 	}
-	c.startFastElection(0)
+	b.core.election.startFast(0)
 }
 
 // onBootstrap takes part in a cluster that another one founded: once in the incarnation of
 // a log.
-func (c *Core) onBootstrap(m Message) {
-	if c.rn != nil || c.check != nil || c.bootstrap.starting || m.ClusterID == 0 || !isVoter(m.bootstrap.GetMetadata().GetConfState(), c.id) {
+func (b *bootstrap) onInitial(m Message) {
+	if b.core.rn != nil || b.core.check != nil || b.starting || m.ClusterID == 0 || !isVoter(m.bootstrap.GetMetadata().GetConfState(), b.core.id) {
 		return
 	}
 	if r, _, err := openSnapshot(m.bootstrap.GetData()); err != nil || r.clusterID != m.ClusterID {
-		c.log.Error("beginning of a cluster refused", "from", m.From, "err", err)
+		b.core.log.Error("beginning of a cluster refused", "from", m.From, "err", err)
 		return
 	}
-	c.start(m.ClusterID, m.bootstrap)
+	b.start(m.ClusterID, m.bootstrap)
 }
 
 // sendInitial gives the beginning to a member that has not got it yet.
-func (c *Core) sendInitial(m Message) {
-	if c.rn != nil && m.ClusterID == 0 && c.store.snapIndex() == 1 && isVoter(c.conf, m.hello.id) {
-		c.post(m.From, Message{bootstrap: c.store.snap})
+func (b *bootstrap) sendInitial(m Message) {
+	if b.core.rn != nil && m.ClusterID == 0 && b.core.store.snapIndex() == 1 && isVoter(b.core.conf, m.hello.id) {
+		b.core.post(m.From, Message{bootstrap: b.core.store.snap})
 	}
 }
 
 // follow begins to follow the leader that lets this manager in. It has no
 // beginning yet; the leader sends a snapshot.
-func (c *Core) follow(m Message) {
+func (b *bootstrap) follow(m Message) {
 	switch m.raft.GetType() {
 	case pb.MsgApp, pb.MsgHeartbeat, pb.MsgSnap:
-		if !c.bootstrap.starting {
-			c.start(m.ClusterID, nil)
+		if !b.starting {
+			b.start(m.ClusterID, nil)
 		}
 	}
 }
@@ -250,22 +262,22 @@ func (c *Core) follow(m Message) {
 // countLost notes that a member's log is lost: at its address is another incarnation,
 // or it is in another cluster. The answer is not older than the members are,
 // by its nonce, so that it cannot be of an incarnation before.
-func (c *Core) countLost(m Message) {
-	for _, id := range c.roster.at(m.From) {
-		if id != m.hello.id || m.ClusterID != 0 && m.ClusterID != c.roster.clusterID {
-			c.bootstrap.lost[id] = true
+func (b *bootstrap) countLost(m Message) {
+	for _, id := range b.core.roster.at(m.From) {
+		if id != m.hello.id || m.ClusterID != 0 && m.ClusterID != b.core.roster.clusterID {
+			b.lost[id] = true
 		}
 	}
-	if c.quorumLost(c.conf.GetVoters()) || c.quorumLost(c.conf.GetVotersOutgoing()) {
-		c.startOver()
+	if b.quorumLost(b.core.conf.GetVoters()) || b.quorumLost(b.core.conf.GetVotersOutgoing()) {
+		b.startOver()
 	}
 }
 
 // quorumLost reports whether no majority of these can ever be again.
-func (c *Core) quorumLost(voters []uint64) bool {
+func (b *bootstrap) quorumLost(voters []uint64) bool {
 	lost := 0
 	for _, id := range voters {
-		if c.bootstrap.lost[id] {
+		if b.lost[id] {
 			lost++
 		}
 	}
@@ -274,16 +286,16 @@ func (c *Core) quorumLost(voters []uint64) bool {
 
 // startOver begins anew when a majority has lost its logs. What is on a disk is
 // not thrown away for that: somebody may want to save it.
-func (c *Core) startOver() {
-	if c.cfg.Durable && c.store.hard.GetCommit() > 1 {
-		c.problem = "a majority of the managers lost its data, so that none can be elected: put their latest directories back, or start all managers " +
+func (b *bootstrap) startOver() {
+	if b.core.cfg.Durable && b.core.store.hard.GetCommit() > 1 {
+		b.problem = "a majority of the managers lost its data, so that none can be elected: put their latest directories back, or start all managers " +
 			"from copies with --restored, or empty the directory of this one too, to begin anew from what the workers report"
-		c.log.Error(c.problem)
+		b.core.log.Error(b.problem)
 		return
 	}
-	c.log.Warn("a majority of the managers lost its log: beginning anew")
-	c.lose()
-	c.dropReads()
-	c.out.Commits = append(c.out.Commits, Commit{state: state.New(c.cfg.Placement)})
-	c.renew()
+	b.core.log.Warn("a majority of the managers lost its log: beginning anew")
+	b.core.proposals.lose()
+	b.core.reads.drop()
+	b.core.out.Commits = append(b.core.out.Commits, Commit{state: state.New(b.core.cfg.Placement)})
+	b.core.renew()
 }

@@ -57,26 +57,36 @@ func (j *SnapshotJob) replay() (*state.State, error) {
 	return s, nil
 }
 
+// snapshots are what replaces the older part of the log.
+type snapshots struct {
+	core       *Core
+	compacting bool // a SnapshotJob is under way
+	// installing is the index of the last snapshot of another manager that was
+	// handed out to be written.
+	installing uint64
+	opened     *Message // the last snapshot that was received, already read
+}
+
 // compact asks for a snapshot when the log since the last one has become long:
 // longer than the configured size, and than the snapshot itself, so that the
 // work for snapshots stays in proportion to that for commands.
-func (c *Core) compact() {
-	limit := max(c.cfg.CompactBytes, len(c.store.snap.GetData()))
-	if c.compacting || c.store.snap == nil || c.store.size < limit || c.handed <= c.store.snapIndex() {
+func (s *snapshots) compact() {
+	limit := max(s.core.cfg.CompactBytes, len(s.core.store.snap.GetData()))
+	if s.compacting || s.core.store.snap == nil || s.core.store.size < limit || s.core.handed <= s.core.store.snapIndex() {
 		return
 	}
-	entries := c.store.since(c.store.snapIndex())
-	if uint64(len(entries)) < c.handed-c.store.snapIndex() {
+	entries := s.core.store.since(s.core.store.snapIndex())
+	if uint64(len(entries)) < s.core.handed-s.core.store.snapIndex() {
 		return // what was decided is not all on this disk yet
 	}
-	c.compacting = true
-	job := &SnapshotJob{incarnation: c.incarnation, index: c.handed, term: c.handedTerm, conf: c.conf, roster: c.roster.clone()}
-	if len(c.store.snap.GetData()) <= c.cfg.OwnSnapshotBytes {
-		c.out.Commits = append(c.out.Commits, Commit{job: job})
+	s.compacting = true
+	job := &SnapshotJob{incarnation: s.core.incarnation, index: s.core.handed, term: s.core.handedTerm, conf: s.core.conf, roster: s.core.roster.clone()}
+	if len(s.core.store.snap.GetData()) <= s.core.cfg.OwnSnapshotBytes {
+		s.core.out.Commits = append(s.core.out.Commits, Commit{job: job})
 		return
 	}
-	job.from, job.entries = c.store.snap, entries[:c.handed-c.store.snapIndex()]
-	c.out.Compact = job
+	job.from, job.entries = s.core.store.snap, entries[:s.core.handed-s.core.store.snapIndex()]
+	s.core.out.Compact = job
 }
 
 // Compacted takes the outcome of a SnapshotJob. A snapshot of another manager may be on
@@ -85,11 +95,11 @@ func (c *Core) Compacted(j *SnapshotJob, snap *pb.Snapshot, err error) {
 	if j.incarnation != c.incarnation {
 		return
 	}
-	c.compacting = false
+	c.snapshots.compacting = false
 	switch {
 	case err != nil:
 		c.fail(err)
-	case snap.GetMetadata().GetIndex() > max(c.store.snapIndex(), c.installing):
+	case snap.GetMetadata().GetIndex() > max(c.store.snapIndex(), c.snapshots.installing):
 		c.store.compact(snap, c.cfg.CompactBytes/4) // for those who are a little behind
 		if c.cfg.Durable {
 			c.queue(Write{Snapshot: snap})
@@ -98,16 +108,27 @@ func (c *Core) Compacted(j *SnapshotJob, snap *pb.Snapshot, err error) {
 }
 
 // install takes a snapshot of another manager, which is durable now.
-func (c *Core) install(snap *pb.Snapshot) {
+func (s *snapshots) install(snap *pb.Snapshot) {
 	meta := snap.GetMetadata()
-	members, s, err := c.open(snap)
+	members, restored, err := s.open(snap)
 	if err != nil {
-		c.fail(err)
+		s.core.fail(err)
 		return
 	}
-	c.log.Info("snapshot taken over", "index", meta.GetIndex(), "bytes", len(snap.GetData()))
-	c.roster, c.conf = members, meta.GetConfState()
-	c.handed = meta.GetIndex()
-	c.out.Commits = append(c.out.Commits, Commit{Index: meta.GetIndex(), Term: meta.GetTerm(), state: s})
-	c.membersChanged()
+	s.core.log.Info("snapshot taken over", "index", meta.GetIndex(), "bytes", len(snap.GetData()))
+	s.core.roster, s.core.conf = members, meta.GetConfState()
+	s.core.handed = meta.GetIndex()
+	s.core.out.Commits = append(s.core.out.Commits, Commit{Index: meta.GetIndex(), Term: meta.GetTerm(), state: restored})
+	s.core.membership.changed()
+}
+
+// open reads a snapshot, unless that was done when it came.
+func (s *snapshots) open(snap *pb.Snapshot) (roster, *state.State, error) {
+	m := s.opened
+	s.opened = nil
+	if m != nil && m.restored != nil && m.raft.GetSnapshot().GetMetadata().GetIndex() == snap.GetMetadata().GetIndex() &&
+		m.raft.GetSnapshot().GetMetadata().GetTerm() == snap.GetMetadata().GetTerm() {
+		return *m.members, m.restored, nil
+	}
+	return openSnapshot(snap.GetData())
 }

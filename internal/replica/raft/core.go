@@ -73,27 +73,23 @@ type Core struct {
 	led        uint64            // the last term of which an own entry was decided here
 	heard      map[uint64]string // addresses of those who sent messages
 
-	role       replica.Role
-	err        error
-	problem    string
-	compacting bool
-	// installing is the index of the last snapshot of another manager that was
-	// handed out to be written.
-	installing uint64
-	sequence   uint64
-	batches    map[uint64][]replica.Proposal // proposed here, not decided yet
+	role    replica.Role
+	err     error
+	now     int  // ticks of this Core
+	acked   bool // the message being handled is a follower's acknowledgement
+	out     Output
+	version int // rises when what is known of the members changes
 
-	now        int // ticks of this Core
+	// The parts of the protocol. Each has its own state and calls back into
+	// the Core to send, write and hand out.
 	bootstrap  bootstrap
-	acks       ackTable
-	check      *logCheck // nil when it is over
+	check      *logCheck // nil once it has ended
 	election   election
-	reads      reads
 	membership membership
-	opened     *Message // a snapshot that was read before it is needed
-	acked      bool     // what is done now follows from a follower that has more
-	out        Output
-	version    int // of what is known of the members
+	proposals  proposals
+	reads      reads
+	acks       ackTable
+	snapshots  snapshots
 }
 
 // Output is what is to be done, in this order: Commits may be done beside the
@@ -143,12 +139,15 @@ func (c *Core) renew() {
 	c.rn, c.store, c.conf = nil, newMemLog(), &pb.ConfState{}
 	c.roster = roster{addrs: map[uint64]string{}}
 	c.version++
-	c.handed, c.led, c.compacting, c.installing, c.problem = 0, 0, false, 0, ""
+	c.handed, c.led = 0, 0
 	c.heard = map[uint64]string{}
-	c.batches = map[uint64][]replica.Proposal{}
-	c.bootstrap = bootstrap{nonce: c.rng.Uint64(), seen: map[string]sighting{}, lost: map[uint64]bool{}}
-	c.election, c.membership = election{}, membership{joins: map[string]uint64{}}
-	c.acks, c.check = ackTable{}, nil
+	c.bootstrap = bootstrap{core: c, nonce: c.rng.Uint64(), seen: map[string]sighting{}, lost: map[uint64]bool{}}
+	c.election = election{core: c}
+	c.membership = membership{core: c, joins: map[string]uint64{}}
+	c.proposals = proposals{core: c, sequence: c.proposals.sequence, batches: map[uint64][]replica.Proposal{}}
+	c.reads = reads{core: c, last: c.reads.last}
+	c.acks, c.check = ackTable{core: c}, nil
+	c.snapshots = snapshots{core: c}
 }
 
 // newID draws an id. The library keeps 0 and the highest for itself.
@@ -159,7 +158,7 @@ func (c *Core) resume(saved *Saved) error {
 	c.id, c.roster.clusterID = saved.Identity.ID, saved.Identity.ClusterID
 	if saved.Snapshot != nil {
 		c.store.install(saved.Snapshot)
-		c.install(saved.Snapshot)
+		c.snapshots.install(saved.Snapshot)
 	}
 	c.store.append(saved.Entries)
 	if saved.Hard != nil {
@@ -167,9 +166,9 @@ func (c *Core) resume(saved *Saved) error {
 	}
 	c.acks.records = maps.Clone(saved.Acks)
 	if c.cfg.Restored {
-		c.acks = ackTable{changed: true}
+		c.acks = ackTable{core: c, changed: true}
 	}
-	c.beginCheck()
+	c.startCheck()
 	c.pump()
 	return c.err
 }
@@ -190,9 +189,9 @@ func (c *Core) begin() {
 		return
 	}
 	c.rn = rn
-	c.quiet()
+	c.election.restart()
 	if len(c.conf.GetVoters()) == 1 && isVoter(c.conf, c.id) {
-		c.campaign()
+		c.election.campaign()
 	}
 }
 
@@ -212,8 +211,8 @@ func (c *Core) end() {
 	if c.err == nil {
 		c.err = ErrClosed
 	}
-	c.lose()
-	c.dropReads()
+	c.proposals.lose()
+	c.reads.drop()
 	c.role = replica.Role{}
 	c.out.Commits = append(c.out.Commits, Commit{Role: &replica.Role{}})
 }
@@ -232,23 +231,23 @@ func (c *Core) Tick() {
 	}
 	c.now++
 	if c.check != nil {
-		c.checkTick()
+		c.check.tick()
 		return
 	}
 	if c.rn == nil {
-		c.bootstrapTick()
+		c.bootstrap.tick()
 		return
 	}
 	if c.elected() {
 		c.rn.Tick()
-		c.reconcileMembers()
+		c.membership.reconcile()
 	} else {
 		c.rn.TickQuiesced()
-		c.electionTick()
+		c.election.tick()
 	}
-	c.probeTick()
-	c.readTick()
-	c.acksTick()
+	c.bootstrap.probe()
+	c.reads.tick()
+	c.acks.tick()
 	c.pump()
 }
 
@@ -257,13 +256,13 @@ func (c *Core) Step(m Message) {
 	switch {
 	case c.err != nil:
 	case m.hello != nil:
-		c.onHello(m)
+		c.bootstrap.onHello(m)
 	case m.join != nil:
-		c.onJoin(m)
+		c.membership.onJoin(m)
 	case m.bootstrap != nil:
-		c.onBootstrap(m)
+		c.bootstrap.onInitial(m)
 	case m.acks != nil:
-		c.onAcks(m)
+		c.acks.onAcks(m)
 	case m.raft != nil:
 		c.onRaft(m)
 		c.acked = m.raft.GetType() == pb.MsgAppResp && !m.raft.GetReject()
@@ -277,28 +276,28 @@ func (c *Core) onRaft(m Message) {
 	case m.raft.GetTo() != c.id || m.ClusterID == 0 || c.check != nil:
 		return
 	case c.rn == nil:
-		c.follow(m)
+		c.bootstrap.follow(m)
 		return
 	case m.ClusterID != c.roster.clusterID:
 		return
-	case c.ghost(m.raft):
+	case c.election.fromDeadLeader(m.raft):
 		return
 	case m.raft.GetType() == pb.MsgReadIndex && c.role.Kind != replica.Leader:
 		return // it is asked again: see questionReads
 	}
-	if c.fromTheFuture(m.raft) {
-		c.fail(&staleLog{addr: c.cfg.Addr, by: m.From, why: fmt.Sprintf("it had acknowledged entry %d, and this ends at entry %d", m.raft.GetCommit(), c.store.last())})
+	if why := lostEntries(m.raft, c.rn.BasicStatus().GetTerm(), c.store.last()); why != "" {
+		c.fail(&staleLog{addr: c.cfg.Addr, by: m.From, why: why})
 		return
 	}
-	c.noteAck(m.raft)
+	c.acks.onMessage(m.raft)
 	c.heard[m.raft.GetFrom()] = m.From
 	if m.isSnapshot() {
-		c.opened = &m
+		c.snapshots.opened = &m
 	}
 	if err := c.rn.Step(m.raft); err != nil {
 		c.log.Debug("message refused", "from", m.From, "type", m.raft.GetType().String(), "err", err)
 	}
-	c.heardFrom(m.raft)
+	c.election.onMessage(m.raft)
 }
 
 // pump does what the library has ready.
@@ -315,7 +314,7 @@ func (c *Core) pump() {
 				c.send(m)
 			}
 		}
-		c.readStates(rd.ReadStates)
+		c.reads.onStates(rd.ReadStates)
 	}
 	c.updateRole()
 }
@@ -330,7 +329,7 @@ func (c *Core) send(m *pb.Message) {
 		return
 	}
 	if m.GetType() == pb.MsgSnap {
-		m = c.introduce(m)
+		m = introduce(m)
 	}
 	c.post(addr, Message{raft: m})
 }
@@ -341,21 +340,7 @@ func (c *Core) send(m *pb.Message) {
 // applied. What changes the members is told at once.
 func (c *Core) canWait(m *pb.Message) bool {
 	return c.acked && m.GetType() == pb.MsgApp && len(m.GetEntries()) == 0 &&
-		c.matches()[m.GetTo()].State == tracker.StateReplicate && c.onlyCommands(m.GetCommit())
-}
-
-// onlyCommands tells that what is decided up to an index, and was not handed
-// out yet, are commands.
-func (c *Core) onlyCommands(index uint64) bool {
-	for _, e := range c.store.since(c.handed) {
-		if e.GetIndex() > index {
-			break
-		}
-		if e.GetType() != pb.EntryNormal || !isBatch(e.GetData()) {
-			return false
-		}
-	}
-	return index <= c.store.last()
+		progressOf(c.rn)[m.GetTo()].State == tracker.StateReplicate && c.store.onlyCommands(c.handed, m.GetCommit())
 }
 
 func (c *Core) post(addr string, m Message) {
@@ -370,12 +355,12 @@ func (c *Core) updateRole() {
 		return
 	}
 	if c.role.Kind == replica.Leader {
-		c.lose()
+		c.proposals.lose()
 	}
 	c.role = role
 	if role.Kind == replica.Leader && len(c.reads.asked) > 0 && c.reads.index == 0 {
 		defer c.pump()
-		c.questionReads()
+		c.reads.question()
 	}
 	c.log.Info("role", "role", role.Kind.String(), "term", role.Term, "leader", role.Leader)
 	c.out.Commits = append(c.out.Commits, Commit{Role: &role})

@@ -32,16 +32,16 @@ type Commit struct {
 func (c *Core) Propose(batch ...replica.Proposal) {
 	for len(batch) > 0 {
 		if c.role.Kind != replica.Leader || c.err != nil {
-			c.refuse(batch, replica.NotLeaderError{Leader: c.leader()})
+			c.proposals.refuse(batch, replica.NotLeaderError{Leader: c.leader()})
 			return
 		}
-		c.sequence++
-		data, n, err := encodeBatch(c.id, c.sequence, batch, maxEntry)
+		c.proposals.sequence++
+		data, n, err := encodeBatch(c.id, c.proposals.sequence, batch, maxEntry)
 		if err != nil {
-			c.refuse(batch[n:n+1], err)
+			c.proposals.refuse(batch[n:n+1], err)
 		}
 		if n > 0 {
-			c.proposeEntry(data, batch[:n])
+			c.proposals.add(data, batch[:n])
 		}
 		if err != nil {
 			n++
@@ -51,26 +51,33 @@ func (c *Core) Propose(batch ...replica.Proposal) {
 	c.pump()
 }
 
-func (c *Core) proposeEntry(data []byte, batch []replica.Proposal) {
-	sequence := c.sequence
-	c.batches[sequence] = batch
-	if err := c.rn.Propose(data); err != nil {
-		delete(c.batches, sequence)
-		c.refuse(batch, replica.NotLeaderError{})
+// proposals are the batches of this manager that are not decided yet.
+type proposals struct {
+	core     *Core
+	sequence uint64 // of the last batch
+	batches  map[uint64][]replica.Proposal
+}
+
+func (p *proposals) add(data []byte, batch []replica.Proposal) {
+	sequence := p.sequence
+	p.batches[sequence] = batch
+	if err := p.core.rn.Propose(data); err != nil {
+		delete(p.batches, sequence)
+		p.refuse(batch, replica.NotLeaderError{})
 	}
 }
 
-func (c *Core) refuse(batch []replica.Proposal, err error) {
-	c.out.Commits = append(c.out.Commits, Commit{own: batch, err: err})
+func (p *proposals) refuse(batch []replica.Proposal, err error) {
+	p.core.out.Commits = append(p.core.out.Commits, Commit{own: batch, err: err})
 }
 
 // lose answers what was proposed by this manager as the leader that it no
 // longer is. Some of it may still come to be decided, under another leader.
-func (c *Core) lose() {
-	for _, sequence := range slices.Sorted(maps.Keys(c.batches)) {
-		c.refuse(c.batches[sequence], replica.ErrLost)
+func (p *proposals) lose() {
+	for _, sequence := range slices.Sorted(maps.Keys(p.batches)) {
+		p.refuse(p.batches[sequence], replica.ErrLost)
 	}
-	clear(c.batches)
+	clear(p.batches)
 }
 
 // decided takes what a majority has.
@@ -80,7 +87,7 @@ func (c *Core) decided(m *pb.Message) {
 		case pb.EntryNormal:
 			c.decidedRecord(e)
 		default:
-			c.decidedMembers(e)
+			c.membership.decided(e)
 		}
 		if c.err != nil {
 			return
@@ -94,8 +101,8 @@ func (c *Core) decided(m *pb.Message) {
 	for _, resp := range m.GetResponses() {
 		c.stepLocal(resp)
 	}
-	c.releaseReads()
-	c.compact()
+	c.reads.release()
+	c.snapshots.compact()
 }
 
 // decidedRecord hands out a decided entry. One that is malformed is nothing,
@@ -111,7 +118,7 @@ func (c *Core) decidedRecord(e *pb.Entry) {
 	case err != nil:
 		c.log.Error("entry of the log ignored", "index", e.GetIndex(), "err", err)
 	case rec.kind == recordBatch:
-		c.decidedBatch(rec, &done)
+		c.proposals.decided(rec, &done)
 	case rec.kind == recordAdmit:
 		c.roster.admit(rec.addr)
 		c.version++
@@ -122,9 +129,9 @@ func (c *Core) decidedRecord(e *pb.Entry) {
 	c.out.Commits = append(c.out.Commits, done)
 }
 
-func (c *Core) decidedBatch(rec record, done *Commit) {
-	if own, ok := c.batches[rec.sequence]; ok && rec.origin == c.id {
-		delete(c.batches, rec.sequence)
+func (p *proposals) decided(rec record, done *Commit) {
+	if own, ok := p.batches[rec.sequence]; ok && rec.origin == p.core.id {
+		delete(p.batches, rec.sequence)
 		done.own = own
 		return
 	}
@@ -211,7 +218,7 @@ func (c *Core) write(m *pb.Message) {
 func (c *Core) queue(w Write) {
 	w.incarnation = c.incarnation
 	if w.Install {
-		c.installing = w.Snapshot.GetMetadata().GetIndex()
+		c.snapshots.installing = w.Snapshot.GetMetadata().GetIndex()
 	}
 	if c.cfg.Durable {
 		c.out.Writes = append(c.out.Writes, w)
@@ -237,12 +244,12 @@ func (c *Core) wrote(w Write) {
 	}
 	if w.Install {
 		c.store.install(w.Snapshot)
-		c.install(w.Snapshot)
+		c.snapshots.install(w.Snapshot)
 	}
 	c.store.append(w.Entries)
 	if w.start {
 		c.begin()
-		c.started()
+		c.bootstrap.started()
 	}
 	for _, m := range w.responses {
 		c.stepLocal(m)

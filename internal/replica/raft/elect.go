@@ -9,6 +9,7 @@ import (
 
 // election is when this manager campaigns next.
 type election struct {
+	core    *Core
 	silence int // ticks since the leader was heard, or a vote was given
 	timeout int // of silence
 
@@ -27,81 +28,78 @@ type election struct {
 
 // quiet begins a new time-out: one to two times ElectionTicks, so that two
 // managers seldom campaign together.
-func (c *Core) quiet() {
-	c.election.silence = 0
-	c.election.timeout = c.cfg.ElectionTicks + c.rng.IntN(c.cfg.ElectionTicks)
+func (e *election) restart() {
+	e.silence = 0
+	e.timeout = e.core.cfg.ElectionTicks + e.core.rng.IntN(e.core.cfg.ElectionTicks)
 }
 
-func (c *Core) campaign() {
-	c.quiet()
-	if !isVoter(c.conf, c.id) {
+func (e *election) campaign() {
+	e.restart()
+	if !isVoter(e.core.conf, e.core.id) {
 		return
 	}
-	if err := c.rn.Campaign(); err != nil {
-		c.log.Debug("no campaign", "err", err)
+	if err := e.core.rn.Campaign(); err != nil {
+		e.core.log.Debug("no campaign", "err", err)
 	}
 }
 
 // electionTick lets a tick pass for one who does not lead.
-func (c *Core) electionTick() {
-	e := &c.election
+func (e *election) tick() {
 	e.silence++
 	if e.fast > 0 {
 		e.fast--
-		c.fastElectionTick()
+		e.fastTick()
 		return
 	}
 	if e.silence >= e.timeout {
-		c.campaign()
+		e.campaign()
 	}
 }
 
 // fastElectionTick campaigns again every other tick, since the first request may have
 // come before the others saw that the leader is gone. Who has voted for itself
 // waits a little longer: its opponent, if there is one, must be able to win.
-func (c *Core) fastElectionTick() {
-	e := &c.election
+func (e *election) fastTick() {
 	if e.wait > 0 {
 		e.wait--
 		return
 	}
 	again := 2
-	if c.rn.BasicStatus().RaftState == etcd.StateCandidate {
-		again = 2 + c.rng.IntN(c.cfg.ElectionTicks/2+1)
+	if e.core.rn.BasicStatus().RaftState == etcd.StateCandidate {
+		again = 2 + e.core.rng.IntN(e.core.cfg.ElectionTicks/2+1)
 	}
 	if e.silence >= again {
-		c.campaign()
+		e.campaign()
 	}
 }
 
 // heardFrom notes that somebody leads, or may come to lead.
-func (c *Core) heardFrom(m *pb.Message) {
-	st := c.rn.BasicStatus()
-	e := &c.election
+func (e *election) onMessage(m *pb.Message) {
+	st := e.core.rn.BasicStatus()
 	switch m.GetType() {
 	case pb.MsgApp, pb.MsgHeartbeat, pb.MsgSnap:
 		if st.Lead == m.GetFrom() {
-			c.quiet()
+			e.restart()
 			e.fast = 0
 		}
 	case pb.MsgPreVote:
-		e.asked, e.askedAt = m, c.now
-		c.overtake(m)
+		e.asked, e.askedAt = m, e.core.now
+		e.overtake(m)
 	}
 	if st.GetTerm() != e.term || st.GetVote() != e.vote {
 		e.term, e.vote = st.GetTerm(), st.GetVote()
-		c.quiet()
+		e.restart()
 	}
 }
 
 // overtake campaigns at once when somebody hurries to lead whose log is
 // shorter, and who therefore cannot.
-func (c *Core) overtake(m *pb.Message) {
-	last, lastTerm := c.store.last(), c.store.lastTerm()
+func (e *election) overtake(m *pb.Message) {
+	last, lastTerm := e.core.store.last(), e.core.store.lastTerm()
 	shorter := m.GetLogTerm() < lastTerm || m.GetLogTerm() == lastTerm && m.GetIndex() < last
-	if c.election.fast > 0 && c.election.wait > 0 && shorter {
-		c.election.wait = 0
-		c.campaign()
+	if e.fast > 0 && e.wait > 0 && shorter {
+		e.wait = 0
+		e.campaign()
 	}
 }
 
@@ -123,16 +121,16 @@ func (c *Core) PeerGone(addr string) {
 		return
 	}
 	c.election.gone = lead
-	c.startFastElection(3 * c.rank(lead))
-	c.askedBefore()
+	c.election.startFast(3 * c.election.rank(lead))
+	c.election.answerAsked()
 	c.pump()
 }
 
 // ghost reports whether a message is the last of a leader that is gone. Taken
 // for a sign of incarnation, it would keep this manager from voting. Should the
 // leader be there after all, it is heard again when the fast election ends.
-func (c *Core) ghost(m *pb.Message) bool {
-	if c.election.fast == 0 || m.GetFrom() != c.election.gone {
+func (e *election) fromDeadLeader(m *pb.Message) bool {
+	if e.fast == 0 || m.GetFrom() != e.gone {
 		return false
 	}
 	t := m.GetType()
@@ -141,30 +139,30 @@ func (c *Core) ghost(m *pb.Message) bool {
 
 // askedBefore answers one who saw earlier that the leader is gone, and was
 // ignored for it.
-func (c *Core) askedBefore() {
-	m := c.election.asked
-	if m == nil || c.now-c.election.askedAt > 3 || m.GetTerm() <= c.rn.BasicStatus().GetTerm() {
+func (e *election) answerAsked() {
+	m := e.asked
+	if m == nil || e.core.now-e.askedAt > 3 || m.GetTerm() <= e.core.rn.BasicStatus().GetTerm() {
 		return
 	}
-	c.election.asked = nil
-	if err := c.rn.Step(m); err != nil {
-		c.log.Debug("question not answered", "err", err)
+	e.asked = nil
+	if err := e.core.rn.Step(m); err != nil {
+		e.core.log.Debug("question not answered", "err", err)
 	}
-	c.overtake(m)
+	e.overtake(m)
 }
 
 // startFastElection elects a leader at once, after a wait that lets others go first.
-func (c *Core) startFastElection(wait int) {
-	c.election.fast, c.election.wait = c.cfg.ElectionTicks, wait
+func (e *election) startFast(wait int) {
+	e.fast, e.wait = e.core.cfg.ElectionTicks, wait
 	if wait == 0 {
-		c.campaign()
+		e.campaign()
 	}
 }
 
 // rank is how many of the voters go first when the leader is gone, so that
 // they do not split the votes.
-func (c *Core) rank(gone uint64) int {
-	voters := slices.Sorted(slices.Values(c.conf.GetVoters()))
+func (e *election) rank(gone uint64) int {
+	voters := slices.Sorted(slices.Values(e.core.conf.GetVoters()))
 	voters = slices.DeleteFunc(voters, func(id uint64) bool { return id == gone })
-	return max(0, slices.Index(voters, c.id))
+	return max(0, slices.Index(voters, e.core.id))
 }

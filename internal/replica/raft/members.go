@@ -16,6 +16,7 @@ import (
 // membership is the leader's work on the members: it brings them, one change at a
 // time, to what is admitted.
 type membership struct {
+	core  *Core
 	joins map[string]uint64 // who asked to be let in, by address
 	wait  int               // ticks until a change is asked for again
 }
@@ -24,28 +25,27 @@ type membership struct {
 const caughtUp = 512
 
 // onJoin notes that somebody asks to be let in.
-func (c *Core) onJoin(m Message) {
-	if c.role.Kind != replica.Leader || isMember(c.conf, m.join.id) {
+func (ms *membership) onJoin(m Message) {
+	if ms.core.role.Kind != replica.Leader || isMember(ms.core.conf, m.join.id) {
 		return
 	}
-	if !c.roster.admits(m.From) {
-		c.log.Warn("a manager asks to be let in that is not among the peers: add it first", "addr", m.From)
+	if !ms.core.roster.admits(m.From) {
+		ms.core.log.Warn("a manager asks to be let in that is not among the peers: add it first", "addr", m.From)
 		return
 	}
-	c.membership.joins[m.From] = m.join.id
+	ms.joins[m.From] = m.join.id
 }
 
 // reconcileMembers asks for the next change of members, if there is one to make.
-func (c *Core) reconcileMembers() {
-	t := &c.membership
-	if t.wait--; t.wait > 0 || c.role.Kind != replica.Leader || len(c.conf.GetVotersOutgoing()) > 0 {
+func (ms *membership) reconcile() {
+	if ms.wait--; ms.wait > 0 || ms.core.role.Kind != replica.Leader || len(ms.core.conf.GetVotersOutgoing()) > 0 {
 		return
 	}
-	for _, step := range []func() *pb.ConfChangeV2{c.dismissal, c.promotion, c.admission} {
+	for _, step := range []func() *pb.ConfChangeV2{ms.dismissal, ms.promotion, ms.admission} {
 		if change := step(); change != nil {
-			t.wait = c.cfg.ElectionTicks
-			if err := c.rn.ProposeConfChange(change); err != nil {
-				c.log.Debug("change of members dropped", "err", err)
+			ms.wait = ms.core.cfg.ElectionTicks
+			if err := ms.core.rn.ProposeConfChange(change); err != nil {
+				ms.core.log.Debug("change of members dropped", "err", err)
 			}
 			return
 		}
@@ -53,16 +53,16 @@ func (c *Core) reconcileMembers() {
 }
 
 // admission lets in, without a vote, who asked for it and is admitted.
-func (c *Core) admission() *pb.ConfChangeV2 {
-	for _, addr := range slices.Sorted(maps.Keys(c.membership.joins)) {
-		id := c.membership.joins[addr]
-		delete(c.membership.joins, addr)
-		if isMember(c.conf, id) || !c.roster.admits(addr) {
+func (ms *membership) admission() *pb.ConfChangeV2 {
+	for _, addr := range slices.Sorted(maps.Keys(ms.joins)) {
+		id := ms.joins[addr]
+		delete(ms.joins, addr)
+		if isMember(ms.core.conf, id) || !ms.core.roster.admits(addr) {
 			continue
 		}
 		change := changeOf(map[uint64]string{id: addr}, single(pb.ConfChangeAddLearnerNode, id))
-		for _, old := range c.roster.at(addr) {
-			if !isVoter(c.conf, old) {
+		for _, old := range ms.core.roster.at(addr) {
+			if !isVoter(ms.core.conf, old) {
 				change.Changes = append(change.Changes, single(pb.ConfChangeRemoveNode, old))
 			}
 		}
@@ -73,15 +73,15 @@ func (c *Core) admission() *pb.ConfChangeV2 {
 
 // promotion gives a vote to a learner that has almost everything, and takes it
 // from those that were at its address before.
-func (c *Core) promotion() *pb.ConfChangeV2 {
-	commit := c.store.hard.GetCommit()
-	match := c.matches()
-	for _, id := range c.conf.GetLearners() {
+func (ms *membership) promotion() *pb.ConfChangeV2 {
+	commit := ms.core.store.hard.GetCommit()
+	match := progressOf(ms.core.rn)
+	for _, id := range ms.core.conf.GetLearners() {
 		if p := match[id]; p.Match == 0 || p.Match+caughtUp < commit || !p.RecentActive {
 			continue
 		}
 		change := changeOf(nil, single(pb.ConfChangeAddNode, id))
-		for _, old := range c.roster.at(c.roster.addrs[id]) {
+		for _, old := range ms.core.roster.at(ms.core.roster.addrs[id]) {
 			if old != id {
 				change.Changes = append(change.Changes, single(pb.ConfChangeRemoveNode, old))
 			}
@@ -93,21 +93,21 @@ func (c *Core) promotion() *pb.ConfChangeV2 {
 
 // dismissal takes out a member whose address is not admitted any more. A
 // leader that has to go hands over first.
-func (c *Core) dismissal() *pb.ConfChangeV2 {
-	for _, id := range slices.Sorted(maps.Keys(c.roster.addrs)) {
-		if c.roster.admits(c.roster.addrs[id]) {
+func (ms *membership) dismissal() *pb.ConfChangeV2 {
+	for _, id := range slices.Sorted(maps.Keys(ms.core.roster.addrs)) {
+		if ms.core.roster.admits(ms.core.roster.addrs[id]) {
 			continue
 		}
-		if id == c.id && len(c.conf.GetVoters()) > 1 {
-			c.Transfer()
+		if id == ms.core.id && len(ms.core.conf.GetVoters()) > 1 {
+			ms.core.Transfer()
 			return nil
 		}
-		if isVoter(c.conf, id) && len(c.conf.GetVoters()) == 1 {
+		if isVoter(ms.core.conf, id) && len(ms.core.conf.GetVoters()) == 1 {
 			continue // the last one stays, whatever was decided
 		}
 		return changeOf(nil, single(pb.ConfChangeRemoveNode, id))
 	}
-	if id := c.leftover(); id != 0 {
+	if id := ms.leftover(); id != 0 {
 		return changeOf(nil, single(pb.ConfChangeRemoveNode, id))
 	}
 	return nil
@@ -116,14 +116,14 @@ func (c *Core) dismissal() *pb.ConfChangeV2 {
 // leftover is a learner that is not heard while a member with a vote is heard at
 // its address: an earlier incarnation of that one, whose question to be let in came
 // late. 0 is none.
-func (c *Core) leftover() uint64 {
-	match := c.matches()
-	for _, id := range c.conf.GetLearners() {
+func (ms *membership) leftover() uint64 {
+	match := progressOf(ms.core.rn)
+	for _, id := range ms.core.conf.GetLearners() {
 		if match[id].RecentActive {
 			continue
 		}
-		for _, other := range c.roster.at(c.roster.addrs[id]) {
-			if other != id && isVoter(c.conf, other) && (other == c.id || match[other].RecentActive) {
+		for _, other := range ms.core.roster.at(ms.core.roster.addrs[id]) {
+			if other != id && isVoter(ms.core.conf, other) && (other == ms.core.id || match[other].RecentActive) {
 				return id
 			}
 		}
@@ -142,58 +142,59 @@ func changeOf(addrs map[uint64]string, changes ...*pb.ConfChangeSingle) *pb.Conf
 }
 
 // decidedMembers carries out a decided change of members.
-func (c *Core) decidedMembers(e *pb.Entry) {
+func (ms *membership) decided(e *pb.Entry) {
 	var change pb.ConfChangeV2
 	if err := proto.Unmarshal(e.GetData(), &change); err != nil || e.GetType() != pb.EntryConfChangeV2 {
-		c.fail(fmt.Errorf("raft: change of members in entry %d: %w", e.GetIndex(), errMalformed))
+		ms.core.fail(fmt.Errorf("raft: change of members in entry %d: %w", e.GetIndex(), errMalformed))
 		return
 	}
-	c.roster.addrs = maps.Clone(c.roster.addrs)
+	ms.core.roster.addrs = maps.Clone(ms.core.roster.addrs)
 	r := newReader(change.GetContext())
 	if len(r.Buf) > 0 {
-		maps.Copy(c.roster.addrs, r.addrs())
+		maps.Copy(ms.core.roster.addrs, r.addrs())
 	}
-	c.conf = c.rn.ApplyConfChange(&change)
-	c.roster.prune(c.conf)
-	c.membersChanged()
-	c.out.Commits = append(c.out.Commits, Commit{Index: e.GetIndex(), Term: e.GetTerm()})
+	ms.core.conf = ms.core.rn.ApplyConfChange(&change)
+	ms.core.roster.prune(ms.core.conf)
+	ms.changed()
+	ms.core.out.Commits = append(ms.core.out.Commits, Commit{Index: e.GetIndex(), Term: e.GetTerm()})
 }
 
 // membersChanged makes void what was known of other members.
-func (c *Core) membersChanged() {
-	c.bootstrap.nonce = c.rng.Uint64()
-	clear(c.bootstrap.lost)
-	c.pruneAcks()
-	c.membership.wait = 0
-	c.version++
-	c.log.Info("members", "voters", len(c.conf.GetVoters()), "learners", len(c.conf.GetLearners()))
+func (ms *membership) changed() {
+	ms.core.bootstrap.nonce = ms.core.rng.Uint64()
+	clear(ms.core.bootstrap.lost)
+	ms.core.acks.prune()
+	ms.wait = 0
+	ms.core.version++
+	ms.core.log.Info("members", "voters", len(ms.core.conf.GetVoters()), "learners", len(ms.core.conf.GetLearners()))
 }
 
-func (c *Core) matches() map[uint64]tracker.Progress {
+// progressOf is what a leader knows of each member's log.
+func progressOf(rn *etcd.RawNode) map[uint64]tracker.Progress {
 	out := map[uint64]tracker.Progress{}
-	c.rn.WithProgress(func(id uint64, _ etcd.ProgressType, p tracker.Progress) { out[id] = p })
+	rn.WithProgress(func(id uint64, _ etcd.ProgressType, p tracker.Progress) { out[id] = p })
 	return out
 }
 
 // Admit lets managers join from an address, on the leader only.
-func (c *Core) Admit(addr string) error { return c.proposeAddr(recordAdmit, addr) }
+func (c *Core) Admit(addr string) error { return c.membership.propose(recordAdmit, addr) }
 
 // Dismiss takes the manager at an address out, on the leader only.
 func (c *Core) Dismiss(addr string) error {
-	if c.role.Kind == replica.Leader && !c.othersVote(addr) {
+	if c.role.Kind == replica.Leader && !c.membership.othersVote(addr) {
 		return fmt.Errorf("raft: %s is the last manager that votes, and cannot be removed: add another one first", addr)
 	}
-	return c.proposeAddr(recordDismiss, addr)
+	return c.membership.propose(recordDismiss, addr)
 }
 
-func (c *Core) proposeAddr(kind byte, addr string) error {
-	if c.role.Kind != replica.Leader {
-		return replica.NotLeaderError{Leader: c.leader()}
+func (ms *membership) propose(kind byte, addr string) error {
+	if ms.core.role.Kind != replica.Leader {
+		return replica.NotLeaderError{Leader: ms.core.leader()}
 	}
-	if err := c.rn.Propose(encodeAddr(kind, addr)); err != nil {
+	if err := ms.core.rn.Propose(encodeAddr(kind, addr)); err != nil {
 		return replica.ErrLost
 	}
-	c.pump()
+	ms.core.pump()
 	return nil
 }
 
@@ -204,7 +205,7 @@ func (c *Core) Transfer() bool {
 		return false
 	}
 	best, most := uint64(0), uint64(0)
-	match := c.matches()
+	match := progressOf(c.rn)
 	for _, id := range slices.Sorted(slices.Values(c.conf.GetVoters())) {
 		if p := match[id]; id != c.id && p.RecentActive && p.Match > most {
 			best, most = id, p.Match
@@ -222,7 +223,7 @@ func (c *Core) Transfer() bool {
 // introduce adds the receiver of a snapshot to its members, as one without a
 // vote. The snapshot may be older than the receiver's membership, which it
 // learns from the log behind it; without being in it, it would not take it.
-func (c *Core) introduce(m *pb.Message) *pb.Message {
+func introduce(m *pb.Message) *pb.Message {
 	conf := m.GetSnapshot().GetMetadata().GetConfState()
 	if isMember(conf, m.GetTo()) {
 		return m

@@ -135,5 +135,19 @@ func (l *memLog) since(index uint64) []*pb.Entry {
 	return l.entries[min(index-l.base, uint64(n)):n:n]
 }
 
+// onlyCommands reports whether the entries after one index, up to another, are
+// all there and hold nothing but commands.
+func (l *memLog) onlyCommands(after, index uint64) bool {
+	for _, e := range l.since(after) {
+		if e.GetIndex() > index {
+			break
+		}
+		if e.GetType() != pb.EntryNormal || !isBatch(e.GetData()) {
+			return false
+		}
+	}
+	return index <= l.last()
+}
+
 // entrySize is about what an entry takes.
 func entrySize(e *pb.Entry) int { return len(e.GetData()) + 32 }

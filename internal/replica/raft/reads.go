@@ -12,6 +12,7 @@ import (
 // reads are the reads that wait for a majority to say that the leader leads.
 // Those that come while one question is out share the next one.
 type reads struct {
+	core    *Core
 	waiting []func(*state.State, error)
 	asked   []func(*state.State, error)
 	first   uint64 // question of those that asked
@@ -28,50 +29,47 @@ func (c *Core) Read(fs ...func(*state.State, error)) {
 		return
 	}
 	c.reads.waiting = append(c.reads.waiting, fs...)
-	c.askReads()
+	c.reads.ask()
 	c.pump()
 }
 
 // askReads puts the question for all that wait, unless one is out.
-func (c *Core) askReads() {
-	r := &c.reads
+func (r *reads) ask() {
 	if len(r.asked) > 0 || len(r.waiting) == 0 {
 		return
 	}
 	r.asked, r.waiting = r.waiting, nil
 	r.age, r.index, r.first = 0, 0, r.last+1
-	c.questionReads()
+	r.question()
 }
 
 // questionReads asks who leads, unless it is this manager and it does not have
 // everything yet: a leader that votes alone would answer even then, with what
 // it remembers to be decided, which may be less than what was answered.
-func (c *Core) questionReads() {
-	if c.elected() && c.led != c.rn.BasicStatus().GetTerm() {
+func (r *reads) question() {
+	if r.core.elected() && r.core.led != r.core.rn.BasicStatus().GetTerm() {
 		return
 	}
-	c.reads.last++
-	c.rn.ReadIndex(binary.BigEndian.AppendUint64(nil, c.reads.last))
+	r.last++
+	r.core.rn.ReadIndex(binary.BigEndian.AppendUint64(nil, r.last))
 }
 
 // readTick asks again, since a question may be lost, and gives up after as
 // long as two elections take.
-func (c *Core) readTick() {
-	r := &c.reads
+func (r *reads) tick() {
 	if len(r.asked) == 0 || r.index != 0 {
 		return
 	}
 	r.age++
 	switch {
-	case r.age >= 4*c.cfg.ElectionTicks:
-		c.endReads(replica.NotLeaderError{Leader: c.leader()})
-	case r.age%(2*c.cfg.HeartbeatTicks) == 0:
-		c.questionReads()
+	case r.age >= 4*r.core.cfg.ElectionTicks:
+		r.end(replica.NotLeaderError{Leader: r.core.leader()})
+	case r.age%(2*r.core.cfg.HeartbeatTicks) == 0:
+		r.question()
 	}
 }
 
-func (c *Core) readStates(answers []etcd.ReadState) {
-	r := &c.reads
+func (r *reads) onStates(answers []etcd.ReadState) {
 	for _, a := range answers {
 		if len(a.RequestCtx) != 8 || len(r.asked) == 0 || r.index != 0 {
 			continue
@@ -80,27 +78,27 @@ func (c *Core) readStates(answers []etcd.ReadState) {
 			r.index = a.Index
 		}
 	}
-	c.releaseReads()
+	r.release()
 }
 
 // releaseReads lets the reads go whose index was handed out.
-func (c *Core) releaseReads() {
-	if c.reads.index != 0 && c.reads.index <= c.handed {
-		c.endReads(nil)
+func (r *reads) release() {
+	if r.index != 0 && r.index <= r.core.handed {
+		r.end(nil)
 	}
 }
 
-func (c *Core) endReads(err error) {
-	c.out.Commits = append(c.out.Commits, Commit{reads: c.reads.asked, err: err})
-	c.reads.asked, c.reads.index = nil, 0
-	c.askReads()
+func (r *reads) end(err error) {
+	r.core.out.Commits = append(r.core.out.Commits, Commit{reads: r.asked, err: err})
+	r.asked, r.index = nil, 0
+	r.ask()
 }
 
 // dropReads ends all reads without an answer.
-func (c *Core) dropReads() {
-	all := append(c.reads.asked, c.reads.waiting...)
-	c.reads = reads{last: c.reads.last}
+func (r *reads) drop() {
+	all := append(r.asked, r.waiting...)
+	*r = reads{core: r.core, last: r.last}
 	if len(all) > 0 {
-		c.out.Commits = append(c.out.Commits, Commit{reads: all, err: replica.ErrLost})
+		r.core.out.Commits = append(r.core.out.Commits, Commit{reads: all, err: replica.ErrLost})
 	}
 }

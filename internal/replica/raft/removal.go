@@ -32,9 +32,9 @@ func (s Status) CheckRemoval(addr string) error {
 
 // othersVote tells whether there is a manager with a vote, and not about to go,
 // at another address.
-func (c *Core) othersVote(addr string) bool {
-	return slices.ContainsFunc(c.conf.GetVoters(), func(id uint64) bool {
-		at := c.roster.addrs[id]
-		return at != addr && c.roster.admits(at)
+func (ms *membership) othersVote(addr string) bool {
+	return slices.ContainsFunc(ms.core.conf.GetVoters(), func(id uint64) bool {
+		at := ms.core.roster.addrs[id]
+		return at != addr && ms.core.roster.admits(at)
 	})
 }

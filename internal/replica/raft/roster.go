@@ -115,14 +115,3 @@ func openSnapshot(data []byte) (roster, *state.State, error) {
 	}
 	return members, s, nil
 }
-
-// open reads a snapshot, unless that was done when it came.
-func (c *Core) open(snap *pb.Snapshot) (roster, *state.State, error) {
-	m := c.opened
-	c.opened = nil
-	if m != nil && m.restored != nil && m.raft.GetSnapshot().GetMetadata().GetIndex() == snap.GetMetadata().GetIndex() &&
-		m.raft.GetSnapshot().GetMetadata().GetTerm() == snap.GetMetadata().GetTerm() {
-		return *m.members, m.restored, nil
-	}
-	return openSnapshot(snap.GetData())
-}

@@ -29,6 +29,7 @@ func (e *staleLog) Unwrap() error { return ErrStaleLog }
 // do the others know of it? Until it is answered the library does not run, so
 // that the manager neither votes nor acknowledges anything.
 type logCheck struct {
+	core     *Core
 	answered map[string]bool
 	waited   int // ticks since a majority, with this manager, has answered
 }
@@ -38,87 +39,88 @@ type logCheck struct {
 // good, and the others must be able to go on without it.
 const checkPatience = 5
 
-// beginCheck asks the others before the library starts. A manager that is
+// startCheck asks the others before the library starts. A manager that is
 // alone has nobody to ask.
-func (c *Core) beginCheck() {
-	if len(c.checkers()) == 0 {
+func (c *Core) startCheck() {
+	check := &logCheck{core: c, answered: map[string]bool{}}
+	if len(check.voters()) == 0 {
 		c.begin()
 		return
 	}
-	c.check = &logCheck{answered: map[string]bool{}}
-	c.askCheck()
+	c.check = check
+	check.ask()
 }
 
-// checkers are the addresses of those that may know what this manager has: the
+// voters are the addresses of those that may know what this manager has: the
 // others that vote, or, where the log does not say, all that are configured.
-func (c *Core) checkers() []string {
+func (k *logCheck) voters() []string {
 	var out []string
-	for _, id := range slices.Concat(c.conf.GetVoters(), c.conf.GetVotersOutgoing()) {
-		if addr, ok := c.roster.addrs[id]; ok && addr != c.cfg.Addr {
+	for _, id := range slices.Concat(k.core.conf.GetVoters(), k.core.conf.GetVotersOutgoing()) {
+		if addr, ok := k.core.roster.addrs[id]; ok && addr != k.core.cfg.Addr {
 			out = append(out, addr)
 		}
 	}
-	if len(out) == 0 && !isVoter(c.conf, c.id) {
-		return c.others()
+	if len(out) == 0 && !isVoter(k.core.conf, k.core.id) {
+		return k.core.others()
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
 }
 
-func (c *Core) askCheck() {
-	for _, addr := range c.checkers() {
-		if !c.check.answered[addr] {
-			c.post(addr, Message{hello: &hello{id: c.id, label: c.cfg.Label, nonce: c.bootstrap.nonce}})
+func (k *logCheck) ask() {
+	for _, addr := range k.voters() {
+		if !k.answered[addr] {
+			k.core.post(addr, Message{hello: &hello{id: k.core.id, label: k.core.cfg.Label, nonce: k.core.bootstrap.nonce}})
 		}
 	}
 }
 
 // checkTick asks again those that have not answered, and starts when there is
 // no more to hear.
-func (c *Core) checkTick() {
-	if c.now%2 == 0 {
-		c.askCheck()
+func (k *logCheck) tick() {
+	if k.core.now%2 == 0 {
+		k.ask()
 	}
-	if all := len(c.checkers()) + 1; len(c.check.answered)+1 > all/2 {
-		c.check.waited++
+	if all := len(k.voters()) + 1; len(k.answered)+1 > all/2 {
+		k.waited++
 	}
-	c.endCheck()
+	k.end()
 }
 
 // onCheck takes an answer.
-func (c *Core) onCheck(m Message) {
-	if m.ClusterID == c.roster.clusterID && !c.cfg.Restored {
-		if why := c.behind(m.hello.known); why != "" {
-			c.fail(&staleLog{addr: c.cfg.Addr, by: m.From, why: why})
+func (k *logCheck) onAnswer(m Message) {
+	if m.ClusterID == k.core.roster.clusterID && !k.core.cfg.Restored {
+		if why := k.core.store.behind(m.hello.known); why != "" {
+			k.core.fail(&staleLog{addr: k.core.cfg.Addr, by: m.From, why: why})
 			return
 		}
 	}
-	c.check.answered[m.From] = true
-	c.endCheck()
+	k.answered[m.From] = true
+	k.end()
 }
 
-func (c *Core) endCheck() {
-	missing := len(c.checkers()) - len(c.check.answered)
-	patience := c.cfg.patience
+func (k *logCheck) end() {
+	missing := len(k.voters()) - len(k.answered)
+	patience := k.core.cfg.patience
 	if patience == 0 {
-		patience = checkPatience * c.cfg.ElectionTicks
+		patience = checkPatience * k.core.cfg.ElectionTicks
 	}
-	if missing > 0 && c.check.waited < patience {
+	if missing > 0 && k.waited < patience {
 		return
 	}
 	if missing > 0 {
-		c.log.Warn("starting without a word of some managers on whether this data directory is the latest", "missing", missing)
+		k.core.log.Warn("starting without a word of some managers on whether this data directory is the latest", "missing", missing)
 	}
-	c.check = nil
-	c.begin()
-	c.pump()
+	k.core.check = nil
+	k.core.begin()
+	k.core.pump()
 }
 
 // behind says what this manager had that its directory has not, "" if nothing
 // is missing. A later term in the directory was reached after everything that
 // was acknowledged in earlier ones.
-func (c *Core) behind(known ackRecord) string {
-	hard := c.store.hard
+func (l *memLog) behind(known ackRecord) string {
+	hard := l.hard
 	switch {
 	case hard.GetTerm() > known.Term:
 		return ""
@@ -126,19 +128,22 @@ func (c *Core) behind(known ackRecord) string {
 		return fmt.Sprintf("it had reached term %d, and this is of term %d", known.Term, hard.GetTerm())
 	case known.Vote != 0 && hard.GetVote() != known.Vote:
 		return fmt.Sprintf("its vote in term %d is missing", known.Term)
-	case known.Match > c.store.last():
-		return fmt.Sprintf("it had acknowledged entry %d, and this ends at entry %d", known.Match, c.store.last())
-	case known.MatchTerm != 0 && known.Match >= c.store.base:
-		if term, _ := c.store.Term(known.Match); term != known.MatchTerm {
+	case known.Match > l.last():
+		return fmt.Sprintf("it had acknowledged entry %d, and this ends at entry %d", known.Match, l.last())
+	case known.MatchTerm != 0 && known.Match >= l.base:
+		if term, _ := l.Term(known.Match); term != known.MatchTerm {
 			return fmt.Sprintf("it had acknowledged entry %d of term %d, and this has another one", known.Match, known.MatchTerm)
 		}
 	}
 	return ""
 }
 
-// fromTheFuture reports whether the leader takes it that this manager has more
-// than it has. Only an older copy of its directory explains that: the leader
+// lostEntries says what a manager lost whose leader counts on more than it has,
+// "" if nothing. Only an older copy of its directory explains that: the leader
 // counts what was acknowledged, and that is on the disk.
-func (c *Core) fromTheFuture(m *pb.Message) bool {
-	return m.GetType() == pb.MsgHeartbeat && m.GetCommit() > c.store.last() && m.GetTerm() >= c.rn.BasicStatus().GetTerm()
+func lostEntries(m *pb.Message, term, last uint64) string {
+	if m.GetType() != pb.MsgHeartbeat || m.GetCommit() <= last || m.GetTerm() < term {
+		return ""
+	}
+	return fmt.Sprintf("it had acknowledged entry %d, and this ends at entry %d", m.GetCommit(), last)
 }

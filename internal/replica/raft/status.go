@@ -57,7 +57,7 @@ func (c *Core) Status() Status {
 		ID: hexID(c.id), Addr: c.cfg.Addr, Role: c.role.Kind.String(), Term: c.role.Term, Leader: c.role.Leader,
 		Commit: c.store.hard.GetCommit(), Applied: c.handed, Last: c.store.last(), First: first,
 		SnapshotBytes: len(c.store.snap.GetData()), LogBytes: c.store.size,
-		Admitted: slices.Clone(c.roster.admitted), Members: c.members(), Problem: c.problem,
+		Admitted: slices.Clone(c.roster.admitted), Members: c.members(), Problem: c.bootstrap.problem,
 	}
 	if c.err != nil {
 		s.Problem = c.err.Error()
@@ -68,25 +68,15 @@ func (c *Core) Status() Status {
 func (c *Core) members() []Member {
 	var out []Member
 	for _, id := range slices.Sorted(maps.Keys(c.roster.addrs)) {
-		m := Member{ID: hexID(id), Addr: c.roster.addrs[id], Voter: isVoter(c.conf, id), Label: c.label(id)}
+		m := Member{ID: hexID(id), Addr: c.roster.addrs[id], Voter: isVoter(c.conf, id), Label: c.bootstrap.label(id)}
 		if c.leader() == c.cfg.Addr {
-			p := c.matches()[id]
+			p := progressOf(c.rn)[id]
 			m.Known, m.Match, m.Active = true, p.Match, p.RecentActive || id == c.id
 			m.Lag = c.store.last() - min(p.Match, c.store.last())
 		}
 		out = append(out, m)
 	}
 	return out
-}
-
-func (c *Core) label(id uint64) string {
-	if id == c.id {
-		return c.cfg.Label
-	}
-	if s := c.bootstrap.seen[c.roster.addrs[id]]; s.id == id {
-		return s.label
-	}
-	return ""
 }
 
 func hexID(id uint64) string { return fmt.Sprintf("%016x", id) }
