@@ -40,7 +40,7 @@ func TestSchedule(t *testing.T) {
 			if err != nil || !reflect.DeepEqual(got, want) {
 				t.Errorf("got %s, %v; want %s", jsonOf(got), err, jsonOf(want))
 			}
-			if want := `schedule "video" "t" ` + k.sent + ` {"explain":true}`; m.last() != want {
+			if want := `schedule "video" "t" ` + k.sent + ` {"placement":true,"explain":"refusal"}`; m.last() != want {
 				t.Errorf("sent %s\nwant %s", m.last(), want)
 			}
 		})

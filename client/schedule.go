@@ -29,8 +29,10 @@ type Request struct {
 	Reserve time.Duration
 }
 
-// explain asks for explanations. OWT's own manager does not know it.
-var explain = json.RawMessage(`{"explain":true}`)
+// beside asks for the number of the placement, and for why there is no worker.
+// Why a worker was chosen is left out: it costs the manager more than the rest
+// of the answer, and Why asks for it. OWT's own manager does not know it.
+var beside = json.RawMessage(`{"placement":true,"explain":"refusal"}`)
 
 // Schedule asks for a worker for a task. A task that is placed already gets
 // the worker that it has, and a reservation at least as long as before. Where
@@ -42,7 +44,7 @@ func (c *Client) Schedule(ctx context.Context, r Request) (muster.Placement, err
 	}
 	args := []any{r.Purpose, r.Task, preference, r.Reserve.Milliseconds()}
 	if !c.opts.PlainOWT {
-		args = append(args, explain)
+		args = append(args, beside)
 	}
 	var placed struct {
 		ID   string          `json:"id"`

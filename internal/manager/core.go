@@ -338,7 +338,7 @@ func (c *core) reportLoad(req *bus.Request, worker string, load float64) {
 	c.propose(nil, state.ReportLoad{Loads: []state.WorkerLoad{report}}, nil)
 }
 
-func (c *core) schedule(req *bus.Request, op state.Schedule, explain bool) {
+func (c *core) schedule(req *bus.Request, op state.Schedule, wanted wanted) {
 	if !c.inService {
 		c.measures.placed(op.Purpose, state.Result{Err: muster.ReasonNotReady}, 0)
 		req.Fail(string(muster.ReasonNotReady))
@@ -346,7 +346,7 @@ func (c *core) schedule(req *bus.Request, op state.Schedule, explain bool) {
 	}
 	begin := time.Now()
 	c.propose(req, op, func(result state.Result) {
-		answerSchedule(req, result, explain)
+		answerSchedule(req, result, wanted)
 		c.measures.placed(op.Purpose, result, time.Since(begin))
 	})
 }

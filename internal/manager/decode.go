@@ -246,8 +246,8 @@ func decodeSchedule(r *reader) action {
 		Preference:    r.preference(2),
 		ReserveMillis: r.millis(3, "reserveTime"),
 	}
-	explain := len(r.args) > 4 && gjson.GetBytes(r.args[4], "explain").Bool()
-	return func(c *core, req *bus.Request) { c.schedule(req, op, explain) }
+	wanted := wantedOf(r.args)
+	return func(c *core, req *bus.Request) { c.schedule(req, op, wanted) }
 }
 
 func decodeUnschedule(r *reader) action {

@@ -51,7 +51,10 @@ func decodeClaimTask(r *reader) action {
 	task := taskOf(json.RawMessage(arg.Get("task").Raw))
 	op := state.ClaimTask{
 		Worker: r.name(0, "worker"), Task: r.checked(1, "task", task, muster.MaxTask),
-		Incarnation: arg.Get("incarnation").Str, Placement: arg.Get("placement").Uint(),
+		Placement: arg.Get("placement").Uint(),
+	}
+	if incarnation := arg.Get("incarnation").Str; incarnation != "" {
+		op.Incarnation = r.checked(1, "incarnation", incarnation, muster.MaxName)
 	}
 	return func(c *core, req *bus.Request) {
 		c.propose(req, op, func(result state.Result) {

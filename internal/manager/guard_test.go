@@ -128,7 +128,7 @@ func TestMetricsOfAStateWithBadNames(t *testing.T) {
 	m.core.replica = holding{m.core.replica, restored}
 	for _, name := range badNames {
 		m.core.reportLoad(bus.NewRequest(bus.Call{}, nil), name, 0.5)
-		m.core.schedule(bus.NewRequest(bus.Call{}, nil), state.Schedule{Purpose: name, Task: "t"}, false)
+		m.core.schedule(bus.NewRequest(bus.Call{}, nil), state.Schedule{Purpose: name, Task: "t"}, wanted{})
 	}
 	m.core.propose(nil, state.Quit{Worker: badNames[0]}, nil)
 	m.core.flush()

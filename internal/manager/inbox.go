@@ -35,6 +35,7 @@ type item struct {
 	act   action
 	req   *bus.Request
 	queue uint16 // of its caller
+	at    uint64 // the place in the order of arrival
 }
 
 func (it item) size() size { return size{1, perRequest + it.req.Size} }
@@ -44,7 +45,8 @@ func (it item) size() size { return size{1, perRequest + it.req.Size} }
 // Signs of life have a lane of their own, which is emptied with each batch, so
 // that nothing else that waits can make a worker look dead. The others wait in
 // the order in which they came while they are few, and beyond that in a lane
-// that is fair by caller.
+// that is fair by caller. Signs of life pass only what is left for a later
+// batch: a load that is reported before a task is asked for counts for it.
 type inbox struct {
 	// ready holds a token whenever something waits that came after the last
 	// take.
@@ -57,6 +59,7 @@ type inbox struct {
 	calm      fifo
 	lane      lane
 	batch     []item
+	arrived   uint64          // how many requests were put
 	missed    map[string]bool // see miss
 }
 
@@ -74,6 +77,8 @@ func (b *inbox) put(it item) (out item, ok bool) {
 	sign := isSoonRepeated(it) && it.req.Size <= signBytes
 	it.queue = uint16(b.caller(it.req, sign) % laneQueues)
 	b.mu.Lock()
+	b.arrived++
+	it.at = b.arrived
 	switch {
 	case sign:
 		out, ok = it, b.signsEach[it.queue] < signsEach && b.signs.put(it)
@@ -113,10 +118,7 @@ func (b *inbox) take(room size) (batch []item, more bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	clear(b.batch)
-	batch = append(b.batch[:0], b.signs.items...)
-	b.signs.clear()
-	clear(b.signsEach[:])
-	batch = b.takeCalm(batch, &room)
+	batch = b.takeInOrder(b.batch[:0], &room)
 	for room.requests > 0 && room.bytes > 0 && len(b.calm.items) == 0 {
 		it, ok := b.lane.next()
 		if !ok {
@@ -133,13 +135,24 @@ func (b *inbox) take(room size) (batch []item, more bool) {
 	return batch, len(b.calm.items) > 0 || b.lane.n > 0
 }
 
-func (b *inbox) takeCalm(batch []item, room *size) []item {
+// takeInOrder takes all signs of life, and of what waits in order as much as
+// there is room for: together in the order of arrival.
+func (b *inbox) takeInOrder(batch []item, room *size) []item {
 	n := 0
 	for n < len(b.calm.items) && room.requests > 0 && room.bytes > 0 {
 		*room = room.minus(b.calm.items[n].size())
 		n++
 	}
-	batch = append(batch, b.calm.items[:n]...)
+	calm := b.calm.items[:n]
+	for _, sign := range b.signs.items {
+		for len(calm) > 0 && calm[0].at < sign.at {
+			batch, calm = append(batch, calm[0]), calm[1:]
+		}
+		batch = append(batch, sign)
+	}
+	batch = append(batch, calm...)
+	b.signs.clear()
+	clear(b.signsEach[:])
 	b.calm.drop(n)
 	return batch
 }

@@ -66,6 +66,22 @@ func TestInboxKeepsTheOrderOfFew(t *testing.T) {
 	}
 }
 
+// A load that is reported after a worker joined and before a task is asked for
+// counts for that task: within a batch signs of life pass nothing.
+func TestSignsOfLifeKeepTheirPlaceInABatch(t *testing.T) {
+	b := newInbox()
+	mustPut(t, b, sent("agent", "join", 100), sign("w-1"), sent("caller", "schedule", 100), sign("w-2"))
+	got, _ := b.take(everything)
+	if want := []string{"join", "keepAlive", "schedule", "keepAlive"}; !slices.Equal(methodsOf(got), want) {
+		t.Errorf("came as %v, want %v", methodsOf(got), want)
+	}
+	mustPut(t, b, sent("agent", "join", 100), sent("caller", "schedule", 100), sign("w-1"))
+	got, more := b.take(size{1, 1 << 20})
+	if want := []string{"join", "keepAlive"}; !slices.Equal(methodsOf(got), want) || !more {
+		t.Errorf("with room for one, %v came, more %v", methodsOf(got), more)
+	}
+}
+
 // Also where much waits, a caller's requests keep their order.
 func TestInboxKeepsTheOrderOfACaller(t *testing.T) {
 	b := newInbox()

@@ -22,6 +22,8 @@ var named = map[string]struct {
 	"reportLoad":    {[]any{"w", 0.5}, []int{0}},
 	"pickUpTasks":   {[]any{"w", []string{"t"}}, []int{0}},
 	"layDownTask":   {[]any{"w", "t"}, []int{0, 1}},
+	"claimTask":     {[]any{"w", map[string]any{"task": "t"}}, []int{0}},
+	"checkWorker":   {[]any{"w", map[string]any{}}, []int{0}},
 	"schedule":      {[]any{"video", "t", nil, 1000}, []int{0, 1}},
 	"unschedule":    {[]any{"w", "t"}, []int{0, 1}},
 	"getWorkerAttr": {[]any{"w"}, []int{0}},
@@ -98,6 +100,8 @@ func TestBadNamesInsideOfArgumentsAreRefused(t *testing.T) {
 		{"schedule", `["video","t",{"labels":{"a":{"in":["b","\u0007"]}}}]`, "preference.labels.a must not have control characters"},
 		{"schedule", `["video","t",` + many(muster.MaxLabels+1) + `]`, "preference.labels must not be more than 64"},
 		{"schedule", `["video","t","` + "\xff" + `"]`, "preference must be valid UTF-8"},
+		{"claimTask", `["w",{"task":"a\n"}]`, "(task) must not have control characters"},
+		{"claimTask", `["w",{"task":"t","incarnation":"a\u0000"}]`, "(incarnation) must not have control characters"},
 		{"pickUpTasks", `["w",["a","b\n"]]`, "tasks) [1] must not have control characters"},
 	} {
 		if _, err := decode(test.method, mustSplit(t, test.args)); err == nil || !strings.Contains(err.Error(), test.want) {

@@ -12,29 +12,51 @@ import (
 )
 
 // answerSchedule answers as OWT does, and adds why where the caller asked.
-func answerSchedule(req *bus.Request, result state.Result, explain bool) {
+// wanted is what a caller of schedule wants to know beside OWT's answer, which
+// stays OWT's to the byte for everybody else.
+type wanted struct {
+	placement bool // its number
+	refusal   bool // why no worker was found
+	choice    bool // why this worker was
+}
+
+// wantedOf reads the fifth argument of schedule: {"placement": true, "explain":
+// true or "refusal"}.
+func wantedOf(args bus.Args) wanted {
+	if len(args) <= 4 {
+		return wanted{}
+	}
+	explain := gjson.GetBytes(args[4], "explain")
+	return wanted{
+		placement: gjson.GetBytes(args[4], "placement").Bool(),
+		refusal:   explain.Bool() || explain.Str == "refusal",
+		choice:    explain.Bool(),
+	}
+}
+
+func answerSchedule(req *bus.Request, result state.Result, wanted wanted) {
 	switch {
-	case result.Err != nil && explain && result.Explanation != nil:
+	case result.Err != nil && wanted.refusal && result.Explanation != nil:
 		req.FailDetail(result.Err.Error(), result.Explanation)
 	case result.Err != nil:
 		req.Fail(result.Err.Error())
 	default:
-		req.Reply(placed(result, explain))
+		req.Reply(placed(result, wanted))
 	}
 }
 
-// placed is {"id", "info", "placement"}, written by hand since it is the answer of every
-// placement, and info is the worker's own JSON.
-func placed(result state.Result, explain bool) json.RawMessage {
+// placed is {"id", "info"} and what else is wanted, written by hand since it is
+// the answer of every placement, and info is the worker's own JSON.
+func placed(result state.Result, wanted wanted) json.RawMessage {
 	out := make([]byte, 0, 64+len(result.Worker)+len(result.Info))
 	out = append(out, `{"id":`...)
 	out = gjson.AppendJSONString(out, result.Worker)
 	out = append(out, `,"info":`...)
 	out = append(out, result.Info...)
-	if result.Placement != 0 {
+	if wanted.placement && result.Placement != 0 {
 		out = strconv.AppendUint(append(out, `,"placement":`...), result.Placement, 10)
 	}
-	if explain && result.Explanation != nil {
+	if wanted.choice && result.Explanation != nil {
 		if why, err := json.Marshal(result.Explanation); err == nil {
 			out = append(append(out, `,"explanation":`...), why...)
 		}

@@ -134,7 +134,7 @@ func (c *simCaller) placeTooLarge(key taskKey) {
 // schedule asks for a worker. ended, which may be nil, gets the worker and the
 // number of the placement, or why there is none.
 func (c *simCaller) schedule(key taskKey, reserve int, ended func(worker, refusal string, number uint64)) {
-	args := []any{key.purpose, key.task, map[string]string{}, reserve}
+	args := []any{key.purpose, key.task, map[string]string{}, reserve, map[string]bool{"placement": true}}
 	c.operate("schedule", key, args, func(r bus.Reply, ok bool) {
 		if ended == nil {
 			return

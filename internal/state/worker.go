@@ -72,6 +72,7 @@ func (s *State) putDownAll(w *worker, incarnation string) {
 			continue
 		}
 		s.do(muster.TaskLaidDown{Purpose: w.purpose.name, Task: t.name, Worker: w.ID, Until: s.deadline(s.cfg.ReserveMillis)})
+		s.prolong(t, s.cfg.ReserveMillis) // so that every copy knows for how long
 	}
 }
 
