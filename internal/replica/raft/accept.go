@@ -24,7 +24,7 @@ func (n *Replica) accept(ctx context.Context) {
 			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
 				return
 			}
-			n.log.Warn("no connection taken", "err", err)
+			n.log.Warn("cannot accept connections", "err", err)
 			pause(ctx, lastPause)
 			continue
 		}
@@ -42,9 +42,9 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// receive takes what comes over one connection. known is called when it is
-// known who is at the other end, or that nobody is to be listened to.
-func (n *Replica) receive(ctx context.Context, conn net.Conn, known func()) {
+// receive handles one connection. It calls authenticated when the handshake has
+// ended, well or not.
+func (n *Replica) receive(ctx context.Context, conn net.Conn, authenticated func()) {
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
@@ -53,15 +53,15 @@ func (n *Replica) receive(ctx context.Context, conn net.Conn, known func()) {
 		inner = tls.Server(conn, serverTLS(n.dialer.tls))
 	}
 	s, err := n.dialer.handshake.accept(inner, n.incarnation.Load())
-	known()
+	authenticated()
 	if err != nil {
 		n.refuse(conn, err)
 		return
 	}
 	if l := n.link(s.peer); l != nil {
-		signal(l.kick)
+		signal(l.retry)
 	} else {
-		n.log.Warn("a manager connects that is not among the peers: add it first", "peer", s.peer)
+		n.log.Warn("connection of a manager that is not a member: add it first", "peer", s.peer)
 	}
 	if s.kind == kindSnapshot {
 		err = n.receiveSnapshot(ctx, s)
@@ -73,18 +73,18 @@ func (n *Replica) receive(ctx context.Context, conn net.Conn, known func()) {
 	}
 }
 
-// refuse says who was not let in, and why, once a minute.
+// refuse logs a refused connection, once a minute for each host and reason.
 func (n *Replica) refuse(conn net.Conn, err error) {
 	why := authFailure(err)
 	if why == "" {
 		why = err.Error()
 	}
-	if n.refused.news(hostOf(conn.RemoteAddr()), why, time.Now()) {
+	if n.refused.isNew(hostOf(conn.RemoteAddr()), why, time.Now()) {
 		n.log.Warn("connection refused", "from", conn.RemoteAddr(), "why", why, "err", err)
 	}
 }
 
-// receiveMessages takes frames of messages until the connection ends.
+// receiveMessages reads frames of messages until the connection closes.
 func (n *Replica) receiveMessages(ctx context.Context, s *session) error {
 	for {
 		frame, err := readFrame(s.r, maxFrame)

@@ -9,8 +9,8 @@ import (
 
 // ackRecord is the most that a member is known to have made durable: in term
 // Term it had the log up to Match, whose entry is of MatchTerm (0 if unknown),
-// and had voted for Vote (0 if unknown). A member says so only after it was on
-// its disk, so a directory that has less is an older copy.
+// and had voted for Vote (0 if unknown). A member acknowledges only what is on
+// its disk, so a directory with less is an older copy.
 type ackRecord struct {
 	Term, Vote       uint64
 	Match, MatchTerm uint64
@@ -34,13 +34,12 @@ func (a ackRecord) merge(b ackRecord) ackRecord {
 	return a
 }
 
-// ackTable is what this manager knows of what the members have. The leader
-// hears it from all of them and passes it on, and every manager writes it into
-// its log, so that those who are left know what a member promised that comes
-// back with less.
+// ackTable is what this manager knows about the logs of the members. The leader
+// collects it and sends it to all, and every manager writes it into its log. So
+// the managers that remain notice when a member returns with less.
 //
-// The table is written without waiting for the disk. A process that is killed
-// loses none of it, a machine that loses its power the last moments.
+// The table is written without waiting for the disk. A killed process loses
+// none of it; a power failure loses the last moments.
 type ackTable struct {
 	core    *Core
 	records map[uint64]ackRecord
@@ -48,7 +47,7 @@ type ackTable struct {
 	news    bool // since it was sent
 }
 
-// note takes what is known of a member.
+// note merges a record of a member into the table.
 func (t *ackTable) note(id uint64, a ackRecord) {
 	old := t.records[id]
 	next := old.merge(a)
@@ -62,7 +61,7 @@ func (t *ackTable) note(id uint64, a ackRecord) {
 	t.changed, t.news = true, true
 }
 
-// noteAck takes what a message of another member says about its disk.
+// onMessage records what a message of another member says about its disk.
 func (t *ackTable) onMessage(m *pb.Message) {
 	if m.GetReject() || m.GetTerm() != t.core.rn.BasicStatus().GetTerm() {
 		return
@@ -75,19 +74,19 @@ func (t *ackTable) onMessage(m *pb.Message) {
 	}
 }
 
-// ackUpTo is what a member has that acknowledged an index in a term.
+// ackUpTo returns the record of a member that acknowledged an index in a term.
 func (l *memLog) ackUpTo(term, index uint64) ackRecord {
 	a := ackRecord{Term: term, Match: index}
 	switch {
 	case index > l.last():
-		a.MatchTerm = term // a follower was faster: the entry is the leader's own
+		a.MatchTerm = term // a follower's disk was faster: the entry is of the leader's term
 	case index >= l.base:
 		a.MatchTerm, _ = l.Term(index)
 	}
 	return a
 }
 
-// acksTick passes the table on and writes it down, at most once a heartbeat.
+// tick sends and writes the table, at most once per heartbeat.
 func (t *ackTable) tick() {
 	if !t.core.cfg.Durable || t.core.now%t.core.cfg.HeartbeatTicks != 0 {
 		return
@@ -105,6 +104,7 @@ func (t *ackTable) tick() {
 	}
 }
 
+// send sends the table of the leader to all members, if it has changed.
 func (t *ackTable) send() {
 	if !t.news {
 		return
@@ -118,7 +118,7 @@ func (t *ackTable) send() {
 	}
 }
 
-// onAcks takes the table of the leader.
+// onAcks merges the table of the leader.
 func (t *ackTable) onAcks(m Message) {
 	if t.core.rn == nil || m.ClusterID != t.core.roster.clusterID {
 		return
@@ -130,7 +130,7 @@ func (t *ackTable) onAcks(m Message) {
 	}
 }
 
-// pruneAcks forgets those that are no members any more.
+// prune removes those that are no longer members.
 func (t *ackTable) prune() {
 	maps.DeleteFunc(t.records, func(id uint64, _ ackRecord) bool { return !isMember(t.core.conf, id) })
 }

@@ -8,11 +8,12 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// Observer hears of the commands that other managers proposed, where the state
-// is owned. The events are valid during the call only.
+// Observer is called by the owner of the state for each command that another
+// manager proposed. The events are valid during the call only.
 type Observer func(cmd state.Command, result state.Result, events []muster.Event)
 
-// Applier is a manager's copy of the state, and what its owner does with Commits.
+// Applier applies Commits to a manager's copy of the state. It belongs to the
+// owner of the state.
 type Applier struct {
 	observe Observer
 	log     *slog.Logger
@@ -30,17 +31,18 @@ func NewApplier(cfg state.Config, observe Observer, log *slog.Logger) *Applier {
 	return &Applier{state: state.New(cfg), observe: observe, log: log}
 }
 
-// State is the copy as far as it was brought.
+// State returns the copy.
 func (c *Applier) State() *state.State { return c.state }
 
-// Index is the entry of the log up to which everything was applied.
+// Index returns the last entry of the log that was applied.
 func (c *Applier) Index() uint64 { return c.index }
 
-// Role is what the manager was after the last Commit.
+// Role returns the manager's role as of the last Commit.
 func (c *Applier) Role() replica.Role { return c.role }
 
-// TakeSnapshotJob returns the last snapshot that a Commit asked for, to be run where the
-// Core is, and its outcome given to Core.Compacted; nil if there is none new.
+// TakeSnapshotJob returns the job of the last Commit that asked for a snapshot,
+// nil if there is no new one. It must be run where the Core is, and its result
+// passed to Core.Compacted.
 func (c *Applier) TakeSnapshotJob() *SnapshotJob {
 	job := c.made
 	c.made = nil
@@ -82,12 +84,12 @@ func (c *Applier) applyEntry(done Commit) {
 	c.index = done.Index
 }
 
-// applyBatch applies what others proposed. A batch that is malformed is
-// nothing, for all managers alike.
+// applyBatch applies commands of other managers. All managers ignore a malformed
+// batch alike.
 func (c *Applier) applyBatch(done Commit) {
 	commands, err := done.batch.commands()
 	if err != nil {
-		c.log.Error("entry of the log ignored", "index", done.Index, "err", err)
+		c.log.Error("malformed entry ignored", "index", done.Index, "err", err)
 	}
 	for _, cmd := range commands {
 		result, events := c.state.Apply(cmd)

@@ -10,17 +10,17 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// bootstrap is how managers that belong to no cluster find or found one.
+// bootstrap lets managers that belong to no cluster find one or create one.
 //
-//	alone ──hello──▶ somebody has a leader ──join──▶ fed by it ──▶ member
+//	alone ──hello──▶ a peer has a leader ──join──▶ learner ──▶ voter
 //	  │
 //	  └─ all peers are alone (or, after a while, a majority is) ──▶ the one with
-//	     the lowest address writes the beginning of the log and gives it to all
+//	     the lowest address creates the initial snapshot and sends it to all
 type bootstrap struct {
 	core     *Core
 	alone    int    // ticks of this incarnation without a cluster
-	leading  int    // tick at which a leader was known last
-	nonce    uint64 // proves that an answer is not older than the members are
+	leading  int    // last tick at which a leader was known
+	nonce    uint64 // changes with the members, so that older answers are ignored
 	starting bool   // the first write is under way
 	creator  bool
 	seen     map[string]sighting
@@ -28,7 +28,7 @@ type bootstrap struct {
 	problem  string          // for operators, see Status
 }
 
-// sighting is what a peer said last.
+// sighting is what a peer last said about itself.
 type sighting struct {
 	id, clusterID uint64
 	leader        string
@@ -36,7 +36,7 @@ type sighting struct {
 	tick          int
 }
 
-// bootstrapTick lets a tick pass for one who belongs to no cluster.
+// tick advances the time of a manager that belongs to no cluster.
 func (b *bootstrap) tick() {
 	if b.starting {
 		return
@@ -45,7 +45,7 @@ func (b *bootstrap) tick() {
 		b.sendHello()
 	}
 	b.alone++
-	b.askIn()
+	b.requestJoin()
 	if b.mayCreate() {
 		b.create()
 	}
@@ -58,15 +58,15 @@ func (b *bootstrap) sendHello() {
 	}
 }
 
-// others are the addresses of all managers that this one knows of.
+// others returns the addresses of all other managers that this one knows.
 func (c *Core) others() []string {
 	all := slices.Concat(c.cfg.Peers, c.roster.admitted)
 	slices.Sort(all)
 	return slices.DeleteFunc(slices.Compact(all), func(addr string) bool { return addr == c.cfg.Addr })
 }
 
-// probeTick asks the others from time to time, as long as nobody leads: they
-// may have lost their logs, or belong to another cluster by now.
+// probe asks the others from time to time while there is no leader: they may
+// have lost their logs or joined another cluster.
 func (b *bootstrap) probe() {
 	if b.core.leader() != "" {
 		b.leading = b.core.now
@@ -79,8 +79,8 @@ func (b *bootstrap) probe() {
 	}
 }
 
-// askNames lets members say who they are that never did so here: they may have
-// formed the cluster without this leader. Their answers count for nothing else.
+// askNames asks members for their labels that never sent one to this leader.
+// The hello has no nonce, so that the answer is used for nothing else.
 func (b *bootstrap) askNames() {
 	for _, id := range slices.Sorted(maps.Keys(b.core.roster.addrs)) {
 		if addr := b.core.roster.addrs[id]; id != b.core.id && b.seen[addr].id != id {
@@ -89,7 +89,7 @@ func (b *bootstrap) askNames() {
 	}
 }
 
-// onHello answers, and notes who is where.
+// onHello records the sender, and answers it or uses its answer.
 func (b *bootstrap) onHello(m Message) {
 	h := m.hello
 	b.seen[m.From] = sighting{id: h.id, clusterID: m.ClusterID, leader: h.leader, label: h.label, tick: b.core.now}
@@ -109,7 +109,7 @@ func (b *bootstrap) onHello(m Message) {
 	}
 }
 
-// label is what a member says of itself.
+// label returns the label that a member gave itself, if it is known.
 func (b *bootstrap) label(id uint64) string {
 	if id == b.core.id {
 		return b.core.cfg.Label
@@ -120,7 +120,7 @@ func (b *bootstrap) label(id uint64) string {
 	return ""
 }
 
-// recent returns the peers that said something lately.
+// recent returns the peers that were heard within two election time-outs.
 func (b *bootstrap) recent() map[string]sighting {
 	out := map[string]sighting{}
 	for addr, s := range b.seen {
@@ -131,8 +131,8 @@ func (b *bootstrap) recent() map[string]sighting {
 	return out
 }
 
-// askIn asks a leader that somebody knows to be let in.
-func (b *bootstrap) askIn() {
+// requestJoin asks the leaders that peers know to admit this manager.
+func (b *bootstrap) requestJoin() {
 	if b.alone%4 != 0 {
 		return
 	}
@@ -148,8 +148,8 @@ func (b *bootstrap) askIn() {
 	}
 }
 
-// mayCreate reports whether this manager is the one to found the cluster: all
-// peers are alone, or, since some may be away, a majority was for a while.
+// mayCreate reports whether this manager creates the cluster: all peers are
+// alone, or a majority has been for a while, because the others may be down.
 func (b *bootstrap) mayCreate() bool {
 	if !slices.Contains(b.core.cfg.Peers, b.core.cfg.Addr) {
 		return false
@@ -165,7 +165,7 @@ func (b *bootstrap) mayCreate() bool {
 		case s.clusterID != 0 && s.leader != "":
 			return false
 		case s.clusterID == 0 && addr < b.core.cfg.Addr:
-			return false // its turn
+			return false // the lowest address creates
 		case s.clusterID == 0:
 			alone++
 		}
@@ -176,10 +176,10 @@ func (b *bootstrap) mayCreate() bool {
 	return b.alone >= 10*b.core.cfg.ElectionTicks && alone > len(b.core.cfg.Peers)/2
 }
 
-// create writes the beginning of a cluster: an entry 1 that says who belongs to
-// it, as a snapshot. A peer that is away has a vote too, under an id that is
-// nobody's, until it joins: a majority is always one of all peers, so that two
-// majorities of them that begin apart cannot both come to be.
+// create writes the initial snapshot of a cluster, which takes the place of
+// entry 1 and names the members. A peer that is down also gets a vote, under a
+// placeholder id, until it joins. So a majority is always one of all peers, and
+// two clusters cannot both come up.
 func (b *bootstrap) create() {
 	conf := &pb.ConfState{}
 	r := roster{clusterID: b.core.rng.Uint64() | 1, admitted: b.core.cfg.Peers, addrs: map[uint64]string{}}
@@ -202,19 +202,20 @@ func (b *bootstrap) create() {
 	})
 }
 
-// start begins with a beginning, which may be nil for one who is fed.
-func (b *bootstrap) start(clusterID uint64, beginning *pb.Snapshot) {
+// start writes the identity of this manager and the initial snapshot, which is
+// nil if the leader sends a snapshot instead.
+func (b *bootstrap) start(clusterID uint64, initial *pb.Snapshot) {
 	b.starting = true
 	b.core.roster.clusterID = clusterID
 	w := Write{Identity: &Identity{ID: b.core.id, ClusterID: clusterID, Addr: b.core.cfg.Addr}, Sync: true, start: true}
-	if beginning != nil {
-		w.Snapshot, w.Install = beginning, true
+	if initial != nil {
+		w.Snapshot, w.Install = initial, true
 		w.Hard = &pb.HardState{Term: proto.Uint64(1), Vote: proto.Uint64(0), Commit: proto.Uint64(1)}
 	}
 	b.core.queue(w)
 }
 
-// started goes on after the first write.
+// started continues after the first write.
 func (b *bootstrap) started() {
 	b.starting = false
 	if !b.creator {
@@ -228,28 +229,28 @@ func (b *bootstrap) started() {
 	b.core.election.startFast(0)
 }
 
-// onBootstrap takes part in a cluster that another one founded: once in the incarnation of
-// a log.
+// onInitial joins a cluster that another manager created: once in the
+// incarnation of a log.
 func (b *bootstrap) onInitial(m Message) {
 	if b.core.rn != nil || b.core.check != nil || b.starting || m.ClusterID == 0 || !isVoter(m.bootstrap.GetMetadata().GetConfState(), b.core.id) {
 		return
 	}
 	if r, _, err := openSnapshot(m.bootstrap.GetData()); err != nil || r.clusterID != m.ClusterID {
-		b.core.log.Error("beginning of a cluster refused", "from", m.From, "err", err)
+		b.core.log.Error("initial snapshot refused", "from", m.From, "err", err)
 		return
 	}
 	b.start(m.ClusterID, m.bootstrap)
 }
 
-// sendInitial gives the beginning to a member that has not got it yet.
+// sendInitial sends the initial snapshot to a member that lacks it.
 func (b *bootstrap) sendInitial(m Message) {
 	if b.core.rn != nil && m.ClusterID == 0 && b.core.store.snapIndex() == 1 && isVoter(b.core.conf, m.hello.id) {
 		b.core.post(m.From, Message{bootstrap: b.core.store.snap})
 	}
 }
 
-// follow begins to follow the leader that lets this manager in. It has no
-// beginning yet; the leader sends a snapshot.
+// follow starts an empty log when a leader admits this manager. The leader then
+// sends a snapshot.
 func (b *bootstrap) follow(m Message) {
 	switch m.raft.GetType() {
 	case pb.MsgApp, pb.MsgHeartbeat, pb.MsgSnap:
@@ -259,9 +260,9 @@ func (b *bootstrap) follow(m Message) {
 	}
 }
 
-// countLost notes that a member's log is lost: at its address is another incarnation,
-// or it is in another cluster. The answer is not older than the members are,
-// by its nonce, so that it cannot be of an incarnation before.
+// countLost records that a member's log is lost: another incarnation answers at
+// its address, or one of another cluster. The nonce shows that the answer is
+// newer than the last change of members, so it is not of an earlier incarnation.
 func (b *bootstrap) countLost(m Message) {
 	for _, id := range b.core.roster.at(m.From) {
 		if id != m.hello.id || m.ClusterID != 0 && m.ClusterID != b.core.roster.clusterID {
@@ -273,7 +274,7 @@ func (b *bootstrap) countLost(m Message) {
 	}
 }
 
-// quorumLost reports whether no majority of these can ever be again.
+// quorumLost reports whether these voters can never form a majority again.
 func (b *bootstrap) quorumLost(voters []uint64) bool {
 	lost := 0
 	for _, id := range voters {
@@ -284,16 +285,16 @@ func (b *bootstrap) quorumLost(voters []uint64) bool {
 	return len(voters) > 0 && len(voters)-lost <= len(voters)/2
 }
 
-// startOver begins anew when a majority has lost its logs. What is on a disk is
-// not thrown away for that: somebody may want to save it.
+// startOver starts with an empty log when a majority has lost its logs. A log on
+// a disk is kept, because operators may want to recover it.
 func (b *bootstrap) startOver() {
 	if b.core.cfg.Durable && b.core.store.hard.GetCommit() > 1 {
 		b.problem = "a majority of the managers lost its data, so that none can be elected: put their latest directories back, or start all managers " +
-			"from copies with --restored, or empty the directory of this one too, to begin anew from what the workers report"
-		b.core.log.Error(b.problem)
+			"from copies with --restored, or empty the directory of this one too, to rebuild the state from what the workers report"
+		b.core.log.Error("no leader can be elected", "problem", b.problem)
 		return
 	}
-	b.core.log.Warn("a majority of the managers lost its log: beginning anew")
+	b.core.log.Warn("a majority of the managers lost its log: starting with an empty state")
 	b.core.proposals.lose()
 	b.core.reads.drop()
 	b.core.out.Commits = append(b.core.out.Commits, Commit{state: state.New(b.core.cfg.Placement)})

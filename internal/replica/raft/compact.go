@@ -9,10 +9,10 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// SnapshotJob is the making of a snapshot, in one of two ways. A small state is written
-// down by its owner, who stands still for it for some milliseconds. A large one
-// is made from the last snapshot and the entries since, beside everything: its
-// price is a second copy of the state, and all the work of deciding once more.
+// SnapshotJob makes a snapshot, in one of two ways. The owner of a small state
+// encodes it, which stops the owner for some milliseconds. A large one is made
+// in the background from the last snapshot and the entries since. That costs a
+// second copy of the state, and applying these entries a second time.
 type SnapshotJob struct {
 	incarnation uint64
 	index, term uint64
@@ -20,10 +20,11 @@ type SnapshotJob struct {
 	entries     []*pb.Entry
 	conf        *pb.ConfState
 	roster      roster
-	own         []byte // the state at index, where its owner wrote it down
+	own         []byte // the state at index, if its owner encoded it
 }
 
-// Run makes the snapshot. It reads nothing but what is in the SnapshotJob.
+// Run makes the snapshot. It uses nothing but the SnapshotJob, so it may run in
+// another goroutine.
 func (j *SnapshotJob) Run() (*pb.Snapshot, error) {
 	data := j.own
 	if data == nil {
@@ -39,7 +40,7 @@ func (j *SnapshotJob) Run() (*pb.Snapshot, error) {
 	}, nil
 }
 
-// replay does once more what was decided since the last snapshot.
+// replay applies the entries since the last snapshot to a copy of it.
 func (j *SnapshotJob) replay() (*state.State, error) {
 	_, s, err := openSnapshot(j.from.GetData())
 	if err != nil {
@@ -57,40 +58,41 @@ func (j *SnapshotJob) replay() (*state.State, error) {
 	return s, nil
 }
 
-// snapshots are what replaces the older part of the log.
+// snapshots replaces the older part of the log by snapshots: this manager's own,
+// and those that the leader sends.
 type snapshots struct {
 	core       *Core
-	compacting bool // a SnapshotJob is under way
+	compacting bool // a SnapshotJob is running
 	// installing is the index of the last snapshot of another manager that was
-	// handed out to be written.
+	// queued for the disk.
 	installing uint64
-	opened     *Message // the last snapshot that was received, already read
+	opened     *Message // the last snapshot that was received, already decoded
 }
 
-// compact asks for a snapshot when the log since the last one has become long:
-// longer than the configured size, and than the snapshot itself, so that the
-// work for snapshots stays in proportion to that for commands.
+// compact starts a snapshot when the log since the last one is longer than the
+// configured size and than the snapshot itself. So the work for snapshots stays
+// in proportion to that for commands.
 func (s *snapshots) compact() {
 	limit := max(s.core.cfg.CompactBytes, len(s.core.store.snap.GetData()))
-	if s.compacting || s.core.store.snap == nil || s.core.store.size < limit || s.core.handed <= s.core.store.snapIndex() {
+	if s.compacting || s.core.store.snap == nil || s.core.store.size < limit || s.core.applied <= s.core.store.snapIndex() {
 		return
 	}
 	entries := s.core.store.since(s.core.store.snapIndex())
-	if uint64(len(entries)) < s.core.handed-s.core.store.snapIndex() {
-		return // what was decided is not all on this disk yet
+	if uint64(len(entries)) < s.core.applied-s.core.store.snapIndex() {
+		return // not all decided entries are on this disk yet
 	}
 	s.compacting = true
-	job := &SnapshotJob{incarnation: s.core.incarnation, index: s.core.handed, term: s.core.handedTerm, conf: s.core.conf, roster: s.core.roster.clone()}
+	job := &SnapshotJob{incarnation: s.core.incarnation, index: s.core.applied, term: s.core.appliedTerm, conf: s.core.conf, roster: s.core.roster.clone()}
 	if len(s.core.store.snap.GetData()) <= s.core.cfg.OwnSnapshotBytes {
 		s.core.out.Commits = append(s.core.out.Commits, Commit{job: job})
 		return
 	}
-	job.from, job.entries = s.core.store.snap, entries[:s.core.handed-s.core.store.snapIndex()]
+	job.from, job.entries = s.core.store.snap, entries[:s.core.applied-s.core.store.snapIndex()]
 	s.core.out.Compact = job
 }
 
-// Compacted takes the outcome of a SnapshotJob. A snapshot of another manager may be on
-// its way to the disk meanwhile: an older one must not come after it.
+// Compacted handles the result of a SnapshotJob. It is dropped if a later
+// snapshot of another manager was queued for the disk meanwhile.
 func (c *Core) Compacted(j *SnapshotJob, snap *pb.Snapshot, err error) {
 	if j.incarnation != c.incarnation {
 		return
@@ -100,14 +102,14 @@ func (c *Core) Compacted(j *SnapshotJob, snap *pb.Snapshot, err error) {
 	case err != nil:
 		c.fail(err)
 	case snap.GetMetadata().GetIndex() > max(c.store.snapIndex(), c.snapshots.installing):
-		c.store.compact(snap, c.cfg.CompactBytes/4) // for those who are a little behind
+		c.store.compact(snap, c.cfg.CompactBytes/4) // for members that lag a little
 		if c.cfg.Durable {
 			c.queue(Write{Snapshot: snap})
 		}
 	}
 }
 
-// install takes a snapshot of another manager, which is durable now.
+// install applies a snapshot of another manager, which is durable now.
 func (s *snapshots) install(snap *pb.Snapshot) {
 	meta := snap.GetMetadata()
 	members, restored, err := s.open(snap)
@@ -115,14 +117,14 @@ func (s *snapshots) install(snap *pb.Snapshot) {
 		s.core.fail(err)
 		return
 	}
-	s.core.log.Info("snapshot taken over", "index", meta.GetIndex(), "bytes", len(snap.GetData()))
+	s.core.log.Info("snapshot installed", "index", meta.GetIndex(), "bytes", len(snap.GetData()))
 	s.core.roster, s.core.conf = members, meta.GetConfState()
-	s.core.handed = meta.GetIndex()
+	s.core.applied = meta.GetIndex()
 	s.core.out.Commits = append(s.core.out.Commits, Commit{Index: meta.GetIndex(), Term: meta.GetTerm(), state: restored})
 	s.core.membership.changed()
 }
 
-// open reads a snapshot, unless that was done when it came.
+// open decodes a snapshot, unless that was done when it was received.
 func (s *snapshots) open(snap *pb.Snapshot) (roster, *state.State, error) {
 	m := s.opened
 	s.opened = nil

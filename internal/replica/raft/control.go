@@ -10,16 +10,16 @@ import (
 	"github.com/muster-fleet/muster/internal/replica"
 )
 
-// ErrClosed is what a Replica answers that has ended.
+// ErrClosed is returned by a Replica that has ended.
 var ErrClosed = errors.New("raft: this manager's replica has ended")
 
-// ask runs f where the Core is, and waits for its answer.
+// ask runs f in the loop and returns its result.
 func ask[T any](ctx context.Context, n *Replica, f func(*Core) T) (T, error) {
 	var none T
 	answer := make(chan T, 1)
 	select {
-	case n.orders <- func(c *Core) { answer <- f(c) }:
-	case <-n.over:
+	case n.calls <- func(c *Core) { answer <- f(c) }:
+	case <-n.ended:
 		return none, ErrClosed
 	case <-ctx.Done():
 		return none, ctx.Err()
@@ -27,20 +27,20 @@ func ask[T any](ctx context.Context, n *Replica, f func(*Core) T) (T, error) {
 	select {
 	case t := <-answer:
 		return t, nil
-	case <-n.over:
+	case <-n.ended:
 		return none, ErrClosed
 	case <-ctx.Done():
 		return none, ctx.Err()
 	}
 }
 
-// Status returns how this manager stands among the others.
+// Status returns the state of this manager's replica.
 func (n *Replica) Status(ctx context.Context) (Status, error) {
 	return ask(ctx, n, (*Core).Status)
 }
 
-// Await waits until the manager stands as f wants it. f is asked again
-// whenever a role or the members have changed.
+// Await waits until f accepts the Status, and returns it. f is called again
+// whenever the role or the members have changed.
 func (n *Replica) Await(ctx context.Context, f func(Status) bool) (Status, error) {
 	for {
 		changed := n.watch()
@@ -70,9 +70,9 @@ func (n *Replica) notify() {
 	n.changed = make(chan struct{})
 }
 
-// Transfer hands the lead to another manager, before this one is closed. It
-// returns when another one leads, at once where this one does not. While it
-// runs, proposals are refused.
+// Transfer passes the leadership to another manager, as before Close. It returns
+// when another manager leads, at once if this one does not. Meanwhile proposals
+// are refused.
 func (n *Replica) Transfer(ctx context.Context) error {
 	for try := 1; ; try++ {
 		changed := n.watch()
@@ -94,7 +94,7 @@ func (n *Replica) Transfer(ctx context.Context) error {
 		case try < transferTries && len(s.Members) > 1:
 			pause(ctx, 2*time.Duration(n.opts.HeartbeatTicks)*n.opts.Tick)
 		default:
-			err = errors.New("raft: there is no other manager to hand the lead to")
+			err = errors.New("raft: no other manager can take over the leadership")
 		}
 		if err != nil {
 			return err
@@ -102,12 +102,12 @@ func (n *Replica) Transfer(ctx context.Context) error {
 	}
 }
 
-// transferTries is how often somebody to hand the lead to is looked for. The
-// library forgets at each look for a quorum whom it heard, until their next
-// heartbeats are answered.
+// transferTries is how often Transfer looks for another leader. At each quorum
+// check the library forgets which members are active, until they answer the next
+// heartbeat.
 const transferTries = 4
 
-// awaitTransfer waits for a change, or until the library has given up.
+// awaitTransfer waits for a change, or until the library aborts the transfer.
 func (n *Replica) awaitTransfer(ctx context.Context, changed <-chan struct{}) error {
 	wait, cancel := context.WithTimeout(ctx, 2*time.Duration(n.opts.ElectionTicks)*n.opts.Tick)
 	defer cancel()
@@ -118,8 +118,8 @@ func (n *Replica) awaitTransfer(ctx context.Context, changed <-chan struct{}) er
 	return ctx.Err()
 }
 
-// Add lets a manager join at an address, and waits until it votes. It is asked
-// of the leader; others answer with a replica.NotLeaderError.
+// Add admits a manager at an address, and waits until it is a voter. On a manager
+// that does not lead it returns a replica.NotLeaderError.
 func (n *Replica) Add(ctx context.Context, addr string) error {
 	if err := validateAddr(addr); err != nil {
 		return err
@@ -129,9 +129,10 @@ func (n *Replica) Add(ctx context.Context, addr string) error {
 	})
 }
 
-// Remove takes the manager at an address out, and waits until it is. It is
-// asked of the leader. A leader that removes itself hands over first; the next
-// one completes the removal.
+// Remove removes the manager at an address, and waits until that is done. On a
+// manager that does not lead it returns a replica.NotLeaderError. A leader that
+// removes itself transfers the leadership first, and the next leader completes
+// the removal.
 func (n *Replica) Remove(ctx context.Context, addr string) error {
 	return n.changeMembers(ctx, func(c *Core) error { return c.Dismiss(addr) }, func(s Status) bool {
 		return !slices.ContainsFunc(s.Members, func(m Member) bool { return m.Addr == addr })
@@ -149,7 +150,7 @@ func (n *Replica) changeMembers(ctx context.Context, change func(*Core) error, u
 	return err
 }
 
-// keepLinks has a link to every manager that is known, and to no other.
+// keepLinks starts and stops links, so that there is one to each known manager.
 func (n *Replica) keepLinks(ctx context.Context) {
 	if n.listener == nil {
 		return
@@ -172,8 +173,8 @@ func (n *Replica) keepLinks(ctx context.Context) {
 
 func (n *Replica) addLink(ctx context.Context, addr string) {
 	l := newLink(addr, n.dialer, n.log)
-	l.gone = func() { n.tell(ctx, func(c *Core) { c.PeerGone(addr) }) }
-	l.lost = func() { n.tell(ctx, func(c *Core) { c.Unreachable(addr) }) }
+	l.gone = func() { n.enqueue(ctx, func(c *Core) { c.PeerGone(addr) }) }
+	l.lost = func() { n.enqueue(ctx, func(c *Core) { c.Unreachable(addr) }) }
 	n.links[addr] = l
 	ctx, l.stop = context.WithCancel(ctx)
 	n.done.Go(func() { l.run(ctx) })

@@ -15,63 +15,66 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// CoreConfig is what a Core is made with.
+// CoreConfig configures a Core.
 type CoreConfig struct {
-	// Addr is the address of this manager, by which the others know it.
+	// Addr is the address of this manager, and its name among the others.
 	Addr string
 	// Peers are the addresses of the managers that form the cluster, with Addr
 	// or, for a manager that is added later, without.
 	Peers []string
 	// Label is shown to the others in Status, such as a process id.
 	Label string
-	// Seed is where everything random comes from. Two incarnations of a log must not
-	// have the same.
+	// Seed is the source of all randomness. Two incarnations of a log must not
+	// share one.
 	Seed uint64
-	// ElectionTicks is how many ticks a leader may be silent: a follower
-	// campaigns after that, at the latest after twice that.
+	// ElectionTicks is how many ticks a leader may be silent. A follower
+	// campaigns after one to two times as many.
 	ElectionTicks int
-	// HeartbeatTicks is how many ticks are between two heartbeats.
+	// HeartbeatTicks is the number of ticks between two heartbeats.
 	HeartbeatTicks int
-	// CompactBytes is how long the log grows before a snapshot replaces it.
-	// It grows to the size of the snapshot where that is more.
+	// CompactBytes is the size of the log at which a snapshot replaces it, or
+	// the size of the last snapshot if that is larger.
 	CompactBytes int
-	// OwnSnapshotBytes is how large the last snapshot may be for the owner of
-	// the state to make the next one: see Applier.TakeSnapshotJob. 0 means never.
+	// OwnSnapshotBytes is the largest last snapshot for which the owner of the
+	// state makes the next one: see Applier.TakeSnapshotJob. 0 means never.
 	OwnSnapshotBytes int
-	// Placement is the configuration of the state, if this manager forms it.
+	// Placement is the configuration of the state if this manager creates the
+	// cluster.
 	Placement state.Config
-	// Durable tells that Writes go to a disk, and that Wrote is called when
-	// they are there. Otherwise they are not handed out.
+	// Durable means that Writes go to a disk, and that Wrote is called when they
+	// are there. Without it no Writes come out.
 	Durable bool
-	// Restored takes the saved log as it is, even if other managers have a record
-	// of more, and forgets what it has on record of them: see ErrStaleLog.
+	// Restored accepts the saved log even if other managers remember more, and
+	// forgets what it says about them: see ErrStaleLog.
 	Restored bool
-	// patience takes the place of checkPatience, in ticks, where it is not 0.
+	// patience replaces checkPatience, in ticks, unless it is 0.
 	patience int
 	Logger   *slog.Logger
 }
 
-// maxEntry is about how many bytes of commands go into one entry of the log.
+// maxEntry is the approximate size of one entry of the log, in bytes.
 const maxEntry = 256 << 10
 
-// Core is Raft for one manager, without clock, disk and network: see the
-// package. It is not safe for concurrent use.
+// Core runs Raft for one manager, without a clock, a disk or a network: see the
+// package comment. It is not safe for concurrent use.
 type Core struct {
 	cfg CoreConfig
 	log *slog.Logger
 	rng *rand.Rand
 
 	id          uint64 // of this incarnation of the log
-	incarnation uint64 // how many there were before in this Core
+	incarnation uint64 // counts the incarnations in this Core
 	rn          *etcd.RawNode
 	store       *memLog
 	conf        *pb.ConfState
 	roster      roster
-	handed      uint64 // index up to which everything was handed out
-	// handedTerm is the term of the last entry that was handed out.
-	handedTerm uint64
-	led        uint64            // the last term of which an own entry was decided here
-	heard      map[uint64]string // addresses of those who sent messages
+	// applied and appliedTerm are of the last entry that was handed to the
+	// owner of the state.
+	applied, appliedTerm uint64
+	// ledTerm is the last term in which this manager led and an entry of its
+	// own was decided.
+	ledTerm uint64
+	senders map[uint64]string // addresses of members, from their messages
 
 	role    replica.Role
 	err     error
@@ -92,28 +95,28 @@ type Core struct {
 	snapshots  snapshots
 }
 
-// Output is what is to be done, in this order: Commits may be done beside the
-// rest.
+// Output is what the caller has to do, in this order. Commits may be applied
+// concurrently with the rest.
 type Output struct {
 	// Messages may be sent at once.
 	Messages []Envelope
-	// Writes are to be made durable in their order, each then given to Wrote.
+	// Writes must be made durable in this order, and each passed to Wrote.
 	Writes []Write
-	// Commits are for the owner of the state, in their order.
+	// Commits are for the owner of the state, in this order.
 	Commits []Commit
-	// Compact is to be run, and its outcome given to Compacted. So is what
-	// Applier.TakeSnapshotJob returns.
+	// Compact must be run, and its result passed to Compacted, like that of
+	// Applier.TakeSnapshotJob.
 	Compact *SnapshotJob
 }
 
-// Envelope is a message on its way.
+// Envelope is a message and the address of its receiver.
 type Envelope struct {
 	To      string
 	Message Message
 }
 
-// NewCore returns the Core of a manager that belongs to no cluster yet, or,
-// with what was saved, of one that goes on where it was.
+// NewCore returns the Core of a manager that belongs to no cluster yet, or of
+// one that continues from what it saved.
 func NewCore(cfg CoreConfig, saved *Saved) (*Core, error) {
 	log := cfg.Logger
 	if log == nil {
@@ -132,15 +135,15 @@ func NewCore(cfg CoreConfig, saved *Saved) (*Core, error) {
 	return c, c.resume(saved)
 }
 
-// renew begins an incarnation of the log: with nothing in it, and a new id.
+// renew starts a new incarnation of the log: an empty one with a new id.
 func (c *Core) renew() {
 	c.id = newID(c.rng)
 	c.incarnation++
 	c.rn, c.store, c.conf = nil, newMemLog(), &pb.ConfState{}
 	c.roster = roster{addrs: map[uint64]string{}}
 	c.version++
-	c.handed, c.led = 0, 0
-	c.heard = map[uint64]string{}
+	c.applied, c.ledTerm = 0, 0
+	c.senders = map[uint64]string{}
 	c.bootstrap = bootstrap{core: c, nonce: c.rng.Uint64(), seen: map[string]sighting{}, lost: map[uint64]bool{}}
 	c.election = election{core: c}
 	c.membership = membership{core: c, joins: map[string]uint64{}}
@@ -150,10 +153,10 @@ func (c *Core) renew() {
 	c.snapshots = snapshots{core: c}
 }
 
-// newID draws an id. The library keeps 0 and the highest for itself.
+// newID draws a random id. The library reserves 0 and the highest numbers.
 func newID(rng *rand.Rand) uint64 { return rng.Uint64()>>1 + 1 }
 
-// resume goes on with what was saved.
+// resume continues from what was saved.
 func (c *Core) resume(saved *Saved) error {
 	c.id, c.roster.clusterID = saved.Identity.ID, saved.Identity.ClusterID
 	if saved.Snapshot != nil {
@@ -173,10 +176,10 @@ func (c *Core) resume(saved *Saved) error {
 	return c.err
 }
 
-// begin starts the library on what is in the store.
+// begin starts the library on the log in the store.
 func (c *Core) begin() {
 	rn, err := etcd.NewRawNode(&etcd.Config{
-		ID: c.id, Storage: c.store, Applied: c.handed,
+		ID: c.id, Storage: c.store, Applied: c.applied,
 		ElectionTick: c.cfg.ElectionTicks, HeartbeatTick: c.cfg.HeartbeatTicks,
 		AsyncStorageWrites: true, CheckQuorum: true, PreVote: true, StepDownOnRemoval: true,
 		DisableProposalForwarding: true, ReadOnlyOption: etcd.ReadOnlySafe,
@@ -195,18 +198,18 @@ func (c *Core) begin() {
 	}
 }
 
-// fail ends the work of this manager: it could only go on wrongly.
+// fail stops this manager, because continuing would be wrong.
 func (c *Core) fail(err error) {
 	if c.err == nil {
 		c.err = err
-		c.log.Error("this manager cannot go on", "err", err)
+		c.log.Error("replica stopped by an error", "err", err)
 	}
 }
 
-// Err is why this manager cannot go on, nil as long as it can.
+// Err returns the error that stopped this manager, nil while it runs.
 func (c *Core) Err() error { return c.err }
 
-// end answers everything that waits, and takes nothing more.
+// end answers everything that waits, and refuses what comes later.
 func (c *Core) end() {
 	if c.err == nil {
 		c.err = ErrClosed
@@ -217,14 +220,14 @@ func (c *Core) end() {
 	c.out.Commits = append(c.out.Commits, Commit{Role: &replica.Role{}})
 }
 
-// Take returns what is to be done since the last call.
+// Take returns the output since the last call.
 func (c *Core) Take() Output {
 	out := c.out
 	c.out = Output{}
 	return out
 }
 
-// Tick lets one unit of time pass.
+// Tick advances time by one unit.
 func (c *Core) Tick() {
 	if c.err != nil {
 		return
@@ -251,7 +254,7 @@ func (c *Core) Tick() {
 	c.pump()
 }
 
-// Step takes a message of another manager.
+// Step handles a message from another manager.
 func (c *Core) Step(m Message) {
 	switch {
 	case c.err != nil:
@@ -283,14 +286,14 @@ func (c *Core) onRaft(m Message) {
 	case c.election.fromDeadLeader(m.raft):
 		return
 	case m.raft.GetType() == pb.MsgReadIndex && c.role.Kind != replica.Leader:
-		return // it is asked again: see questionReads
+		return // the sender asks again: see reads.question
 	}
 	if why := lostEntries(m.raft, c.rn.BasicStatus().GetTerm(), c.store.last()); why != "" {
 		c.fail(&staleLog{addr: c.cfg.Addr, by: m.From, why: why})
 		return
 	}
 	c.acks.onMessage(m.raft)
-	c.heard[m.raft.GetFrom()] = m.From
+	c.senders[m.raft.GetFrom()] = m.From
 	if m.isSnapshot() {
 		c.snapshots.opened = &m
 	}
@@ -300,7 +303,7 @@ func (c *Core) onRaft(m Message) {
 	c.election.onMessage(m.raft)
 }
 
-// pump does what the library has ready.
+// pump carries out everything that the library has ready.
 func (c *Core) pump() {
 	for c.rn != nil && c.err == nil && c.rn.HasReady() {
 		rd := c.rn.Ready()
@@ -319,11 +322,11 @@ func (c *Core) pump() {
 	c.updateRole()
 }
 
-// send hands out a message of the library.
+// send outputs a message of the library.
 func (c *Core) send(m *pb.Message) {
 	addr, ok := c.roster.addrs[m.GetTo()]
 	if !ok {
-		addr, ok = c.heard[m.GetTo()]
+		addr, ok = c.senders[m.GetTo()]
 	}
 	if !ok || m.GetTo() == c.id || c.canWait(m) {
 		return
@@ -334,13 +337,13 @@ func (c *Core) send(m *pb.Message) {
 	c.post(addr, Message{raft: m})
 }
 
-// canWait tells that a message does no more than tell a follower which commands
-// are decided. The next entries do, too, or the next heartbeat: under load half
-// of all messages are saved, and no caller waits for what a follower has
-// applied. What changes the members is told at once.
+// canWait reports whether a message only tells a follower which commands are
+// decided. The next entries or the next heartbeat say so, too: this saves half
+// of all messages under load, and no caller waits for a follower to apply.
+// Changes of the members are announced at once.
 func (c *Core) canWait(m *pb.Message) bool {
 	return c.acked && m.GetType() == pb.MsgApp && len(m.GetEntries()) == 0 &&
-		progressOf(c.rn)[m.GetTo()].State == tracker.StateReplicate && c.store.onlyCommands(c.handed, m.GetCommit())
+		progressOf(c.rn)[m.GetTo()].State == tracker.StateReplicate && c.store.onlyCommands(c.applied, m.GetCommit())
 }
 
 func (c *Core) post(addr string, m Message) {
@@ -348,7 +351,7 @@ func (c *Core) post(addr string, m Message) {
 	c.out.Messages = append(c.out.Messages, Envelope{To: addr, Message: m})
 }
 
-// updateRole tells the owner what this manager is, when that has changed.
+// updateRole notifies the owner when the role of this manager has changed.
 func (c *Core) updateRole() {
 	role := c.currentRole()
 	if role == c.role {
@@ -362,12 +365,13 @@ func (c *Core) updateRole() {
 		defer c.pump()
 		c.reads.question()
 	}
-	c.log.Info("role", "role", role.Kind.String(), "term", role.Term, "leader", role.Leader)
+	c.log.Info("role changed", "role", role.Kind.String(), "term", role.Term, "leader", role.Leader)
 	c.out.Commits = append(c.out.Commits, Commit{Role: &role})
 }
 
-// currentRole is what this manager is. Who was elected leads when an entry of
-// its own term is decided: it has everything then that was answered before.
+// currentRole returns the role of this manager. A manager that won an election
+// leads once an entry of its own term is decided, because only then does it
+// have everything that earlier leaders answered.
 func (c *Core) currentRole() replica.Role {
 	if c.rn == nil {
 		return replica.Role{}
@@ -375,7 +379,7 @@ func (c *Core) currentRole() replica.Role {
 	st := c.rn.BasicStatus()
 	role := replica.Role{Term: st.GetTerm(), Leader: c.roster.addrs[st.Lead]}
 	switch {
-	case st.RaftState == etcd.StateLeader && c.led == st.GetTerm():
+	case st.RaftState == etcd.StateLeader && c.ledTerm == st.GetTerm():
 		role.Kind = replica.Leader
 	case st.RaftState == etcd.StateFollower && st.Lead != etcd.None:
 		role.Kind = replica.Follower
@@ -388,5 +392,5 @@ func (c *Core) currentRole() replica.Role {
 // elected reports whether this manager won the last election.
 func (c *Core) elected() bool { return c.rn.BasicStatus().RaftState == etcd.StateLeader }
 
-// leader is the address of the leader, empty where none is known.
+// leader is the address of the leader, empty if none is known.
 func (c *Core) leader() string { return c.role.Leader }

@@ -12,23 +12,23 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// Commit is something for the owner of the state to do: see Applier.
+// Commit is a step for the owner of the state: see Applier.
 type Commit struct {
-	// Index and Term are of the entry of the log; 0 where it is none.
+	// Index and Term are those of the entry of the log, 0 if it is not an entry.
 	Index, Term uint64
-	// Role is what this manager is from now on, where that has changed.
+	// Role is the new role of this manager, nil if it has not changed.
 	Role *replica.Role
 
-	state *state.State       // takes the place of the copy
-	batch record             // commands that others proposed
-	own   []replica.Proposal // decided, or with err lost
+	state *state.State       // replaces the copy
+	batch record             // commands of other managers
+	own   []replica.Proposal // decided, or failed with err
 	reads []func(*state.State, error)
-	job   *SnapshotJob // a snapshot of the copy, as it is then
+	job   *SnapshotJob // to be given a snapshot of the copy
 	err   error
 }
 
-// Propose puts commands into the log, as few entries as they fit into. On a
-// manager that does not lead they are answered so.
+// Propose appends commands to the log, in as few entries as possible. If this
+// manager does not lead, they fail with a replica.NotLeaderError.
 func (c *Core) Propose(batch ...replica.Proposal) {
 	for len(batch) > 0 {
 		if c.role.Kind != replica.Leader || c.err != nil {
@@ -58,6 +58,7 @@ type proposals struct {
 	batches  map[uint64][]replica.Proposal
 }
 
+// add appends an entry to the log.
 func (p *proposals) add(data []byte, batch []replica.Proposal) {
 	sequence := p.sequence
 	p.batches[sequence] = batch
@@ -67,12 +68,13 @@ func (p *proposals) add(data []byte, batch []replica.Proposal) {
 	}
 }
 
+// refuse fails proposals.
 func (p *proposals) refuse(batch []replica.Proposal, err error) {
 	p.core.out.Commits = append(p.core.out.Commits, Commit{own: batch, err: err})
 }
 
-// lose answers what was proposed by this manager as the leader that it no
-// longer is. Some of it may still come to be decided, under another leader.
+// lose fails all proposals with ErrLost when this manager no longer leads. A
+// later leader may still decide some of them.
 func (p *proposals) lose() {
 	for _, sequence := range slices.Sorted(maps.Keys(p.batches)) {
 		p.refuse(p.batches[sequence], replica.ErrLost)
@@ -80,7 +82,7 @@ func (p *proposals) lose() {
 	clear(p.batches)
 }
 
-// decided takes what a majority has.
+// decided handles entries that a majority has.
 func (c *Core) decided(m *pb.Message) {
 	for _, e := range m.GetEntries() {
 		switch e.GetType() {
@@ -92,11 +94,11 @@ func (c *Core) decided(m *pb.Message) {
 		if c.err != nil {
 			return
 		}
-		c.handed = e.GetIndex()
-		c.handedTerm = e.GetTerm()
+		c.applied = e.GetIndex()
+		c.appliedTerm = e.GetTerm()
 	}
 	if c.elected() {
-		c.led = c.handedTerm
+		c.ledTerm = c.appliedTerm
 	}
 	for _, resp := range m.GetResponses() {
 		c.stepLocal(resp)
@@ -105,8 +107,8 @@ func (c *Core) decided(m *pb.Message) {
 	c.snapshots.compact()
 }
 
-// decidedRecord hands out a decided entry. One that is malformed is nothing,
-// for all managers alike; one that is newer ends this manager's work.
+// decidedRecord passes a decided entry to the owner. All managers ignore a
+// malformed one alike; one of a newer version stops this manager.
 func (c *Core) decidedRecord(e *pb.Entry) {
 	done := Commit{Index: e.GetIndex(), Term: e.GetTerm()}
 	rec, err := decodeRecord(e.GetData())
@@ -116,7 +118,7 @@ func (c *Core) decidedRecord(e *pb.Entry) {
 		c.fail(err)
 		return
 	case err != nil:
-		c.log.Error("entry of the log ignored", "index", e.GetIndex(), "err", err)
+		c.log.Error("malformed entry ignored", "index", e.GetIndex(), "err", err)
 	case rec.kind == recordBatch:
 		c.proposals.decided(rec, &done)
 	case rec.kind == recordAdmit:
@@ -129,6 +131,7 @@ func (c *Core) decidedRecord(e *pb.Entry) {
 	c.out.Commits = append(c.out.Commits, done)
 }
 
+// decided fills in the commands of a batch: as proposals if it is one of these.
 func (p *proposals) decided(rec record, done *Commit) {
 	if own, ok := p.batches[rec.sequence]; ok && rec.origin == p.core.id {
 		delete(p.batches, rec.sequence)
@@ -138,8 +141,8 @@ func (p *proposals) decided(rec record, done *Commit) {
 	done.batch = rec
 }
 
-// entryCommands returns the commands in an entry: none where it has another
-// purpose, or is malformed.
+// entryCommands returns the commands in an entry, none if it is of another kind
+// or malformed.
 func entryCommands(e *pb.Entry) ([]state.Command, error) {
 	if e.GetType() != pb.EntryNormal || len(e.GetData()) == 0 {
 		return nil, nil
@@ -155,7 +158,7 @@ func entryCommands(e *pb.Entry) ([]state.Command, error) {
 	return nil, nil
 }
 
-// stepLocal gives the library what it sent to itself.
+// stepLocal returns a message to the library that it sent to itself.
 func (c *Core) stepLocal(m *pb.Message) {
 	if m.GetTo() != c.id {
 		c.send(m)
@@ -168,32 +171,31 @@ func (c *Core) stepLocal(m *pb.Message) {
 
 // Write is something that must be durable before it counts.
 type Write struct {
-	// Identity is set by the first write of an incarnation of the log, which makes
-	// everything that was written before void.
+	// Identity is set in the first write of an incarnation of the log, which
+	// replaces everything that was written before.
 	Identity *Identity
 	Hard     *pb.HardState
 	Entries  []*pb.Entry
-	// Snapshot takes the place of the entries up to it, or, with Install, of
-	// all entries.
+	// Snapshot replaces the entries up to it or, with Install, all entries.
 	Snapshot *pb.Snapshot
 	Install  bool
-	// Acks, where it is not nil, is what is known of the members from now on.
+	// Acks, unless nil, replaces what is known about the members.
 	Acks map[uint64]ackRecord
-	// Sync tells that the write must be on the disk before Wrote is called.
+	// Sync means that the write must be on the disk before Wrote is called.
 	Sync bool
 
 	incarnation uint64
 	responses   []*pb.Message
-	start       bool // of the library, after the first write
+	start       bool // start the library afterwards
 }
 
-// Identity is who a log belongs to.
+// Identity names the member and the cluster that a log belongs to.
 type Identity struct {
 	ID, ClusterID uint64
 	Addr          string
 }
 
-// Saved is what was written before.
+// Saved is what earlier Writes left on the disk.
 type Saved struct {
 	Identity Identity
 	Hard     *pb.HardState
@@ -202,7 +204,7 @@ type Saved struct {
 	Acks     map[uint64]ackRecord
 }
 
-// write takes what the library wants to have written.
+// write outputs what the library wants to have on the disk.
 func (c *Core) write(m *pb.Message) {
 	w := Write{Entries: m.GetEntries(), responses: m.GetResponses(), Sync: len(m.GetResponses()) > 0}
 	if m.Term != nil {
@@ -214,7 +216,7 @@ func (c *Core) write(m *pb.Message) {
 	c.queue(w)
 }
 
-// queue hands a write out, or, where nothing is durable, takes it as done.
+// queue outputs a write, or completes it at once if the log is not durable.
 func (c *Core) queue(w Write) {
 	w.incarnation = c.incarnation
 	if w.Install {
@@ -227,7 +229,7 @@ func (c *Core) queue(w Write) {
 	c.wrote(w)
 }
 
-// Wrote tells that a write is done.
+// Wrote reports that a write is done.
 func (c *Core) Wrote(w Write) {
 	if c.err == nil {
 		c.wrote(w)

@@ -11,10 +11,10 @@ import (
 // dialTime bounds the opening of a connection.
 const dialTime = time.Second
 
-// dialer opens connections to other managers, and makes sure of them.
+// dialer opens connections to other managers and authenticates them.
 type dialer struct {
 	handshake *handshake
-	tls       *tls.Config // nil: none
+	tls       *tls.Config // nil without TLS
 }
 
 func (d *dialer) dial(ctx context.Context, addr string, kind byte) (*session, error) {
@@ -48,7 +48,7 @@ func clientTLS(base *tls.Config, addr string) *tls.Config {
 	return cfg
 }
 
-// serverTLS demands a certificate of whoever connects.
+// serverTLS requires a certificate of each client.
 func serverTLS(base *tls.Config) *tls.Config {
 	cfg := base.Clone()
 	cfg.MinVersion = tls.VersionTLS13

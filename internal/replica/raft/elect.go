@@ -7,26 +7,25 @@ import (
 	"slices"
 )
 
-// election is when this manager campaigns next.
+// election decides when this manager campaigns.
 type election struct {
 	core    *Core
-	silence int // ticks since the leader was heard, or a vote was given
-	timeout int // of silence
+	silence int // ticks since the last message of the leader, or the last vote
+	timeout int // silence after which to campaign
 
-	// fast is how many ticks are left in which the leader is known to be gone
-	// and not just silent. wait is how many of them belong to others.
+	// fast is how many ticks a fast election lasts, in which the leader is known
+	// to be gone. wait is how many of them are left to managers that go first.
 	fast, wait int
-	gone       uint64 // who is known to be gone, while there is a fast election
+	gone       uint64 // the leader that is gone, during a fast election
 
-	// asked is who asked last whether it would get a vote, and when.
+	// asked is the last request for a pre-vote, and askedAt its tick.
 	asked   *pb.Message
 	askedAt int
 
-	term uint64 // when silence began
-	vote uint64
+	term, vote uint64 // when silence began
 }
 
-// quiet begins a new time-out: one to two times ElectionTicks, so that two
+// restart draws a new time-out of one to two times ElectionTicks, so that two
 // managers seldom campaign together.
 func (e *election) restart() {
 	e.silence = 0
@@ -39,11 +38,11 @@ func (e *election) campaign() {
 		return
 	}
 	if err := e.core.rn.Campaign(); err != nil {
-		e.core.log.Debug("no campaign", "err", err)
+		e.core.log.Debug("campaign refused", "err", err)
 	}
 }
 
-// electionTick lets a tick pass for one who does not lead.
+// tick advances the time of a manager that does not lead.
 func (e *election) tick() {
 	e.silence++
 	if e.fast > 0 {
@@ -56,9 +55,9 @@ func (e *election) tick() {
 	}
 }
 
-// fastElectionTick campaigns again every other tick, since the first request may have
-// come before the others saw that the leader is gone. Who has voted for itself
-// waits a little longer: its opponent, if there is one, must be able to win.
+// fastTick campaigns every other tick, because the first request may have
+// reached the others before they saw that the leader is gone. A candidate waits
+// a little longer, so that an opponent can win.
 func (e *election) fastTick() {
 	if e.wait > 0 {
 		e.wait--
@@ -73,7 +72,7 @@ func (e *election) fastTick() {
 	}
 }
 
-// heardFrom notes that somebody leads, or may come to lead.
+// onMessage restarts the time-out for a message of the leader, or after a vote.
 func (e *election) onMessage(m *pb.Message) {
 	st := e.core.rn.BasicStatus()
 	switch m.GetType() {
@@ -92,8 +91,8 @@ func (e *election) onMessage(m *pb.Message) {
 	}
 }
 
-// overtake campaigns at once when somebody hurries to lead whose log is
-// shorter, and who therefore cannot.
+// overtake campaigns at once when another manager tries to become leader whose
+// log is shorter, because that one cannot win.
 func (e *election) overtake(m *pb.Message) {
 	last, lastTerm := e.core.store.last(), e.core.store.lastTerm()
 	shorter := m.GetLogTerm() < lastTerm || m.GetLogTerm() == lastTerm && m.GetIndex() < last
@@ -103,10 +102,10 @@ func (e *election) overtake(m *pb.Message) {
 	}
 }
 
-// PeerGone tells that the manager at an address is gone: its connections
-// closed, and it does not take new ones. If it led, a new leader is elected at
-// once. Should this manager be wrong about it, nothing happens: those who still
-// hear the leader do not vote for another one.
+// PeerGone reports that the manager at an address is gone: its connections
+// closed and it refuses new ones. If it led, a new leader is elected at once.
+// A wrong report does no harm: managers that still hear the leader do not vote
+// for another one.
 func (c *Core) PeerGone(addr string) {
 	if c.rn == nil || c.err != nil {
 		return
@@ -115,9 +114,9 @@ func (c *Core) PeerGone(addr string) {
 	if lead == etcd.None || lead == c.id || c.roster.addrs[lead] != addr {
 		return
 	}
-	c.log.Info("the leader is gone", "leader", addr)
+	c.log.Info("leader gone: starting a fast election", "leader", addr)
 	if err := c.rn.ForgetLeader(); err != nil {
-		c.log.Debug("leader not forgotten", "err", err)
+		c.log.Debug("cannot forget the leader", "err", err)
 		return
 	}
 	c.election.gone = lead
@@ -126,9 +125,9 @@ func (c *Core) PeerGone(addr string) {
 	c.pump()
 }
 
-// ghost reports whether a message is the last of a leader that is gone. Taken
-// for a sign of incarnation, it would keep this manager from voting. Should the
-// leader be there after all, it is heard again when the fast election ends.
+// fromDeadLeader reports whether a message is a late one of a leader that is
+// gone. As a sign of life it would keep this manager from voting. If the leader
+// is alive after all, its messages count again after the fast election.
 func (e *election) fromDeadLeader(m *pb.Message) bool {
 	if e.fast == 0 || m.GetFrom() != e.gone {
 		return false
@@ -137,8 +136,8 @@ func (e *election) fromDeadLeader(m *pb.Message) bool {
 	return t == pb.MsgApp || t == pb.MsgHeartbeat || t == pb.MsgSnap
 }
 
-// askedBefore answers one who saw earlier that the leader is gone, and was
-// ignored for it.
+// answerAsked answers a manager that noticed earlier that the leader is gone,
+// and whose request was ignored because this one still followed it.
 func (e *election) answerAsked() {
 	m := e.asked
 	if m == nil || e.core.now-e.askedAt > 3 || m.GetTerm() <= e.core.rn.BasicStatus().GetTerm() {
@@ -146,12 +145,12 @@ func (e *election) answerAsked() {
 	}
 	e.asked = nil
 	if err := e.core.rn.Step(m); err != nil {
-		e.core.log.Debug("question not answered", "err", err)
+		e.core.log.Debug("pre-vote request refused", "err", err)
 	}
 	e.overtake(m)
 }
 
-// startFastElection elects a leader at once, after a wait that lets others go first.
+// startFast starts a fast election, after a wait that lets others go first.
 func (e *election) startFast(wait int) {
 	e.fast, e.wait = e.core.cfg.ElectionTicks, wait
 	if wait == 0 {
@@ -159,8 +158,8 @@ func (e *election) startFast(wait int) {
 	}
 }
 
-// rank is how many of the voters go first when the leader is gone, so that
-// they do not split the votes.
+// rank is the number of voters that campaign before this one when the leader is
+// gone, so that they do not split the votes.
 func (e *election) rank(gone uint64) int {
 	voters := slices.Sorted(slices.Values(e.core.conf.GetVoters()))
 	voters = slices.DeleteFunc(voters, func(id uint64) bool { return id == gone })

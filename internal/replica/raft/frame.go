@@ -9,11 +9,11 @@ import (
 	"io"
 )
 
-// maxFrame is the longest frame that is read: several of the library's largest
-// messages. A longer one is no frame.
+// maxFrame is the largest frame that is accepted, in bytes: several of the
+// library's largest messages.
 const maxFrame = 16 << 20
 
-// frameHead is the length of what comes before a frame's body.
+// frameHead is the number of bytes before a frame's body.
 const frameHead = 4
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -61,8 +61,8 @@ func (s *seal) open(frame []byte) ([]byte, error) {
 	return frame[:n], nil
 }
 
-// readFrame reads a frame of at most limit bytes. What it takes in memory
-// grows with what has come, not with what the length says.
+// readFrame reads a frame of at most limit bytes. It allocates memory as the bytes
+// arrive, not for the length that the frame claims.
 func readFrame(r *bufio.Reader, limit int) ([]byte, error) {
 	var head [frameHead]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {

@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// Two managers that connect make sure of each other before anything else is
-// read. Both know the secret, or have certificates of the same authority:
+// Two managers that connect authenticate each other before anything else is read.
+// Both know the secret, or have certificates of the same authority:
 //
 //	dialer              acceptor
 //	intro ────────────▶            magic, kind, cluster, from, to, nonce
@@ -25,10 +25,10 @@ import (
 //	proof ────────────▶            HMAC(secret, "dialer", intro, challenge)
 //	      ◀──────────── welcome    HMAC(secret, "acceptor", intro, challenge, id), id
 //
-// A proof is worth nothing for another cluster, another pair of addresses,
-// another direction or another connection. The frames that follow are sealed
-// with keys made of the secret and both nonces. Inside TLS without a secret
-// the proofs are empty: the certificates were checked before.
+// A proof is valid for one cluster, one pair of addresses, one direction and one
+// connection. The frames that follow are encrypted with keys derived from the
+// secret and both nonces. Inside TLS without a secret the proofs are empty: TLS
+// has checked the certificates.
 const (
 	introPrefix   = "muster-raft "
 	introMagic    = introPrefix + "2\n"
@@ -43,19 +43,20 @@ const (
 	kindSnapshot = 2
 )
 
-var errStranger = errors.New("it is not a manager of this cluster, or has another secret")
+var errUnauthenticated = errors.New("it is not a manager of this cluster, or has another secret")
 
-// errOtherVersion is a manager of a Muster whose managers talk differently.
+// errOtherVersion means that the other manager speaks another version of the
+// protocol.
 var errOtherVersion = errors.New("it is a manager of another version of Muster, which cannot work with this one: run the same version on all")
 
-// handshake is what a manager shows and checks.
+// handshake authenticates managers.
 type handshake struct {
 	cluster string
 	addr    string // its own
-	secret  []byte // nil: TLS has done it
+	secret  []byte // nil if TLS authenticates
 }
 
-// session is a connection whose other end is known.
+// session is an authenticated connection.
 type session struct {
 	conn    net.Conn
 	r       *bufio.Reader
@@ -65,7 +66,7 @@ type session struct {
 	id      uint64 // incarnation of the acceptor's log
 }
 
-// intro is what a dialer says of itself.
+// intro introduces the dialer.
 type intro struct {
 	kind              byte
 	cluster, from, to string
@@ -97,8 +98,8 @@ func decodeIntro(data []byte) (intro, error) {
 	return i, nil
 }
 
-// dial makes sure of the manager at the other end of a connection that this
-// one opened.
+// dial authenticates the manager at the other end of a connection that this one
+// opened.
 func (h *handshake) dial(conn net.Conn, to string, kind byte) (*session, error) {
 	if err := conn.SetDeadline(time.Now().Add(handshakeTime)); err != nil {
 		return nil, err
@@ -117,17 +118,17 @@ func (h *handshake) dial(conn net.Conn, to string, kind byte) (*session, error) 
 	}
 	welcome, err := readBlock(s.r)
 	if err != nil {
-		return nil, fmt.Errorf("refused: %w: %w", errStranger, err)
+		return nil, fmt.Errorf("refused: %w: %w", errUnauthenticated, err)
 	}
 	if len(welcome) < 8 || !hmac.Equal(welcome[8:], h.proof("acceptor", hello, challenge, welcome[:8])) {
-		return nil, errStranger
+		return nil, errUnauthenticated
 	}
 	s.id = binary.BigEndian.Uint64(welcome)
 	return s, h.seal(s, hello, challenge, "dialer", "acceptor")
 }
 
-// accept makes sure of the manager that opened a connection. id is the incarnation of
-// this one's log.
+// accept authenticates the manager that opened a connection. id is the
+// incarnation of this one's log.
 func (h *handshake) accept(conn net.Conn, id uint64) (*session, error) {
 	if err := conn.SetDeadline(time.Now().Add(handshakeTime)); err != nil {
 		return nil, err
@@ -150,7 +151,7 @@ func (h *handshake) accept(conn net.Conn, id uint64) (*session, error) {
 		return nil, err
 	}
 	if !hmac.Equal(proof, h.proof("dialer", hello, challenge)) || i.cluster != h.cluster {
-		return nil, errStranger
+		return nil, errUnauthenticated
 	}
 	if i.to != h.addr {
 		return nil, fmt.Errorf("the manager at %s takes this one, at %s, for %s: check the addresses of the peers", i.from, h.addr, i.to)
@@ -163,8 +164,8 @@ func (h *handshake) accept(conn net.Conn, id uint64) (*session, error) {
 	return s, h.seal(s, hello, challenge, "acceptor", "dialer")
 }
 
-// proof shows that this manager has the secret. Each part has its length
-// before it, so that no two lists of parts are the same bytes.
+// proof is a MAC over the parts with the secret. Each part has its length before
+// it, so that different lists of parts have different bytes.
 func (h *handshake) proof(role string, parts ...[]byte) []byte {
 	if h.secret == nil {
 		return nil
@@ -179,7 +180,7 @@ func (h *handshake) proof(role string, parts ...[]byte) []byte {
 	return mac.Sum(nil)
 }
 
-// seal makes the keys of both directions, and lifts the time limit.
+// seal derives the keys of both directions, and removes the deadline.
 func (h *handshake) seal(s *session, hello, challenge []byte, own, other string) error {
 	if h.secret != nil {
 		var err error

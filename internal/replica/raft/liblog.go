@@ -6,7 +6,7 @@ import (
 	"log/slog"
 )
 
-// libraryLog takes what the library says: its steps are details here.
+// libraryLog logs what the library logs: all but errors at the level Debug.
 type libraryLog struct{ log *slog.Logger }
 
 func (l libraryLog) Debug(v ...any)              { l.log.Debug(fmt.Sprint(v...)) }

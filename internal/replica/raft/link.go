@@ -11,10 +11,10 @@ import (
 )
 
 const (
-	// maxQueued is how many bytes wait for a peer before more is dropped; the
-	// library sends it again.
+	// maxQueued is how many bytes wait for a peer. More are dropped; the library
+	// sends them again.
 	maxQueued = 64 << 20
-	// maxBody is about how much goes into one frame.
+	// maxBody is the approximate size of a frame, in bytes.
 	maxBody = 2 << 20
 	// writeTime bounds the writing of a frame.
 	writeTime = 5 * time.Second
@@ -23,12 +23,12 @@ const (
 	lastPause  = 500 * time.Millisecond
 )
 
-// link carries messages to one peer, over a connection that it opens again and
-// again. The peer's messages come over a connection of the peer's own.
+// link sends messages to one peer, over a connection that it reopens whenever it
+// closes. The peer's messages come over a connection that the peer opens.
 //
-// A link also tells a peer that is gone from a connection that is gone: when
-// its connection closes it opens another one at once. Is there nobody, or
-// another incarnation of the log, the peer is gone.
+// A link also distinguishes a peer that is gone from a connection that broke:
+// when its connection closes it opens another one at once. If that is refused,
+// or another incarnation of the log answers, the peer is gone.
 type link struct {
 	addr   string
 	dialer *dialer
@@ -37,10 +37,10 @@ type link struct {
 	lost   func() // messages were lost
 	stop   context.CancelFunc
 
-	doubts refusals // why the peer was not trusted
+	failures refusals // of authentication, that were logged
 
-	kick chan struct{} // the peer is there: connect now
-	wake chan struct{} // something waits
+	retry chan struct{} // the peer is up: connect now
+	wake  chan struct{} // messages wait
 
 	mu        sync.Mutex
 	connected bool
@@ -50,11 +50,11 @@ type link struct {
 }
 
 func newLink(addr string, d *dialer, log *slog.Logger) *link {
-	return &link{addr: addr, dialer: d, log: log.With("peer", addr), kick: make(chan struct{}, 1), wake: make(chan struct{}, 1)}
+	return &link{addr: addr, dialer: d, log: log.With("peer", addr), retry: make(chan struct{}, 1), wake: make(chan struct{}, 1)}
 }
 
-// send hands messages over. They are dropped while there is no connection, or
-// too much waits.
+// send queues a message. It is dropped if there is no connection or the queue is
+// full.
 func (l *link) send(m Message) {
 	l.mu.Lock()
 	size := messageSize(&m)
@@ -69,7 +69,7 @@ func (l *link) send(m Message) {
 	}
 }
 
-// drop closes the connection, as a network does.
+// drop closes the connection, as a failing network does.
 func (l *link) drop() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -93,19 +93,19 @@ func signal(c chan struct{}) {
 	}
 }
 
-// run keeps the link until ctx is over.
+// run keeps the connection open until ctx is done.
 func (l *link) run(ctx context.Context) {
 	pause, was := firstPause, uint64(0)
 	for ctx.Err() == nil {
 		s, err := l.dialer.dial(ctx, l.addr, kindMessages)
 		if err != nil {
 			if was != 0 {
-				l.log.Info("manager gone", "err", err)
+				l.log.Info("peer gone", "err", err)
 				l.gone()
 			}
 			was = 0
-			l.complain(err)
-			pause = l.rest(ctx, pause)
+			l.logFailure(err)
+			pause = l.backOff(ctx, pause)
 			continue
 		}
 		if was != 0 && was != s.id {
@@ -118,35 +118,35 @@ func (l *link) run(ctx context.Context) {
 	}
 }
 
-// complain says why there is no connection: once a minute where it takes an
-// operator to mend it.
-func (l *link) complain(err error) {
-	if why := authFailure(err); why != "" && l.doubts.news(l.addr, why, time.Now()) {
+// logFailure logs why there is no connection: as a warning, once a minute, if an
+// operator has to fix it.
+func (l *link) logFailure(err error) {
+	if why := authFailure(err); why != "" && l.failures.isNew(l.addr, why, time.Now()) {
 		l.log.Warn("manager not trusted", "why", why, "err", err)
 		return
 	}
-	l.log.Debug("no connection", "err", err)
+	l.log.Debug("cannot connect to peer", "err", err)
 }
 
-// rest waits before the next attempt, and returns the pause after that.
-func (l *link) rest(ctx context.Context, pause time.Duration) time.Duration {
+// backOff waits before the next attempt, and returns the next pause.
+func (l *link) backOff(ctx context.Context, pause time.Duration) time.Duration {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
 	case <-timer.C:
-	case <-l.kick:
+	case <-l.retry:
 	}
 	return min(2*pause, lastPause)
 }
 
-// serve writes to a connection until it is closed.
+// serve writes to a connection until it closes.
 func (l *link) serve(ctx context.Context, s *session) {
 	ctx, cancel := context.WithCancel(ctx)
 	l.attach(s.conn)
 	var watch sync.WaitGroup
 	watch.Go(func() {
-		io.Copy(io.Discard, s.r) // the peer says nothing: it ends when the connection does
+		io.Copy(io.Discard, s.r) // the peer sends nothing here: this returns when the connection closes
 		cancel()
 	})
 	stop := context.AfterFunc(ctx, func() { s.conn.Close() })
@@ -199,7 +199,7 @@ func (l *link) take() []Message {
 	return out
 }
 
-// pack puts messages into the body of a frame, as many as fit, and returns the
+// pack encodes as many messages as fit into the body of a frame, and returns the
 // rest.
 func pack(body []byte, messages []Message) ([]byte, []Message, error) {
 	var one []byte

@@ -2,10 +2,10 @@ package raft
 
 import "sync"
 
-// mailbox hands things from one goroutine to another, which takes all that
-// wait at once. It has no limit: who puts is never stopped.
+// mailbox is an unbounded queue between goroutines. put never blocks, and take
+// returns everything that waits.
 type mailbox[T any] struct {
-	// ready holds a token whenever something waits.
+	// ready has a token whenever items wait.
 	ready chan struct{}
 
 	mu      sync.Mutex
@@ -27,7 +27,7 @@ func (b *mailbox[T]) put(items ...T) {
 	}
 }
 
-// take returns what waits. It is the caller's.
+// take returns and removes all items. The slice belongs to the caller.
 func (b *mailbox[T]) take() []T {
 	b.mu.Lock()
 	defer b.mu.Unlock()

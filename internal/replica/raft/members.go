@@ -13,30 +13,30 @@ import (
 	"github.com/muster-fleet/muster/internal/replica"
 )
 
-// membership is the leader's work on the members: it brings them, one change at a
-// time, to what is admitted.
+// membership is the leader's control of the members. It changes them, one step
+// at a time, until they match the admitted addresses.
 type membership struct {
 	core  *Core
-	joins map[string]uint64 // who asked to be let in, by address
-	wait  int               // ticks until a change is asked for again
+	joins map[string]uint64 // ids that asked to join, by address
+	wait  int               // ticks until the next change is proposed
 }
 
-// caughtUp is how many entries a learner may be behind when it gets a vote.
+// caughtUp is how many entries a learner may lack when it becomes a voter.
 const caughtUp = 512
 
-// onJoin notes that somebody asks to be let in.
+// onJoin records a request to join.
 func (ms *membership) onJoin(m Message) {
 	if ms.core.role.Kind != replica.Leader || isMember(ms.core.conf, m.join.id) {
 		return
 	}
 	if !ms.core.roster.admits(m.From) {
-		ms.core.log.Warn("a manager asks to be let in that is not among the peers: add it first", "addr", m.From)
+		ms.core.log.Warn("join refused: this address is not a member, add it first", "addr", m.From)
 		return
 	}
 	ms.joins[m.From] = m.join.id
 }
 
-// reconcileMembers asks for the next change of members, if there is one to make.
+// reconcile proposes the next change of members, if one is needed.
 func (ms *membership) reconcile() {
 	if ms.wait--; ms.wait > 0 || ms.core.role.Kind != replica.Leader || len(ms.core.conf.GetVotersOutgoing()) > 0 {
 		return
@@ -45,14 +45,14 @@ func (ms *membership) reconcile() {
 		if change := step(); change != nil {
 			ms.wait = ms.core.cfg.ElectionTicks
 			if err := ms.core.rn.ProposeConfChange(change); err != nil {
-				ms.core.log.Debug("change of members dropped", "err", err)
+				ms.core.log.Debug("change of members refused", "err", err)
 			}
 			return
 		}
 	}
 }
 
-// admission lets in, without a vote, who asked for it and is admitted.
+// admission adds a manager as a learner that asked to join and is admitted.
 func (ms *membership) admission() *pb.ConfChangeV2 {
 	for _, addr := range slices.Sorted(maps.Keys(ms.joins)) {
 		id := ms.joins[addr]
@@ -71,8 +71,8 @@ func (ms *membership) admission() *pb.ConfChangeV2 {
 	return nil
 }
 
-// promotion gives a vote to a learner that has almost everything, and takes it
-// from those that were at its address before.
+// promotion makes a learner a voter that has almost all entries, and removes
+// earlier members at its address.
 func (ms *membership) promotion() *pb.ConfChangeV2 {
 	commit := ms.core.store.hard.GetCommit()
 	match := progressOf(ms.core.rn)
@@ -91,8 +91,8 @@ func (ms *membership) promotion() *pb.ConfChangeV2 {
 	return nil
 }
 
-// dismissal takes out a member whose address is not admitted any more. A
-// leader that has to go hands over first.
+// dismissal removes a member whose address is no longer admitted. A leader that
+// must leave transfers the leadership first.
 func (ms *membership) dismissal() *pb.ConfChangeV2 {
 	for _, id := range slices.Sorted(maps.Keys(ms.core.roster.addrs)) {
 		if ms.core.roster.admits(ms.core.roster.addrs[id]) {
@@ -103,7 +103,7 @@ func (ms *membership) dismissal() *pb.ConfChangeV2 {
 			return nil
 		}
 		if isVoter(ms.core.conf, id) && len(ms.core.conf.GetVoters()) == 1 {
-			continue // the last one stays, whatever was decided
+			continue // the last voter stays, even if its address is not admitted
 		}
 		return changeOf(nil, single(pb.ConfChangeRemoveNode, id))
 	}
@@ -113,9 +113,8 @@ func (ms *membership) dismissal() *pb.ConfChangeV2 {
 	return nil
 }
 
-// leftover is a learner that is not heard while a member with a vote is heard at
-// its address: an earlier incarnation of that one, whose question to be let in came
-// late. 0 is none.
+// leftover returns a learner that is silent while a voter at its address is not:
+// an earlier incarnation of the voter, whose request to join came late. 0 is none.
 func (ms *membership) leftover() uint64 {
 	match := progressOf(ms.core.rn)
 	for _, id := range ms.core.conf.GetLearners() {
@@ -141,7 +140,7 @@ func changeOf(addrs map[uint64]string, changes ...*pb.ConfChangeSingle) *pb.Conf
 	return &pb.ConfChangeV2{Changes: changes, Context: w.Buf}
 }
 
-// decidedMembers carries out a decided change of members.
+// decided applies a decided change of members.
 func (ms *membership) decided(e *pb.Entry) {
 	var change pb.ConfChangeV2
 	if err := proto.Unmarshal(e.GetData(), &change); err != nil || e.GetType() != pb.EntryConfChangeV2 {
@@ -159,14 +158,14 @@ func (ms *membership) decided(e *pb.Entry) {
 	ms.core.out.Commits = append(ms.core.out.Commits, Commit{Index: e.GetIndex(), Term: e.GetTerm()})
 }
 
-// membersChanged makes void what was known of other members.
+// changed discards what was known about other members.
 func (ms *membership) changed() {
 	ms.core.bootstrap.nonce = ms.core.rng.Uint64()
 	clear(ms.core.bootstrap.lost)
 	ms.core.acks.prune()
 	ms.wait = 0
 	ms.core.version++
-	ms.core.log.Info("members", "voters", len(ms.core.conf.GetVoters()), "learners", len(ms.core.conf.GetLearners()))
+	ms.core.log.Info("members changed", "voters", len(ms.core.conf.GetVoters()), "learners", len(ms.core.conf.GetLearners()))
 }
 
 // progressOf is what a leader knows of each member's log.
@@ -176,10 +175,10 @@ func progressOf(rn *etcd.RawNode) map[uint64]tracker.Progress {
 	return out
 }
 
-// Admit lets managers join from an address, on the leader only.
+// Admit allows managers at an address to join. Only the leader can do it.
 func (c *Core) Admit(addr string) error { return c.membership.propose(recordAdmit, addr) }
 
-// Dismiss takes the manager at an address out, on the leader only.
+// Dismiss removes the manager at an address. Only the leader can do it.
 func (c *Core) Dismiss(addr string) error {
 	if c.role.Kind == replica.Leader && !c.membership.othersVote(addr) {
 		return fmt.Errorf("raft: %s is the last manager that votes, and cannot be removed: add another one first", addr)
@@ -198,8 +197,8 @@ func (ms *membership) propose(kind byte, addr string) error {
 	return nil
 }
 
-// Transfer hands the lead to the manager that has most, and reports whether
-// there is one. Until it has taken over, this one refuses proposals.
+// Transfer passes the leadership to the voter with the longest log, and reports
+// whether there is one. Until that one leads, this one refuses proposals.
 func (c *Core) Transfer() bool {
 	if c.role.Kind != replica.Leader {
 		return false
@@ -214,15 +213,15 @@ func (c *Core) Transfer() bool {
 	if best == 0 {
 		return false
 	}
-	c.log.Info("handing over the lead", "to", c.roster.addrs[best])
+	c.log.Info("transferring leadership", "to", c.roster.addrs[best])
 	c.rn.TransferLeader(best)
 	c.pump()
 	return true
 }
 
-// introduce adds the receiver of a snapshot to its members, as one without a
-// vote. The snapshot may be older than the receiver's membership, which it
-// learns from the log behind it; without being in it, it would not take it.
+// introduce adds the receiver of a snapshot to its members, as a learner. The
+// snapshot may be older than the receiver's membership, which is in the entries
+// after it, and a member refuses snapshots that do not name it.
 func introduce(m *pb.Message) *pb.Message {
 	conf := m.GetSnapshot().GetMetadata().GetConfState()
 	if isMember(conf, m.GetTo()) {
@@ -239,7 +238,7 @@ func introduce(m *pb.Message) *pb.Message {
 	}
 }
 
-// Unreachable tells that messages to an address were lost.
+// Unreachable reports that messages to an address were lost.
 func (c *Core) Unreachable(addr string) {
 	if c.rn == nil || c.err != nil {
 		return
@@ -250,7 +249,7 @@ func (c *Core) Unreachable(addr string) {
 	c.pump()
 }
 
-// SnapshotSent tells whether a snapshot reached its receiver.
+// SnapshotSent reports whether a snapshot reached its receiver.
 func (c *Core) SnapshotSent(m Message, ok bool) {
 	if c.rn == nil || c.err != nil || m.raft.GetFrom() != c.id {
 		return

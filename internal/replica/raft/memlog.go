@@ -5,10 +5,10 @@ import (
 	pb "go.etcd.io/raft/v3/raftpb"
 )
 
-// memLog is the log in memory: what the library reads from, and, where there
-// is a disk, what of it is durable. Entries and snapshots in it are never
-// changed, so that they may be read elsewhere. Unlike the library's own it
-// shares the snapshot instead of copying it, which may be a hundred megabytes.
+// memLog is the log in memory, from which the library reads. If there is a disk it
+// has only what is durable. Its entries and snapshots never change, so that other
+// goroutines may read them. Unlike the library's own it does not copy the
+// snapshot, which may have a hundred megabytes.
 type memLog struct {
 	hard *pb.HardState
 	snap *pb.Snapshot // nil before there is one
@@ -81,7 +81,7 @@ func (l *memLog) lastTerm() uint64 {
 // snapIndex is the index of the snapshot, 0 where there is none.
 func (l *memLog) snapIndex() uint64 { return l.snap.GetMetadata().GetIndex() }
 
-// append adds entries, in place of those that have their indexes or later ones.
+// append adds entries and removes those with the same or later indexes.
 func (l *memLog) append(entries []*pb.Entry) {
 	for len(entries) > 0 && entries[0].GetIndex() <= l.base {
 		entries = entries[1:]
@@ -94,7 +94,7 @@ func (l *memLog) append(entries []*pb.Entry) {
 		l.size -= entrySize(e)
 	}
 	if keep < uint64(len(l.entries)) {
-		l.entries = l.entries[:keep:keep] // what is replaced may be read elsewhere
+		l.entries = l.entries[:keep:keep] // other goroutines may read the old ones
 	}
 	l.entries = append(l.entries, entries...)
 	for _, e := range entries {
@@ -109,8 +109,8 @@ func (l *memLog) install(snap *pb.Snapshot) {
 	l.entries, l.size = nil, 0
 }
 
-// compact puts a snapshot of this manager's own in place of the entries up to
-// it, save about keep bytes of them, from which others can catch up.
+// compact replaces the entries up to a snapshot of this manager's own, except
+// about keep bytes of them, from which others can catch up.
 func (l *memLog) compact(snap *pb.Snapshot, keep int) {
 	l.snap = snap
 	index := snap.GetMetadata().GetIndex()
@@ -149,5 +149,5 @@ func (l *memLog) onlyCommands(after, index uint64) bool {
 	return index <= l.last()
 }
 
-// entrySize is about what an entry takes.
+// entrySize is the approximate size of an entry, in bytes.
 func entrySize(e *pb.Entry) int { return len(e.GetData()) + 32 }

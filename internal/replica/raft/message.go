@@ -9,22 +9,22 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// Message is what one Core tells another. Only one of the unexported members
-// is set.
+// Message goes from one Core to another. Only one of raft, hello, join, bootstrap
+// and acks is set.
 type Message struct {
-	// From is the address of the sender, as proved when it connected.
+	// From is the address of the sender, which it proved when it connected.
 	From string
-	// ClusterID is the cluster of the sender, 0 for one that is in none yet.
+	// ClusterID is the cluster of the sender, 0 if it is in none yet.
 	ClusterID uint64
 
 	raft      *pb.Message
 	hello     *hello
 	join      *join
-	bootstrap *pb.Snapshot         // the beginning of a cluster
-	acks      map[uint64]ackRecord // what the leader knows of the members
+	bootstrap *pb.Snapshot         // the initial snapshot of a cluster
+	acks      map[uint64]ackRecord // what the leader knows about the logs of the members
 
-	// members and restored are what is in the snapshot of a raft message,
-	// where it was read before.
+	// members and restored are the content of the snapshot in raft, if the
+	// receiver has decoded it.
 	members  *roster
 	restored *state.State
 }
@@ -34,13 +34,13 @@ type hello struct {
 	id     uint64
 	leader string // the address of its leader
 	label  string
-	nonce  uint64 // of the one who asked
+	nonce  uint64 // of the one that asked
 	reply  bool
-	// known is, in an answer, what the one who asked is known to have.
+	// known is, in a reply, what the one that asked acknowledged before.
 	known ackRecord
 }
 
-// join asks the leader to be let in.
+// join asks the leader to admit a manager.
 type join struct{ id uint64 }
 
 // The kinds of message.
@@ -52,21 +52,21 @@ const (
 	messageAcks
 )
 
-// maxText is the longest address or label that a message may have.
+// maxText is the longest address or label in a message, in bytes.
 const maxText = 1024
 
-// peerTypes are the messages of the library that managers send each other.
-// Others it means for itself.
+// peerTypes are the messages of the library that managers send to each other. The
+// others are for the library itself.
 var peerTypes = map[pb.MessageType]bool{
 	pb.MsgApp: true, pb.MsgAppResp: true, pb.MsgVote: true, pb.MsgVoteResp: true, pb.MsgSnap: true,
 	pb.MsgHeartbeat: true, pb.MsgHeartbeatResp: true, pb.MsgTimeoutNow: true, pb.MsgReadIndex: true,
 	pb.MsgReadIndexResp: true, pb.MsgPreVote: true, pb.MsgPreVoteResp: true,
 }
 
-// isSnapshot reports whether the message is a large one, that travels alone.
+// isSnapshot reports whether the message has a snapshot of the state.
 func (m *Message) isSnapshot() bool { return m.raft.GetType() == pb.MsgSnap && m.raft != nil }
 
-// appendMessage writes a message. From is not part of it.
+// appendMessage encodes a message without From.
 func appendMessage(buf []byte, m *Message) ([]byte, error) {
 	w := newWriter(buf)
 	w.Fixed(m.ClusterID)
@@ -95,7 +95,7 @@ func appendMessage(buf []byte, m *Message) ([]byte, error) {
 	return w.Buf, nil
 }
 
-// decodeMessage reads a message, and refuses what no manager would send.
+// decodeMessage decodes a message, and refuses what no manager sends.
 func decodeMessage(data []byte) (Message, error) {
 	r := newReader(data)
 	m := Message{ClusterID: r.Fixed()}
@@ -134,8 +134,8 @@ func (m *Message) unmarshal(data []byte, to proto.Message) error {
 	return nil
 }
 
-// checkRaft refuses messages at which the library would panic, or that are
-// meant for inside a manager.
+// checkRaft refuses messages that make the library panic, or that are for the
+// library itself.
 func checkRaft(m *pb.Message) error {
 	if !peerTypes[m.GetType()] || m.GetFrom() == 0 || m.GetTo() == 0 || len(m.GetResponses()) > 0 {
 		return fmt.Errorf("message of type %s: %w", m.GetType(), errMalformed)

@@ -12,65 +12,65 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// Options are what a Replica is started with.
+// Options configure a Replica.
 type Options struct {
-	// Cluster is the name of the cluster. Managers of others are refused.
+	// Cluster is the name of the cluster. Managers of other clusters are refused.
 	Cluster string
-	// Addr is the host and port at which the others reach this manager. It is
-	// also its name among them: it must be spelled the same everywhere.
+	// Addr is the host:port at which the others reach this manager. It is also its
+	// name among them, so it must be spelled the same everywhere.
 	Addr string
-	// Listen is what this manager listens at, where that is not Addr.
+	// Listen is the address to listen on, if that is not Addr.
 	Listen string
-	// Listener takes the place of listening at Listen. The Replica closes it.
+	// Listener, unless nil, is used instead of Listen. The Replica closes it.
 	Listener net.Listener
-	// Peers are the addresses of all managers that form the cluster, with Addr
-	// among them. A manager that is added to a running cluster names the
-	// others only.
+	// Peers are the addresses of all managers that create the cluster, including
+	// Addr. A manager that joins a running cluster lists only the others.
 	Peers []string
-	// Label is what the others show of this manager, such as a process id.
+	// Label is shown by the others in Status, such as a process id.
 	Label string
 
-	// Secret is known to the managers of the cluster alone. They prove to each
-	// other that they have it, and encrypt with it. At least 16 bytes.
+	// Secret is shared by the managers of the cluster, at least 16 bytes. They
+	// authenticate each other and encrypt with it.
 	Secret []byte
-	// TLS, instead or as well, has a certificate, and the authority that those
-	// of the other managers must be of (RootCAs; ClientCAs where they differ).
+	// TLS, instead or in addition, has a certificate, and the authority of the
+	// other managers' certificates (RootCAs, and ClientCAs if that differs).
 	TLS *tls.Config
 
-	// Dir is where the log is kept. Empty: in memory, and a manager that
-	// starts again gets everything from the others.
+	// Dir is the directory of the log. If it is empty the log is in memory, and a
+	// manager that restarts gets everything from the others.
 	Dir string
-	// Restored takes Dir as it is, even where other managers have a record of more:
-	// ErrStaleLog otherwise ends this manager. Use it for one start of all managers
-	// from copies of their directories. What was answered after the copies were made
-	// is forgotten.
+	// Restored accepts Dir even if other managers remember more, which otherwise
+	// stops this manager with ErrStaleLog. Use it for one start of all managers from
+	// copies of their directories. What was answered after the copies were made is
+	// lost.
 	Restored bool
 
-	// Tick is the unit of time. ElectionTicks of silence, up to twice as many,
-	// make a follower campaign; more make a cut-off leader's gap longer, fewer
-	// elect without cause on a busy machine. HeartbeatTicks are between two
-	// signs of incarnation of the leader.
+	// Tick is the unit of time. A follower campaigns after ElectionTicks to twice
+	// as many without a message of the leader. More of them lengthen the gap when a
+	// leader is cut off; fewer cause needless elections on a busy machine.
+	// HeartbeatTicks is the time between two heartbeats of the leader.
 	Tick           time.Duration
 	ElectionTicks  int
 	HeartbeatTicks int
 
-	// CompactBytes is how long the log grows before a snapshot replaces it. It
-	// grows to the size of the snapshot where that is more.
+	// CompactBytes is the size of the log at which a snapshot replaces it, or the
+	// size of the last snapshot if that is larger.
 	CompactBytes int
-	// MaxSnapshot bounds the snapshot that is taken from another manager.
+	// MaxSnapshot is the largest snapshot that is accepted from another manager, in
+	// bytes.
 	MaxSnapshot int64
 
-	// Placement is the configuration of a cluster that this manager forms. One
-	// that exists keeps its own: see state.Configure.
+	// Placement configures the state of a cluster that this manager creates. An
+	// existing one keeps its own: see state.Configure.
 	Placement state.Config
-	// Observe hears of the commands that other managers proposed. May be nil.
+	// Observe is called for the commands of other managers. It may be nil.
 	Observe Observer
-	// Logger may be nil.
+	// Logger may be nil, which discards the log.
 	Logger *slog.Logger
 }
 
-// DefaultOptions returns the options that suit managers in one network:
-// a leader that is cut off is replaced after 100 to 200 ms.
+// DefaultOptions returns options for managers in one network: a leader that is
+// cut off is replaced after 100 to 200 ms.
 func DefaultOptions() Options {
 	return Options{
 		Cluster:        "owt-cluster",
@@ -83,24 +83,23 @@ func DefaultOptions() Options {
 	}
 }
 
-// WithElectionTimeout returns the options for a leader that is replaced when it
-// was silent for d to 2 × d. Five heartbeats come in that time, so that a late
-// one is no silence. d counts in whole Ticks, and is at least five.
+// WithElectionTimeout returns options with which a leader is replaced after d to
+// 2 × d of silence. Five heartbeats fit into d, so that a late one does no harm.
+// d is rounded down to Ticks, and is at least five of them.
 //
-// A vote takes a round trip to the other managers, and twice that with the
-// question before it: d must be several times as long, or terms follow each
-// other without anybody leading. What a network loses TCP sends again after 200
-// ms at the earliest, so that d should be a second or more where packets are lost.
+// An election takes two round trips to the other managers, so d must be several
+// times as long, or terms pass without a leader. TCP resends lost packets after
+// 200 ms or more, so d should be a second or more on a network that loses some.
 func (o Options) WithElectionTimeout(d time.Duration) Options {
 	o.ElectionTicks = max(minElectionTicks, int(d/o.Tick))
 	o.HeartbeatTicks = o.ElectionTicks / 5
 	return o
 }
 
-// minElectionTicks is the shortest silence in which five heartbeats come.
+// minElectionTicks is the shortest time-out into which five heartbeats fit.
 const minElectionTicks = 5
 
-// Validate returns what is wrong, by the name of the option.
+// Validate returns an error that names the first wrong option.
 func (o Options) Validate() error {
 	if err := o.validateManagers(); err != nil {
 		return err
@@ -155,7 +154,7 @@ func validateAddr(addr string) error {
 	return nil
 }
 
-// others are the peers that are not this manager.
+// others returns the peers without this manager.
 func (o Options) others() []string {
 	return slices.DeleteFunc(slices.Clone(o.Peers), func(addr string) bool { return addr == o.Addr })
 }

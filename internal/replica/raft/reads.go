@@ -9,20 +9,20 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// reads are the reads that wait for a majority to say that the leader leads.
-// Those that come while one question is out share the next one.
+// reads are the reads that wait for a majority to confirm the leader. Those that
+// arrive while a question is open share the next one.
 type reads struct {
 	core    *Core
 	waiting []func(*state.State, error)
 	asked   []func(*state.State, error)
-	first   uint64 // question of those that asked
+	first   uint64 // number of the first question for those that asked
 	last    uint64 // number of the last question
 	age     int    // ticks since the first question
-	index   uint64 // what the copy must have, 0 before it is known
+	index   uint64 // the entry that must be applied first, 0 before it is known
 }
 
-// Read hands f to the owner when the copy has everything that was decided
-// before now.
+// Read passes fs to the owner once everything is applied that was decided
+// before this call.
 func (c *Core) Read(fs ...func(*state.State, error)) {
 	if c.rn == nil || c.err != nil {
 		c.out.Commits = append(c.out.Commits, Commit{reads: fs, err: replica.NotLeaderError{}})
@@ -33,7 +33,7 @@ func (c *Core) Read(fs ...func(*state.State, error)) {
 	c.pump()
 }
 
-// askReads puts the question for all that wait, unless one is out.
+// ask opens a question for all that wait, unless one is open.
 func (r *reads) ask() {
 	if len(r.asked) > 0 || len(r.waiting) == 0 {
 		return
@@ -43,19 +43,19 @@ func (r *reads) ask() {
 	r.question()
 }
 
-// questionReads asks who leads, unless it is this manager and it does not have
-// everything yet: a leader that votes alone would answer even then, with what
-// it remembers to be decided, which may be less than what was answered.
+// question asks for the read index, unless this manager was elected and nothing
+// of its own term is decided yet: a leader that votes alone would answer with
+// the commit index that it remembers, which may be older than its last answer.
 func (r *reads) question() {
-	if r.core.elected() && r.core.led != r.core.rn.BasicStatus().GetTerm() {
+	if r.core.elected() && r.core.ledTerm != r.core.rn.BasicStatus().GetTerm() {
 		return
 	}
 	r.last++
 	r.core.rn.ReadIndex(binary.BigEndian.AppendUint64(nil, r.last))
 }
 
-// readTick asks again, since a question may be lost, and gives up after as
-// long as two elections take.
+// tick asks again, because a question may be lost, and fails the reads after the
+// time of two elections.
 func (r *reads) tick() {
 	if len(r.asked) == 0 || r.index != 0 {
 		return
@@ -69,6 +69,7 @@ func (r *reads) tick() {
 	}
 }
 
+// onStates takes the answers of the library.
 func (r *reads) onStates(answers []etcd.ReadState) {
 	for _, a := range answers {
 		if len(a.RequestCtx) != 8 || len(r.asked) == 0 || r.index != 0 {
@@ -81,20 +82,21 @@ func (r *reads) onStates(answers []etcd.ReadState) {
 	r.release()
 }
 
-// releaseReads lets the reads go whose index was handed out.
+// release ends the reads whose index is applied.
 func (r *reads) release() {
-	if r.index != 0 && r.index <= r.core.handed {
+	if r.index != 0 && r.index <= r.core.applied {
 		r.end(nil)
 	}
 }
 
+// end passes the reads that asked to the owner, and asks for the next ones.
 func (r *reads) end(err error) {
 	r.core.out.Commits = append(r.core.out.Commits, Commit{reads: r.asked, err: err})
 	r.asked, r.index = nil, 0
 	r.ask()
 }
 
-// dropReads ends all reads without an answer.
+// drop fails all reads.
 func (r *reads) drop() {
 	all := append(r.asked, r.waiting...)
 	*r = reads{core: r.core, last: r.last}

@@ -9,25 +9,25 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// recordVersion begins every entry of the log that is Muster's.
+// recordVersion is the first byte of every entry that is not the library's own.
 const recordVersion = 1
 
-// errNewer is an entry that a newer Muster wrote. A manager that cannot apply
+// errNewer means that a newer version wrote an entry. A manager that cannot apply
 // what the others apply must stop, or its state would differ.
 var errNewer = errors.New("the log has an entry that this version of Muster does not know: upgrade this manager")
 
-// maxCommand is how large a command may be. Larger ones would not fit into a
-// frame, and hold everything else up.
+// maxCommand is the largest command, in bytes. A larger one would not fit into a
+// frame and would delay everything behind it.
 const maxCommand = 4 << 20
 
 // The kinds of record.
 const (
 	recordBatch   = 1 // commands
-	recordAdmit   = 2 // an address that a manager may join from
-	recordDismiss = 3 // an address whose manager has to go
+	recordAdmit   = 2 // an address that may join from now on
+	recordDismiss = 3 // an address whose members are removed
 )
 
-// record is what an entry of the log says.
+// record is a decoded entry of the log.
 //
 //	version, kind
 //	batch:          origin, sequence, highest operation, number of commands, commands
@@ -40,9 +40,9 @@ type record struct {
 	body     reader // the commands
 }
 
-// batch writes the head of a batch of n commands. The highest of their
-// operations is in it, so that a manager sees before it reads them whether it
-// knows them all.
+// batch writes the head of a batch of n commands. It has the highest number of
+// their operations, so that a manager sees before it reads them whether it knows
+// them all.
 func (w *writer) batch(origin, sequence uint64, top byte, n int) {
 	w.Byte(recordVersion)
 	w.Byte(recordBatch)
@@ -77,7 +77,7 @@ func encodeBatch(origin, sequence uint64, proposals []replica.Proposal, limit in
 	}
 	head := newWriter(make([]byte, 0, headRoom))
 	head.batch(origin, sequence, top, n)
-	data = body.Buf[headRoom-len(head.Buf):] // the head is known last, and has room before the commands
+	data = body.Buf[headRoom-len(head.Buf):] // the head is encoded last, into the room before the commands
 	copy(data, head.Buf)
 	return data, n, nil
 }
@@ -128,10 +128,10 @@ func decodeRecord(data []byte) (record, error) {
 	return rec, nil
 }
 
-// isBatch tells whether an entry is one of commands.
+// isBatch reports whether an entry holds commands.
 func isBatch(data []byte) bool { return len(data) > 1 && data[1] == recordBatch }
 
-// commands reads the commands of a batch: all of them, or none and an error.
+// commands decodes the commands of a batch: all of them, or none and an error.
 func (rec record) commands() ([]state.Command, error) {
 	r := rec.body
 	n := r.Count()

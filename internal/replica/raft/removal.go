@@ -6,10 +6,9 @@ import (
 	"strings"
 )
 
-// CheckRemoval tells what would be lost if the manager at an address were taken
-// out: the majority, where too few of those that stay are heard. It wants the
-// Status of the leader, who alone hears the others. Nil means that the rest can
-// go on.
+// CheckRemoval returns an error if the cluster would have no majority without the
+// manager at an address, because too few of the others are active. It needs the
+// Status of the leader, which alone knows who is active.
 func (s Status) CheckRemoval(addr string) error {
 	stay, silent := 0, []string(nil)
 	for _, m := range s.Members {
@@ -30,8 +29,7 @@ func (s Status) CheckRemoval(addr string) error {
 		addr, stay-len(silent), stay, strings.Join(silent, ", "))
 }
 
-// othersVote tells whether there is a manager with a vote, and not about to go,
-// at another address.
+// othersVote reports whether an admitted voter is left at another address.
 func (ms *membership) othersVote(addr string) bool {
 	return slices.ContainsFunc(ms.core.conf.GetVoters(), func(id uint64) bool {
 		at := ms.core.roster.addrs[id]

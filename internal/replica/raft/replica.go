@@ -15,17 +15,17 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// Replica is one manager's replica among several: a Core with a clock, a network
-// and perhaps a disk. The methods of replica.Replica belong to the owner of
-// the state; the others may be called anywhere.
+// Replica is one manager's copy of the state among several: a Core with a clock,
+// a network and, optionally, a disk. Only the owner of the state may call the
+// methods of replica.Replica; the others are safe for concurrent use.
 type Replica struct {
 	opts        Options
 	log         *slog.Logger
-	core        *Core    // of the loop alone
-	applier     *Applier // of the owner alone
-	wal         *wal     // of the disk's goroutine alone; nil without a disk
+	core        *Core    // used by the loop only
+	applier     *Applier // used by the owner only
+	wal         *wal     // used by the disk's goroutine only; nil without a disk
 	dialer      *dialer
-	listener    net.Listener // nil for one that is alone
+	listener    net.Listener // nil for a single manager
 	refused     refusals
 	incarnation atomic.Uint64
 
@@ -33,35 +33,35 @@ type Replica struct {
 	reading   *mailbox[func(*state.State, error)]
 	commits   *mailbox[Commit]
 	writes    *mailbox[Write]
-	made      *mailbox[*SnapshotJob]
+	snapshots *mailbox[*SnapshotJob] // made by the owner
 	incoming  chan []Message
-	orders    chan func(*Core)
-	sending   map[string]bool    // snapshots under way, of the loop alone
-	version   int                // of the members, of the loop alone
-	backlog   []replica.Proposal // of the loop alone
+	calls     chan func(*Core)
+	sending   map[string]bool    // receivers of snapshots; used by the loop only
+	version   int                // of the members; used by the loop only
+	backlog   []replica.Proposal // used by the loop only
 
 	mu      sync.Mutex
 	links   map[string]*link
 	changed chan struct{} // closed when the role or the members change
 	err     error
 
-	stop context.CancelFunc
-	done sync.WaitGroup
-	over chan struct{}
+	stop  context.CancelFunc
+	done  sync.WaitGroup
+	ended chan struct{}
 }
 
 var _ replica.Replica = (*Replica)(nil)
 
-// maxAtOnce is how many proposals are put into the log before the loop looks
-// at its clock again: some milliseconds' worth.
+// maxAtOnce is how many proposals go into the log before the loop looks at its
+// clock again, which takes some milliseconds.
 const maxAtOnce = 8192
 
-// ownSnapshot is how large a snapshot may be that the owner of the state makes,
-// which takes 10 to 20 ms.
+// ownSnapshot is the largest snapshot that the owner of the state makes, in
+// bytes, which takes 10 to 20 ms.
 const ownSnapshot = 4 << 20
 
-// Start starts a manager's replica. It returns before the manager has found
-// the others: Role tells.
+// Start starts a manager's replica. It returns before the manager has reached the
+// others; Role shows when it has.
 func Start(opts Options) (*Replica, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
@@ -79,7 +79,7 @@ func Start(opts Options) (*Replica, error) {
 	if n.wal != nil {
 		n.done.Go(func() { n.disk(ctx) })
 	}
-	n.act(ctx) // what the log brought
+	n.act(ctx) // the output for the log on the disk
 	n.done.Go(func() { n.run(ctx) })
 	return n, nil
 }
@@ -94,10 +94,10 @@ func newReplica(opts Options) *Replica {
 		applier:   NewApplier(opts.Placement, opts.Observe, log),
 		dialer:    &dialer{handshake: &handshake{cluster: opts.Cluster, addr: opts.Addr, secret: opts.Secret}, tls: opts.TLS},
 		proposals: newMailbox[replica.Proposal](), reading: newMailbox[func(*state.State, error)](),
-		commits: newMailbox[Commit](), writes: newMailbox[Write](), made: newMailbox[*SnapshotJob](),
-		incoming: make(chan []Message, 64), orders: make(chan func(*Core), 64),
+		commits: newMailbox[Commit](), writes: newMailbox[Write](), snapshots: newMailbox[*SnapshotJob](),
+		incoming: make(chan []Message, 64), calls: make(chan func(*Core), 64),
 		sending: map[string]bool{}, links: map[string]*link{},
-		changed: make(chan struct{}), over: make(chan struct{}),
+		changed: make(chan struct{}), ended: make(chan struct{}),
 	}
 }
 
@@ -150,24 +150,24 @@ func (n *Replica) closeFiles() error {
 	return err
 }
 
-// Close ends the replica and waits for its goroutines. What is not decided
-// then ends with ErrLost, when the owner calls Apply once more. To leave
-// without a gap, call Transfer first.
+// Close stops the replica and waits for its goroutines. Proposals that are not
+// decided fail with replica.ErrLost when the owner calls Apply once more. To stop
+// a leader without a gap, call Transfer first.
 func (n *Replica) Close() error {
 	n.stop()
 	if n.listener != nil {
 		n.listener.Close()
 	}
-	<-n.over
+	<-n.ended
 	n.done.Wait()
 	return n.closeFiles()
 }
 
-// Done is closed when the replica has ended: by Close, or because it cannot go
-// on, which Err explains.
-func (n *Replica) Done() <-chan struct{} { return n.over }
+// Done is closed when the replica has ended: by Close, or because of an error,
+// which Err returns.
+func (n *Replica) Done() <-chan struct{} { return n.ended }
 
-// Err is why the replica ended by itself, nil where it did not.
+// Err returns the error that ended the replica, nil if there was none.
 func (n *Replica) Err() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -192,10 +192,10 @@ func (n *Replica) Read(f func(*state.State, error)) {
 	n.refuseRest()
 }
 
-// refuseRest answers what came after the end.
+// refuseRest fails what was queued after the end.
 func (n *Replica) refuseRest() {
 	select {
-	case <-n.over:
+	case <-n.ended:
 	default:
 		return
 	}
@@ -213,8 +213,8 @@ func (n *Replica) State() *state.State { return n.applier.State() }
 // Role is part of replica.Replica.
 func (n *Replica) Role() replica.Role { return n.applier.Role() }
 
-// Index is the entry of the log up to which the copy of the state is. It
-// belongs to the owner of the state.
+// Index is the last entry of the log that is applied to the state. Only the owner
+// of the state may call it.
 func (n *Replica) Index() uint64 { return n.applier.Index() }
 
 // Ready is part of replica.Replica.
@@ -226,11 +226,11 @@ func (n *Replica) Apply() {
 		n.applier.Apply(done)
 	}
 	if job := n.applier.TakeSnapshotJob(); job != nil {
-		n.made.put(job)
+		n.snapshots.put(job)
 	}
 }
 
-// run drives the Core until ctx is over, or it cannot go on.
+// run drives the Core until ctx is done or the Core fails.
 func (n *Replica) run(ctx context.Context) {
 	tick := time.NewTicker(n.opts.Tick)
 	defer tick.Stop()
@@ -243,9 +243,9 @@ func (n *Replica) run(ctx context.Context) {
 			n.step(messages)
 		case <-n.proposals.ready:
 		case <-n.reading.ready:
-		case <-n.made.ready:
+		case <-n.snapshots.ready:
 			n.compacted()
-		case f := <-n.orders:
+		case f := <-n.calls:
 			f(n.core)
 		}
 		n.drain()
@@ -260,8 +260,8 @@ func (n *Replica) step(messages []Message) {
 	}
 }
 
-// drain takes what else has come meanwhile, so that it goes out together; not
-// so much that heartbeats would be late.
+// drain handles what else has arrived, so that it is sent together. It stops in
+// time for the heartbeats.
 func (n *Replica) drain() {
 	for began := time.Now(); time.Since(began) < n.opts.Tick/2; {
 		select {
@@ -280,8 +280,8 @@ func (n *Replica) drain() {
 	}
 }
 
-// propose gives the Core proposals, not so many at once that heartbeats would
-// be late.
+// propose passes proposals to the Core, at most maxAtOnce, so that heartbeats are
+// not late.
 func (n *Replica) propose() {
 	batch := n.backlog[:min(len(n.backlog), maxAtOnce)]
 	if n.backlog = n.backlog[len(batch):]; len(n.backlog) == 0 {
@@ -292,7 +292,7 @@ func (n *Replica) propose() {
 	n.core.Propose(batch...)
 }
 
-// act does what the Core put out.
+// act carries out the output of the Core.
 func (n *Replica) act(ctx context.Context) {
 	out := n.core.Take()
 	n.incarnation.Store(n.core.id)
@@ -316,9 +316,9 @@ func (n *Replica) act(ctx context.Context) {
 	}
 }
 
-// compacted takes the snapshots that the owner of the state made.
+// compacted handles the snapshots that the owner of the state made.
 func (n *Replica) compacted() {
-	for _, job := range n.made.take() {
+	for _, job := range n.snapshots.take() {
 		snap, err := job.Run()
 		n.core.Compacted(job, snap, err)
 	}
@@ -328,10 +328,10 @@ func (n *Replica) compact(ctx context.Context, job *SnapshotJob) {
 	start := time.Now()
 	snap, err := job.Run()
 	n.log.Debug("snapshot made", "index", snap.GetMetadata().GetIndex(), "bytes", len(snap.GetData()), "took", time.Since(start))
-	n.tell(ctx, func(c *Core) { c.Compacted(job, snap, err) })
+	n.enqueue(ctx, func(c *Core) { c.Compacted(job, snap, err) })
 }
 
-// end answers everything that waits: nothing more will be decided here.
+// end fails everything that waits.
 func (n *Replica) end() {
 	n.stop()
 	if n.listener != nil {
@@ -346,18 +346,18 @@ func (n *Replica) end() {
 	}
 	n.commits.put(n.core.Take().Commits...)
 	n.notify()
-	close(n.over)
+	close(n.ended)
 }
 
-// tell runs f where the Core is, some time.
-func (n *Replica) tell(ctx context.Context, f func(*Core)) {
+// enqueue has the loop run f later.
+func (n *Replica) enqueue(ctx context.Context, f func(*Core)) {
 	select {
-	case n.orders <- f:
+	case n.calls <- f:
 	case <-ctx.Done():
 	}
 }
 
-// disk makes writes durable.
+// disk makes writes durable, until ctx is done.
 func (n *Replica) disk(ctx context.Context) {
 	for {
 		select {
@@ -367,7 +367,7 @@ func (n *Replica) disk(ctx context.Context) {
 		}
 		writes := n.writes.take()
 		err := n.wal.append(writes)
-		n.tell(ctx, func(c *Core) {
+		n.enqueue(ctx, func(c *Core) {
 			if err != nil {
 				c.fail(err)
 			}
@@ -378,7 +378,8 @@ func (n *Replica) disk(ctx context.Context) {
 	}
 }
 
-// post hands a message to the link to its receiver.
+// post queues a message on the link to its receiver. Snapshots have connections
+// of their own.
 func (n *Replica) post(ctx context.Context, e Envelope) {
 	if !e.Message.isSnapshot() {
 		if l := n.link(e.To); l != nil {

@@ -10,14 +10,13 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// roster is who belongs to the cluster. It is part of the log and of
+// roster lists the members of the cluster. It is part of the log and of
 // snapshots, and equal on all managers at the same index.
 type roster struct {
-	// clusterID is the random number of the cluster: of all that grew from one
-	// formation.
+	// clusterID is the random number that the cluster got when it was created.
 	clusterID uint64
-	// admitted are the addresses that managers may join from, sorted. A
-	// member whose address is not among them has to go.
+	// admitted are the addresses that may join, sorted. Members at other
+	// addresses are removed.
 	admitted []string
 	// addrs are the addresses of the members.
 	addrs map[uint64]string
@@ -47,7 +46,7 @@ func (r *roster) at(addr string) []uint64 {
 	return ids
 }
 
-// prune forgets those that are no members any more.
+// prune removes those that are no longer members.
 func (r *roster) prune(conf *pb.ConfState) {
 	maps.DeleteFunc(r.addrs, func(id uint64, _ string) bool { return !isMember(conf, id) })
 }

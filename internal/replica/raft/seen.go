@@ -5,27 +5,27 @@ import (
 	"strings"
 )
 
-// ClusterID is the random number of the cluster that this manager is in: of
-// all that grew from one formation. It is 0 before it is in one.
+// ClusterID is the random number that this manager's cluster got when it was
+// created. It is 0 before the manager is in one.
 func (c *Core) ClusterID() uint64 { return c.roster.clusterID }
 
-// IsSnapshot reports whether the message is one that travels alone, and whose
-// end the sender waits for: see Core.SnapshotSent.
+// IsSnapshot reports whether the message is sent over its own connection, and its
+// arrival reported to the sender: see Core.SnapshotSent.
 func (m Message) IsSnapshot() bool { return m.isSnapshot() }
 
-// String says what the message is, in a few words.
+// String describes the message in a few words.
 func (m Message) String() string {
 	switch {
 	case m.hello != nil && m.hello.reply:
-		return "hello back"
+		return "hello reply"
 	case m.hello != nil:
 		return "hello"
 	case m.join != nil:
-		return "let me in"
+		return "join"
 	case m.bootstrap != nil:
-		return "the beginning"
+		return "initial snapshot"
 	case m.acks != nil:
-		return "what the members have"
+		return "acks"
 	case m.raft == nil:
 		return "nothing"
 	}

@@ -10,17 +10,17 @@ import (
 	pb "go.etcd.io/raft/v3/raftpb"
 )
 
-// A snapshot travels over a connection of its own, so that heartbeats do not
-// wait for it: a frame with its message and size, frames with pieces of its
-// data, and from the receiver a frame that says that it has been read.
+// A snapshot has a connection of its own, so that heartbeats do not wait for it:
+// a frame with the message and the size, frames with pieces of the data, and a
+// frame from the receiver that it has decoded it.
 const (
 	pieceSize = 256 << 10
 	pieceTime = 10 * time.Second
-	// readTime is how long the receiver may take to read what it got.
+	// readTime is how long the receiver may take to decode the snapshot.
 	readTime = time.Minute
 )
 
-// sendSnapshot brings a snapshot to a peer, and tells the Core of the outcome.
+// sendSnapshot sends a snapshot to a peer and reports the outcome to the Core.
 func (n *Replica) sendSnapshot(ctx context.Context, addr string, m Message) {
 	start := time.Now()
 	err := n.streamSnapshot(ctx, addr, m)
@@ -30,7 +30,7 @@ func (n *Replica) sendSnapshot(ctx context.Context, addr string, m Message) {
 	} else {
 		n.log.Info("snapshot sent", "to", addr, "bytes", size, "took", time.Since(start))
 	}
-	n.tell(ctx, func(c *Core) {
+	n.enqueue(ctx, func(c *Core) {
 		delete(n.sending, addr)
 		c.SnapshotSent(m, err == nil)
 	})
@@ -67,7 +67,7 @@ func (n *Replica) streamSnapshot(ctx context.Context, addr string, m Message) er
 	return awaitSnapshot(s)
 }
 
-// snapshotHead is the size of the data, and the message without it.
+// snapshotHead encodes the size of the data, and the message without the data.
 func snapshotHead(m Message) ([]byte, error) {
 	var w writer
 	w.Uint(uint64(len(m.raft.GetSnapshot().GetData())))
@@ -76,7 +76,7 @@ func snapshotHead(m Message) ([]byte, error) {
 	return appendMessage(w.Buf, &bare)
 }
 
-// withData is a message with a snapshot with other data.
+// withData returns a copy of a message whose snapshot has other data.
 func withData(m *pb.Message, data []byte) *pb.Message {
 	return &pb.Message{
 		Type: m.Type, To: m.To, From: m.From, Term: m.Term,
@@ -98,8 +98,8 @@ func awaitSnapshot(s *session) error {
 	return nil
 }
 
-// receiveSnapshot takes a snapshot, and reads it here, so that the Core need
-// not stand still for that.
+// receiveSnapshot receives a snapshot and decodes it here, so that the Core does
+// not stop for that.
 func (n *Replica) receiveSnapshot(ctx context.Context, s *session) error {
 	m, err := n.readSnapshot(s)
 	if err != nil {

@@ -8,12 +8,11 @@ import (
 	pb "go.etcd.io/raft/v3/raftpb"
 )
 
-// ErrStaleLog is why a manager does not go on whose data directory is older
-// than what the other managers know of it.
+// ErrStaleLog stops a manager whose data directory has less than it acknowledged
+// to the others.
 var ErrStaleLog = errors.New("raft: the data directory is an older copy")
 
-// staleLog explains ErrStaleLog: it names the one who knows better and says
-// what to do.
+// staleLog is an ErrStaleLog that names the manager with the record and the fix.
 type staleLog struct{ addr, by, why string }
 
 func (e *staleLog) Error() string {
@@ -25,22 +24,22 @@ func (e *staleLog) Error() string {
 
 func (e *staleLog) Unwrap() error { return ErrStaleLog }
 
-// logCheck is the question of a manager that starts from its directory: what
-// do the others know of it? Until it is answered the library does not run, so
-// that the manager neither votes nor acknowledges anything.
+// logCheck asks the other managers, when one starts from its directory, what it
+// acknowledged to them. Until it ends the library does not run, so that the
+// manager neither votes nor acknowledges anything.
 type logCheck struct {
 	core     *Core
 	answered map[string]bool
 	waited   int // ticks since a majority, with this manager, has answered
 }
 
-// checkPatience is how many election time-outs those that do not answer are
-// waited for, once a majority has. Who is not heard by then may be gone for
-// good, and the others must be able to go on without it.
+// checkPatience is how many election time-outs to wait for the rest once a
+// majority has answered. A manager that is silent for longer may be gone for
+// good, and the others must be able to continue without it.
 const checkPatience = 5
 
-// startCheck asks the others before the library starts. A manager that is
-// alone has nobody to ask.
+// startCheck asks the others before the library starts. A single manager starts
+// at once.
 func (c *Core) startCheck() {
 	check := &logCheck{core: c, answered: map[string]bool{}}
 	if len(check.voters()) == 0 {
@@ -51,8 +50,8 @@ func (c *Core) startCheck() {
 	check.ask()
 }
 
-// voters are the addresses of those that may know what this manager has: the
-// others that vote, or, where the log does not say, all that are configured.
+// voters returns the addresses of the managers to ask: the other voters, or all
+// that are configured if the log does not name any.
 func (k *logCheck) voters() []string {
 	var out []string
 	for _, id := range slices.Concat(k.core.conf.GetVoters(), k.core.conf.GetVotersOutgoing()) {
@@ -67,6 +66,7 @@ func (k *logCheck) voters() []string {
 	return slices.Compact(out)
 }
 
+// ask asks those that have not answered.
 func (k *logCheck) ask() {
 	for _, addr := range k.voters() {
 		if !k.answered[addr] {
@@ -75,8 +75,7 @@ func (k *logCheck) ask() {
 	}
 }
 
-// checkTick asks again those that have not answered, and starts when there is
-// no more to hear.
+// tick asks again those that have not answered, and ends the check in time.
 func (k *logCheck) tick() {
 	if k.core.now%2 == 0 {
 		k.ask()
@@ -87,7 +86,7 @@ func (k *logCheck) tick() {
 	k.end()
 }
 
-// onCheck takes an answer.
+// onAnswer handles an answer.
 func (k *logCheck) onAnswer(m Message) {
 	if m.ClusterID == k.core.roster.clusterID && !k.core.cfg.Restored {
 		if why := k.core.store.behind(m.hello.known); why != "" {
@@ -99,6 +98,7 @@ func (k *logCheck) onAnswer(m Message) {
 	k.end()
 }
 
+// end starts the library if all have answered, or the time is up.
 func (k *logCheck) end() {
 	missing := len(k.voters()) - len(k.answered)
 	patience := k.core.cfg.patience
@@ -109,16 +109,16 @@ func (k *logCheck) end() {
 		return
 	}
 	if missing > 0 {
-		k.core.log.Warn("starting without a word of some managers on whether this data directory is the latest", "missing", missing)
+		k.core.log.Warn("some managers did not confirm that this data directory is the latest: starting anyway", "missing", missing)
 	}
 	k.core.check = nil
 	k.core.begin()
 	k.core.pump()
 }
 
-// behind says what this manager had that its directory has not, "" if nothing
-// is missing. A later term in the directory was reached after everything that
-// was acknowledged in earlier ones.
+// behind describes what this manager had that this log lacks, "" if nothing. A
+// later term in the log was reached after everything that was acknowledged in
+// earlier ones.
 func (l *memLog) behind(known ackRecord) string {
 	hard := l.hard
 	switch {
@@ -138,9 +138,9 @@ func (l *memLog) behind(known ackRecord) string {
 	return ""
 }
 
-// lostEntries says what a manager lost whose leader counts on more than it has,
-// "" if nothing. Only an older copy of its directory explains that: the leader
-// counts what was acknowledged, and that is on the disk.
+// lostEntries describes what a manager lost whose leader counts on more than it
+// has, "" if nothing. Only an older copy of its directory explains that: the
+// leader counts what was acknowledged, which was on the disk.
 func lostEntries(m *pb.Message, term, last uint64) string {
 	if m.GetType() != pb.MsgHeartbeat || m.GetCommit() <= last || m.GetTerm() < term {
 		return ""

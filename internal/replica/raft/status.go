@@ -6,56 +6,57 @@ import (
 	"slices"
 )
 
-// Status is how a manager stands.
+// Status is the state of one manager's replica.
 type Status struct {
-	// ID is that of this incarnation of the log, in hexadecimal; Addr stays.
+	// ID is the id of this incarnation of the log, in hexadecimal. It changes
+	// when a manager loses its log; Addr does not.
 	ID   string `json:"id"`
 	Addr string `json:"addr"`
 	Role string `json:"role"`
 	Term uint64 `json:"term"`
-	// Leader is the address of the leader, empty where none is known.
+	// Leader is the address of the leader, empty if none is known.
 	Leader string `json:"leader"`
-	// Commit is the last entry of the log that is decided, Applied the last
-	// one that was handed to the owner of the state, Last the last there is,
-	// First the first that is kept.
+	// Commit is the index of the last decided entry, Applied of the last one
+	// that was passed to the owner of the state, Last of the last one in the log,
+	// First of the first that is kept.
 	Commit  uint64 `json:"commit"`
 	Applied uint64 `json:"applied"`
 	Last    uint64 `json:"last"`
 	First   uint64 `json:"first"`
-	// SnapshotBytes is the size of the last snapshot, LogBytes that of the log
-	// since.
+	// SnapshotBytes is the size of the last snapshot, LogBytes the size of the
+	// log since then.
 	SnapshotBytes int `json:"snapshot_bytes"`
 	LogBytes      int `json:"log_bytes"`
-	// Admitted are the addresses that managers may join from.
+	// Admitted are the addresses that may join.
 	Admitted []string `json:"admitted"`
 	Members  []Member `json:"members"`
-	// Problem is what an operator has to look at, empty where nothing is.
+	// Problem is a fault that needs an operator, empty if there is none.
 	Problem string `json:"problem,omitempty"`
 }
 
-// Member is a manager as another one sees it.
+// Member is a manager as another manager sees it.
 type Member struct {
 	ID   string `json:"id"`
 	Addr string `json:"addr"`
-	// Label is what it says of itself.
+	// Label is the label that it was started with.
 	Label string `json:"label,omitempty"`
-	// Voter tells that it counts in a majority; a learner does not yet.
+	// Voter reports whether it counts in a majority; a learner does not yet.
 	Voter bool `json:"voter"`
-	// Known tells that the rest is set, which only the leader can.
+	// Known reports whether the fields below are set, as on the leader.
 	Known bool `json:"known"`
-	// Match is the last entry that it is known to have, Lag how many it has
-	// not, Active whether it was heard lately.
+	// Match is the index of the last entry that it is known to have, Lag how many
+	// entries it lacks, Active whether it was heard recently.
 	Match  uint64 `json:"match"`
 	Lag    uint64 `json:"lag"`
 	Active bool   `json:"active"`
 }
 
-// Status returns how this manager stands.
+// Status returns the state of this replica.
 func (c *Core) Status() Status {
 	first, _ := c.store.FirstIndex()
 	s := Status{
 		ID: hexID(c.id), Addr: c.cfg.Addr, Role: c.role.Kind.String(), Term: c.role.Term, Leader: c.role.Leader,
-		Commit: c.store.hard.GetCommit(), Applied: c.handed, Last: c.store.last(), First: first,
+		Commit: c.store.hard.GetCommit(), Applied: c.applied, Last: c.store.last(), First: first,
 		SnapshotBytes: len(c.store.snap.GetData()), LogBytes: c.store.size,
 		Admitted: slices.Clone(c.roster.admitted), Members: c.members(), Problem: c.bootstrap.problem,
 	}

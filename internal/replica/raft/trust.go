@@ -11,9 +11,8 @@ import (
 	"time"
 )
 
-// authFailure says in an operator's words why two managers could not make sure of
-// each other. It is empty for all that time may heal, such as a manager that is
-// not there.
+// authFailure explains to operators why two managers could not authenticate each
+// other. It is empty for faults that may pass, such as a manager that is down.
 func authFailure(err error) string {
 	var unverified *tls.CertificateVerificationError
 	var alert *net.OpError
@@ -24,7 +23,7 @@ func authFailure(err error) string {
 		return fmt.Sprintf("it refuses the certificate of this manager (%v): see its log, and raft.tls.cert here", alert.Err)
 	case errors.As(err, new(tls.RecordHeaderError)):
 		return "it does not speak TLS: set raft.tls on all managers, or on none"
-	case errors.Is(err, errStranger), errors.Is(err, errMalformed):
+	case errors.Is(err, errUnauthenticated), errors.Is(err, errMalformed):
 		return err.Error()
 	}
 	return ""
@@ -50,7 +49,7 @@ func certificateFault(err *tls.CertificateVerificationError) string {
 
 func day(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// nameOf is what a certificate says of its owner.
+// nameOf returns the names in a certificate.
 func nameOf(c *x509.Certificate) string {
 	names := append([]string(nil), c.DNSNames...)
 	for _, ip := range c.IPAddresses {
@@ -62,8 +61,8 @@ func nameOf(c *x509.Certificate) string {
 	return strings.Join(names, ", ")
 }
 
-// refusals remember what was said of whom, so that one who tries again and
-// again does not fill the log.
+// refusals remembers what was logged about which peer, so that repeated attempts
+// do not fill the log.
 type refusals struct {
 	mu   sync.Mutex
 	last map[string]refusalNote
@@ -75,17 +74,17 @@ type refusalNote struct {
 }
 
 const (
-	// sayAgain is when the same is said again of the same one.
-	sayAgain = time.Minute
-	// maxRefused is how many are remembered; more than that begin anew.
+	// repeatAfter is when the same line is logged again for the same peer.
+	repeatAfter = time.Minute
+	// maxRefused is how many peers are remembered; one more clears the memory.
 	maxRefused = 1024
 )
 
-// news tells whether this was not said of who lately.
-func (r *refusals) news(who, why string, now time.Time) bool {
+// isNew reports whether this was not logged for the peer within repeatAfter.
+func (r *refusals) isNew(who, why string, now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if last, ok := r.last[who]; ok && last.why == why && now.Sub(last.at) < sayAgain {
+	if last, ok := r.last[who]; ok && last.why == why && now.Sub(last.at) < repeatAfter {
 		return false
 	}
 	if r.last == nil || len(r.last) >= maxRefused {
@@ -95,7 +94,7 @@ func (r *refusals) news(who, why string, now time.Time) bool {
 	return true
 }
 
-// hostOf is an address without its port, which changes with every connection.
+// hostOf returns an address without its port, which differs for each connection.
 func hostOf(addr net.Addr) string {
 	host, _, err := net.SplitHostPort(addr.String())
 	if err != nil {

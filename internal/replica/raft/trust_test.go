@@ -151,7 +151,7 @@ func TestSaidOnceAMinute(t *testing.T) {
 		{"a", "y", 59 * time.Second, true},
 		{"a", "y", 2 * time.Minute, true},
 	} {
-		if got := r.news(c.who, c.why, start.Add(c.after)); got != c.news {
+		if got := r.isNew(c.who, c.why, start.Add(c.after)); got != c.news {
 			t.Errorf("%+v: %v", c, got)
 		}
 	}

@@ -16,19 +16,18 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// The log on a disk is one file of records, each of them written and made
-// durable at once:
+// The log on a disk is one file of records. Each is written with one call:
 //
 //	file:   magic, salt
 //	record: "MREC", length and number, checksum, parts
 //	part:   identity | hard state | entry | the snapshot that the log begins at | acknowledgements of the members
 //
-// A write that a crash cut short is a record at the end whose checksum is
-// wrong: it was never answered for, and is cut off. A wrong record with a
-// right one behind it is damage, and refused. The checksum has the file's salt
-// and the record's number in it, so that nothing a caller put into a command
-// looks like a record. The first record comes with the file, whole. Damage to
-// the very last one cannot be told from a write cut short.
+// A crash during a write leaves a last record with a wrong checksum. It was never
+// acknowledged and is truncated. A wrong record before a right one is damage, and
+// an error. The checksum covers the file's salt and the record's number, so that
+// no bytes of a command look like a record. The first record is created with the
+// file, so it is never cut short. Damage to the last record looks like a write
+// that was cut short.
 const (
 	logMagic    = "muster-log 1\n"
 	recordMagic = "MREC"
@@ -45,7 +44,7 @@ const (
 	partAcks
 )
 
-// damageAdvice is what an operator can do without losing more than is lost.
+// damageAdvice tells operators how to lose as little as possible.
 const damageAdvice = "keep a copy of the directory. While a majority of the other managers runs, empty it and start this one again: " +
 	"it joins as a new member, and nothing is lost. An older copy in its place is not safe. A manager that is alone loses with " +
 	"the directory which tasks are placed, save those that its workers run and report again (docs/decisions/managers.md)"
@@ -62,10 +61,10 @@ type wal struct {
 
 	identity Identity
 	acks     map[uint64]ackRecord
-	log      *memLog // what is in the file
+	log      *memLog // the content of the file
 }
 
-// errLocked is a directory that another process has locked.
+// errLocked means that another process has locked the directory.
 var errLocked = errors.New("locked by another process")
 
 // directoryFault explains why a data directory cannot be locked.
@@ -81,7 +80,7 @@ func directoryFault(dir string, err error) error {
 	return fmt.Errorf("raft: data directory %s: %w", dir, err)
 }
 
-// openWAL opens the log in a directory, which is made if it is not there.
+// openWAL opens the log in a directory, which is created if it does not exist.
 func openWAL(dir string) (*wal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("raft: data directory: %w", err)
@@ -109,12 +108,12 @@ func (w *wal) Close() error {
 	return errors.Join(err, w.lock.Close())
 }
 
-// saved is what the log has.
+// saved returns the content of the log.
 func (w *wal) saved() *Saved {
 	return &Saved{Identity: w.identity, Hard: w.log.hard, Snapshot: w.log.snap, Entries: w.log.entries, Acks: w.acks}
 }
 
-// load reads the file, and cuts a write off that a crash cut short.
+// load reads the file, and truncates a record that a crash cut short.
 func (w *wal) load() error {
 	data, err := os.ReadFile(w.path())
 	if errors.Is(err, os.ErrNotExist) {
@@ -146,7 +145,7 @@ func (w *wal) load() error {
 	return err
 }
 
-// read takes the records from an offset on, and returns where they end.
+// read reads the records from an offset on, and returns where they end.
 func (w *wal) read(data []byte, at int) (int, error) {
 	for at < len(data) {
 		body, ok := w.record(data[at:], w.number)
@@ -182,8 +181,8 @@ func (w *wal) checksum(head, body []byte) uint32 {
 	return crc32.Update(sum, castagnoli, body)
 }
 
-// checkTail makes sure that a wrong record is a write cut short: that nothing
-// right comes after it.
+// checkTail returns an error if a right record follows a wrong one, which
+// therefore is damage and not a write that was cut short.
 func (w *wal) checkTail(data []byte, at int) error {
 	if w.number == 0 {
 		return fmt.Errorf("%w: its first record, which no crash can cut short, is wrong: %s", errDamaged, damageAdvice)
@@ -204,7 +203,7 @@ func (w *wal) checkTail(data []byte, at int) error {
 	}
 }
 
-// take does what a record says.
+// take applies the body of a record.
 func (w *wal) take(body []byte) error {
 	r := newReader(body)
 	for len(r.Buf) > 0 {

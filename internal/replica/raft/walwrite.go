@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// append makes writes durable, in their order: as one record and with one
-// fsync, save that a snapshot or a new incarnation begins a new file.
+// append makes writes durable in this order, with one record and one fsync. A
+// snapshot or a new incarnation starts a new file.
 func (w *wal) append(writes []Write) error {
 	var body writer
 	sync := false
@@ -49,7 +49,7 @@ func (w *wal) flush(body *writer, sync bool) error {
 		return nil
 	}
 	if w.file == nil {
-		return errors.New("raft: log: written to before it has an owner")
+		return errors.New("raft: log: a write came before the identity")
 	}
 	record := w.frame(body.Buf)
 	body.Buf = body.Buf[:0]
@@ -64,7 +64,7 @@ func (w *wal) flush(body *writer, sync bool) error {
 	return nil
 }
 
-// frame makes a record of its body.
+// frame returns the record with a body.
 func (w *wal) frame(body []byte) []byte {
 	record := append(make([]byte, 0, recordHead+len(body)), recordMagic...)
 	record = binary.BigEndian.AppendUint32(record, uint32(len(body)))
@@ -74,8 +74,8 @@ func (w *wal) frame(body []byte) []byte {
 	return append(record, body...)
 }
 
-// replace begins a new file, at a snapshot or with a new incarnation of the log. Until
-// it is complete, the old one is what counts.
+// replace starts a new file, at a snapshot or with a new incarnation of the log.
+// The old file stays in place until the new one is complete.
 func (w *wal) replace(write *Write) error {
 	if write.Identity != nil {
 		w.identity, w.acks, w.log = *write.Identity, nil, newMemLog()
@@ -101,7 +101,7 @@ func (w *wal) replace(write *Write) error {
 	return w.sweep()
 }
 
-// rewrite writes everything that counts to a new file.
+// rewrite writes the current content of the log to a new file.
 func (w *wal) rewrite() error {
 	w.salt, w.number = newSalt(), 0
 	var body writer
@@ -130,7 +130,7 @@ func (w *wal) rewrite() error {
 	return nil
 }
 
-// sweep removes the snapshots that the log does not begin at.
+// sweep removes all snapshots but the one that the log starts at.
 func (w *wal) sweep() error {
 	entries, err := os.ReadDir(w.dir)
 	if err != nil {
@@ -150,8 +150,8 @@ func (w *wal) sweep() error {
 	return nil
 }
 
-// writeFile puts a file in place of another one: after a crash there is one of
-// them, whole. It returns the new one, open at its end.
+// writeFile replaces a file atomically: after a crash there is either the old or
+// the new one. It returns the new one, open at its end.
 func writeFile(path string, parts ...[]byte) (*os.File, error) {
 	file, err := os.OpenFile(path+".new", os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
