@@ -26,10 +26,10 @@
 //     harm.
 //   - A listener that is too slow loses messages of its own, counted in
 //     Dropped, and delays nobody else.
-//   - Members that Stand for a name take turns: the leader gets the requests.
+//   - Members of a group (JoinGroup) share one name: the leader gets the requests.
 //     A request that a member got and did not answer goes to another when the
 //     member's connection is lost, so that it may be carried out twice. Whether
-//     the queue does that, see Post.
+//     the queue does that, see GroupMember.
 //   - A body that is not a well-formed request is answered with an error where
 //     it says whom to answer, counted, and otherwise ignored.
 //
@@ -122,10 +122,10 @@ type Conn interface {
 	// with a line break) may be refused, and is never taken for another.
 	Serve(ctx context.Context, server string, h Handler) (Service, error)
 
-	// Stand makes this Conn one of several members that serve the name in turn.
+	// JoinGroup makes this Conn one of several members that serve the name in turn.
 	// It begins as a member that does not lead, and returns once the broker
 	// knows. Names and the Handler are as in Serve.
-	Stand(ctx context.Context, server string, h Handler) (Post, error)
+	JoinGroup(ctx context.Context, server string, h Handler) (GroupMember, error)
 
 	// Publish tells body, encoded as JSON, to whoever listens on the topic
 	// with a pattern that fits the key. Words of a key are parted by dots.
@@ -170,7 +170,7 @@ type Service interface {
 	Close() error
 }
 
-// Post is one member of those that serve a name in turn.
+// GroupMember is one member of those that serve a name in turn.
 //
 // Some queues hold a request until it was dealt with (RabbitMQ does, NATS does
 // not). On these:
@@ -180,7 +180,7 @@ type Service interface {
 //     that led before still has what it got. Its Handler decides: answer, or
 //     GiveBack.
 //   - A request counts as dealt with after Reply or Fail, or Done. If the Conn
-//     is lost or the Post closed before, another member gets it, and what this
+//     is lost or the GroupMember closed before, another member gets it, and what this
 //     one answers then is not sent. So a request may be carried out twice.
 //
 // On the others the name is there while a leader is; callers ask again.
@@ -188,7 +188,7 @@ type Service interface {
 // While an old leader has not noticed that there is a new one, the new one gets
 // the requests; the old one may get some of them, too, and must not answer what
 // it cannot know to be true.
-type Post interface {
+type GroupMember interface {
 	// Malformed and Close are as in Service, except for what a queue holds: it
 	// gives that to another member.
 	Service

@@ -14,7 +14,7 @@
 //     has an exclusive queue named by the broker.
 //   - Nothing is acknowledged, as in OWT: what a connection had received or was
 //     being sent when it broke is lost, and the caller's deadline tells it so.
-//     Requests to a Post are the exception.
+//     Requests to a GroupMember are the exception.
 //
 // # Members that stand for a name
 //

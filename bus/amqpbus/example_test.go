@@ -76,7 +76,7 @@ func ExampleConn_Subscribe() {
 
 // Two members of one cluster. The leader goes with a call in its hands, and the
 // next leader answers it; the caller notices nothing.
-func ExampleConn_Stand() {
+func ExampleConn_JoinGroup() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	broker, err := shared.Launch(ctx)
@@ -95,11 +95,11 @@ func ExampleConn_Stand() {
 	defer caller.Close()
 
 	received := make(chan *bus.Request, 1)
-	leader, err := first.Stand(ctx, "example-cluster", func(r *bus.Request) { received <- r })
+	leader, err := first.JoinGroup(ctx, "example-cluster", func(r *bus.Request) { received <- r })
 	if err != nil {
 		log.Fatal(err)
 	}
-	next, err := second.Stand(ctx, "example-cluster", func(r *bus.Request) { r.Reply("by the second") })
+	next, err := second.JoinGroup(ctx, "example-cluster", func(r *bus.Request) { r.Reply("by the second") })
 	if err != nil {
 		log.Fatal(err)
 	}

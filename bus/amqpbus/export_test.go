@@ -15,7 +15,7 @@ func RenewPlugsEvery(d time.Duration) (undo func()) {
 }
 
 // Window is how many requests the member may have in hand while it leads.
-func Window(p bus.Post) int {
+func Window(p bus.GroupMember) int {
 	post := p.(*post)
 	post.turning.Lock()
 	defer post.turning.Unlock()
@@ -23,7 +23,7 @@ func Window(p bus.Post) int {
 }
 
 // SetWindow sets it, until the load says otherwise.
-func SetWindow(p bus.Post, limit int) error {
+func SetWindow(p bus.GroupMember, limit int) error {
 	post := p.(*post)
 	post.turning.Lock()
 	defer post.turning.Unlock()

@@ -23,7 +23,7 @@ func dialThrough(t testing.TB, b *rabbittest.Broker) (*amqpbus.Conn, *bustest.Wi
 
 // narrow calls, one after the other, until the leader has no more than one in
 // hand.
-func narrow(t testing.TB, c *amqpbus.Conn, server string, leader bus.Post) {
+func narrow(t testing.TB, c *amqpbus.Conn, server string, leader bus.GroupMember) {
 	t.Helper()
 	for ctx := within(t); amqpbus.Window(leader) > 1; {
 		if _, err := c.Call(ctx, server, "who"); err != nil {
@@ -150,7 +150,7 @@ func (o *order) handle(r *bus.Request) {
 
 // widen calls many times at once until the leader has many in hand, with casts
 // between the calls.
-func widen(t *testing.T, c *amqpbus.Conn, server string, leader bus.Post, o *order) {
+func widen(t *testing.T, c *amqpbus.Conn, server string, leader bus.GroupMember, o *order) {
 	t.Helper()
 	defer callOften(t, c, server)()
 	for ctx := within(t); amqpbus.Window(leader) < 32; {

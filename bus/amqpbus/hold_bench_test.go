@@ -24,12 +24,12 @@ func benchmarkHold(b *testing.B, inFlight int) {
 	broker := shared.Broker(b)
 	leader, follower, client := dial(b, broker), dial(b, broker), dial(b, broker)
 	place := func(r *bus.Request) { r.Reply(placed) }
-	p, err := leader.Stand(within(b), "bench-held", place)
+	p, err := leader.JoinGroup(within(b), "bench-held", place)
 	if err == nil {
 		err = p.Lead(within(b), 1)
 	}
 	if err == nil {
-		_, err = follower.Stand(within(b), "bench-held", place)
+		_, err = follower.JoinGroup(within(b), "bench-held", place)
 	}
 	if err != nil {
 		b.Fatal(err)

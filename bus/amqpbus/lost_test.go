@@ -12,15 +12,15 @@ import (
 )
 
 // steps are what a member asks the broker for.
-var steps = map[string]func(context.Context, bus.Post, int) error{
-	"lead": func(ctx context.Context, p bus.Post, i int) error { return p.Lead(ctx, uint64(i+1)) },
-	"follow": func(ctx context.Context, p bus.Post, i int) error {
+var steps = map[string]func(context.Context, bus.GroupMember, int) error{
+	"lead": func(ctx context.Context, p bus.GroupMember, i int) error { return p.Lead(ctx, uint64(i+1)) },
+	"follow": func(ctx context.Context, p bus.GroupMember, i int) error {
 		if i%2 == 0 {
 			return p.Follow(ctx)
 		}
 		return p.Lead(ctx, uint64(i+1))
 	},
-	"window": func(_ context.Context, p bus.Post, i int) error { return amqpbus.SetWindow(p, 1<<(i%9)) },
+	"window": func(_ context.Context, p bus.GroupMember, i int) error { return amqpbus.SetWindow(p, 1<<(i%9)) },
 }
 
 // TestConnectionLostAtAnyStep: whatever is under way when a leader's connection

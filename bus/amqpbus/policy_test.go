@@ -37,12 +37,12 @@ func TestPolicies(t *testing.T) {
 			follower, leader, caller := dial(t, b), dial(t, b), dial(t, b)
 			echoes := func(r *bus.Request) { echo(r) }
 			kept := func(r *bus.Request) { t.Error("a member that does not lead got a request") }
-			if _, err := follower.Stand(within(t), name, kept); err != nil {
+			if _, err := follower.JoinGroup(within(t), name, kept); err != nil {
 				t.Fatal(err)
 			}
 			dead := newRaw(t, b).listen("amq.fanout", "x")
 			time.Sleep(2 * time.Second) // several plugs, each beyond its time to live
-			post, err := leader.Stand(within(t), name, echoes)
+			post, err := leader.JoinGroup(within(t), name, echoes)
 			if err == nil {
 				err = post.Lead(within(t), 1)
 			}
@@ -94,7 +94,7 @@ func TestBrokerRefuses(t *testing.T) {
 	open := func() *amqpbus.Conn { return dialWith(t, bus.Options{URL: b.URL() + "fleet"}) }
 	server, caller := open(), open()
 	serve(t, server, "s", echo)
-	post, err := server.Stand(within(t), "led", echo)
+	post, err := server.JoinGroup(within(t), "led", echo)
 	if err == nil {
 		err = post.Lead(within(t), 1)
 	}
@@ -159,7 +159,7 @@ func TestBrokersOwnLimit(t *testing.T) {
 		echo(r)
 	}
 	serve(t, server, "s", handler)
-	post, err := server.Stand(within(t), "led", handler)
+	post, err := server.JoinGroup(within(t), "led", handler)
 	if err == nil {
 		err = post.Lead(within(t), 1)
 	}

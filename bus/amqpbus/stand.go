@@ -35,8 +35,8 @@ type post struct {
 	deaf   bool // receives nothing any more
 }
 
-// Stand implements bus.Conn. RabbitMQ holds requests; see package bus.
-func (c *Conn) Stand(ctx context.Context, server string, h bus.Handler) (bus.Post, error) {
+// JoinGroup implements bus.Conn. RabbitMQ holds requests; see package bus.
+func (c *Conn) JoinGroup(ctx context.Context, server string, h bus.Handler) (bus.GroupMember, error) {
 	if err := checkName("server", server); err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func (c *Conn) Stand(ctx context.Context, server string, h bus.Handler) (bus.Pos
 	return p, nil
 }
 
-// Lead implements bus.Post.
+// Lead implements bus.GroupMember.
 func (p *post) Lead(ctx context.Context, term uint64) error {
 	if term == 0 {
 		return errors.New("amqpbus: a term is at least 1")
@@ -61,7 +61,7 @@ func (p *post) Lead(ctx context.Context, term uint64) error {
 	return nil
 }
 
-// Follow implements bus.Post.
+// Follow implements bus.GroupMember.
 func (p *post) Follow(ctx context.Context) error {
 	if err := p.turn(ctx, following); err != nil {
 		return fmt.Errorf("amqpbus: following at %q: %w", p.name, err)

@@ -12,16 +12,16 @@ import (
 	"github.com/muster-fleet/muster/bus/amqpbus"
 )
 
-func stand(t testing.TB, c *amqpbus.Conn, server string, h bus.Handler) bus.Post {
+func stand(t testing.TB, c *amqpbus.Conn, server string, h bus.Handler) bus.GroupMember {
 	t.Helper()
-	p, err := c.Stand(within(t), server, h)
+	p, err := c.JoinGroup(within(t), server, h)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return p
 }
 
-func lead(t testing.TB, p bus.Post, term uint64) {
+func lead(t testing.TB, p bus.GroupMember, term uint64) {
 	t.Helper()
 	if err := p.Lead(within(t), term); err != nil {
 		t.Fatal(err)
@@ -69,7 +69,7 @@ func TestQueueGoesWithLastMember(t *testing.T) {
 		return err == nil
 	}
 	lead(t, first, 1)
-	for i, p := range []bus.Post{first, second} {
+	for i, p := range []bus.GroupMember{first, second} {
 		if !exists() {
 			t.Errorf("the queue is gone with %d members left", 2-i)
 		}
@@ -152,7 +152,7 @@ func TestStandRefused(t *testing.T) {
 	c := dial(t, b)
 	serve(t, c, "stand-fine", echo)
 	for _, name := range []string{"", "a\nb", "amq.mine", "stand-refused"} {
-		if _, err := c.Stand(within(t), name, echo); err == nil {
+		if _, err := c.JoinGroup(within(t), name, echo); err == nil {
 			t.Errorf("standing for %q was accepted", name)
 		}
 	}

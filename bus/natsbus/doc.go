@@ -7,7 +7,7 @@
 //	muster.topic.TOPIC.WORD.WORD...$   notices; one token a word of the key, and an end token "$", so that exit.# also fits exit
 //	muster.reply.CONN.SLOT             answers to one Conn, which subscribes to muster.reply.CONN.* once
 //
-// The leader among members that stand for a name (Conn.Stand) is in the queue
+// The leader among members that stand for a name (Conn.JoinGroup) is in the queue
 // group "muster.TERM" instead, so that leaders of two terms share nothing; the
 // others subscribe to nothing.
 //

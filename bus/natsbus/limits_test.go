@@ -56,7 +56,7 @@ func newMember(t *testing.T, o bus.Options) *member {
 	m := &member{Conn: dialT(t, o), heard: make(chan string, 100), status: make(chan bus.Status, 100)}
 	t.Cleanup(func() { m.Close() })
 	serveT(t, m.Conn, "served", func(r *bus.Request) { r.Reply(len(r.Args)) })
-	post, err := m.Stand(within(t), "led", func(r *bus.Request) { r.Reply("led") })
+	post, err := m.JoinGroup(within(t), "led", func(r *bus.Request) { r.Reply("led") })
 	if err == nil {
 		err = post.Lead(within(t), 1)
 	}

@@ -129,7 +129,7 @@ func TestNoRights(t *testing.T) {
 	}
 	c := dialT(t, bus.Options{URL: s.nats.ClientURL(), User: "u", Password: "p"})
 	defer c.Close()
-	post, err := c.Stand(within(t), "led", func(*bus.Request) {})
+	post, err := c.JoinGroup(within(t), "led", func(*bus.Request) {})
 	if err != nil {
 		t.Fatal(err)
 	}

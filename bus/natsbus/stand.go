@@ -23,14 +23,14 @@ type post struct {
 	closed bool
 }
 
-// Stand makes the Conn a member of those that serve a name in turn. Without a
+// JoinGroup makes the Conn a member of those that serve a name in turn. Without a
 // leader the name is not there: callers get bus.ErrNoServer at once, and ask
 // again. What a leader had received when it died is lost: its callers run into
 // their deadline.
 //
 // Leaders of different terms all get every request, so that an old one that is
 // frozen swallows none.
-func (c *Conn) Stand(ctx context.Context, server string, h bus.Handler) (bus.Post, error) {
+func (c *Conn) JoinGroup(ctx context.Context, server string, h bus.Handler) (bus.GroupMember, error) {
 	subject, err := rpcSubject(server)
 	if err == nil {
 		err = c.check(ctx)

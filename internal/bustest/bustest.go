@@ -27,7 +27,7 @@ type Broker interface {
 	Addr() string
 	DialAt(t testing.TB, addr string) bus.Conn
 	// Holds tells whether the broker holds a request until it was dealt with:
-	// see bus.Post.
+	// see bus.GroupMember.
 	Holds() bool
 	// Stop ends the broker at once. Its connections break.
 	Stop(t testing.TB)

@@ -130,7 +130,7 @@ func leaderDiesWithCasts(t *testing.T, b Broker) {
 // does not lead gives back what it gets.
 func leadershipMoves(t *testing.T, b Broker) {
 	server := named(t, "s")
-	var posts []bus.Post
+	var posts []bus.GroupMember
 	for range 2 {
 		posts = append(posts, stand(t, dial(t, b), server, sometimes()))
 	}

@@ -15,23 +15,23 @@ var standCases = []testCase{
 	{"LeadIsRefused", leadIsRefused},
 }
 
-func stand(t testing.TB, c bus.Conn, server string, h bus.Handler) bus.Post {
+func stand(t testing.TB, c bus.Conn, server string, h bus.Handler) bus.GroupMember {
 	t.Helper()
-	p, err := c.Stand(within(t), server, h)
+	p, err := c.JoinGroup(within(t), server, h)
 	if err != nil {
-		t.Fatalf("Stand(%q): %v", server, err)
+		t.Fatalf("JoinGroup(%q): %v", server, err)
 	}
 	return p
 }
 
-func lead(t testing.TB, p bus.Post, term uint64) {
+func lead(t testing.TB, p bus.GroupMember, term uint64) {
 	t.Helper()
 	if err := p.Lead(within(t), term); err != nil {
 		t.Fatalf("Lead(%d): %v", term, err)
 	}
 }
 
-func follow(t testing.TB, p bus.Post) {
+func follow(t testing.TB, p bus.GroupMember) {
 	t.Helper()
 	if err := p.Follow(within(t)); err != nil {
 		t.Fatalf("Follow: %v", err)
@@ -43,7 +43,7 @@ func leaderTakesAll(t *testing.T, b Broker) {
 	const n = 300
 	server := named(t, "s")
 	var handled [3]atomic.Int64
-	var posts []bus.Post
+	var posts []bus.GroupMember
 	for i := range handled {
 		posts = append(posts, stand(t, dial(t, b), server, func(r *bus.Request) {
 			handled[i].Add(1)
@@ -125,7 +125,7 @@ func leadIsRefused(t *testing.T, b Broker) {
 	closeOnce(t, c)
 	wantOneOf(t, p.Lead(within(t), 1), bus.ErrClosed)
 	wantOneOf(t, p.Follow(within(t)), bus.ErrClosed)
-	_, err := c.Stand(within(t), named(t, "s"), echo)
+	_, err := c.JoinGroup(within(t), named(t, "s"), echo)
 	wantOneOf(t, err, bus.ErrClosed)
 	_ = p.Close()
 }

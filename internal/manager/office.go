@@ -19,8 +19,8 @@ type office struct {
 	cluster string
 	handler bus.Handler
 	log     *slog.Logger
-	service bus.Service // of a manager that is alone
-	post    bus.Post    // of one of several
+	service bus.Service     // of a manager that is alone
+	post    bus.GroupMember // of one of several
 
 	// wanted holds the role that the post has not been told of yet.
 	wanted chan replica.Role
@@ -39,7 +39,7 @@ func (o *office) open(ctx context.Context, alone bool) error {
 	if alone {
 		o.service, err = o.conn.Serve(ctx, o.cluster, o.handler)
 	} else {
-		o.post, err = o.conn.Stand(ctx, o.cluster, o.handler)
+		o.post, err = o.conn.JoinGroup(ctx, o.cluster, o.handler)
 	}
 	if err != nil {
 		return fmt.Errorf("manager: serve %s: %w", o.cluster, err)
