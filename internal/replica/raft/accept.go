@@ -10,14 +10,14 @@ import (
 	"github.com/muster-fleet/muster/internal/connlimit"
 )
 
-// maxStrangers is how many connections may be in their handshake at once. One
-// more closes the oldest: a handshake takes a round trip, and whoever connects
-// and says nothing must not keep the others out.
-const maxStrangers = 64
+// maxHandshakes is how many connections may be in their handshake at once. One
+// more closes the oldest: a handshake takes a round trip, and a peer that
+// connects and says nothing must not keep the others out.
+const maxHandshakes = 64
 
 // accept takes connections until the listener is closed.
 func (n *Replica) accept(ctx context.Context) {
-	strangers := connlimit.New(maxStrangers)
+	handshakes := connlimit.New(maxHandshakes)
 	for {
 		conn, err := n.listener.Accept()
 		if err != nil {
@@ -28,8 +28,8 @@ func (n *Replica) accept(ctx context.Context) {
 			pause(ctx, lastPause)
 			continue
 		}
-		strangers.Add(conn)
-		n.done.Go(func() { n.receive(ctx, conn, func() { strangers.Remove(conn) }) })
+		handshakes.Add(conn)
+		n.done.Go(func() { n.receive(ctx, conn, func() { handshakes.Remove(conn) }) })
 	}
 }
 

@@ -185,7 +185,7 @@ func (c *Core) begin() {
 		DisableProposalForwarding: true, ReadOnlyOption: etcd.ReadOnlySafe,
 		MaxSizePerMsg: 1 << 20, MaxCommittedSizePerReady: 8 << 20, MaxUncommittedEntriesSize: 256 << 20,
 		MaxInflightMsgs: 256, MaxInflightBytes: 64 << 20,
-		Logger: libraryLog{c.log.With("raft", fmt.Sprintf("%x", c.id))},
+		Logger: libraryLog{c.log.With("id", hexID(c.id))},
 	})
 	if err != nil {
 		c.fail(fmt.Errorf("raft: %w", err))

@@ -31,7 +31,7 @@ type manager struct {
 	ended   sync.WaitGroup
 }
 
-// turn tells whoever watches that something was applied somewhere.
+// turn notifies its watchers when something was applied on some manager.
 type turn struct {
 	mu   sync.Mutex
 	next chan struct{}
@@ -71,7 +71,7 @@ func (m *manager) run() {
 	}
 }
 
-// kill ends the manager as SIGKILL does: nobody is told.
+// kill ends the manager without notice to the others, like SIGKILL.
 func (m *manager) kill() {
 	m.t.Helper()
 	if err := m.Close(); err != nil {
@@ -81,7 +81,7 @@ func (m *manager) kill() {
 	m.ended.Wait()
 }
 
-// do runs f where the state is owned.
+// do runs f in the goroutine that owns the state.
 func (m *manager) do(f func()) {
 	finished := make(chan struct{})
 	select {
@@ -91,7 +91,7 @@ func (m *manager) do(f func()) {
 	}
 }
 
-// await waits until f holds where the state is owned.
+// await waits until f holds in the goroutine that owns the state.
 func (m *manager) await(what string, f func() bool) {
 	m.t.Helper()
 	deadline := time.After(testTime)
@@ -111,7 +111,7 @@ func (m *manager) await(what string, f func() bool) {
 	}
 }
 
-// try proposes one operation and returns what came of it.
+// try proposes one operation and returns its outcome.
 func (m *manager) try(op state.Op) (state.Result, error) {
 	type outcome struct {
 		result state.Result
@@ -133,7 +133,7 @@ func (m *manager) try(op state.Op) (state.Result, error) {
 	}
 }
 
-// fleet is managers that know of each other.
+// fleet is several managers in one process.
 type fleet struct {
 	t        testing.TB
 	addrs    []string
@@ -204,7 +204,7 @@ func (f *fleet) kill(m *manager) {
 	m.kill()
 }
 
-// leader waits for one that leads.
+// leader waits for a leader and returns it.
 func (f *fleet) leader() *manager {
 	f.t.Helper()
 	deadline := time.After(testTime)
@@ -238,7 +238,7 @@ func (f *fleet) followers() []*manager {
 	return out
 }
 
-// must has an operation done by whoever leads, as a queue would.
+// must has the current leader carry out an operation, as a queue would.
 func (f *fleet) must(op state.Op) state.Result {
 	f.t.Helper()
 	for {

@@ -106,7 +106,7 @@ func (o Options) Validate() error {
 	}
 	switch {
 	case o.Secret == nil && o.TLS == nil && len(o.others()) > 0:
-		return errors.New("raft: Secret or TLS must be set: managers do not talk to strangers")
+		return errors.New("raft: Secret or TLS must be set: managers authenticate each other")
 	case o.Secret != nil && len(o.Secret) < 16:
 		return fmt.Errorf("raft: Secret of %d bytes: use 16 or more, from a random source", len(o.Secret))
 	case len(o.Label) > maxText:

@@ -32,7 +32,7 @@ func TestCheckRemoval(t *testing.T) {
 		{[]string{"A", ".B"}, "B", true},  // who has no vote is not missed
 		{[]string{"A", "B", "C", "D", "e"}, "D", true},
 		{[]string{"A", "B", "C", "d", "e"}, "C", false},
-		{[]string{"A", "b"}, "X", true}, // nobody is there: nothing is lost
+		{[]string{"A", "b"}, "X", true}, // no manager there: nothing is lost
 	} {
 		err := voters(c.members...).CheckRemoval(c.remove)
 		if (err == nil) != c.safe {
@@ -51,8 +51,8 @@ func TestCheckRemoval(t *testing.T) {
 func TestLastVoterStays(t *testing.T) {
 	f := newFleet(t, 1, nil)
 	lead := f.leader()
-	const nobody = "127.0.0.1:1"
-	if _, err := ask(t.Context(), lead.Replica, func(c *Core) error { return c.Admit(nobody) }); err != nil {
+	const unused = "127.0.0.1:1"
+	if _, err := ask(t.Context(), lead.Replica, func(c *Core) error { return c.Admit(unused) }); err != nil {
 		t.Fatal(err)
 	}
 	_, err := lead.Await(t.Context(), func(s Status) bool { return len(s.Admitted) == 2 })

@@ -89,8 +89,9 @@ func newReplica(opts Options) *Replica {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	log = log.With("component", "raft", "addr", opts.Addr)
 	return &Replica{
-		opts: opts, log: log.With("component", "raft", "addr", opts.Addr),
+		opts: opts, log: log,
 		applier:   NewApplier(opts.Placement, opts.Observe, log),
 		dialer:    &dialer{handshake: &handshake{cluster: opts.Cluster, addr: opts.Addr, secret: opts.Secret}, tls: opts.TLS},
 		proposals: newMailbox[replica.Proposal](), reading: newMailbox[func(*state.State, error)](),

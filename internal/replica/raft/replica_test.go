@@ -116,7 +116,7 @@ func TestReadWithoutQuorumFails(t *testing.T) {
 	got := make(chan error, 1)
 	lead.do(func() { lead.Read(func(_ *state.State, err error) { got <- err }) })
 	if err := <-got; err == nil {
-		t.Error("a read was answered though nobody vouches for the state")
+		t.Error("a read was answered without a majority")
 	}
 	lead.await("without the lead", func() bool { return lead.Role().Kind == replica.Candidate })
 }
@@ -345,7 +345,7 @@ func TestValidate(t *testing.T) {
 		"Peers":          func(o *Options) { o.Peers = nil },
 		"each manager":   func(o *Options) { o.Peers = []string{"a:1", "a:1"} },
 		"host:port":      func(o *Options) { o.Addr = "nowhere" },
-		"strangers":      func(o *Options) { o.Secret = nil },
+		"authenticate":   func(o *Options) { o.Secret = nil },
 		"16 or more":     func(o *Options) { o.Secret = []byte("short") },
 		"Tick":           func(o *Options) { o.Tick = 0 },
 		"HeartbeatTicks": func(o *Options) { o.HeartbeatTicks = 0 },

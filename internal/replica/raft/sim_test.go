@@ -14,8 +14,8 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// cluster is managers in one goroutine: everything that happens is drawn from
-// one seed.
+// cluster runs several managers in one goroutine, with all events drawn from one
+// seed.
 type cluster struct {
 	t       testing.TB
 	seed    uint64
@@ -90,7 +90,7 @@ func (c *cluster) failf(format string, args ...any) {
 	c.t.Fatalf("seed %d: "+format, append([]any{c.seed}, args...)...)
 }
 
-// boot starts a manager on what its disk has.
+// boot starts a manager from its disk.
 func (c *cluster) boot(addr string, peers []string) {
 	n := c.nodes[addr]
 	core, err := NewCore(CoreConfig{
@@ -106,8 +106,7 @@ func (c *cluster) boot(addr string, peers []string) {
 	c.collect(n)
 }
 
-// crash ends a manager. What it wrote and was not told to be durable is there
-// or not, up to some write.
+// crash ends a manager. A random prefix of its unconfirmed writes is on the disk.
 func (c *cluster) crash(n *simNode) {
 	c.logf("crash %s", n.addr)
 	for range c.rng.IntN(len(n.writes) + 1) {
@@ -141,7 +140,7 @@ func (c *cluster) save(n *simNode) Write {
 	return w
 }
 
-// collect takes what a Core put out.
+// collect takes the output of a Core.
 func (c *cluster) collect(n *simNode) {
 	if err := n.core.Err(); errors.Is(err, ErrStaleLog) && n.latest != nil {
 		c.onRefused(n)
@@ -179,7 +178,7 @@ func (c *cluster) note(e *Envelope) {
 	c.trace = c.trace*31 + h.Sum64()
 }
 
-// own does what the owner of the state does, one Commit at a time.
+// own applies one Commit, as the owner of the state does.
 func (c *cluster) own(n *simNode) {
 	done := n.commits[0]
 	n.commits = n.commits[1:]
@@ -224,7 +223,7 @@ func (c *cluster) ackedBefore(term uint64) map[string]string {
 	return out
 }
 
-// propose asks a manager for something.
+// propose proposes a few random commands to a manager.
 func (c *cluster) propose(n *simNode) {
 	var batch []replica.Proposal
 	for range 1 + c.rng.IntN(5) {
@@ -269,7 +268,7 @@ func (c *cluster) read(n *simNode) {
 	c.collect(n)
 }
 
-// deliver takes a message from the network: usually the oldest of a pair.
+// deliver delivers, loses or repeats one message.
 func (c *cluster) deliver() {
 	if len(c.flights) == 0 {
 		return
@@ -294,7 +293,7 @@ func (c *cluster) deliver() {
 	}
 }
 
-// work lets a manager do something of what it has to do.
+// work carries out one pending commit, write or snapshot of a manager.
 func (c *cluster) work(n *simNode) {
 	switch {
 	case n.down:
@@ -314,7 +313,7 @@ func (c *cluster) work(n *simNode) {
 
 func (c *cluster) node() *simNode { return c.nodes[c.peers[c.rng.IntN(len(c.peers))]] }
 
-// step lets something happen.
+// step makes one random event happen.
 func (c *cluster) step() {
 	n := c.node()
 	switch k := c.rng.IntN(100); {

@@ -212,8 +212,8 @@ func (c *cluster) roundUnchecked() {
 	c.acked = acked
 }
 
-// TestAllAreRestored: managers that start from copies of different times go on
-// from there where they are told to, and not otherwise.
+// TestAllAreRestored: managers that start from copies of different times continue
+// from there with Restored, and only then.
 func TestAllAreRestored(t *testing.T) {
 	for _, restored := range []bool{false, true} {
 		c := newCluster(t, 1, true, 3)

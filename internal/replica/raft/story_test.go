@@ -47,14 +47,14 @@ func TestLoneLeaderReadsWhatWasAnswered(t *testing.T) {
 	}
 }
 
-// TestFoundedApart: five managers of which three are there found a cluster,
-// but only two of them come to be in it. That is no majority of the five, so
-// that the other three could found another one.
+// TestFoundedApart: three of five managers are up and create a cluster, but only
+// two of them join it. That is no majority of the five, because the other three
+// could create another cluster.
 func TestFoundedApart(t *testing.T) {
 	c := newCluster(t, 1, true, 5)
 	c.calm = true
 	c.nodes["m3"].down, c.nodes["m4"].down = true, true
-	for c.nodes["m0"].core.rn == nil { // m0 founds, and tells m1 only
+	for c.nodes["m0"].core.rn == nil { // m0 creates it, and only m1 learns of it
 		c.round()
 		c.cutBootstrap("m2")
 	}
@@ -99,7 +99,7 @@ func TestSilentLeaderIsReplaced(t *testing.T) {
 		c.round()
 	}
 	if kind := lead.applier.Role().Kind; kind == replica.Leader {
-		t.Error("a leader that nobody hears still leads")
+		t.Error("a leader that is cut off still leads")
 	}
 }
 
@@ -135,8 +135,8 @@ func TestDeadLeaderIsReplacedWithoutATick(t *testing.T) {
 	}
 }
 
-// TestLastWordsOfADeadLeader: what it sent before it died comes after the news.
-func TestLastWordsOfADeadLeader(t *testing.T) {
+// TestLateMessagesOfADeadLeader: they arrive after the others saw that it is gone.
+func TestLateMessagesOfADeadLeader(t *testing.T) {
 	for seed := range uint64(20) {
 		c := newCluster(t, seed, false, 3)
 		c.calm = true
@@ -151,13 +151,13 @@ func TestLastWordsOfADeadLeader(t *testing.T) {
 		}
 		c.quiesce()
 		if c.now() == nil {
-			t.Fatalf("seed %d: the last words of a dead leader kept the others from voting", seed)
+			t.Fatalf("seed %d: late messages of a dead leader kept the others from voting", seed)
 		}
 	}
 }
 
-// TestOneWhoIsWrongUnseatsNobody: one follower thinks that the leader is gone.
-func TestOneWhoIsWrongUnseatsNobody(t *testing.T) {
+// TestWrongReportKeepsTheLeader: one follower thinks that the leader is gone.
+func TestWrongReportKeepsTheLeader(t *testing.T) {
 	for seed := range uint64(20) {
 		c := newCluster(t, seed, false, 3)
 		c.calm = true
@@ -190,7 +190,7 @@ func (c *cluster) lead() *simNode {
 	return nil
 }
 
-// now is the one who leads, nil where nobody does.
+// now returns the current leader, nil if there is none.
 func (c *cluster) now() *simNode {
 	for _, addr := range c.peers {
 		if n := c.nodes[addr]; !n.down && n.applier.Role().Kind == replica.Leader {

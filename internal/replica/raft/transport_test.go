@@ -140,7 +140,7 @@ func TestManInTheMiddle(t *testing.T) {
 				return data
 			})
 			if changed && errs[0] == nil && errs[1] == nil {
-				t.Errorf("byte %d (of the dialer: %v) was changed, and nobody saw it", at, dialer)
+				t.Errorf("byte %d (of the dialer: %v) was changed without an error", at, dialer)
 			}
 		}
 	}
@@ -255,7 +255,7 @@ func TestTLS(t *testing.T) {
 	for what, cfg := range map[string]*tls.Config{"a foreign certificate": foreign, "no certificate": bare, "no TLS": nil} {
 		d := &dialer{handshake: &handshake{cluster: "owt-cluster", addr: f.addrs[1]}, tls: cfg}
 		if _, err := d.dial(t.Context(), f.addrs[0], kindMessages); err == nil {
-			t.Errorf("a stranger with %s was let in", what)
+			t.Errorf("a manager with %s was accepted", what)
 		}
 	}
 }

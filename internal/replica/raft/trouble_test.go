@@ -8,7 +8,7 @@ import (
 	"github.com/muster-fleet/muster/internal/replica"
 )
 
-// trouble makes something go wrong.
+// trouble injects one random fault.
 func (c *cluster) trouble() {
 	n := c.node()
 	switch c.rng.IntN(13) {
@@ -74,7 +74,7 @@ func (c *cluster) whole() bool {
 	return true
 }
 
-// settle ends all trouble, and waits until everybody agrees.
+// settle ends all faults and waits until all managers agree.
 func (c *cluster) settle() {
 	clear(c.cut)
 	c.calm, c.lose = true, nil
@@ -92,10 +92,10 @@ func (c *cluster) settle() {
 	for _, addr := range c.peers {
 		c.t.Logf("%s: %+v", addr, c.nodes[addr].core.Status())
 	}
-	c.failf("no agreement after the trouble is over")
+	c.failf("no agreement after the faults ended")
 }
 
-// round is a tick for everybody, and everything that comes of it.
+// round ticks every manager once, and then does everything that follows.
 func (c *cluster) round() {
 	for _, addr := range c.peers {
 		if n := c.nodes[addr]; !n.down {
@@ -106,7 +106,7 @@ func (c *cluster) round() {
 	c.quiesce()
 }
 
-// quiesce lets everything happen that needs no time.
+// quiesce does everything that needs no further tick.
 func (c *cluster) quiesce() {
 	for busy := true; busy; {
 		busy = len(c.flights) > 0

@@ -171,7 +171,7 @@ func TestSilentConnectionsKeepNobodyOut(t *testing.T) {
 	f := newFleet(t, 3, nil)
 	f.join("w1")
 	lead := f.leader()
-	for range 4 * maxStrangers {
+	for range 4 * maxHandshakes {
 		conn, err := net.Dial("tcp", lead.opts.Addr)
 		if err != nil {
 			t.Fatal(err)
