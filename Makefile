@@ -9,7 +9,7 @@ FAULTS   ?= 200
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help build up demo test check fmt vet lint race fuzz sim soak newcomer churn peers bench bench-once figures docs tools clean
+.PHONY: help build up demo test quick check fmt vet lint race fuzz sim soak newcomer churn peers bench bench-once figures docs tools clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -25,9 +25,16 @@ demo: build tools ## transcode ten clips while an agent and an ffmpeg are killed
 	@scripts/demo
 
 test: tools ## run every test; installs RabbitMQ, Node.js, ffmpeg where missing (root)
-	$(GO) test -timeout 12m $(PKG)
+	$(GO) test -timeout 25m $(PKG)
 
-check: fmt vet lint race fuzz bench-once ## format, vet, lint, race detector, short fuzzing, benchmarks once
+# The packages without brokers, processes and media.
+QUICK = . ./config ./docs ./client ./node ./bus ./bus/connect ./worker/load ./internal/cli ./internal/liveness ./internal/sched ./internal/state ./internal/wire \
+	./internal/replica/owt/election ./internal/bench/measure ./internal/bench/testbed
+
+quick: ## build, vet, and test what needs no broker: the inner loop
+	$(GO) build ./... && $(GO) vet $(QUICK) && $(GO) test $(QUICK)
+
+check: fmt vet lint test race fuzz bench-once ## all of: format, vet, lint, tests, race detector, short fuzzing, benchmarks once
 
 fmt: ## list files that gofmt would change, and fail if there are any
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "gofmt -w these:"; echo "$$files"; exit 1; }
