@@ -43,7 +43,7 @@ func TestRabbitRestart(t *testing.T) {
 	w.AddTask("e")
 	e.next("lost")
 	w.RemoveTask("b")
-	if err := rabbit.Restart(within(t)); err != nil {
+	if err := rabbit.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	w.AddTask("f")

@@ -35,8 +35,8 @@ func TestDialFails(t *testing.T) {
 		o    bus.Options
 		want string
 	}{
-		"wrong password":          {bus.Options{URL: "amqp://guest:" + secret + "@" + addr}, "refuses the user or the password"},
-		"wrong password beside":   {bus.Options{URL: "amqp://" + addr, User: "guest", Password: secret}, "refuses the user or the password"},
+		"wrong password":          {bus.Options{URL: "amqp://guest:" + secret + "@" + addr}, "refuses this user: wrong user or password"},
+		"wrong password beside":   {bus.Options{URL: "amqp://" + addr, User: "guest", Password: secret}, "refuses this user: wrong user or password"},
 		"no such vhost":           {bus.Options{URL: "amqp://" + addr + "/nowhere"}, "vhost"},
 		"nobody listens":          {bus.Options{URL: "amqp://guest:" + secret + "@" + nobody}, "connection refused"},
 		"unreadable port":         {bus.Options{URL: "amqp://guest:" + secret + "@" + addr + "x"}, "cannot be read"},
@@ -46,7 +46,7 @@ func TestDialFails(t *testing.T) {
 		"no scheme":               {bus.Options{URL: addr}, "cannot be read"},
 		"empty":                   {bus.Options{}, "cannot be read"},
 		"one of two unreadable":   {bus.Options{URL: b.URL() + ",guest:" + secret + "@host"}, "cannot be read"},
-		"all of two":              {bus.Options{URL: "amqp://" + nobody + ", amqp://guest:" + secret + "@" + addr}, "refuses the user"},
+		"all of two":              {bus.Options{URL: "amqp://" + nobody + ", amqp://guest:" + secret + "@" + addr}, "refuses this user"},
 		"TLS where there is none": {bus.Options{URL: "amqps://guest:" + secret + "@" + addr}, "tls"},
 		"unknown authority":       {bus.Options{URL: tlsURL, Password: secret, TLS: &tls.Config{RootCAs: x509.NewCertPool()}}, "certificate"},
 		"no certificate":          {bus.Options{URL: tlsURL, TLS: stranger}, "certificate"},

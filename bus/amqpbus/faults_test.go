@@ -360,7 +360,7 @@ func TestReconnectKeepsSecrets(t *testing.T) {
 	b := rabbittest.Start(t)
 	log := &logged{}
 	c := dialWith(t, bus.Options{URL: "amqp://" + rabbittest.User + ":" + rabbittest.Password + "@" + b.Addr(), Logger: slog.New(log)})
-	refused := log.next("cannot connect")
+	refused := log.next("still not connected")
 	var statuses []string
 	defer c.Watch(func(s bus.Status) { statuses = append(statuses, s.String()) })()
 	b.Kill()

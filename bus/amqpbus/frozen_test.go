@@ -261,7 +261,7 @@ func TestStandBrokerRestarts(t *testing.T) {
 	wantFrom(t, c, "restarts", "leader", 3)
 	again := log.next("connected to the broker again")
 	b.Kill()
-	if err := b.Restart(within(t)); err != nil {
+	if err := b.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	take(t, again, "the leader")

@@ -25,7 +25,7 @@ func (b suiteBroker) Holds() bool { return true }
 func (b suiteBroker) Stop(testing.TB) { b.Kill() }
 
 func (b suiteBroker) Start(t testing.TB) {
-	if err := b.Restart(within(t)); err != nil {
+	if err := b.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }

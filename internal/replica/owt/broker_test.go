@@ -174,7 +174,7 @@ func TestBrokerRestarts(t *testing.T) {
 	if err := b.propose(schedule("t2")); err == nil {
 		t.Error("it answers while it cannot know whether it leads")
 	}
-	if err := broker.Restart(within(t)); err != nil {
+	if err := broker.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	leads := make(chan *manager, 2)
