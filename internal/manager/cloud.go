@@ -45,20 +45,20 @@ func (c *core) reportAllCapacity() {
 
 func decodeGetClusterID(r *reader) action {
 	room, token := r.raw(0), r.raw(1)
-	return tellCloud(func(cloud Cloud) { cloud.Conference(room, token) }, (*core).clusterID)
+	return notifyCloud(func(cloud Cloud) { cloud.Conference(room, token) }, (*core).clusterID)
 }
 
 func decodeRegisterInfo(r *reader) action {
 	info := r.raw(0)
-	return tellCloud(func(cloud Cloud) { cloud.Register(info) }, answerOK)
+	return notifyCloud(func(cloud Cloud) { cloud.Register(info) }, answerOK)
 }
 
 func decodeLeaveConference(r *reader) action {
 	room := r.raw(0)
-	return tellCloud(func(cloud Cloud) { cloud.Leave(room) }, answerOK)
+	return notifyCloud(func(cloud Cloud) { cloud.Leave(room) }, answerOK)
 }
 
-func tellCloud(tell func(Cloud), then action) action {
+func notifyCloud(tell func(Cloud), then action) action {
 	return func(c *core, req *bus.Request) {
 		if c.opts.Cloud != nil && c.leads() {
 			tell(c.opts.Cloud)

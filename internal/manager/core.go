@@ -33,16 +33,16 @@ type core struct {
 	// unheard tells that no worker can be heard now. It may be nil.
 	unheard func() bool
 	// left tells the world that a worker is gone.
-	left func(muster.WorkerLeft)
+	notify func(muster.WorkerLeft)
 	// recycler ends tasks at OWT's agents; nil where there is no queue.
 	recycler *recycler
 
-	measures *measures
-	panicLog sometimes
-	dropLog  sometimes
-	returns  returns
-	rollCall rollCall
-	pending  []replica.Proposal
+	measures   *measures
+	panicLog   rateLimit
+	dropLog    rateLimit
+	returns    returns
+	departures departures
+	pending    []replica.Proposal
 	// deciding is what was proposed or is to be read, and is not decided yet.
 	deciding size
 	// rejoining are workers of which a report was dropped: their next keep-alive
@@ -51,7 +51,7 @@ type core struct {
 	// offered are the purposes that the cloud was told of.
 	offered map[string]bool
 	// asking are the goroutines that ask how the managers stand.
-	asking sync.WaitGroup
+	background sync.WaitGroup
 }
 
 // propose queues a change that req asks for, nil where nobody does; done, which
@@ -80,7 +80,7 @@ func (c *core) propose(req *bus.Request, op state.Op, done func(state.Result)) {
 // another manager may do it, and for good where none can.
 func (c *core) undecided(req *bus.Request, err error) {
 	if req == nil || errors.As(err, new(replica.NotLeaderError)) || errors.Is(err, replica.ErrLost) {
-		c.elsewhere(req)
+		c.giveBack(req)
 		return
 	}
 	req.Fail(err.Error())
@@ -93,7 +93,7 @@ var decidingRoom = size{1024, 16 << 20}
 // room is how much more may be decided now.
 func (c *core) room() size {
 	room := decidingRoom.minus(c.deciding)
-	return size{min(room.requests, calmRoom.requests), room.bytes}
+	return size{min(room.requests, orderedRoom.requests), room.bytes}
 }
 
 // weigh is what a request costs until it is decided.
@@ -125,9 +125,9 @@ func (c *core) follow() (changed bool) {
 	if c.clock != nil {
 		c.clock.lead(c.replica.State().Now())
 	}
-	for _, e := range c.rollCall.gone(c.replica.State()) {
+	for _, e := range c.departures.unannounced(c.replica.State()) {
 		c.log.Info("told once more that the worker left: the leader before may have told nobody", "worker", e.Worker)
-		c.left(e)
+		c.notify(e)
 	}
 	c.propose(nil, state.Configure{Config: c.opts.Placement}, nil) // the leader's configuration is in force
 	c.reportAllCapacity()
@@ -174,7 +174,7 @@ func (c *core) look(req *bus.Request, answer func(*state.State)) {
 	c.replica.Read(func(s *state.State, err error) {
 		c.deciding = c.deciding.minus(weight)
 		if err != nil {
-			c.elsewhere(req)
+			c.giveBack(req)
 			return
 		}
 		c.guard(req, "answer", func() { answer(s) })
@@ -195,8 +195,8 @@ func (c *core) observe(events []muster.Event) {
 			c.reportCapacity(e.Purpose)
 			c.measures.left.WithLabelValues(c.measures.purpose(e.Purpose, true), string(e.Reason)).Inc()
 			c.log.Info("worker left", "worker", e.Worker, "purpose", e.Purpose, "reason", string(e.Reason))
-			c.left(e)
-			c.rollCall.told(e.Worker)
+			c.notify(e)
+			c.departures.announced(e.Worker)
 		case muster.WorkerStateChanged:
 			c.log.Info("worker state", "worker", e.Worker, "state", e.State.String())
 		case muster.PurposeForgotten:
@@ -218,7 +218,7 @@ func (c *core) tick() {
 		c.measures.held.Inc()
 	}
 	if now := c.evictions(); now.State != before.State {
-		c.tellEvictions(now)
+		c.logEvictions(now)
 	}
 	for _, worker := range lost {
 		c.log.Warn("worker lost: no sign of life", "worker", worker,
@@ -228,8 +228,8 @@ func (c *core) tick() {
 	c.flush()
 }
 
-// tellEvictions says in the log how it is held from now on.
-func (c *core) tellEvictions(now evictions) {
+// logEvictions says in the log how it is held from now on.
+func (c *core) logEvictions(now evictions) {
 	switch now.State {
 	case evictionsTooMany:
 		c.log.Warn("too many workers are silent at once: none of them is given up (see max_silent_share)", "silent", now.Silent)

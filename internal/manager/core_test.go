@@ -27,7 +27,7 @@ func newTestCore() *core {
 		role:      replica.Role{Kind: replica.Leader, Term: 1},
 		inService: true,
 		measures:  newMeasures(),
-		left:      func(muster.WorkerLeft) {},
+		notify:    func(muster.WorkerLeft) {},
 	}
 }
 
@@ -100,7 +100,7 @@ func TestWorkerThatJoinsAgainKeepsItsTasks(t *testing.T) {
 func TestSilentWorkerIsRemovedAndAnnounced(t *testing.T) {
 	c := newTestCore()
 	var left []muster.WorkerLeft
-	c.left = func(e muster.WorkerLeft) { left = append(left, e) }
+	c.notify = func(e muster.WorkerLeft) { left = append(left, e) }
 	ask(t, c, "join", `["conference","c-1",`+testInfo+`]`)
 	ask(t, c, "pickUpTasks", `["c-1",["a"]]`)
 	for range c.opts.CheckAliveCount {

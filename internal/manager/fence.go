@@ -64,7 +64,7 @@ func decodeClaimTask(r *reader) action {
 }
 
 // standing is the answer to checkWorker: how a worker stands.
-type standing struct {
+type workerCheck struct {
 	// Tasks are those that the worker runs, as the manager knows.
 	Tasks []string `json:"tasks"`
 	// Elsewhere are those of the tasks that were asked for that another worker
@@ -94,7 +94,7 @@ func checkWorker(req *bus.Request, s *state.State, worker, incarnation string, a
 		return
 	}
 	now := s.IncarnationOf(worker)
-	found := standing{Tasks: orEmpty(running), Replaced: incarnation != "" && now != "" && now != incarnation}
+	found := workerCheck{Tasks: orEmpty(running), Replaced: incarnation != "" && now != "" && now != incarnation}
 	purpose, _ := s.PurposeOf(worker)
 	for _, task := range asked {
 		if holder, err := s.Scheduled(purpose, task); err == nil && holder != worker {
@@ -151,7 +151,7 @@ func (c *core) refusedPickUp(e muster.TaskRefused) {
 	default:
 		return
 	}
-	c.asking.Go(func() {
+	c.background.Go(func() {
 		defer func() { <-c.recycler.free }()
 		if err := c.recycler.end(context.Background(), e.Worker, e.Task); err != nil {
 			c.log.Warn("task cannot be ended at a worker that must not run it", "task", e.Task, "worker", e.Worker, "err", err)

@@ -14,9 +14,9 @@ var (
 	inboxRoom = size{1 << 15, 64 << 20}
 	// callerRoom is for what waits of one caller.
 	callerRoom = size{1 << 13, 16 << 20}
-	// calmRoom is for what waits in the order in which it came: what one batch
+	// orderedRoom is for what waits in the order in which it came: what one batch
 	// takes. More than that waits fairly.
-	calmRoom = size{512, 1 << 20}
+	orderedRoom = size{512, 1 << 20}
 	// signRoom is for signs of life: those of some 100,000 workers.
 	signRoom = size{1 << 17, 128 << 20}
 )
@@ -56,7 +56,7 @@ type inbox struct {
 	mu        sync.Mutex
 	signs     fifo
 	signsEach [laneQueues]uint16
-	calm      fifo
+	ordered   fifo
 	lane      lane
 	batch     []item
 	arrived   uint64          // how many requests were put
@@ -66,7 +66,7 @@ type inbox struct {
 func newInbox() *inbox {
 	return &inbox{
 		ready: make(chan struct{}, 1), seed: maphash.MakeSeed(),
-		signs: fifo{room: signRoom}, calm: fifo{room: calmRoom},
+		signs: fifo{room: signRoom}, ordered: fifo{room: orderedRoom},
 		lane: lane{all: inboxRoom, each: callerRoom},
 	}
 }
@@ -85,7 +85,7 @@ func (b *inbox) put(it item) (out item, ok bool) {
 		if ok {
 			b.signsEach[it.queue]++
 		}
-	case b.lane.n == 0 && b.calm.put(it):
+	case b.lane.n == 0 && b.ordered.put(it):
 		ok = true
 	default:
 		out, ok = b.lane.put(it)
@@ -119,7 +119,7 @@ func (b *inbox) take(room size) (batch []item, more bool) {
 	defer b.mu.Unlock()
 	clear(b.batch)
 	batch = b.takeInOrder(b.batch[:0], &room)
-	for room.requests > 0 && room.bytes > 0 && len(b.calm.items) == 0 {
+	for room.requests > 0 && room.bytes > 0 && len(b.ordered.items) == 0 {
 		it, ok := b.lane.next()
 		if !ok {
 			break
@@ -127,23 +127,23 @@ func (b *inbox) take(room size) (batch []item, more bool) {
 		room = room.minus(it.size())
 		batch = append(batch, it)
 	}
-	if cap(batch) <= 4*calmRoom.requests {
+	if cap(batch) <= 4*orderedRoom.requests {
 		b.batch = batch
 	} else {
 		b.batch = nil
 	}
-	return batch, len(b.calm.items) > 0 || b.lane.n > 0
+	return batch, len(b.ordered.items) > 0 || b.lane.n > 0
 }
 
 // takeInOrder takes all signs of life, and of what waits in order as much as
 // there is room for: together in the order of arrival.
 func (b *inbox) takeInOrder(batch []item, room *size) []item {
 	n := 0
-	for n < len(b.calm.items) && room.requests > 0 && room.bytes > 0 {
-		*room = room.minus(b.calm.items[n].size())
+	for n < len(b.ordered.items) && room.requests > 0 && room.bytes > 0 {
+		*room = room.minus(b.ordered.items[n].size())
 		n++
 	}
-	calm := b.calm.items[:n]
+	calm := b.ordered.items[:n]
 	for _, sign := range b.signs.items {
 		for len(calm) > 0 && calm[0].at < sign.at {
 			batch, calm = append(batch, calm[0]), calm[1:]
@@ -153,7 +153,7 @@ func (b *inbox) takeInOrder(batch []item, room *size) []item {
 	batch = append(batch, calm...)
 	b.signs.clear()
 	clear(b.signsEach[:])
-	b.calm.drop(n)
+	b.ordered.drop(n)
 	return batch
 }
 
@@ -186,7 +186,7 @@ func (f *fifo) drop(n int) {
 func (f *fifo) clear() {
 	clear(f.items)
 	f.items, f.used = f.items[:0], size{}
-	if cap(f.items) > 4*calmRoom.requests {
+	if cap(f.items) > 4*orderedRoom.requests {
 		f.items = nil
 	}
 }

@@ -51,7 +51,7 @@ var everything = size{1 << 20, 1 << 30}
 func TestInboxKeepsTheOrderOfFew(t *testing.T) {
 	b := newInbox()
 	var want []string
-	for i := range calmRoom.requests {
+	for i := range orderedRoom.requests {
 		method := fmt.Sprint(i)
 		mustPut(t, b, sent(fmt.Sprint("caller", i%7), method, 100))
 		want = append(want, method)
@@ -120,7 +120,7 @@ func TestInboxIsBoundedByBytes(t *testing.T) {
 
 func TestInboxIsBoundedByNumber(t *testing.T) {
 	b := newInbox()
-	if n := fill(b, sent("flood", "schedule", 100)); n > callerRoom.requests+calmRoom.requests {
+	if n := fill(b, sent("flood", "schedule", 100)); n > callerRoom.requests+orderedRoom.requests {
 		t.Errorf("%d of one caller wait", n)
 	}
 	var signs int
@@ -162,7 +162,7 @@ func TestAFloodOfOneCallerDelaysNobodyElse(t *testing.T) {
 	for i := range 20 {
 		mustPut(t, b, sent(fmt.Sprint("honest", i), "schedule", 200))
 	}
-	b.take(calmRoom) // those that came before anybody waited
+	b.take(orderedRoom) // those that came before anybody waited
 	batch, _ := b.take(size{200, 1 << 20})
 	honest := 0
 	for _, it := range batch {
@@ -216,7 +216,7 @@ func TestAWorkerWhoseReportIsDroppedRejoins(t *testing.T) {
 	m := &Manager{core: newTestCore(), inbox: newInbox()}
 	ask(t, m.core, "join", `["video","w1",{"purpose":"video"}]`)
 	dropped := bus.NewRequest(bus.Call{Method: "pickUpTasks", Args: argsOf(t, `["w1",["a"]]`)}, nil)
-	m.turnAway(dropped)
+	m.reject(dropped)
 	m.work()
 	expect(t, ask(t, m.core, "keepAlive", `["w1"]`), `{"data":"whoareyou","type":"callback"}`)
 	expect(t, ask(t, m.core, "keepAlive", `["w1"]`), `{"data":"ok","type":"callback"}`)

@@ -43,26 +43,26 @@ const (
 
 // Manager is a manager that runs. Close ends it.
 type Manager struct {
-	conn    bus.Conn
-	log     *slog.Logger
-	core    *core
-	inbox   *inbox
-	lot     lot // what came while nobody led
-	orders  chan func()
-	office  *office
-	hearsay *hearsay // nil for one that is alone
-	herald  *herald
-	unwatch func()
-	link    link
-	probe   *queueProbe // nil in a simulation
-	initial *time.Timer // the end of the initial time
-	standIn standIn
-	unled   *time.Timer // the next look for a leader
-	heard   int64       // how often another leader was heard at the last look
-	losses  int64       // of the link at the last look
-	more    bool        // the last batch had no room for all that waits
-	stop    context.CancelFunc
-	done    sync.WaitGroup
+	conn       bus.Conn
+	log        *slog.Logger
+	core       *core
+	inbox      *inbox
+	parked     parkedCalls // what came while nobody led
+	ownerCalls chan func()
+	server     *leaderServer
+	beacon     *leaderBeacon // nil for one that is alone
+	notifier   *notifier
+	unwatch    func()
+	link       link
+	probe      *queueProbe // nil in a simulation
+	initial    *time.Timer // the end of the initial time
+	staleReads staleReads
+	leaderless *time.Timer // the next look for a leader
+	heard      int64       // how often another leader was heard at the last look
+	losses     int64       // of the link at the last look
+	more       bool        // the last batch had no room for all that waits
+	stop       context.CancelFunc
+	done       sync.WaitGroup
 }
 
 // Start runs a manager on the connection, which stays the caller's to close.
@@ -94,38 +94,38 @@ func Start(ctx context.Context, conn bus.Conn, opts Options) (*Manager, error) {
 // goroutines.
 func (m *Manager) begin(ctx context.Context, alone bool) error {
 	if !alone {
-		m.hearsay = newHearsay(m.conn, m.core.opts.Cluster, m.log)
-		if err := m.hearsay.open(ctx); err != nil {
+		m.beacon = newLeaderBeacon(m.conn, m.core.opts.Cluster, m.log)
+		if err := m.beacon.open(ctx); err != nil {
 			return fmt.Errorf("manager: hear of the other managers: %w", err)
 		}
 	}
 	var err error
 	if m.probe, err = openProbe(ctx, m.conn); err != nil {
-		return errors.Join(fmt.Errorf("manager: listen to itself: %w", err), m.closeHearsay())
+		return errors.Join(fmt.Errorf("manager: listen to itself: %w", err), m.closeBeacon())
 	}
 	m.follow()
-	m.followUnled() // also where it begins as a candidate
-	if err := m.office.open(ctx, alone); err != nil {
-		return errors.Join(err, m.probe.close(), m.closeHearsay())
+	m.followLeaderless() // also where it begins as a candidate
+	if err := m.server.open(ctx, alone); err != nil {
+		return errors.Join(err, m.probe.close(), m.closeBeacon())
 	}
 	running, stop := context.WithCancel(context.Background())
 	m.stop = stop
 	m.unwatch = m.conn.Watch(m.connection)
 	m.done.Go(func() { m.run(running) })
-	m.done.Go(func() { m.office.run(running) })
-	m.done.Go(func() { m.herald.run(running) })
+	m.done.Go(func() { m.server.run(running) })
+	m.done.Go(func() { m.notifier.run(running) })
 	m.done.Go(func() { m.probe.run(running) })
-	if m.hearsay != nil {
-		m.done.Go(func() { m.hearsay.run(running) })
+	if m.beacon != nil {
+		m.done.Go(func() { m.beacon.run(running) })
 	}
 	return nil
 }
 
-func (m *Manager) closeHearsay() error {
-	if m.hearsay == nil {
+func (m *Manager) closeBeacon() error {
+	if m.beacon == nil {
 		return nil
 	}
-	return m.hearsay.close()
+	return m.beacon.close()
 }
 
 func newManager(conn bus.Conn, opts Options) *Manager {
@@ -134,20 +134,20 @@ func newManager(conn bus.Conn, opts Options) *Manager {
 		log = slog.New(slog.DiscardHandler)
 	}
 	log = log.With("component", "manager", "cluster", opts.Cluster)
-	m := &Manager{conn: conn, log: log, inbox: newInbox(), orders: make(chan func()), initial: stopped(), unled: stopped()}
-	m.standIn.after = opts.StaleAfter
-	m.office = newOffice(conn, opts.Cluster, m.handle, log)
+	m := &Manager{conn: conn, log: log, inbox: newInbox(), ownerCalls: make(chan func()), initial: stopped(), leaderless: stopped()}
+	m.staleReads.after = opts.StaleAfter
+	m.server = newLeaderServer(conn, opts.Cluster, m.handle, log)
 	m.core = &core{
 		opts:     opts,
 		log:      log,
 		seed:     rand.Uint64,
 		replica:  opts.Replica,
 		measures: newMeasures(),
-		panicLog: sometimes{every: panicLogEvery},
-		dropLog:  sometimes{every: panicLogEvery},
+		panicLog: rateLimit{every: panicLogEvery},
+		dropLog:  rateLimit{every: panicLogEvery},
 	}
-	m.herald = newHerald(conn, log, m.core.measures.untold)
-	m.core.left = m.herald.tell
+	m.notifier = newNotifier(conn, log, m.core.measures.noticesFailed)
+	m.core.notify = m.notifier.enqueue
 	if conn != nil {
 		m.core.recycler = newRecycler(conn)
 	}
@@ -185,13 +185,13 @@ func (m *Manager) Reconfigure(ctx context.Context, s Settings) error {
 	if err := s.validate(); err != nil {
 		return err
 	}
-	return m.order(ctx, func() {
+	return m.callOwner(ctx, func() {
 		s.InitialTime = m.core.opts.InitialTime
 		m.core.opts.Settings = s
 		m.core.alive.SetLimit(s.CheckAliveCount, s.MaxSilentShare)
 		m.core.alive.SetPace(s.RecheckShare)
-		m.standIn.after = s.StaleAfter
-		m.watchUnled()
+		m.staleReads.after = s.StaleAfter
+		m.watchLeaderless()
 		if m.core.leads() {
 			m.core.propose(nil, state.Configure{Config: s.Placement}, nil)
 			m.core.flush()
@@ -201,10 +201,10 @@ func (m *Manager) Reconfigure(ctx context.Context, s Settings) error {
 }
 
 // order runs f where the state is owned, and waits for its end.
-func (m *Manager) order(ctx context.Context, f func()) error {
+func (m *Manager) callOwner(ctx context.Context, f func()) error {
 	finished := make(chan struct{})
 	select {
-	case m.orders <- func() { f(); close(finished) }:
+	case m.ownerCalls <- func() { f(); close(finished) }:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -216,11 +216,11 @@ func (m *Manager) order(ctx context.Context, f func()) error {
 // that wait are not answered.
 func (m *Manager) Close() error {
 	m.unwatch()
-	err := errors.Join(m.office.close(), m.probe.close(), m.closeHearsay())
+	err := errors.Join(m.server.close(), m.probe.close(), m.closeBeacon())
 	m.stop()
 	m.done.Wait()
-	m.core.asking.Wait()
-	m.herald.close()
+	m.core.background.Wait()
+	m.notifier.close()
 	return err
 }
 
@@ -230,7 +230,7 @@ func (m *Manager) handle(req *bus.Request) {
 }
 
 func (m *Manager) read(req *bus.Request) {
-	slim(req)
+	detachArgs(req)
 	act, err := decode(req.Method, req.Args)
 	if err != nil {
 		m.core.measures.refused.Inc()
@@ -239,7 +239,7 @@ func (m *Manager) read(req *bus.Request) {
 		return
 	}
 	if left, ok := m.inbox.put(item{act: act, req: req}); !ok {
-		m.turnAway(left.req)
+		m.reject(left.req)
 	}
 }
 
@@ -252,7 +252,7 @@ func (m *Manager) run(ctx context.Context) {
 	check := time.NewTicker(interval)
 	defer check.Stop()
 	defer m.initial.Stop()
-	defer m.unled.Stop()
+	defer m.leaderless.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -261,8 +261,8 @@ func (m *Manager) run(ctx context.Context) {
 			m.work()
 		case <-expire.C:
 			c.expire()
-			m.lot.expire(time.Now())
-		case <-m.unled.C:
+			m.parked.expire(time.Now())
+		case <-m.leaderless.C:
 			m.lookForLeader()
 		case <-check.C:
 			m.work() // signs of life that wait come before the silence is counted
@@ -273,7 +273,7 @@ func (m *Manager) run(ctx context.Context) {
 			c.replica.Apply()
 			m.follow()
 			m.resume()
-		case f := <-m.orders:
+		case f := <-m.ownerCalls:
 			f()
 			if c.opts.CheckAliveInterval != interval {
 				interval = c.opts.CheckAliveInterval
@@ -292,14 +292,14 @@ func (m *Manager) follow() {
 	if m.core.leads() && !m.core.inService {
 		m.initial.Reset(m.core.opts.InitialTime)
 	}
-	m.followUnled()
+	m.followLeaderless()
 	if m.core.role.Kind != replica.Candidate {
-		m.settle(m.lot.leave(nil))
+		m.doAll(m.parked.take(nil))
 	}
 }
 
 // settle does what waited.
-func (m *Manager) settle(waited []item) {
+func (m *Manager) doAll(waited []item) {
 	for _, it := range waited {
 		m.do(it)
 	}
@@ -312,14 +312,14 @@ func (m *Manager) do(it item) {
 	switch {
 	case m.core.leads(), m.answersStale(it):
 		m.core.guard(it.req, "act", func() { it.act(m.core, it.req) })
-	case m.standIn.on && isSoonRepeated(it):
+	case m.staleReads.on && isSoonRepeated(it):
 		it.req.Done()
-	case m.core.role.Kind == replica.Candidate && !m.ledElsewhere() && m.lot.park(it, time.Now()):
-		if m.standIn.on {
-			m.lot.trim(standInRoom)
+	case m.core.role.Kind == replica.Candidate && !m.ledElsewhere() && m.parked.park(it, time.Now()):
+		if m.staleReads.on {
+			m.parked.trim(staleReadsRoom)
 		}
 	default:
-		m.core.elsewhere(it.req)
+		m.core.giveBack(it.req)
 	}
 }
 
@@ -349,14 +349,14 @@ func (m *Manager) resume() {
 // check counts the silence of the workers, unless nobody could be heard.
 func (m *Manager) check() {
 	if m.core.role.Kind != replica.Candidate {
-		m.core.rollCall.count(m.core.replica.State())
+		m.core.departures.record(m.core.replica.State())
 	}
 	m.probeQueue()
 	switch m.link.look() {
 	case linkDown:
 	case linkBack:
 		m.core.alive.Reset()
-		m.core.tellEvictions(m.core.evictions())
+		m.core.logEvictions(m.core.evictions())
 	case linkUp:
 		m.core.tick()
 	}

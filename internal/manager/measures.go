@@ -17,20 +17,20 @@ import (
 // measures is what the manager counts as it goes. Its labels are bounded: a
 // purpose is one that workers joined with, and one of the first maxPurposes.
 type measures struct {
-	placements *prometheus.CounterVec
-	decision   prometheus.Histogram
-	batch      prometheus.Histogram
-	left       *prometheus.CounterVec
-	held       prometheus.Counter
-	load       *prometheus.HistogramVec
-	stale      prometheus.Counter
-	refused    prometheus.Counter
-	losses     prometheus.Counter
-	roles      prometheus.Counter
-	untold     prometheus.Counter
-	panics     prometheus.Counter
-	dropped    prometheus.Counter
-	overloads  *prometheus.CounterVec
+	placements    *prometheus.CounterVec
+	decision      prometheus.Histogram
+	batch         prometheus.Histogram
+	left          *prometheus.CounterVec
+	held          prometheus.Counter
+	load          *prometheus.HistogramVec
+	stale         prometheus.Counter
+	refused       prometheus.Counter
+	losses        prometheus.Counter
+	roles         prometheus.Counter
+	noticesFailed prometheus.Counter
+	panics        prometheus.Counter
+	dropped       prometheus.Counter
+	overloads     *prometheus.CounterVec
 
 	mu       sync.Mutex
 	purposes map[string]bool
@@ -56,13 +56,13 @@ func newMeasures() *measures {
 		held: counter("muster_eviction_holds_total", "Times that a count gave up no worker because too many were silent at once."),
 		load: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "muster_reported_load_ratio",
 			Help: "Loads that workers reported, 1 being all of a worker.", Buckets: prometheus.LinearBuckets(0.1, 0.1, 10)}, []string{"purpose"}),
-		stale:   counter("muster_stale_answers_total", "Look-ups answered from a state that nobody vouches for."),
-		refused: counter("muster_requests_malformed_total", "Requests refused since they could not be understood."),
-		losses:  counter("muster_queue_losses_total", "Times that the connection to the message queue was lost."),
-		roles:   counter("muster_role_changes_total", "Times that the manager's role or term changed."),
-		untold:  counter("muster_exit_notices_failed_total", "Tries to tell that a worker is gone that failed; each is tried again."),
-		dropped: counter("muster_requests_dropped_total", "Requests refused for good after they were given back to the queue many times."),
-		panics:  counter("muster_panics_total", "Requests, and notices, dropped because they made the manager panic: a bug, which is in the log."),
+		stale:         counter("muster_stale_answers_total", "Look-ups answered from a state that nobody vouches for."),
+		refused:       counter("muster_requests_malformed_total", "Requests refused since they could not be understood."),
+		losses:        counter("muster_queue_losses_total", "Times that the connection to the message queue was lost."),
+		roles:         counter("muster_role_changes_total", "Times that the manager's role or term changed."),
+		noticesFailed: counter("muster_exit_notices_failed_total", "Tries to tell that a worker is gone that failed; each is tried again."),
+		dropped:       counter("muster_requests_dropped_total", "Requests refused for good after they were given back to the queue many times."),
+		panics:        counter("muster_panics_total", "Requests, and notices, dropped because they made the manager panic: a bug, which is in the log."),
 		overloads: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "muster_requests_overload_total",
 			Help: "Requests for which there was no room: calls, which were refused, and casts, which were dropped."}, []string{"kind"}),
 
@@ -72,7 +72,7 @@ func newMeasures() *measures {
 
 // all are the collectors.
 func (m *measures) all() []prometheus.Collector {
-	return []prometheus.Collector{m.placements, m.decision, m.batch, m.left, m.held, m.load, m.stale, m.refused, m.losses, m.roles, m.untold, m.dropped, m.panics, m.overloads}
+	return []prometheus.Collector{m.placements, m.decision, m.batch, m.left, m.held, m.load, m.stale, m.refused, m.losses, m.roles, m.noticesFailed, m.dropped, m.panics, m.overloads}
 }
 
 // purpose is the label for a purpose, which is known if workers joined with it.
@@ -174,7 +174,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	defer cancel()
 	var now snapshot
 	look := func() { c.m.core.guard(nil, "metrics", func() { now = c.m.snapshot() }) }
-	if err := c.m.order(ctx, look); err != nil {
+	if err := c.m.callOwner(ctx, look); err != nil {
 		return // it has ended, or stands still: what it counted is all there is
 	}
 	if ask := c.m.core.opts.Members; ask != nil && now.role.leads() {

@@ -48,7 +48,7 @@ func (c *core) changeManagers(req *bus.Request, change func(context.Context, Mem
 		req.Fail("this manager is alone, or its replica has no members to change: start managers with --raft")
 		return
 	}
-	c.ask(req, func() {
+	c.runAsync(req, func() {
 		ctx, cancel := context.WithTimeout(context.Background(), changeTime)
 		defer cancel()
 		err := change(ctx, c.opts.Membership)
@@ -56,7 +56,7 @@ func (c *core) changeManagers(req *bus.Request, change func(context.Context, Mem
 		case err == nil || errors.Is(err, context.DeadlineExceeded):
 			c.answerMembers(req)
 		case errors.As(err, new(replica.NotLeaderError)) || errors.Is(err, replica.ErrLost):
-			c.elsewhere(req)
+			c.giveBack(req)
 		default:
 			req.Fail(err.Error())
 		}

@@ -17,7 +17,7 @@ var reports = map[string]bool{"reportState": true, "pickUpTasks": true, "layDown
 // slim lets go of the body of a large request where its arguments are small: a
 // request keeps its arguments until it is decided, and the state may keep one
 // for longer.
-func slim(req *bus.Request) {
+func detachArgs(req *bus.Request) {
 	if req.Size <= signBytes {
 		return
 	}
@@ -30,7 +30,7 @@ func slim(req *bus.Request) {
 
 // turnAway ends a request for which there is no room. A call is refused, and
 // its caller asks again. A cast is dropped.
-func (m *Manager) turnAway(req *bus.Request) {
+func (m *Manager) reject(req *bus.Request) {
 	m.core.measures.overload(req.Wanted())
 	if req.Wanted() {
 		req.Fail(bus.Overloaded)

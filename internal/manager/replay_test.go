@@ -210,7 +210,7 @@ func (s *stage) passTime(ms int64) {
 	for ; s.nextTick <= ms; s.nextTick += 1000 {
 		if s.manager != nil {
 			s.clock.Store(s.nextTick)
-			s.must(s.manager.order(s.ctx, func() { s.manager.core.expire(); s.manager.core.tick() }))
+			s.must(s.manager.callOwner(s.ctx, func() { s.manager.core.expire(); s.manager.core.tick() }))
 		}
 	}
 	s.clock.Store(ms)
@@ -292,7 +292,7 @@ func (s *stage) startManager() {
 }
 
 func (s *stage) enterService() {
-	s.must(s.manager.order(s.ctx, s.manager.core.enterService))
+	s.must(s.manager.callOwner(s.ctx, s.manager.core.enterService))
 }
 
 func (s *stage) killManager() {

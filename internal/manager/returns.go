@@ -79,7 +79,7 @@ func (r *returns) key(req *bus.Request) uint64 {
 
 // elsewhere hands a request on that this manager cannot answer, because it does
 // not lead, or does no longer. One that came back very often is refused for good.
-func (c *core) elsewhere(req *bus.Request) {
+func (c *core) giveBack(req *bus.Request) {
 	switch {
 	case req == nil:
 	case req.Held() && !c.returns.allow(req):

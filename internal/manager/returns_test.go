@@ -15,7 +15,7 @@ import (
 
 // refusing is a replica that leads, and can carry no command out.
 type refusing struct {
-	*puppet
+	*scriptedReplica
 	why error
 }
 
@@ -31,7 +31,7 @@ func startRefusing(t *testing.T, conn bus.Conn, why error, most int) *Manager {
 	t.Helper()
 	opts := DefaultOptions()
 	opts.InitialTime = 0
-	opts.Replica = refusing{newPuppet(replica.Leader, 1), why}
+	opts.Replica = refusing{newScripted(replica.Leader, 1), why}
 	ctx, cancel := context.WithTimeout(t.Context(), healthy)
 	defer cancel()
 	m, err := Start(ctx, conn, opts)
@@ -39,7 +39,7 @@ func startRefusing(t *testing.T, conn bus.Conn, why error, most int) *Manager {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = m.Close() })
-	if err := m.order(ctx, func() { m.core.returns.most = most }); err != nil {
+	if err := m.callOwner(ctx, func() { m.core.returns.most = most }); err != nil {
 		t.Fatal(err)
 	}
 	return m

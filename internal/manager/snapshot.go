@@ -33,7 +33,7 @@ func (m *Manager) snapshot() snapshot {
 	c := m.core
 	s := snapshot{
 		role: post(c.role), inService: c.inService, connected: m.link.up(),
-		evictions: c.evictions(), parked: len(m.lot.waiting), purposes: c.replica.State().Counts(),
+		evictions: c.evictions(), parked: len(m.parked.waiting), purposes: c.replica.State().Counts(),
 		label: func(purpose string) string { return c.measures.purpose(purpose, true) },
 	}
 	c.measures.keep(s.purposes)

@@ -68,15 +68,15 @@ func (c *core) status(req *bus.Request, s *state.State) {
 		Cluster: c.opts.Cluster, State: c.phase(), Version: c.opts.Version,
 		Evictions: c.evictions(), Managers: c.alone(), Purposes: orEmpty(s.Counts()),
 	}
-	unled := c.stale != nil
-	if unled {
+	leaderless := c.stale != nil
+	if leaderless {
 		answer.StaleMillis = max(c.stale().Milliseconds(), 1)
 	}
 	if c.opts.Members == nil {
 		req.Reply(answer)
 		return
 	}
-	c.ask(req, func() {
+	c.runAsync(req, func() {
 		ctx, cancel := context.WithTimeout(context.Background(), statusTime)
 		defer cancel()
 		members, err := c.opts.Members(ctx)
@@ -84,7 +84,7 @@ func (c *core) status(req *bus.Request, s *state.State) {
 			req.Fail("status: " + err.Error())
 			return
 		}
-		if unled {
+		if leaderless {
 			for i := range members {
 				members[i].Role = replica.Candidate.String()
 			}
@@ -95,8 +95,8 @@ func (c *core) status(req *bus.Request, s *state.State) {
 }
 
 // ask runs f for a request, on a goroutine of its own.
-func (c *core) ask(req *bus.Request, f func()) {
-	c.asking.Go(func() { c.contain(req, req.Method, f) })
+func (c *core) runAsync(req *bus.Request, f func()) {
+	c.background.Go(func() { c.contain(req, req.Method, f) })
 }
 
 // alone is the members of a cluster that has one manager.

@@ -37,7 +37,7 @@ type Stepped struct {
 func NewStepped(opts Options, around Surroundings) *Stepped {
 	m := newManager(nil, opts)
 	m.core.keepTime(&clock{wall: around.Now, passed: around.Passed})
-	m.core.seed, m.core.left = around.Seed, around.Left
+	m.core.seed, m.core.notify = around.Seed, around.Left
 	s := &Stepped{m: m, around: around}
 	s.follow()
 	return s
@@ -71,7 +71,7 @@ func (s *Stepped) Apply() {
 func (s *Stepped) follow() {
 	s.m.follow()
 	select {
-	case role := <-s.m.office.wanted:
+	case role := <-s.m.server.wanted:
 		s.around.Turned(role)
 	default:
 	}

@@ -27,7 +27,7 @@ func cast(method string) *waiter {
 
 func doNothing(*core, *bus.Request) {}
 
-func parkAll(t *testing.T, l *lot, now time.Time, waiters ...*waiter) {
+func parkAll(t *testing.T, l *parkedCalls, now time.Time, waiters ...*waiter) {
 	t.Helper()
 	for _, w := range waiters {
 		if !l.park(item{act: doNothing, req: w.req}, now) {
@@ -44,16 +44,16 @@ func methodsOf(items []item) (methods []string) {
 }
 
 func TestRequestsLeaveInTheirOrder(t *testing.T) {
-	var l lot
+	var l parkedCalls
 	parkAll(t, &l, time.Time{}, call("join"), call("getTasks"), cast("pickUpTasks"), call("status"))
-	if got := methodsOf(l.leave(isLookUp)); !slices.Equal(got, []string{"getTasks", "status"}) {
+	if got := methodsOf(l.take(isLookUp)); !slices.Equal(got, []string{"getTasks", "status"}) {
 		t.Errorf("of the look-ups left %v", got)
 	}
 	parkAll(t, &l, time.Time{}, call("schedule"))
-	if got := methodsOf(l.leave(nil)); !slices.Equal(got, []string{"join", "pickUpTasks", "schedule"}) {
+	if got := methodsOf(l.take(nil)); !slices.Equal(got, []string{"join", "pickUpTasks", "schedule"}) {
 		t.Errorf("then left %v", got)
 	}
-	if got := l.leave(nil); got != nil {
+	if got := l.take(nil); got != nil {
 		t.Errorf("left a second time: %v", got)
 	}
 }
@@ -61,29 +61,29 @@ func TestRequestsLeaveInTheirOrder(t *testing.T) {
 // A call that has waited for as long as OWT's programs do is not carried out
 // any more. A cast is: nobody would send it again.
 func TestCallsThatWaitedTooLongAreTurnedAway(t *testing.T) {
-	var l lot
+	var l parkedCalls
 	start := time.Unix(1000, 0)
 	old, told, young := call("schedule"), cast("layDownTask"), call("schedule")
 	parkAll(t, &l, start, old, told)
 	parkAll(t, &l, start.Add(time.Second), young)
-	l.expire(start.Add(patience - 1))
+	l.expire(start.Add(callTimeout - 1))
 	if len(old.answers) > 0 {
 		t.Errorf("turned away early: %+v", old.answers)
 	}
 	for range 2 {
-		l.expire(start.Add(patience))
+		l.expire(start.Add(callTimeout))
 	}
 	if len(old.answers) != 1 || old.answers[0].Err != string(muster.ReasonAskAgain) || len(young.answers) > 0 {
 		t.Errorf("answered %+v and %+v, want one that is to ask again", old.answers, young.answers)
 	}
-	if got := methodsOf(l.leave(nil)); !slices.Equal(got, []string{"layDownTask", "schedule"}) {
+	if got := methodsOf(l.take(nil)); !slices.Equal(got, []string{"layDownTask", "schedule"}) {
 		t.Errorf("left %v", got)
 	}
 	l.expire(start.Add(time.Hour))
 }
 
 func TestTheOldestMakeRoom(t *testing.T) {
-	var l lot
+	var l parkedCalls
 	first, second, third := call("schedule"), cast("quit"), call("schedule")
 	parkAll(t, &l, time.Time{}, first, second, third)
 	l.trim(3)
@@ -94,18 +94,18 @@ func TestTheOldestMakeRoom(t *testing.T) {
 	if len(first.answers) != 1 || len(third.answers) > 0 {
 		t.Errorf("answered %+v and %+v, want the first only", first.answers, third.answers)
 	}
-	if got := methodsOf(l.leave(nil)); !slices.Equal(got, []string{"quit", "schedule"}) {
+	if got := methodsOf(l.take(nil)); !slices.Equal(got, []string{"quit", "schedule"}) {
 		t.Errorf("left %v", got)
 	}
 }
 
-func TestLotIsBounded(t *testing.T) {
-	var l lot
+func TestParkedCallsAreBounded(t *testing.T) {
+	var l parkedCalls
 	w := cast("reportLoad")
-	for range lotRoom.requests {
+	for range parkedRoom.requests {
 		parkAll(t, &l, time.Time{}, w)
 	}
 	if l.park(item{act: doNothing, req: w.req}, time.Time{}) {
-		t.Errorf("more than %d wait", lotRoom.requests)
+		t.Errorf("more than %d wait", parkedRoom.requests)
 	}
 }

@@ -7,13 +7,13 @@ import (
 
 // sometimes lets something be done at most once in a while. It may be used by
 // several goroutines.
-type sometimes struct {
+type rateLimit struct {
 	every time.Duration
 	last  atomic.Int64 // in nanoseconds since 1970, 0 before the first
 }
 
 // allow reports whether it may be done now.
-func (s *sometimes) allow(now time.Time) bool {
+func (s *rateLimit) allow(now time.Time) bool {
 	last, is := s.last.Load(), now.UnixNano()
 	if last != 0 && time.Duration(is-last) < s.every {
 		return false

@@ -14,7 +14,7 @@ import (
 //	follows, leads ──▶ waits ── after ──▶ stands in
 //	      ▲             ▲  └── doubt ──┐     │
 //	      └── a role ───┴──────────────┴─────┘
-type standIn struct {
+type staleReads struct {
 	// after is how long it waits; 0 means for ever.
 	after time.Duration
 	// last is the role before nobody led. Of its term 0 the state was never
@@ -22,29 +22,29 @@ type standIn struct {
 	last replica.Role
 	// vouched is until when the state was known to be up to date, since from
 	// when nobody was heard to lead.
-	vouched, since time.Time
-	unled, on      bool
+	confirmed, since time.Time
+	leaderless, on   bool
 	// elsewhere is when another manager was heard to lead last.
-	elsewhere time.Time
+	otherLeader time.Time
 }
 
 // follow tells the role that this manager has from now on.
-func (s *standIn) follow(role replica.Role, now time.Time) {
+func (s *staleReads) follow(role replica.Role, now time.Time) {
 	switch {
 	case role.Kind != replica.Candidate:
-		s.last, s.unled, s.on = role, false, false
-	case !s.unled:
-		s.unled, s.vouched, s.since = true, now, now
+		s.last, s.leaderless, s.on = role, false, false
+	case !s.leaderless:
+		s.leaderless, s.confirmed, s.since = true, now, now
 	}
 }
 
 // doubt tells that somebody may lead whom this manager does not know.
-func (s *standIn) doubt(now time.Time) { s.since, s.on = now, false }
+func (s *staleReads) restart(now time.Time) { s.since, s.on = now, false }
 
 // look turns it on when it is time, and tells whether it is on, and whether it
 // was off before.
-func (s *standIn) look(now time.Time) (on, begins bool) {
-	if s.on || !s.unled || s.after <= 0 || s.last.Term == 0 || now.Sub(s.since) < s.after {
+func (s *staleReads) check(now time.Time) (on, begins bool) {
+	if s.on || !s.leaderless || s.after <= 0 || s.last.Term == 0 || now.Sub(s.since) < s.after {
 		return s.on, false
 	}
 	s.on = true
@@ -52,7 +52,7 @@ func (s *standIn) look(now time.Time) (on, begins bool) {
 }
 
 // age is how old the state is.
-func (s *standIn) age(now time.Time) time.Duration { return now.Sub(s.vouched) }
+func (s *staleReads) age(now time.Time) time.Duration { return now.Sub(s.confirmed) }
 
 // lookUps are the methods that only look, and may be answered from a state that
 // is old. What changes something waits for a leader, and so do signs of life:
@@ -63,9 +63,9 @@ var lookUps = map[string]bool{
 	"why": true, "listWorkers": true, "listTasks": true, "status": true,
 }
 
-// standInRoom is how many requests wait at a manager that stands in: fewer than
+// staleReadsRoom is how many requests wait at a manager that stands in: fewer than
 // a queue gives it at a time, or look-ups could not reach it any more.
-const standInRoom = 128
+const staleReadsRoom = 128
 
 // isSoonRepeated tells that a request need not wait: its sender repeats it, and
 // most requests of a large fleet are of these.
@@ -75,88 +75,88 @@ func isSoonRepeated(it item) bool {
 
 func isLookUp(it item) bool { return lookUps[it.req.Method] }
 
-// followUnled takes up the role for what concerns times without a leader.
-func (m *Manager) followUnled() {
-	role, stood := m.core.role, m.standIn.on
-	m.standIn.follow(role, time.Now())
-	if m.hearsay != nil {
-		m.hearsay.follow(role)
+// followLeaderless takes up the role for what concerns times without a leader.
+func (m *Manager) followLeaderless() {
+	role, stood := m.core.role, m.staleReads.on
+	m.staleReads.follow(role, time.Now())
+	if m.beacon != nil {
+		m.beacon.follow(role)
 	}
-	if stood && !m.standIn.on {
-		m.leaveStandIn("there is a leader again")
+	if stood && !m.staleReads.on {
+		m.stopStaleReads("there is a leader again")
 	} else if !stood {
-		m.office.take(role)
+		m.server.setRole(role)
 	}
-	m.watchUnled()
+	m.watchLeaderless()
 }
 
-// watchUnled has the next look for a leader begun, where one is needed.
-func (m *Manager) watchUnled() {
-	m.unled.Stop()
-	if m.standIn.unled && m.standIn.after > 0 && m.hearsay != nil {
-		token(m.hearsay.ask)
-		m.unled.Reset(askEvery(m.standIn.after))
+// watchLeaderless has the next look for a leader begun, where one is needed.
+func (m *Manager) watchLeaderless() {
+	m.leaderless.Stop()
+	if m.staleReads.leaderless && m.staleReads.after > 0 && m.beacon != nil {
+		token(m.beacon.ask)
+		m.leaderless.Reset(askEvery(m.staleReads.after))
 	}
 }
 
 // lookForLeader stands in for a leader when it is time.
 func (m *Manager) lookForLeader() {
 	now := time.Now()
-	m.doubt(now)
-	if _, begins := m.standIn.look(now); begins {
-		m.enterStandIn()
+	m.recheckLeader(now)
+	if _, begins := m.staleReads.check(now); begins {
+		m.startStaleReads()
 	}
-	m.watchUnled()
+	m.watchLeaderless()
 }
 
 // doubt makes the manager wait anew where it heard of a leader, or could not
 // hear, since the last look.
-func (m *Manager) doubt(now time.Time) {
-	heard, losses := m.hearsay.heard.Load(), m.link.losses.Load()
+func (m *Manager) recheckLeader(now time.Time) {
+	heard, losses := m.beacon.heard.Load(), m.link.losses.Load()
 	if heard != m.heard {
-		m.standIn.elsewhere = now
+		m.staleReads.otherLeader = now
 	}
 	if heard == m.heard && losses == m.losses {
 		return
 	}
 	m.heard, m.losses = heard, losses
-	stood := m.standIn.on
-	m.standIn.doubt(now)
+	stood := m.staleReads.on
+	m.staleReads.restart(now)
 	if stood {
-		m.leaveStandIn("another manager may lead")
+		m.stopStaleReads("another manager may lead")
 	}
 }
 
-// enterStandIn answers look-ups from now on. It takes requests with the term of
+// startStaleReads answers look-ups from now on. It takes requests with the term of
 // the last leader, so that the queue prefers the next one.
-func (m *Manager) enterStandIn() {
-	m.core.stale = func() time.Duration { return m.standIn.age(time.Now()) }
+func (m *Manager) startStaleReads() {
+	m.core.stale = func() time.Duration { return m.staleReads.age(time.Now()) }
 	m.log.Warn("the managers have no quorum: look-ups are answered from the last state, changes wait, no worker is given up",
 		"age", m.core.stale())
-	m.office.take(replica.Role{Kind: replica.Leader, Term: m.standIn.last.Term})
-	m.settle(m.lot.leave(isLookUp))
+	m.server.setRole(replica.Role{Kind: replica.Leader, Term: m.staleReads.last.Term})
+	m.doAll(m.parked.take(isLookUp))
 }
 
-// leaveStandIn ends that.
-func (m *Manager) leaveStandIn(why string) {
+// stopStaleReads ends that.
+func (m *Manager) stopStaleReads(why string) {
 	m.log.Info("look-ups are not answered from the last state any more: "+why, "after", m.core.stale())
 	m.core.stale = nil
-	m.office.take(m.core.role)
+	m.server.setRole(m.core.role)
 	if m.core.role.Kind == replica.Candidate {
-		m.settle(m.lot.leave(nil))
+		m.doAll(m.parked.take(nil))
 	}
 }
 
 // answersStale tells whether the request is answered here though nobody leads.
 func (m *Manager) answersStale(it item) bool {
-	if !m.standIn.on || !isLookUp(it) {
+	if !m.staleReads.on || !isLookUp(it) {
 		return false
 	}
-	m.doubt(time.Now())
-	return m.standIn.on
+	m.recheckLeader(time.Now())
+	return m.staleReads.on
 }
 
 // ledElsewhere tells whether another manager was heard to lead lately.
 func (m *Manager) ledElsewhere() bool {
-	return !m.standIn.elsewhere.IsZero() && time.Since(m.standIn.elsewhere) < 2*askEvery(m.standIn.after)
+	return !m.staleReads.otherLeader.IsZero() && time.Since(m.staleReads.otherLeader) < 2*askEvery(m.staleReads.after)
 }

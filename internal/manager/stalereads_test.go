@@ -11,12 +11,12 @@ import (
 	"github.com/muster-fleet/muster/internal/replica"
 )
 
-func TestStandInWaitsAndStartsOver(t *testing.T) {
+func TestStaleReadsWaitAndStartOver(t *testing.T) {
 	at := func(s int) time.Time { return time.Unix(int64(s), 0) }
-	s := standIn{after: 10 * time.Second}
+	s := staleReads{after: 10 * time.Second}
 	expectLook := func(now int, on, begins bool) {
 		t.Helper()
-		if gotOn, gotBegins := s.look(at(now)); gotOn != on || gotBegins != begins {
+		if gotOn, gotBegins := s.check(at(now)); gotOn != on || gotBegins != begins {
 			t.Errorf("at %d s: on %v, begins %v", now, gotOn, gotBegins)
 		}
 	}
@@ -27,14 +27,14 @@ func TestStandInWaitsAndStartsOver(t *testing.T) {
 	s.follow(replica.Role{Term: 3}, at(2000))
 	s.follow(replica.Role{Term: 4}, at(2005)) // still nobody leads
 	expectLook(2009, false, false)
-	s.doubt(at(2009))
+	s.restart(at(2009))
 	expectLook(2018, false, false)
 	expectLook(2019, true, true)
 	expectLook(2020, true, false)
 	if got := s.age(at(2020)); got != 20*time.Second || s.last.Term != 3 {
 		t.Errorf("age %v of term %d, want that since somebody led, in term 3", got, s.last.Term)
 	}
-	s.doubt(at(2021))
+	s.restart(at(2021))
 	expectLook(2022, false, false)
 	expectLook(2031, true, true)
 	s.follow(replica.Role{Kind: replica.Follower, Term: 5}, at(2032))
@@ -48,7 +48,7 @@ func TestStandInWaitsAndStartsOver(t *testing.T) {
 // Everything else waits for a leader.
 func TestLookUpsWithoutQuorum(t *testing.T) {
 	onEachQueue(t, func(t *testing.T, dial func() bus.Conn) {
-		p := newPuppet(replica.Leader, 1)
+		p := newScripted(replica.Leader, 1)
 		p.begin(t, dial())
 		a := &asker{t: t, conn: dial()}
 		a.ask("join", "conference", "c-1", info)
@@ -80,7 +80,7 @@ func TestLookUpsWithoutQuorum(t *testing.T) {
 				}
 			}
 		}()
-		for range 2 * standInRoom { // signs of life do not stand in the way
+		for range 2 * staleReadsRoom { // signs of life do not stand in the way
 			if err := a.conn.Cast(context.Background(), t.Name(), "reportLoad", "c-1", 0.1); err != nil {
 				t.Fatal(err)
 			}
@@ -100,15 +100,15 @@ func TestLookUpsWithoutQuorum(t *testing.T) {
 }
 
 // What nobody ever vouched for is not shown.
-func TestNewcomerDoesNotStandIn(t *testing.T) {
+func TestNewcomerServesNoStaleReads(t *testing.T) {
 	dial := queues["nats"](t)
-	newPuppet(replica.Candidate, 0).begin(t, dial())
+	newScripted(replica.Candidate, 0).begin(t, dial())
 	asked := hear(t, dial(), keyWhoLeads)
 	for range 12 { // stands in after 4, if it does at all
 		<-asked
 	}
 	a := &asker{t: t, conn: dial()}
-	if answer, err := a.try(patience, "getWorkers", "all"); err == nil {
+	if answer, err := a.try(callTimeout, "getWorkers", "all"); err == nil {
 		t.Errorf("a manager without a state answers %s", answer)
 	}
 }
@@ -118,7 +118,7 @@ func hear(t *testing.T, conn bus.Conn, key string) <-chan struct{} {
 	t.Helper()
 	heard := make(chan struct{}, 1024)
 	_, err := conn.Subscribe(context.Background(), topicManagers, key, func(_ string, body json.RawMessage) {
-		var w word
+		var w beaconMessage
 		if json.Unmarshal(body, &w) == nil && w.Cluster == t.Name() {
 			heard <- struct{}{}
 		}
@@ -132,9 +132,9 @@ func hear(t *testing.T, conn bus.Conn, key string) <-chan struct{} {
 // A manager that is cut off from the others, but not from the queue, does not
 // answer from its old state while there is a leader, and stops when there is
 // one again.
-func TestManagerThatIsCutOffDoesNotStandIn(t *testing.T) {
+func TestCutOffManagerServesNoStaleReads(t *testing.T) {
 	onEachQueue(t, func(t *testing.T, dial func() bus.Conn) {
-		leader, cutOff := newPuppet(replica.Leader, 1), newPuppet(replica.Follower, 1)
+		leader, cutOff := newScripted(replica.Leader, 1), newScripted(replica.Follower, 1)
 		leader.begin(t, dial())
 		m := cutOff.begin(t, dial())
 		a := &asker{t: t, conn: dial()}
@@ -160,8 +160,8 @@ func TestManagerThatIsCutOffDoesNotStandIn(t *testing.T) {
 				t.Fatalf("with a new leader: answered %s, stale: %v", got, a.stale())
 			}
 		}
-		if err := m.order(context.Background(), func() {
-			if len(m.lot.leave(nil)) > 0 {
+		if err := m.callOwner(context.Background(), func() {
+			if len(m.parked.take(nil)) > 0 {
 				t.Error("the manager that is cut off keeps requests")
 			}
 		}); err != nil {

@@ -18,7 +18,7 @@ const maxNotices = 1 << 16
 
 // herald tells that workers are gone, as OWT's programs expect it, in order,
 // each until the queue has taken it. Nobody waits for it.
-type herald struct {
+type notifier struct {
 	conn   bus.Conn
 	log    *slog.Logger
 	failed prometheus.Counter
@@ -28,52 +28,52 @@ type herald struct {
 	waiting []muster.WorkerLeft
 }
 
-func newHerald(conn bus.Conn, log *slog.Logger, failed prometheus.Counter) *herald {
-	return &herald{conn: conn, log: log, failed: failed, wake: make(chan struct{}, 1)}
+func newNotifier(conn bus.Conn, log *slog.Logger, failed prometheus.Counter) *notifier {
+	return &notifier{conn: conn, log: log, failed: failed, wake: make(chan struct{}, 1)}
 }
 
 // tell has a notice told some time.
-func (h *herald) tell(e muster.WorkerLeft) {
-	h.mu.Lock()
-	if len(h.waiting) >= maxNotices {
-		h.waiting = h.waiting[1:]
+func (n *notifier) enqueue(e muster.WorkerLeft) {
+	n.mu.Lock()
+	if len(n.waiting) >= maxNotices {
+		n.waiting = n.waiting[1:]
 	}
-	h.waiting = append(h.waiting, e)
-	h.mu.Unlock()
-	token(h.wake)
+	n.waiting = append(n.waiting, e)
+	n.mu.Unlock()
+	token(n.wake)
 }
 
-func (h *herald) take() []muster.WorkerLeft {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	out := h.waiting
-	h.waiting = nil
+func (n *notifier) take() []muster.WorkerLeft {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	out := n.waiting
+	n.waiting = nil
 	return out
 }
 
 // run tells until ctx is over.
-func (h *herald) run(ctx context.Context) {
+func (n *notifier) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-h.wake:
+		case <-n.wake:
 		}
-		h.publish(ctx)
+		n.publish(ctx)
 	}
 }
 
 // close tries once more to tell what waits.
-func (h *herald) close() {
+func (n *notifier) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), noticeTime)
 	defer cancel()
-	h.publish(ctx)
+	n.publish(ctx)
 }
 
 // publish tells what waits, as long as ctx is.
-func (h *herald) publish(ctx context.Context) {
-	for _, e := range h.take() {
-		for first := true; !h.publishOne(ctx, e, first); first = false {
+func (n *notifier) publish(ctx context.Context) {
+	for _, e := range n.take() {
+		for first := true; !n.publishOne(ctx, e, first); first = false {
 			if !pause(ctx, againAfter) {
 				return
 			}
@@ -81,17 +81,17 @@ func (h *herald) publish(ctx context.Context) {
 	}
 }
 
-func (h *herald) publishOne(ctx context.Context, e muster.WorkerLeft, first bool) bool {
+func (n *notifier) publishOne(ctx context.Context, e muster.WorkerLeft, first bool) bool {
 	ctx, cancel := context.WithTimeout(ctx, noticeTime)
 	defer cancel()
 	exit := bus.Exit{Reason: "quit", Message: bus.ExitMessage{Purpose: e.Purpose, ID: e.Worker, Type: "worker"}}
-	err := bus.PublishExit(ctx, h.conn, exit)
+	err := bus.PublishExit(ctx, n.conn, exit)
 	if err == nil {
 		return true
 	}
-	h.failed.Inc()
+	n.failed.Inc()
 	if first {
-		h.log.Warn("nobody was told yet that the worker left", "worker", e.Worker, "err", err)
+		n.log.Warn("nobody was told yet that the worker left", "worker", e.Worker, "err", err)
 	}
 	return false
 }

@@ -8,49 +8,49 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// rollCallMemory is for how many counts a worker that is gone is remembered.
-const rollCallMemory = 10
+// departureMemory is for how many counts a worker that is gone is remembered.
+const departureMemory = 10
 
 // rollCall remembers which workers were in the state lately. A leader that died
 // after a worker's loss was decided may have told nobody: the next one tells
 // that those are gone that it remembers and does not find.
-type rollCall struct {
+type departures struct {
 	counts int
-	seen   map[string]attendance // by worker
+	seen   map[string]sighting // by worker
 }
 
-type attendance struct {
+type sighting struct {
 	purpose string
 	count   int // the last that found the worker there
 }
 
 // count looks who is there.
-func (r *rollCall) count(s *state.State) {
-	if r.seen == nil {
-		r.seen = map[string]attendance{}
+func (d *departures) record(s *state.State) {
+	if d.seen == nil {
+		d.seen = map[string]sighting{}
 	}
-	r.counts++
+	d.counts++
 	for _, worker := range s.Workers(state.AllPurposes) {
 		if purpose, ok := s.PurposeOf(worker); ok {
-			r.seen[worker] = attendance{purpose, r.counts}
+			d.seen[worker] = sighting{purpose, d.counts}
 		}
 	}
-	for worker, a := range r.seen {
-		if a.count < r.counts-rollCallMemory {
-			delete(r.seen, worker)
+	for worker, a := range d.seen {
+		if a.count < d.counts-departureMemory {
+			delete(d.seen, worker)
 		}
 	}
 }
 
 // told forgets a worker of which was told that it is gone.
-func (r *rollCall) told(worker string) { delete(r.seen, worker) }
+func (d *departures) announced(worker string) { delete(d.seen, worker) }
 
 // gone returns those that are not there any more, and forgets them.
-func (r *rollCall) gone(s *state.State) (left []muster.WorkerLeft) {
-	for worker, a := range r.seen {
+func (d *departures) unannounced(s *state.State) (left []muster.WorkerLeft) {
+	for worker, a := range d.seen {
 		if !s.Has(worker) {
 			left = append(left, muster.WorkerLeft{Worker: worker, Purpose: a.purpose, Reason: muster.LeftLost})
-			delete(r.seen, worker)
+			delete(d.seen, worker)
 		}
 	}
 	slices.SortFunc(left, func(a, b muster.WorkerLeft) int { return cmp.Compare(a.Worker, b.Worker) })

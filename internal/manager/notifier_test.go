@@ -103,9 +103,9 @@ func (m *teammate) kill() {
 // and was counted.
 func (m *teammate) look(t *testing.T, worker string) (role replica.RoleKind, known bool) {
 	t.Helper()
-	if err := m.manager.order(context.Background(), func() {
+	if err := m.manager.callOwner(context.Background(), func() {
 		role = m.manager.core.role.Kind
-		_, known = m.manager.core.rollCall.seen[worker]
+		_, known = m.manager.core.departures.seen[worker]
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -155,12 +155,12 @@ func TestNoticesAreToldUntilTheyAre(t *testing.T) {
 	told := exits(t, dial())
 	conn := mute(dial())
 	conn.mute.Store(true)
-	h := newHerald(conn, slog.New(slog.DiscardHandler), newMeasures().untold)
+	n := newNotifier(conn, slog.New(slog.DiscardHandler), newMeasures().noticesFailed)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	go func() { defer close(done); h.run(ctx) }()
+	go func() { defer close(done); n.run(ctx) }()
 	for _, id := range []string{"a", "b", "c"} {
-		h.tell(muster.WorkerLeft{Worker: id, Purpose: "sip"})
+		n.enqueue(muster.WorkerLeft{Worker: id, Purpose: "sip"})
 	}
 	<-conn.failed
 	<-conn.failed
@@ -172,31 +172,31 @@ func TestNoticesAreToldUntilTheyAre(t *testing.T) {
 	}
 	stop()
 	<-done
-	h.tell(muster.WorkerLeft{Worker: "late", Purpose: "sip"})
-	h.close()
+	n.enqueue(muster.WorkerLeft{Worker: "late", Purpose: "sip"})
+	n.close()
 	if got := <-told; got.Message.ID != "late" {
 		t.Errorf("told of %s, want the last one before the end", got.Message.ID)
 	}
 }
 
-func TestRollCallRemembersForAWhile(t *testing.T) {
+func TestDeparturesAreRememberedForAWhile(t *testing.T) {
 	s := state.New(state.DefaultConfig())
 	do := func(op state.Op) { s.Apply(state.Command{At: 1000, Op: op}) }
-	var r rollCall
+	var d departures
 	for _, id := range []string{"a", "b", "c", "d"} {
 		do(state.Join{Purpose: "sip", Worker: id})
 	}
-	r.count(s)
+	d.record(s)
 	do(state.Quit{Worker: "a"})
-	for range rollCallMemory {
-		r.count(s)
+	for range departureMemory {
+		d.record(s)
 	}
 	for _, id := range []string{"d", "c", "b"} {
 		do(state.Quit{Worker: id})
 	}
-	r.told("c")
+	d.announced("c")
 	ids := func() (ids []string) {
-		for _, e := range r.gone(s) {
+		for _, e := range d.unannounced(s) {
 			ids = append(ids, e.Worker+" "+e.Purpose)
 		}
 		return ids
@@ -208,10 +208,10 @@ func TestRollCallRemembersForAWhile(t *testing.T) {
 		t.Errorf("gone a second time: %v", got)
 	}
 	do(state.Join{Purpose: "sip", Worker: "e"})
-	r.count(s)
+	d.record(s)
 	do(state.Quit{Worker: "e"})
-	for range rollCallMemory + 1 {
-		r.count(s)
+	for range departureMemory + 1 {
+		d.record(s)
 	}
 	if got := ids(); got != nil {
 		t.Errorf("gone for long, but remembered: %v", got)

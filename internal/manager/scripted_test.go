@@ -18,7 +18,7 @@ import (
 
 // puppet is a replica whose role the test decides. It shares its state with
 // nobody.
-type puppet struct {
+type scriptedReplica struct {
 	*replica.Local
 	ready chan struct{}
 
@@ -27,32 +27,32 @@ type puppet struct {
 	role replica.Role // of the owner
 }
 
-func newPuppet(kind replica.RoleKind, term uint64) *puppet {
+func newScripted(kind replica.RoleKind, term uint64) *scriptedReplica {
 	role := replica.Role{Kind: kind, Term: term}
-	return &puppet{
+	return &scriptedReplica{
 		Local: replica.NewLocal(state.DefaultConfig()), ready: make(chan struct{}, 1), next: role, role: role,
 	}
 }
 
 // become gives it another role.
-func (p *puppet) become(kind replica.RoleKind, term uint64) {
+func (p *scriptedReplica) become(kind replica.RoleKind, term uint64) {
 	p.mu.Lock()
 	p.next = replica.Role{Kind: kind, Term: term}
 	p.mu.Unlock()
 	token(p.ready)
 }
 
-func (p *puppet) Ready() <-chan struct{} { return p.ready }
+func (p *scriptedReplica) Ready() <-chan struct{} { return p.ready }
 
-func (p *puppet) Apply() {
+func (p *scriptedReplica) Apply() {
 	p.mu.Lock()
 	p.role = p.next
 	p.mu.Unlock()
 }
 
-func (p *puppet) Role() replica.Role { return p.role }
+func (p *scriptedReplica) Role() replica.Role { return p.role }
 
-func (p *puppet) Propose(batch ...replica.Proposal) {
+func (p *scriptedReplica) Propose(batch ...replica.Proposal) {
 	if p.role.Kind == replica.Leader {
 		p.Local.Propose(batch...)
 		return
@@ -62,7 +62,7 @@ func (p *puppet) Propose(batch ...replica.Proposal) {
 	}
 }
 
-func (p *puppet) Read(f func(*state.State, error)) {
+func (p *scriptedReplica) Read(f func(*state.State, error)) {
 	if p.role.Kind == replica.Leader {
 		p.Local.Read(f)
 		return
@@ -115,8 +115,8 @@ func onEachQueue(t *testing.T, test func(t *testing.T, dial func() bus.Conn)) {
 // shortly is how long managers of tests wait before they stand in.
 const shortly = 40 * time.Millisecond
 
-// begin runs a manager on the puppet.
-func (p *puppet) begin(t *testing.T, conn bus.Conn) *Manager {
+// begin runs a manager on the scripted replica.
+func (p *scriptedReplica) begin(t *testing.T, conn bus.Conn) *Manager {
 	t.Helper()
 	opts := DefaultOptions()
 	opts.Cluster, opts.Replica = t.Name(), p

@@ -26,90 +26,90 @@ const (
 // that is cut off from the other managers, but not from the queue, learns by it
 // that there is a leader, and must not stand in for one. While all is well
 // nothing is sent.
-type hearsay struct {
+type leaderBeacon struct {
 	conn bus.Conn
 	log  *slog.Logger
-	self word
+	self beaconMessage
 	sub  bus.Subscription
 
-	leads atomic.Uint64 // own term, 0 for one that does not lead
-	heard atomic.Int64  // how often another leader was heard
-	ask   chan struct{} // has a token when a question is to leave
-	tell  chan struct{} // has a token when it is to be told that this one leads
+	leads    atomic.Uint64 // own term, 0 for one that does not lead
+	heard    atomic.Int64  // how often another leader was heard
+	ask      chan struct{} // has a token when a question is to leave
+	announce chan struct{} // has a token when it is to be told that this one leads
 }
 
 // word is what is said.
-type word struct {
+type beaconMessage struct {
 	Cluster string `json:"cluster"`
 	ID      string `json:"id"`
 	Term    uint64 `json:"term"`
 }
 
-func newHearsay(conn bus.Conn, cluster string, log *slog.Logger) *hearsay {
-	return &hearsay{
-		conn: conn, log: log, self: word{Cluster: cluster, ID: strconv.FormatUint(rand.Uint64(), 36)},
-		ask: make(chan struct{}, 1), tell: make(chan struct{}, 1),
+func newLeaderBeacon(conn bus.Conn, cluster string, log *slog.Logger) *leaderBeacon {
+	return &leaderBeacon{
+		conn: conn, log: log, self: beaconMessage{Cluster: cluster, ID: strconv.FormatUint(rand.Uint64(), 36)},
+		ask: make(chan struct{}, 1), announce: make(chan struct{}, 1),
 	}
 }
 
 // open hears from now on.
-func (h *hearsay) open(ctx context.Context) (err error) {
-	h.sub, err = h.conn.Subscribe(ctx, topicManagers, "lead.*", h.listen)
+func (b *leaderBeacon) open(ctx context.Context) (err error) {
+	b.sub, err = b.conn.Subscribe(ctx, topicManagers, "lead.*", b.listen)
 	return err
 }
 
-func (h *hearsay) close() error { return h.sub.Close() }
+func (b *leaderBeacon) close() error { return b.sub.Close() }
 
 // listen runs on a goroutine of the queue's.
-func (h *hearsay) listen(key string, body json.RawMessage) {
-	var w word
-	if json.Unmarshal(body, &w) != nil || w.Cluster != h.self.Cluster || w.ID == h.self.ID {
+func (b *leaderBeacon) listen(key string, body json.RawMessage) {
+	var w beaconMessage
+	if json.Unmarshal(body, &w) != nil || w.Cluster != b.self.Cluster || w.ID == b.self.ID {
 		return
 	}
 	switch key {
 	case keyWhoLeads:
-		if h.leads.Load() > 0 {
-			token(h.tell)
+		if b.leads.Load() > 0 {
+			token(b.announce)
 		}
 	case keyLeads:
-		h.heard.Add(1)
+		b.heard.Add(1)
 	}
 }
 
 // follow takes up the role that this manager has.
-func (h *hearsay) follow(role replica.Role) {
+func (b *leaderBeacon) follow(role replica.Role) {
 	if role.Kind != replica.Leader {
-		h.leads.Store(0)
+		b.leads.Store(0)
 		return
 	}
-	h.leads.Store(role.Term)
-	token(h.tell)
+	b.leads.Store(role.Term)
+	token(b.announce)
 }
 
 // run sends what is to be said, until ctx is over.
-func (h *hearsay) run(ctx context.Context) {
+func (b *leaderBeacon) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-h.ask:
-			h.say(ctx, keyWhoLeads, 0)
-		case <-h.tell:
-			if term := h.leads.Load(); term > 0 {
-				h.say(ctx, keyLeads, term)
+		case <-b.ask:
+			b.publish(ctx, keyWhoLeads, 0)
+		case <-b.announce:
+			if term := b.leads.Load(); term > 0 {
+				b.publish(ctx, keyLeads, term)
 			}
 		}
 	}
 }
 
 // say sends one word. Where that fails nobody hears it; it is asked again.
-func (h *hearsay) say(ctx context.Context, key string, term uint64) {
+func (b *leaderBeacon) publish(ctx context.Context, key string, term uint64) {
 	ctx, cancel := context.WithTimeout(ctx, noticeTime)
 	defer cancel()
-	w := h.self
+	w := b.self
 	w.Term = term
-	if err := h.conn.Publish(ctx, topicManagers, key, w); err != nil {
-		h.log.Debug("the managers do not hear", "key", key, "err", err)
+	if err := b.conn.Publish(ctx, topicManagers, key, w); err != nil {
+		b.log.Debug("the managers do not hear", "key", key, "err", err)
 	}
 }
 
