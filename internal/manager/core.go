@@ -159,9 +159,9 @@ func (c *core) flush() {
 	}
 }
 
-// look answers a look-up from a state that has everything in it that was
+// lookUp answers a look-up from a state that has everything in it that was
 // answered before or, where nobody vouches for one, from the last, marked.
-func (c *core) look(req *bus.Request, answer func(*state.State)) {
+func (c *core) lookUp(req *bus.Request, answer func(*state.State)) {
 	if c.stale != nil {
 		c.measures.stale.Inc()
 		req.Stale(c.stale())

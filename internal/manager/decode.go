@@ -15,44 +15,79 @@ import (
 	"github.com/muster-fleet/muster/internal/taskname"
 )
 
-// An action is a request that was understood. It runs where the state is
-// owned, and answers the request at once or when its command is applied.
+// An action is a decoded request. It runs on the goroutine that owns the state,
+// and answers the request at once or when its command is applied.
 type action func(*core, *bus.Request)
 
-// methods are the methods of the wire: how each reads its arguments.
-var methods = map[string]func(*reader) action{
-	"join":            decodeJoin,
-	"quit":            decodeQuit,
-	"keepAlive":       decodeKeepAlive,
-	"reportState":     decodeReportState,
-	"reportLoad":      decodeReportLoad,
-	"pickUpTasks":     decodePickUpTasks,
-	"layDownTask":     decodeLayDownTask,
-	"schedule":        decodeSchedule,
-	"unschedule":      decodeUnschedule,
-	"getWorkerAttr":   decodeGetWorkerAttr,
-	"getWorkers":      decodeGetWorkers,
-	"getTasks":        decodeGetTasks,
-	"getScheduled":    decodeGetScheduled,
-	"getClusterID":    decodeGetClusterID,
-	"registerInfo":    decodeRegisterInfo,
-	"leaveConference": decodeLeaveConference,
+// A query is a decoded request that reads the state and changes nothing.
+type query func(*core, *bus.Request, *state.State)
+
+// method is how requests of one method are decoded and answered.
+type method struct {
+	decode func(*reader) action
+	// lookUp marks a method that may be answered from a stale state while no
+	// manager leads.
+	lookUp bool
+}
+
+// acts is a method that only the leader carries out.
+func acts(decode func(*reader) action) method { return method{decode: decode} }
+
+// looksUp is a method that reads the state, also a stale one.
+func looksUp(decode func(*reader) query) method {
+	return method{decode: reads(decode).decode, lookUp: true}
+}
+
+// reads is a method that reads the state, but not a stale one: its caller acts
+// on the answer.
+func reads(decode func(*reader) query) method {
+	return acts(func(r *reader) action {
+		answer := decode(r)
+		return func(c *core, req *bus.Request) {
+			c.lookUp(req, func(s *state.State) { answer(c, req, s) })
+		}
+	})
+}
+
+// methods are the methods of the wire. What changes the state waits for a
+// leader, and so does a sign of life: its answer tells a worker that the manager
+// has everything that was sent before.
+var methods = map[string]method{
+	"join":            acts(decodeJoin),
+	"quit":            acts(decodeQuit),
+	"keepAlive":       acts(decodeKeepAlive),
+	"reportState":     acts(decodeReportState),
+	"reportLoad":      acts(decodeReportLoad),
+	"pickUpTasks":     acts(decodePickUpTasks),
+	"layDownTask":     acts(decodeLayDownTask),
+	"schedule":        acts(decodeSchedule),
+	"unschedule":      acts(decodeUnschedule),
+	"getWorkerAttr":   looksUp(decodeGetWorkerAttr),
+	"getWorkers":      looksUp(decodeGetWorkers),
+	"getTasks":        looksUp(decodeGetTasks),
+	"getScheduled":    looksUp(decodeGetScheduled),
+	"getClusterID":    {decode: decodeGetClusterID, lookUp: true},
+	"registerInfo":    acts(decodeRegisterInfo),
+	"leaveConference": acts(decodeLeaveConference),
 
 	// Beyond OWT.
-	"claimTask":     decodeClaimTask,
-	"checkWorker":   decodeCheckWorker,
-	"why":           decodeWhy,
-	"listWorkers":   decodeListWorkers,
-	"listTasks":     decodeListTasks,
-	"status":        func(*reader) action { return look((*core).status) },
-	"addManager":    decodeAddManager,
-	"removeManager": decodeRemoveManager,
+	"claimTask":     acts(decodeClaimTask),
+	"checkWorker":   reads(decodeCheckWorker),
+	"why":           looksUp(decodeWhy),
+	"listWorkers":   looksUp(decodeListWorkers),
+	"listTasks":     looksUp(decodeListTasks),
+	"status":        looksUp(func(*reader) query { return (*core).status }),
+	"addManager":    acts(decodeAddManager),
+	"removeManager": acts(decodeRemoveManager),
 }
+
+// isLookUp reports whether a request may be answered from a stale state.
+func isLookUp(it item) bool { return methods[it.req.Method].lookUp }
 
 // decode turns a method and its arguments into what is to be done. Its error
 // says which argument is wrong and what it must be.
 func decode(method string, args bus.Args) (action, error) {
-	read, ok := methods[method]
+	m, ok := methods[method]
 	if !ok {
 		return nil, muster.Reason(bus.MethodUnknown)
 	}
@@ -60,7 +95,7 @@ func decode(method string, args bus.Args) (action, error) {
 		return nil, fmt.Errorf("%s: the request has %d bytes, must not have more than %d", method, size, muster.MaxBody)
 	}
 	r := reader{method: method, args: args}
-	act := read(&r)
+	act := m.decode(&r)
 	if r.err != nil {
 		return nil, r.err
 	}
@@ -254,39 +289,39 @@ func decodeUnschedule(r *reader) action {
 	return change(state.Unschedule{Worker: r.name(0, "worker"), Task: r.task(1), Placement: r.placement(2)})
 }
 
-func decodeGetWorkerAttr(r *reader) action {
+func decodeGetWorkerAttr(r *reader) query {
 	worker := r.name(0, "worker")
-	return look(func(c *core, req *bus.Request, s *state.State) { c.getWorkerAttr(req, s, worker) })
+	return func(c *core, req *bus.Request, s *state.State) { c.getWorkerAttr(req, s, worker) }
 }
 
-func decodeGetWorkers(r *reader) action {
+func decodeGetWorkers(r *reader) query {
 	purpose := r.name(0, "purpose")
-	return look(func(_ *core, req *bus.Request, s *state.State) { getWorkers(req, s, purpose) })
+	return func(_ *core, req *bus.Request, s *state.State) { getWorkers(req, s, purpose) }
 }
 
-func decodeGetTasks(r *reader) action {
+func decodeGetTasks(r *reader) query {
 	worker := r.name(0, "worker")
-	return look(func(_ *core, req *bus.Request, s *state.State) { getTasks(req, s, worker) })
+	return func(_ *core, req *bus.Request, s *state.State) { getTasks(req, s, worker) }
 }
 
-func decodeGetScheduled(r *reader) action {
+func decodeGetScheduled(r *reader) query {
 	purpose, task := r.name(0, "purpose"), r.task(1)
-	return look(func(_ *core, req *bus.Request, s *state.State) { getScheduled(req, s, purpose, task) })
+	return func(_ *core, req *bus.Request, s *state.State) { getScheduled(req, s, purpose, task) }
 }
 
-func decodeWhy(r *reader) action {
+func decodeWhy(r *reader) query {
 	purpose, task := r.name(0, "purpose"), r.task(1)
-	return look(func(_ *core, req *bus.Request, s *state.State) { why(req, s, purpose, task) })
+	return func(_ *core, req *bus.Request, s *state.State) { why(req, s, purpose, task) }
 }
 
-func decodeListWorkers(r *reader) action {
+func decodeListWorkers(r *reader) query {
 	purpose := r.name(0, "purpose")
-	return look(func(_ *core, req *bus.Request, s *state.State) { listWorkers(req, s, purpose) })
+	return func(_ *core, req *bus.Request, s *state.State) { listWorkers(req, s, purpose) }
 }
 
-func decodeListTasks(r *reader) action {
+func decodeListTasks(r *reader) query {
 	purpose := r.name(0, "purpose")
-	return look(func(_ *core, req *bus.Request, s *state.State) { listTasks(req, s, purpose) })
+	return func(_ *core, req *bus.Request, s *state.State) { listTasks(req, s, purpose) }
 }
 
 // change is the action that does no more than apply op: answered "ok", where
@@ -294,13 +329,6 @@ func decodeListTasks(r *reader) action {
 func change(op state.Op) action {
 	return func(c *core, req *bus.Request) {
 		c.propose(req, op, func(result state.Result) { answer(req, "ok", result.Err) })
-	}
-}
-
-// look is the action that answers from the state and changes nothing.
-func look(answer func(*core, *bus.Request, *state.State)) action {
-	return func(c *core, req *bus.Request) {
-		c.look(req, func(s *state.State) { answer(c, req, s) })
 	}
 }
 

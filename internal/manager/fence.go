@@ -75,7 +75,7 @@ type workerCheck struct {
 }
 
 // decodeCheckWorker reads checkWorker(worker, {incarnation, tasks}).
-func decodeCheckWorker(r *reader) action {
+func decodeCheckWorker(r *reader) query {
 	worker := r.name(0, "worker")
 	arg := gjson.ParseBytes(r.raw(1))
 	incarnation := arg.Get("incarnation").Str
@@ -84,7 +84,7 @@ func decodeCheckWorker(r *reader) action {
 		tasks = append(tasks, taskOf(json.RawMessage(t.Raw)))
 		return len(tasks) < muster.MaxTasks
 	})
-	return look(func(_ *core, req *bus.Request, s *state.State) { checkWorker(req, s, worker, incarnation, tasks) })
+	return func(_ *core, req *bus.Request, s *state.State) { checkWorker(req, s, worker, incarnation, tasks) }
 }
 
 func checkWorker(req *bus.Request, s *state.State, worker, incarnation string, asked []string) {

@@ -42,7 +42,7 @@ func TestPanicCostsItsRequestOnly(t *testing.T) {
 			c.propose(req, state.Expire{}, func(state.Result) { panic("planted") })
 		},
 		"while it is looked up": func(c *core, req *bus.Request) {
-			c.look(req, func(*state.State) { panic("planted") })
+			c.lookUp(req, func(*state.State) { panic("planted") })
 		},
 	}
 	for when, act := range bad {
@@ -75,7 +75,7 @@ func TestPanicCostsItsRequestOnly(t *testing.T) {
 }
 
 func TestPanicWhileARequestIsReadCostsItOnly(t *testing.T) {
-	methods["planted"] = func(*reader) action { panic("planted") }
+	methods["planted"] = acts(func(*reader) action { panic("planted") })
 	defer delete(methods, "planted")
 	m := newLeader(new(bytes.Buffer))
 	req, refused := answered("planted")

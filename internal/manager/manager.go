@@ -30,6 +30,9 @@ import (
 // ErrServed is what Start wraps when another manager answers for the cluster.
 var ErrServed = errors.New("another manager serves this cluster")
 
+// ErrClosed is returned by a call on a manager after Close.
+var ErrClosed = errors.New("manager: closed")
+
 const (
 	// expireEvery is how often reservations are looked at. It bounds how long
 	// one outlives its time, and how many end at once: a request that arrives
@@ -62,6 +65,7 @@ type Manager struct {
 	losses     int64       // of the link at the last look
 	more       bool        // the last batch had no room for all that waits
 	stop       context.CancelFunc
+	ended      <-chan struct{} // closed when the owner stops; nil before it starts
 	done       sync.WaitGroup
 }
 
@@ -109,7 +113,7 @@ func (m *Manager) begin(ctx context.Context, alone bool) error {
 		return errors.Join(err, m.probe.close(), m.closeBeacon())
 	}
 	running, stop := context.WithCancel(context.Background())
-	m.stop = stop
+	m.stop, m.ended = stop, running.Done()
 	m.unwatch = m.conn.Watch(m.connection)
 	m.done.Go(func() { m.run(running) })
 	m.done.Go(func() { m.server.run(running) })
@@ -179,8 +183,8 @@ func probe(ctx context.Context, conn bus.Conn, cluster string) error {
 	return fmt.Errorf("manager: look for another manager of %s: %w", cluster, err)
 }
 
-// Reconfigure changes the settings of a running manager. InitialTime counts at
-// the next start only.
+// Reconfigure changes the settings of a running manager. InitialTime takes
+// effect at the next start only. After Close it returns ErrClosed.
 func (m *Manager) Reconfigure(ctx context.Context, s Settings) error {
 	if err := s.validate(); err != nil {
 		return err
@@ -200,11 +204,14 @@ func (m *Manager) Reconfigure(ctx context.Context, s Settings) error {
 	})
 }
 
-// order runs f where the state is owned, and waits for its end.
+// callOwner runs f on the goroutine that owns the state, and waits for it to
+// return. After Close it returns ErrClosed.
 func (m *Manager) callOwner(ctx context.Context, f func()) error {
 	finished := make(chan struct{})
 	select {
 	case m.ownerCalls <- func() { f(); close(finished) }:
+	case <-m.ended:
+		return ErrClosed
 	case <-ctx.Done():
 		return ctx.Err()
 	}

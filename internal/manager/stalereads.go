@@ -54,15 +54,6 @@ func (s *staleReads) check(now time.Time) (on, begins bool) {
 // age is how old the state is.
 func (s *staleReads) age(now time.Time) time.Duration { return now.Sub(s.confirmed) }
 
-// lookUps are the methods that only look, and may be answered from a state that
-// is old. What changes something waits for a leader, and so do signs of life:
-// one that is answered tells a worker that the manager has all that it sent
-// before.
-var lookUps = map[string]bool{
-	"getWorkerAttr": true, "getWorkers": true, "getTasks": true, "getScheduled": true, "getClusterID": true,
-	"why": true, "listWorkers": true, "listTasks": true, "status": true,
-}
-
 // staleReadsRoom is how many requests wait at a manager that stands in: fewer than
 // a queue gives it at a time, or look-ups could not reach it any more.
 const staleReadsRoom = 128
@@ -72,8 +63,6 @@ const staleReadsRoom = 128
 func isSoonRepeated(it item) bool {
 	return it.req.Method == "keepAlive" || it.req.Method == "reportLoad"
 }
-
-func isLookUp(it item) bool { return lookUps[it.req.Method] }
 
 // followLeaderless takes up the role for what concerns times without a leader.
 func (m *Manager) followLeaderless() {
