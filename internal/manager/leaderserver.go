@@ -19,8 +19,8 @@ type leaderServer struct {
 	cluster string
 	handler bus.Handler
 	log     *slog.Logger
-	service bus.Service // of a manager that is alone
-	member  bus.GroupMember    // of one of several
+	service bus.Service     // of a manager that is alone
+	member  bus.GroupMember // of one of several
 
 	// wanted holds the role that the member has not been told of yet.
 	wanted chan replica.Role
