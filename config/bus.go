@@ -117,20 +117,62 @@ func (c *Config) credentials() (user string, password Secret) {
 }
 
 // BusEnviron returns the variables that lead another program of this machine to
-// the same message queue, in the form of os.Environ. They hold the password.
+// the same message queue, in the form of os.Environ. They hold no password:
+// BusSecrets does.
 func (c *Config) BusEnviron() []string {
-	user, password := c.credentials()
-	var environ []string
-	for _, v := range []struct{ name, value string }{
-		{"MUSTER_BUS_URL", c.BusURL().Reveal()}, {"MUSTER_BUS_USER", user}, {"MUSTER_BUS_PASSWORD", password.Reveal()},
-		{"MUSTER_BUS_TOKEN", c.Bus.Token.Reveal()},
+	user, _ := c.credentials()
+	return environOf([]variable{
+		{"MUSTER_BUS_URL", withoutUser(c.BusURL().Reveal())}, {"MUSTER_BUS_USER", user},
 		{"MUSTER_BUS_CREDS", c.wholePath("bus.creds", c.Bus.Creds)},
 		{"MUSTER_BUS_NKEY", c.wholePath("bus.nkey", c.Bus.NKey)},
 		{"MUSTER_BUS_TLS_CA", c.wholePath("bus.tls.ca", c.Bus.TLS.CA)},
 		{"MUSTER_BUS_TLS_CERT", c.wholePath("bus.tls.cert", c.Bus.TLS.Cert)},
 		{"MUSTER_BUS_TLS_KEY", c.wholePath("bus.tls.key", c.Bus.TLS.Key)},
 		{"MUSTER_BUS_TLS_SERVER_NAME", c.Bus.TLS.ServerName},
-	} {
+	})
+}
+
+// BusSecrets is what BusEnviron leaves out: the text of a SecretsFile, empty
+// where there is no password.
+func (c *Config) BusSecrets() []byte {
+	_, password := c.credentials()
+	url := c.BusURL().Reveal()
+	if withoutUser(url) == url {
+		url = ""
+	}
+	lines := environOf([]variable{
+		{"MUSTER_BUS_URL", url}, {"MUSTER_BUS_PASSWORD", password.Reveal()}, {"MUSTER_BUS_TOKEN", c.Bus.Token.Reveal()},
+	})
+	if len(lines) == 0 {
+		return nil
+	}
+	return []byte(strings.Join(lines, "\n") + "\n")
+}
+
+// withoutUser removes user and password from addresses.
+func withoutUser(addresses string) string {
+	parts := strings.Split(addresses, ",")
+	for i, part := range parts {
+		if scheme, rest, ok := strings.Cut(part, "://"); ok {
+			host, path, _ := strings.Cut(rest, "/")
+			if at := strings.LastIndexByte(rest, '@'); at >= len(host) { // a slash in the password
+				host, path, _ = strings.Cut(rest[at+1:], "/")
+			}
+			host = host[strings.LastIndexByte(host, '@')+1:]
+			parts[i] = scheme + "://" + host
+			if strings.HasSuffix(rest, "/"+path) && (path != "" || strings.HasSuffix(rest, "/")) {
+				parts[i] += "/" + path
+			}
+		}
+	}
+	return strings.Join(parts, ",")
+}
+
+type variable struct{ name, value string }
+
+func environOf(variables []variable) []string {
+	var environ []string
+	for _, v := range variables {
 		if v.value != "" {
 			environ = append(environ, v.name+"="+v.value)
 		}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -20,7 +21,11 @@ func TestBusEnvironLeadsToTheSameQueue(t *testing.T) {
 			t.Fatal(err)
 		}
 		other := Default()
-		if err := other.ApplyEnv(c.BusEnviron()); err != nil {
+		secrets := filepath.Join(t.TempDir(), "secrets")
+		if err := os.WriteFile(secrets, c.BusSecrets(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := other.ApplyEnv(append(c.BusEnviron(), SecretsFile+"="+secrets)); err != nil {
 			t.Fatal(err)
 		}
 		want, err := c.BusOptions()

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"os"
 	"slices"
 	"strings"
 )
@@ -19,8 +20,47 @@ func (c *Config) ApplyEnv(environ []string) error { return c.applyEnv(environ).e
 // Parse have checked already: call it after SetFlag.
 func (c *Config) Check() error { return c.check().err() }
 
+// SecretsFile is the variable that names a file with further variables, one
+// NAME=value a line, which go before those of the environment: what the
+// environment of a process holds can be read by others.
+const SecretsFile = "MUSTER_BUS_SECRETS_FILE"
+
+// withSecrets puts the variables of SecretsFile in the place of itself.
+func withSecrets(environ []string) ([]string, error) {
+	all := map[string]string{}
+	add := func(entry string) {
+		if name, text, ok := strings.Cut(entry, "="); ok {
+			all[name] = text
+		}
+	}
+	for _, entry := range environ {
+		add(entry)
+	}
+	path := all[SecretsFile]
+	if path == "" {
+		return environ, nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	delete(all, SecretsFile)
+	for line := range strings.Lines(string(text)) {
+		add(strings.TrimRight(line, "\r\n"))
+	}
+	merged := make([]string, 0, len(all))
+	for name, text := range all {
+		merged = append(merged, name+"="+text)
+	}
+	return merged, nil
+}
+
 func (c *Config) applyEnv(environ []string) Problems {
 	var problems Problems
+	environ, err := withSecrets(environ)
+	if err != nil {
+		return Problems{problemOf(Origin{Source: FromEnvironment, Name: SecretsFile}, "", err)}
+	}
 	for _, entry := range slices.Sorted(slices.Values(environ)) {
 		name, text, _ := strings.Cut(entry, "=")
 		if !ours(name) || text == "" {

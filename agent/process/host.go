@@ -154,7 +154,7 @@ func (h *Host) Close() error {
 	h.carriers.Wait()
 	h.forker.close()
 	h.closeRealm()
-	return errors.Join(os.RemoveAll(h.sockets), h.lock.Close())
+	return errors.Join(h.removeSecrets(), os.RemoveAll(h.sockets), h.lock.Close())
 }
 
 // reserve takes a node's name, unless a node has it.

@@ -158,7 +158,8 @@ const (
 )
 
 // private are the variables that are about this process, or about another
-// node, and must not reach a node by inheritance.
+// node, and must not reach a node by inheritance. Nor must those that may hold
+// a password: MUSTER_BUS_ and MUSTER_RAFT_.
 var private = []string{
 	varNode, varAgent, varPurpose, varTask, varRoom, varSpec, varSpecFile, varMark,
 	"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES",
@@ -169,7 +170,7 @@ var private = []string{
 func (n *node) environment(extra []string) []string {
 	env := slices.DeleteFunc(os.Environ(), func(entry string) bool {
 		name, _, _ := strings.Cut(entry, "=")
-		return slices.Contains(private, name)
+		return slices.Contains(private, name) || strings.HasPrefix(name, "MUSTER_BUS_") || strings.HasPrefix(name, "MUSTER_RAFT_")
 	})
 	env = append(env, extra...)
 	add := func(name, value string) {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os/exec"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -30,11 +31,13 @@ type node struct {
 	exited      chan struct{}
 	stopped     chan struct{} // has room for one: somebody asked
 
-	mu     sync.Mutex
-	status string
-	err    error
-	asked  bool      // to end
-	killAt time.Time // where it was asked
+	mu       sync.Mutex
+	status   string
+	errno    syscall.Errno // that it reported
+	extended time.Time     // until when it asked to be waited for
+	err      error
+	asked    bool      // to end
+	killAt   time.Time // where it was asked
 
 	// Those of the goroutine that watches.
 	fault    error // why it is made to end
@@ -183,16 +186,47 @@ func (n *node) hear(s saying) {
 		n.setStatus(s.text)
 	case saysStopping:
 		n.depart()
+	case saysErrno:
+		n.mu.Lock()
+		n.errno = s.errno
+		n.mu.Unlock()
 	case saysMoreTime:
-		if !n.isReady && !n.leaving && !n.isAsked() {
-			n.deadline.ready.Reset(s.time)
-		}
+		n.extend(s.time)
 	case saysWatchdog:
 		n.manners.silence = s.time
 		n.sign()
 	case saysFault:
 		n.fail(s.err)
 	}
+}
+
+// extend gives a node more time for what it is doing: to start, to end by
+// itself, or to end because it is told to.
+func (n *node) extend(more time.Duration) {
+	n.mu.Lock()
+	asked, until := n.asked, time.Now().Add(more)
+	switch {
+	case asked && until.After(n.killAt) && n.killAt.After(time.Now()):
+		n.killAt = until
+		n.deadline.end.Reset(more)
+	case !asked && !n.isReady:
+		n.extended = until
+	}
+	n.mu.Unlock()
+	switch {
+	case asked:
+	case n.leaving:
+		n.deadline.parting.Reset(more)
+	case !n.isReady:
+		n.deadline.ready.Reset(more)
+	}
+}
+
+// ExtendedUntil implements Extender.
+func (n *node) ExtendedUntil() time.Time {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.extended
 }
 
 func (n *node) setStatus(text string) {
@@ -242,7 +276,7 @@ func (n *node) finish() {
 	tail := n.output.close()
 	err := n.verdict(ended)
 	if err != nil {
-		err = fmt.Errorf("process: node %s: %w%s", n.spec.ID, err, tail)
+		err = fmt.Errorf("process: node %s: %w%s%s", n.spec.ID, err, n.lastReport(), tail)
 		n.log.Warn("process: node ended badly", "node", n.spec.ID, "error", err)
 	} else {
 		n.log.Debug("process: node ended", "node", n.spec.ID)
@@ -253,6 +287,20 @@ func (n *node) finish() {
 	n.mu.Unlock()
 	n.host.forget(n.spec.ID)
 	close(n.done)
+}
+
+// lastReport is what the node said of itself, as part of an error's text.
+func (n *node) lastReport() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	text := ""
+	if n.errno != 0 {
+		text = fmt.Sprintf("; its ERRNO: %d (%v)", int(n.errno), n.errno)
+	}
+	if n.status != "" {
+		text += "; its STATUS: " + n.status
+	}
+	return text
 }
 
 var errUnasked = errors.New("ended without being asked")

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -33,6 +34,9 @@ func understandVariable(name, value string) (saying, bool) {
 		return saying{word: saysStopping}, value == "1"
 	case "STATUS":
 		return saying{word: saysStatus, text: printable(value)}, true
+	case "ERRNO":
+		number, err := strconv.ParseUint(value, 10, 16)
+		return saying{word: saysErrno, errno: syscall.Errno(number)}, err == nil
 	case "WATCHDOG":
 		if value == "trigger" {
 			return saying{word: saysFault, err: errors.New("reports a fault (WATCHDOG=trigger)")}, true

@@ -32,7 +32,11 @@ func (v *notify) prepare(cmd *exec.Cmd) ([]*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := askForSenders(conn); err != nil {
+	err = askForSenders(conn)
+	if err == nil {
+		err = os.Chmod(v.path, socketMode)
+	}
+	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
 	v.conn = conn

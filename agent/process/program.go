@@ -16,7 +16,9 @@ type Command struct {
 	// Argv is the program and its arguments. There is no shell. These words
 	// stand for what they say, in any argument: {task} {room} {node} {agent}
 	// {purpose}, and {spec} for the path of a file with the task's input as
-	// JSON. Other braces stay as they are.
+	// JSON. Other braces stay as they are. A word never makes an option: where
+	// it begins an argument, and no argument before is "--", a value that
+	// begins with "-" is refused (ErrSpec).
 	Argv []string
 	// PerTask makes a node of its own for every task also where Argv has none
 	// of {task}, {room} and {spec}: the program reads the environment.
@@ -94,6 +96,30 @@ func (c Command) argv(s Spec, specFile string) []string {
 	return argv
 }
 
+// checkArgv returns why the command cannot be run for a task.
+func (c Command) checkArgv(s Spec, argv []string) error {
+	for _, name := range []struct{ field, text string }{{"Task", s.Task}, {"Room", s.Room}} {
+		if strings.ContainsRune(name.text, 0) || len(name.text) > longestArgument {
+			return fmt.Errorf("process: Spec.%s: %w: a name has up to %d bytes and no NUL", name.field, ErrSpec, longestArgument)
+		}
+	}
+	for i, arg := range c.Argv {
+		switch {
+		case arg == "--":
+			return nil // what follows are no options
+		case len(argv[i]) > longestArgument:
+			return fmt.Errorf("process: Command.Argv: %w: argument %d has more than %d bytes", ErrSpec, i, longestArgument)
+		case strings.HasPrefix(argv[i], "-") && !strings.HasPrefix(arg, "-"):
+			return fmt.Errorf(`process: Command.Argv: %w: %.60q would be taken for an option: write "--" before %s, or use a name that does not begin with "-"`,
+				ErrSpec, argv[i], arg)
+		}
+	}
+	return nil
+}
+
+// longestArgument is less than Linux takes for one argument or variable.
+const longestArgument = 100 << 10
+
 // Program launches nodes that are any program. One that is this program
 // itself, in a process of its own, has os.Executable for Argv[0].
 func (h *Host) Program(c Command) Launcher { return programs{h, c} }
@@ -116,7 +142,11 @@ func (p programs) Launch(ctx context.Context, s Spec) (Node, error) {
 	return p.host.launch(ctx, s, func(back *undo) (kind, error) {
 		env := slices.Clone(c.Env)
 		file, err := p.host.input(s, c.mentions("{spec}"), &env, back)
-		return kind{argv: c.argv(s, file), env: env, dir: c.Dir, voice: p.voice(), manners: c.manners()}, err
+		argv := c.argv(s, file)
+		if err == nil {
+			err = c.checkArgv(s, argv)
+		}
+		return kind{argv: argv, env: env, dir: c.Dir, voice: p.voice(), manners: c.manners()}, err
 	})
 }
 

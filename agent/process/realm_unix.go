@@ -87,6 +87,12 @@ func (k *kin) outOfMemory() bool { return false }
 // has believes everybody: the directory of the socket keeps others out.
 func (k *kin) has(int) bool { return true }
 
+// Senders are not known: only the agent's user may send.
+const (
+	socketDirMode = 0o700
+	socketMode    = 0o700
+)
+
 func askForSenders(*net.UnixConn) error { return nil }
 
 func sender([]syscall.SocketControlMessage) (int, bool) { return 0, false }

@@ -6,6 +6,14 @@ import (
 	"syscall"
 )
 
+// Everybody may reach the socket of a node, which may change its user before it
+// says anything: the kernel says who has sent a message, and only those of the
+// node's own processes count.
+const (
+	socketDirMode = 0o711
+	socketMode    = 0o777
+)
+
 // askForSenders has the kernel say with each message who has sent it.
 func askForSenders(conn *net.UnixConn) error {
 	raw, err := conn.SyscallConn()

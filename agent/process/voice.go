@@ -3,6 +3,7 @@ package process
 import (
 	"os"
 	"os/exec"
+	"syscall"
 	"time"
 )
 
@@ -28,6 +29,7 @@ const (
 	saysReady    word = iota // it can take tasks
 	saysAlive                // it is alive
 	saysStatus               // text for people
+	saysErrno                // the error that makes it fail
 	saysStopping             // it is about to end
 	saysMoreTime             // it needs time to be ready
 	saysWatchdog             // how often it will say that it is alive
@@ -40,6 +42,8 @@ type saying struct {
 	text string
 	time time.Duration
 	err  error
+	// errno is that of saysErrno.
+	errno syscall.Errno
 }
 
 // mute is the voice of programs that say nothing.

@@ -175,6 +175,7 @@ func (f *agentFlags) policy(p agent.Policy) agent.Policy {
 	}
 	if f.per != "" {
 		p.PerTask = f.per == "task"
+		p.ReuseWhenFull = p.ReuseWhenFull && !p.PerTask // a default, which means nothing then
 	}
 	if f.given("reuse") {
 		p.ReuseWhenFull = f.reuse
@@ -327,12 +328,27 @@ func (p *agentPlan) owtNodes(host *process.Host) (process.Launcher, error) {
 	return host.OWT(c), nil
 }
 
+// busEnviron leads nodes to the message queue. The password is in a file that
+// only the agent's user can read.
+func (p *agentPlan) busEnviron(host *process.Host) ([]string, error) {
+	env, secrets := p.cfg.BusEnviron(), p.cfg.BusSecrets()
+	if len(secrets) == 0 {
+		return env, nil
+	}
+	path, err := host.WriteSecret("bus", secrets)
+	return append(env, config.SecretsFile+"="+path), err
+}
+
 func (p *agentPlan) programs(host *process.Host) (process.Launcher, error) {
 	here, err := os.Getwd()
 	if err != nil {
 		return nil, err
 	}
-	c := process.Command{Argv: p.argv, Dir: here, Env: p.cfg.BusEnviron(), Notify: p.notify, Watchdog: p.watchdog}
+	env, err := p.busEnviron(host)
+	if err != nil {
+		return nil, err
+	}
+	c := process.Command{Argv: p.argv, Dir: here, Env: env, Notify: p.notify, Watchdog: p.watchdog}
 	if err := c.Validate(); err != nil {
 		return nil, cli.Usagef("%v", err)
 	}

@@ -48,7 +48,9 @@ a while after the node has ended. 'muster nodes' and 'muster run' have the names
 		c := client.New(conn, client.Options{Cluster: cfg.Manager.Name, Timeout: *timeout})
 		err = printLog(ctx, c, worker, args[0], *follow, cmd.OutOrStdout())
 		if errors.Is(err, bus.ErrNoServer) {
-			return fmt.Errorf("no agent %s is there: its node's log is in its --dir", worker)
+			ctx, cancel := context.WithTimeout(ctx, *timeout)
+			defer cancel()
+			return fmt.Errorf("%w; the log of an agent that is gone is in its --dir", absentWorker(ctx, c, worker))
 		}
 		return err
 	}

@@ -58,12 +58,16 @@ func (p *agentPlan) mediaNodes(ctx context.Context, host *process.Host) (process
 	if err != nil {
 		return nil, err
 	}
+	env, err := p.busEnviron(host)
+	if err != nil {
+		return nil, err
+	}
 	argv := []string{this, "node"}
 	if p.root != "" {
 		argv = append(argv, "--root", p.root)
 	}
 	return host.Program(process.Command{
-		Argv: argv, Dir: here, Env: append(p.cfg.BusEnviron(), tool.Environ()...), Notify: true, Watchdog: mediaWatchdog,
+		Argv: argv, Dir: here, Env: append(env, tool.Environ()...), Notify: true, Watchdog: mediaWatchdog,
 	}), nil
 }
 

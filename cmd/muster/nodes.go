@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/internal/cli"
 )
@@ -48,6 +50,9 @@ func nodesOf(ctx context.Context, c *client.Client, worker string) ([]muster.Nod
 		if errors.Is(err, client.ErrUnsupported) {
 			return nil, fmt.Errorf("%s is no agent, and has no nodes", worker)
 		}
+		if errors.Is(err, bus.ErrNoServer) {
+			return nil, absentWorker(ctx, c, worker)
+		}
 		return nodes, err
 	}
 	workers, err := c.WorkerIDs(ctx, "")
@@ -61,6 +66,34 @@ func nodesOf(ctx context.Context, c *client.Client, worker string) ([]muster.Nod
 		}
 	}
 	return all, nil
+}
+
+// absentWorker says why a worker does not answer, from what the manager knows.
+func absentWorker(ctx context.Context, c *client.Client, worker string) error {
+	ids, err := c.WorkerIDs(ctx, "")
+	switch {
+	case err != nil:
+		return err
+	case slices.Contains(ids, worker):
+		return fmt.Errorf("worker %s does not answer, and is not given up yet: look at its log", worker)
+	}
+	var near []string
+	for _, id := range ids {
+		if strings.HasPrefix(id, worker) || strings.HasPrefix(worker, id) || strings.Contains(id, worker) {
+			near = append(near, id)
+		}
+	}
+	if len(near) == 0 {
+		near = ids
+	}
+	if len(near) == 0 {
+		return fmt.Errorf("no worker %s is known: there are none", worker)
+	}
+	more := ""
+	if len(near) > 5 {
+		near, more = near[:5], ", ..."
+	}
+	return fmt.Errorf("no worker %s is known; there are %s%s ('muster workers' lists them)", worker, strings.Join(near, ", "), more)
 }
 
 func printNodes(w io.Writer, nodes []muster.Node) error {

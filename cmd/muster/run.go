@@ -148,6 +148,9 @@ func (r *runner) oneForEach(args []string, spec json.RawMessage, preference any)
 	slices.Sort(files)
 	jobs := make([]job.Job, len(files))
 	for i, file := range files {
+		if strings.HasPrefix(file, "-") { // never an option of what reads it
+			file = "./" + file
+		}
 		own, err := specFor(spec, r.each, file)
 		if err != nil {
 			return nil, err
@@ -186,6 +189,15 @@ func specFor(spec json.RawMessage, pattern, file string) (json.RawMessage, error
 		return nil, err
 	}
 	return json.Marshal(eachString(tree, fileWords(pattern, file).Replace))
+}
+
+// dirOf is the directory of a file, which is never an option either.
+func dirOf(file string) string {
+	dir := filepath.Dir(file)
+	if strings.HasPrefix(dir, "-") {
+		return "./" + dir
+	}
+	return dir
 }
 
 func eachString(tree any, f func(string) string) any {

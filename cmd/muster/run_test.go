@@ -154,7 +154,11 @@ func TestRunWithoutWaitingThenStop(t *testing.T) {
 	contains(t, done(t, "run", "shell", "long", "--url", c.url), "shell long runs on "+id+"_")
 	contains(t, done(t, "nodes", "--url", c.url), id+"_", "busy", "long")
 	contains(t, done(t, "tasks", "--url", c.url), "long", "running")
+	contains(t, refusedWith(t, 1, "nodes", "NOSUCH", "--url", c.url).stderr, "no worker NOSUCH is known", id)
+	contains(t, refusedWith(t, 1, "logs", "NOSUCH_0", "--url", c.url).stderr, "no worker NOSUCH is known", id)
+	contains(t, refusedWith(t, 1, "run", "shell", "long", "--spec", "[1]", "--url", c.url).stderr, "the name is taken")
 	contains(t, done(t, "stop", "shell", "long", "--url", c.url), "shell long is stopped")
+	contains(t, done(t, "nodes", "--url", c.url), "no nodes") // stop is done when the program is
 	contains(t, done(t, "tasks", "--url", c.url), "no tasks")
 	contains(t, refusedWith(t, 1, "stop", "shell", "long", "--url", c.url).stderr, "No such a task")
 	eventually(t, "the node goes on", func() bool { return strings.Contains(done(t, "nodes", "--url", c.url), "no nodes") })

@@ -24,7 +24,7 @@ func fileWords(pattern, file string) *strings.Replacer {
 		relative = filepath.Base(file)
 	}
 	return strings.NewReplacer("{file}", file, "{stem}", strings.TrimSuffix(filepath.Base(file), ext), "{ext}", strings.TrimPrefix(ext, "."),
-		"{dir}", filepath.Dir(file), "{relpath}", strings.TrimSuffix(relative, ext))
+		"{dir}", dirOf(file), "{relpath}", strings.TrimSuffix(relative, ext))
 }
 
 // collision finds two tasks of media that would write one file: the second

@@ -1,0 +1,31 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+const dirSecrets = "secrets"
+
+// WriteSecret keeps a text for nodes that must not stand in an environment or
+// on a command line, which others may read. The file is readable by the
+// host's own user alone, and is removed by Close.
+func (h *Host) WriteSecret(name string, text []byte) (path string, err error) {
+	if !validName(name) {
+		return "", fmt.Errorf("process: secret: %w", nameError(name))
+	}
+	dir := h.path(dirSecrets)
+	path = filepath.Join(dir, name)
+	err = errors.Join(os.MkdirAll(dir, 0o700), os.RemoveAll(path))
+	if err == nil {
+		err = os.WriteFile(path, text, 0o600)
+	}
+	if err != nil {
+		return "", fmt.Errorf("process: secret %s: %w", name, err)
+	}
+	return path, nil
+}
+
+func (h *Host) removeSecrets() error { return os.RemoveAll(h.path(dirSecrets)) }
