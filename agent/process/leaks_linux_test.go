@@ -122,8 +122,8 @@ func TestChurnLeavesNothing(t *testing.T) {
 		if after := descriptors(t); len(after) > len(before) {
 			t.Errorf("%d descriptors before, %d after: %q", len(before), len(after), after)
 		}
-		for _, dir := range []string{dirRecords, dirSpecs, dirSockets} {
-			if left, err := os.ReadDir(h.path(dir)); err != nil || len(left) > 0 {
+		for _, dir := range []string{h.path(dirRecords), h.path(dirSpecs), h.sockets} {
+			if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 				t.Errorf("%s: %d files are left, %v", dir, len(left), err)
 			}
 		}

@@ -74,5 +74,15 @@ func socketDir(wanted, id string) (string, error) {
 	if len(dir) > longestSocket {
 		dir = filepath.Join("/tmp", filepath.Base(dir))
 	}
-	return dir, errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o700), os.Chmod(dir, socketDirMode))
+	err := makeSocketDir(dir)
+	if err != nil && dir != wanted && len(wanted) <= longestSocket {
+		dir, err = wanted, makeSocketDir(wanted) // for programs that keep their user
+	}
+	return dir, err
+}
+
+// makeSocketDir makes the directory anew. The mode is set after that, whatever
+// the umask takes away.
+func makeSocketDir(dir string) error {
+	return errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o700), os.Chmod(dir, socketDirMode))
 }
