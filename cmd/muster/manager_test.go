@@ -97,7 +97,7 @@ func TestNoManager(t *testing.T) {
 func TestSecondManagerIsRefused(t *testing.T) {
 	_, url := beginManager(t, "--listen", "127.0.0.1:0")
 	got := refusedWith(t, 1, "manager", "--url", url)
-	contains(t, got.stderr, "another manager serves this cluster")
+	contains(t, got.stderr, "another manager uses this cluster's queue")
 	// Another cluster may share the message queue.
 	_, other := beginManager(t, "--url", url, "--cluster", "other")
 	if other != url {
