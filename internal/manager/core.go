@@ -13,26 +13,26 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// core is what the manager's one goroutine owns: the state, who is alive, and
-// the commands that wait to be proposed together.
+// core is what the owner goroutine of a manager owns: the state, the liveness of
+// workers, and the commands that wait to be proposed together.
 type core struct {
 	opts    Options
 	log     *slog.Logger
 	now     func() muster.Instant
-	clock   *clock        // behind now, nil where that is something else
+	clock   *clock        // the source of now; nil in some tests
 	seed    func() uint64 // of commands
 	replica replica.Replica
 	alive   *liveness.Liveness
 	role    replica.Role
-	// inService is false for the first InitialTime of a cluster: workers that
-	// managers before it knew come back before tasks are placed.
+	// inService is false for the first InitialTime of a cluster, so that workers
+	// of earlier managers come back before tasks are placed.
 	inService bool
-	// stale tells how old the state is while this manager answers from one that
-	// nobody vouches for; nil while it does not.
+	// stale returns the age of the state while stale reads are served; nil
+	// otherwise.
 	stale func() time.Duration
-	// unheard tells that no worker can be heard now. It may be nil.
+	// unheard reports that no worker can be heard now. It may be nil.
 	unheard func() bool
-	// left tells the world that a worker is gone.
+	// notify publishes the departure of a worker.
 	notify func(muster.WorkerLeft)
 	// recycler ends tasks at OWT's agents; nil where there is no queue.
 	recycler *recycler
@@ -43,20 +43,20 @@ type core struct {
 	returns    returns
 	departures departures
 	pending    []replica.Proposal
-	// deciding is what was proposed or is to be read, and is not decided yet.
+	// deciding is the size of proposals and reads that are under way.
 	deciding size
-	// rejoining are workers of which a report was dropped: their next keep-alive
-	// makes them repeat all.
+	// rejoining are workers of which a report was dropped. The answer to their
+	// next keep-alive makes them report everything again.
 	rejoining map[string]bool
-	// offered are the purposes that the cloud was told of.
+	// offered is what was reported to the cloud, by purpose.
 	offered map[string]bool
-	// asking are the goroutines that ask how the managers stand.
+	// background counts the goroutines started by runAsync and the recycler.
 	background sync.WaitGroup
 }
 
-// propose queues a change that req asks for, nil where nobody does; done, which
-// may be nil, is called when it has been decided. Changes and look-ups take
-// effect in the order in which they came.
+// propose queues a change for the next batch. req is the request behind it, or
+// nil. done, which may be nil, is called when the change is decided. Changes and
+// look-ups take effect in the order of arrival.
 func (c *core) propose(req *bus.Request, op state.Op, done func(state.Result)) {
 	weight := weigh(req)
 	c.deciding = c.deciding.plus(weight)
@@ -76,8 +76,8 @@ func (c *core) propose(req *bus.Request, op state.Op, done func(state.Result)) {
 	})
 }
 
-// undecided ends a request whose command was not applied: for now, where
-// another manager may do it, and for good where none can.
+// undecided ends a request whose command was not applied. It goes to another
+// manager where one may be able to carry it out, and fails otherwise.
 func (c *core) undecided(req *bus.Request, err error) {
 	if req == nil || errors.As(err, new(replica.NotLeaderError)) || errors.Is(err, replica.ErrLost) {
 		c.giveBack(req)
@@ -86,17 +86,17 @@ func (c *core) undecided(req *bus.Request, err error) {
 	req.Fail(err.Error())
 }
 
-// decidingRoom is how much is decided at a time. What comes meanwhile waits in
-// the inbox, which is fair, and not in the replica, which is not.
+// decidingRoom bounds what is decided at a time. The rest waits in the inbox,
+// which is fair, and not in the replica, which is not.
 var decidingRoom = size{1024, 16 << 20}
 
-// room is how much more may be decided now.
+// room returns how much more may be decided now.
 func (c *core) room() size {
 	room := decidingRoom.minus(c.deciding)
 	return size{min(room.requests, orderedRoom.requests), room.bytes}
 }
 
-// weigh is what a request costs until it is decided.
+// weigh returns the cost of a request until it is decided.
 func weigh(req *bus.Request) size {
 	if req == nil {
 		return size{}
@@ -104,12 +104,12 @@ func weigh(req *bus.Request) size {
 	return item{req: req}.size()
 }
 
-// leads tells whether this manager decides.
+// leads reports whether this manager leads.
 func (c *core) leads() bool { return c.role.Kind == replica.Leader }
 
-// follow takes up the role that the replica has, and tells whether it is
-// another than before. A new leader gives the workers that it takes over a
-// fresh allowance of silence, and is in service at once where there are any.
+// follow adopts the role of the replica, and reports whether it changed. A new
+// leader gives each worker a fresh allowance of silence, and is in service at
+// once if there are any.
 func (c *core) follow() (changed bool) {
 	role := c.replica.Role()
 	if role == c.role {
@@ -126,7 +126,7 @@ func (c *core) follow() (changed bool) {
 		c.clock.lead(c.replica.State().Now())
 	}
 	for _, e := range c.departures.unannounced(c.replica.State()) {
-		c.log.Info("told once more that the worker left: the leader before may have told nobody", "worker", e.Worker)
+		c.log.Info("re-announcing departure: previous leader may have died before publishing it", "worker", e.Worker)
 		c.notify(e)
 	}
 	c.propose(nil, state.Configure{Config: c.opts.Placement}, nil) // the leader's configuration is in force
@@ -159,8 +159,9 @@ func (c *core) flush() {
 	}
 }
 
-// lookUp answers a look-up from a state that has everything in it that was
-// answered before or, where nobody vouches for one, from the last, marked.
+// lookUp answers a look-up from a state that includes everything answered
+// before. While stale reads are served it answers from the last state, marked as
+// stale.
 func (c *core) lookUp(req *bus.Request, answer func(*state.State)) {
 	if c.stale != nil {
 		c.measures.stale.Inc()
@@ -181,7 +182,7 @@ func (c *core) lookUp(req *bus.Request, answer func(*state.State)) {
 	})
 }
 
-// observe follows what happened to the cluster.
+// observe handles the events of an applied command.
 func (c *core) observe(events []muster.Event) {
 	for _, e := range events {
 		switch e := e.(type) {
@@ -200,14 +201,14 @@ func (c *core) observe(events []muster.Event) {
 		case muster.WorkerStateChanged:
 			c.log.Info("worker state", "worker", e.Worker, "state", e.State.String())
 		case muster.PurposeForgotten:
-			c.log.Info("purpose forgotten: it has had no workers", "purpose", e.Purpose)
+			c.log.Info("purpose without workers forgotten", "purpose", e.Purpose)
 		case muster.TaskRefused:
 			c.refusedPickUp(e)
 		}
 	}
 }
 
-// tick lets one liveness interval pass, and removes the workers lost by it.
+// tick ends one liveness interval, and removes the workers lost by it.
 func (c *core) tick() {
 	if !c.leads() {
 		return
@@ -228,15 +229,15 @@ func (c *core) tick() {
 	c.flush()
 }
 
-// logEvictions says in the log how it is held from now on.
+// logEvictions logs a change of the state of evictions.
 func (c *core) logEvictions(now evictions) {
 	switch now.State {
 	case evictionsTooMany:
-		c.log.Warn("too many workers are silent at once: none of them is given up (see max_silent_share)", "silent", now.Silent)
+		c.log.Warn("eviction suspended: too many workers silent at once (max_silent_share)", "silent", now.Silent)
 	case evictionsPaced:
-		c.log.Info("the workers are checked again: those that stay silent are given up a few at a time (see recheck_share)")
+		c.log.Info("eviction resumed: silent workers are evicted a few at a time (recheck_share)")
 	default:
-		c.log.Info("silent workers are given up as ever")
+		c.log.Info("eviction of silent workers back to normal")
 	}
 }
 
@@ -248,7 +249,7 @@ func (c *core) enterService() {
 	}
 }
 
-// expire ends the reservations that are over.
+// expire ends the reservations whose time has passed.
 func (c *core) expire() {
 	if !c.leads() {
 		return
@@ -260,11 +261,11 @@ func (c *core) expire() {
 	c.flush()
 }
 
-// join takes a worker in. One that is known already lost contact for a while:
-// told "in-service", as OWT's manager does, it would drop the tasks that it
-// runs; told "initializing" it picks them up again. So does a worker of Muster's
-// that is not known, after a lone manager lost its state: what another worker
-// has by then it drops as soon as it asks (checkWorker).
+// join adds a worker. One that is known already lost contact for a while. The
+// answer "in-service", which OWT's manager gives, would make it drop its tasks;
+// "initializing" makes it pick them up again. A worker of Muster gets the same
+// answer when it is unknown, since a single manager may have lost its state: it
+// drops tasks that another worker has by then as soon as it calls checkWorker.
 func (c *core) join(req *bus.Request, purpose, worker string, info muster.Info) {
 	op := state.Join{Purpose: purpose, Worker: worker, Info: info}
 	c.propose(req, op, func(result state.Result) {
@@ -280,7 +281,7 @@ func (c *core) join(req *bus.Request, purpose, worker string, info muster.Info) 
 const (
 	phaseInitializing = "initializing"
 	phaseInService    = "in-service"
-	// phaseNoQuorum is none of OWT's; only status shows it.
+	// phaseNoQuorum is Muster's own; only status shows it.
 	phaseNoQuorum = "no-quorum"
 )
 
@@ -306,19 +307,17 @@ func (c *core) keepAlive(req *bus.Request, worker string) {
 		req.Reply("whoareyou")
 		return
 	}
-	if c.role.Leader != "" { // one of several: a worker that sees another term repeats what it told lately
+	if c.role.Leader != "" { // one of several: a worker that sees a new term repeats its recent reports
 		req.Term(c.role.Term)
 	}
 	req.Reply("ok")
 }
 
-// maxReports is how many reports travel as one command, which must not grow too
-// large to be replicated.
+// maxReports bounds the reports in one command, so that it can be replicated.
 const maxReports = 4096
 
-// reportLoad lets reports that come one after another travel as one command. A
-// cast counts as dealt with at once: a report that is lost is soon followed by
-// the next.
+// reportLoad merges consecutive reports into one command. A cast is acknowledged
+// immediately, since a lost report is soon followed by the next.
 func (c *core) reportLoad(req *bus.Request, worker string, load float64) {
 	if purpose, ok := c.replica.State().PurposeOf(worker); ok {
 		c.measures.load.WithLabelValues(c.measures.purpose(purpose, true)).Observe(load)

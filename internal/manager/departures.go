@@ -8,12 +8,12 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// departureMemory is for how many counts a worker that is gone is remembered.
+// departureMemory is for how many records a departed worker is remembered.
 const departureMemory = 10
 
-// rollCall remembers which workers were in the state lately. A leader that died
-// after a worker's loss was decided may have told nobody: the next one tells
-// that those are gone that it remembers and does not find.
+// departures remembers which workers were in the state recently. A leader may die
+// after a worker's removal is decided and before it is published. The next leader
+// publishes the departure of those that it remembers and does not find.
 type departures struct {
 	counts int
 	seen   map[string]sighting // by worker
@@ -21,10 +21,10 @@ type departures struct {
 
 type sighting struct {
 	purpose string
-	count   int // the last that found the worker there
+	count   int // the last one with the worker in the state
 }
 
-// count looks who is there.
+// record notes which workers are in the state.
 func (d *departures) record(s *state.State) {
 	if d.seen == nil {
 		d.seen = map[string]sighting{}
@@ -42,10 +42,10 @@ func (d *departures) record(s *state.State) {
 	}
 }
 
-// told forgets a worker of which was told that it is gone.
+// announced forgets a worker whose departure was published.
 func (d *departures) announced(worker string) { delete(d.seen, worker) }
 
-// gone returns those that are not there any more, and forgets them.
+// unannounced returns the remembered workers that left the state, and forgets them.
 func (d *departures) unannounced(s *state.State) (left []muster.WorkerLeft) {
 	for worker, a := range d.seen {
 		if !s.Has(worker) {

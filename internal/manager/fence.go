@@ -63,7 +63,7 @@ func decodeClaimTask(r *reader) action {
 	}
 }
 
-// standing is the answer to checkWorker: how a worker stands.
+// workerCheck is the answer to checkWorker: how a worker stands.
 type workerCheck struct {
 	// Tasks are those that the worker runs, as the manager knows.
 	Tasks []string `json:"tasks"`
@@ -154,7 +154,7 @@ func (c *core) refusedPickUp(e muster.TaskRefused) {
 	c.background.Go(func() {
 		defer func() { <-c.recycler.free }()
 		if err := c.recycler.end(context.Background(), e.Worker, e.Task); err != nil {
-			c.log.Warn("task cannot be ended at a worker that must not run it", "task", e.Task, "worker", e.Worker, "err", err)
+			c.log.Warn("task not ended at a worker that must not run it", "task", e.Task, "worker", e.Worker, "err", err)
 		}
 	})
 }

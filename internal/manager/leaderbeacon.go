@@ -13,32 +13,31 @@ import (
 	"github.com/muster-fleet/muster/internal/replica"
 )
 
-// topicManagers is where managers ask each other who leads.
+// topicManagers is the topic on which managers ask each other who leads.
 const topicManagers = "musterManagers"
 
 // The keys on it.
 const (
-	keyWhoLeads = "lead.who" // asked by one that knows of no leader
-	keyLeads    = "lead.me"  // told by the leader, when it is asked and when it begins
+	keyWhoLeads = "lead.who" // a question, from a manager that knows no leader
+	keyLeads    = "lead.me"  // the leader, when it is asked and when it starts to lead
 )
 
-// hearsay is what a manager hears over the message queue about who leads. One
-// that is cut off from the other managers, but not from the queue, learns by it
-// that there is a leader, and must not stand in for one. While all is well
-// nothing is sent.
+// leaderBeacon learns over the message queue whether another manager leads. A
+// manager that is cut off from the others, but not from the queue, must not serve
+// stale reads while there is a leader. Nothing is sent while a leader is known.
 type leaderBeacon struct {
 	conn bus.Conn
 	log  *slog.Logger
 	self beaconMessage
 	sub  bus.Subscription
 
-	leads    atomic.Uint64 // own term, 0 for one that does not lead
-	heard    atomic.Int64  // how often another leader was heard
-	ask      chan struct{} // has a token when a question is to leave
-	announce chan struct{} // has a token when it is to be told that this one leads
+	leads    atomic.Uint64 // own term, 0 unless this manager leads
+	heard    atomic.Int64  // how many announcements of other leaders arrived
+	ask      chan struct{} // has a token when a question is to be sent
+	announce chan struct{} // has a token when the own lead is to be announced
 }
 
-// word is what is said.
+// beaconMessage is the body of both messages.
 type beaconMessage struct {
 	Cluster string `json:"cluster"`
 	ID      string `json:"id"`
@@ -52,7 +51,7 @@ func newLeaderBeacon(conn bus.Conn, cluster string, log *slog.Logger) *leaderBea
 	}
 }
 
-// open hears from now on.
+// open subscribes to the topic.
 func (b *leaderBeacon) open(ctx context.Context) (err error) {
 	b.sub, err = b.conn.Subscribe(ctx, topicManagers, "lead.*", b.listen)
 	return err
@@ -60,7 +59,7 @@ func (b *leaderBeacon) open(ctx context.Context) (err error) {
 
 func (b *leaderBeacon) close() error { return b.sub.Close() }
 
-// listen runs on a goroutine of the queue's.
+// listen handles a message, on a goroutine of the bus.
 func (b *leaderBeacon) listen(key string, body json.RawMessage) {
 	var w beaconMessage
 	if json.Unmarshal(body, &w) != nil || w.Cluster != b.self.Cluster || w.ID == b.self.ID {
@@ -76,7 +75,7 @@ func (b *leaderBeacon) listen(key string, body json.RawMessage) {
 	}
 }
 
-// follow takes up the role that this manager has.
+// follow adopts the role of this manager, and announces a new lead.
 func (b *leaderBeacon) follow(role replica.Role) {
 	if role.Kind != replica.Leader {
 		b.leads.Store(0)
@@ -86,7 +85,7 @@ func (b *leaderBeacon) follow(role replica.Role) {
 	token(b.announce)
 }
 
-// run sends what is to be said, until ctx is over.
+// run sends questions and announcements until ctx ends.
 func (b *leaderBeacon) run(ctx context.Context) {
 	for {
 		select {
@@ -102,18 +101,18 @@ func (b *leaderBeacon) run(ctx context.Context) {
 	}
 }
 
-// say sends one word. Where that fails nobody hears it; it is asked again.
+// publish sends one message. A failure is only logged: the question is repeated.
 func (b *leaderBeacon) publish(ctx context.Context, key string, term uint64) {
 	ctx, cancel := context.WithTimeout(ctx, noticeTime)
 	defer cancel()
 	w := b.self
 	w.Term = term
 	if err := b.conn.Publish(ctx, topicManagers, key, w); err != nil {
-		b.log.Debug("the managers do not hear", "key", key, "err", err)
+		b.log.Debug("leader beacon not sent", "key", key, "err", err)
 	}
 }
 
-// token puts a token where there is none.
+// token puts a token into c unless it holds one.
 func token(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -121,6 +120,6 @@ func token(c chan struct{}) {
 	}
 }
 
-// askEvery is how often the others are asked who leads, before this manager
-// stands in after that time.
+// askEvery is the time between two questions, where stale reads start after
+// that time.
 func askEvery(after time.Duration) time.Duration { return max(after/4, 10*time.Millisecond) }

@@ -11,29 +11,29 @@ import (
 	"github.com/muster-fleet/muster/internal/replica"
 )
 
-// office is where the leader takes requests: the server of the cluster's name.
-// A manager that is alone serves it; several stand for it in turn, so that what
-// a leader received and did not answer goes to the next one.
+// leaderServer serves the cluster's name on the message queue. A single manager
+// serves it directly. One of several joins a group of which the leader serves,
+// so that a request that a leader received and did not answer goes to the next.
 type leaderServer struct {
 	conn    bus.Conn
 	cluster string
 	handler bus.Handler
 	log     *slog.Logger
-	service bus.Service     // of a manager that is alone
+	service bus.Service     // of a single manager
 	member  bus.GroupMember // of one of several
 
-	// wanted holds the role that the member has not been told of yet.
+	// wanted holds the role that the group does not know yet.
 	wanted chan replica.Role
 }
 
-// againAfter is when a member is told again that could not be told.
+// againAfter is the delay before a failed announcement is retried.
 const againAfter = 20 * time.Millisecond
 
 func newLeaderServer(conn bus.Conn, cluster string, h bus.Handler, log *slog.Logger) *leaderServer {
 	return &leaderServer{conn: conn, cluster: cluster, handler: h, log: log, wanted: make(chan replica.Role, 1)}
 }
 
-// open takes requests from now on, as far as the role has it.
+// open starts to serve: always for a single manager, as leader otherwise.
 func (s *leaderServer) open(ctx context.Context, alone bool) error {
 	var err error
 	if alone {
@@ -47,7 +47,7 @@ func (s *leaderServer) open(ctx context.Context, alone bool) error {
 	return nil
 }
 
-// take tells the role, and does not wait.
+// setRole announces the role to the group, without blocking.
 func (s *leaderServer) setRole(role replica.Role) {
 	select {
 	case <-s.wanted:
@@ -56,7 +56,7 @@ func (s *leaderServer) setRole(role replica.Role) {
 	s.wanted <- role
 }
 
-// run tells the member of each role, until ctx is over.
+// run announces each role to the group until ctx ends.
 func (s *leaderServer) run(ctx context.Context) {
 	again := time.NewTimer(0)
 	again.Stop()
@@ -73,7 +73,7 @@ func (s *leaderServer) run(ctx context.Context) {
 			return
 		}
 		if err != nil && ctx.Err() == nil {
-			s.log.Warn("the message queue does not know yet who leads", "role", role.Kind.String(), "err", err)
+			s.log.Warn("role not announced to the message queue, retrying", "role", role.Kind.String(), "err", err)
 			again.Reset(againAfter)
 		}
 	}
@@ -86,7 +86,7 @@ func (s *leaderServer) announce(ctx context.Context, role replica.Role) error {
 	return s.member.Follow(ctx)
 }
 
-// close takes no more requests.
+// close stops serving.
 func (s *leaderServer) close() error {
 	if s.member != nil {
 		return s.member.Close()

@@ -1,12 +1,12 @@
-// Package manager is a running cluster manager: the methods of OWT's wire on a
-// bus, on top of a replica of the state. It is the only place where clock, bus
-// and state meet.
+// Package manager implements the cluster manager: OWT's methods on a bus, on top
+// of a replica of the state. It is the only place where clock, bus and state
+// meet.
 //
-// Requests are read where they arrive, then wait in one inbox. One goroutine
-// owns the state: it takes whatever has arrived as one batch, turns changes
-// into commands with the time and a seed in them, and answers each request
-// when its command has been applied. A request that cannot be read is answered
-// with what is wrong with it; it never comes near the state.
+// Requests are decoded where they arrive, then wait in one inbox. One goroutine
+// owns the state. It takes what has arrived as one batch, turns changes into
+// commands that carry the time and a seed, and answers each request when its
+// command has been applied. A malformed request is refused with the reason and
+// never reaches the state.
 //
 //	bus ── decode ──▶ inbox ── batch ──▶ replica ──▶ state ──▶ answers, notices
 //	                            ▲
@@ -27,33 +27,33 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// ErrServed is what Start wraps when another manager answers for the cluster.
+// ErrServed is wrapped by the error of Start if another manager serves the
+// cluster.
 var ErrServed = errors.New("another manager serves this cluster")
 
 // ErrClosed is returned by a call on a manager after Close.
 var ErrClosed = errors.New("manager: closed")
 
 const (
-	// expireEvery is how often reservations are looked at. It bounds how long
-	// one outlives its time, and how many end at once: a request that arrives
-	// meanwhile waits.
+	// expireEvery is the interval at which reservations are checked. It bounds how
+	// late one ends, and how many end at once: requests wait meanwhile.
 	expireEvery = 20 * time.Millisecond
-	// probeTime is how long Start waits for a sign of another manager.
+	// probeTime is how long Start waits for an answer of another manager.
 	probeTime = 300 * time.Millisecond
-	// noticeTime bounds the sending of a notice.
+	// noticeTime bounds the publishing of a notice.
 	noticeTime = time.Second
 )
 
-// Manager is a manager that runs. Close ends it.
+// Manager is a running manager. Close stops it.
 type Manager struct {
 	conn       bus.Conn
 	log        *slog.Logger
 	core       *core
 	inbox      *inbox
-	parked     parkedCalls // what came while nobody led
+	parked     parkedCalls // requests that arrived while no manager led
 	ownerCalls chan func()
 	server     *leaderServer
-	beacon     *leaderBeacon // nil for one that is alone
+	beacon     *leaderBeacon // nil for a single manager
 	notifier   *notifier
 	unwatch    func()
 	link       link
@@ -61,18 +61,18 @@ type Manager struct {
 	initial    *time.Timer // the end of the initial time
 	staleReads staleReads
 	leaderless *time.Timer // the next look for a leader
-	heard      int64       // how often another leader was heard at the last look
-	losses     int64       // of the link at the last look
-	more       bool        // the last batch had no room for all that waits
+	heard      int64       // beacon.heard at the last look
+	losses     int64       // link.losses at the last look
+	more       bool        // the last batch left requests in the inbox
 	stop       context.CancelFunc
 	ended      <-chan struct{} // closed when the owner stops; nil before it starts
 	done       sync.WaitGroup
 }
 
-// Start runs a manager on the connection, which stays the caller's to close.
-// It returns when the manager takes requests or, where it is one of several,
-// when it is ready to take over. The error wraps ErrServed when the cluster has
-// a manager already that this one knows nothing of.
+// Start starts a manager on the connection, which the caller closes after the
+// manager. It returns when the manager serves requests or, as one of several, is
+// ready to take over. The error wraps ErrServed if the cluster already has a
+// manager that shares no state with this one.
 func Start(ctx context.Context, conn bus.Conn, opts Options) (*Manager, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
@@ -94,18 +94,18 @@ func Start(ctx context.Context, conn bus.Conn, opts Options) (*Manager, error) {
 	return m, nil
 }
 
-// begin takes up the role that the replica has, takes requests, and starts the
+// begin adopts the role of the replica, starts to serve, and starts the
 // goroutines.
 func (m *Manager) begin(ctx context.Context, alone bool) error {
 	if !alone {
 		m.beacon = newLeaderBeacon(m.conn, m.core.opts.Cluster, m.log)
 		if err := m.beacon.open(ctx); err != nil {
-			return fmt.Errorf("manager: hear of the other managers: %w", err)
+			return fmt.Errorf("manager: subscribe to the other managers: %w", err)
 		}
 	}
 	var err error
 	if m.probe, err = openProbe(ctx, m.conn); err != nil {
-		return errors.Join(fmt.Errorf("manager: listen to itself: %w", err), m.closeBeacon())
+		return errors.Join(fmt.Errorf("manager: subscribe to its own probes: %w", err), m.closeBeacon())
 	}
 	m.follow()
 	m.followLeaderless() // also where it begins as a candidate
@@ -161,15 +161,15 @@ func newManager(conn bus.Conn, opts Options) *Manager {
 	return m
 }
 
-// stopped is a timer that does not run.
+// stopped returns a timer that does not run.
 func stopped() *time.Timer {
 	t := time.NewTimer(time.Hour)
 	t.Stop()
 	return t
 }
 
-// probe looks for another manager of the cluster. Two of them on one queue
-// would each get half of the calls.
+// probe looks for another manager of the cluster: two on one queue would get half
+// of the calls each.
 func probe(ctx context.Context, conn bus.Conn, cluster string) error {
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
@@ -219,7 +219,7 @@ func (m *Manager) callOwner(ctx context.Context, f func()) error {
 	return nil
 }
 
-// Close ends the manager, and returns when its goroutine is gone. Requests
+// Close stops the manager, and returns when its goroutines have ended. Requests
 // that wait are not answered.
 func (m *Manager) Close() error {
 	m.unwatch()
@@ -231,7 +231,7 @@ func (m *Manager) Close() error {
 	return err
 }
 
-// handle takes a request from the bus.
+// handle handles a request from the bus.
 func (m *Manager) handle(req *bus.Request) {
 	m.core.contain(req, "decode", func() { m.read(req) })
 }
@@ -241,7 +241,7 @@ func (m *Manager) read(req *bus.Request) {
 	act, err := decode(req.Method, req.Args)
 	if err != nil {
 		m.core.measures.refused.Inc()
-		m.log.Debug("request refused", "method", req.Method, "reason", err)
+		m.log.Debug("request refused", "method", req.Method, "err", err)
 		req.Fail(err.Error())
 		return
 	}
@@ -250,7 +250,7 @@ func (m *Manager) read(req *bus.Request) {
 	}
 }
 
-// run owns the state until ctx is over.
+// run owns the state until ctx ends.
 func (m *Manager) run(ctx context.Context) {
 	c := m.core
 	expire := time.NewTicker(expireEvery)
@@ -272,7 +272,7 @@ func (m *Manager) run(ctx context.Context) {
 		case <-m.leaderless.C:
 			m.lookForLeader()
 		case <-check.C:
-			m.work() // signs of life that wait come before the silence is counted
+			m.work() // waiting signs of life count before the silence does
 			m.check()
 		case <-m.initial.C:
 			c.enterService()
@@ -290,7 +290,7 @@ func (m *Manager) run(ctx context.Context) {
 	}
 }
 
-// follow takes up the role that this manager has now.
+// follow adopts the current role of the replica.
 func (m *Manager) follow() {
 	if !m.core.follow() {
 		return
@@ -305,7 +305,7 @@ func (m *Manager) follow() {
 	}
 }
 
-// settle does what waited.
+// doAll carries out requests that waited.
 func (m *Manager) doAll(waited []item) {
 	for _, it := range waited {
 		m.do(it)
@@ -313,8 +313,9 @@ func (m *Manager) doAll(waited []item) {
 	m.core.flush()
 }
 
-// do carries a request out, if this manager leads, or stands in and can. What
-// comes while nobody leads waits: often it is this manager that leads next.
+// do carries a request out if this manager leads, or serves stale reads and the
+// request is a look-up. Others wait while no manager leads, since this one may
+// lead next.
 func (m *Manager) do(it item) {
 	switch {
 	case m.core.leads(), m.answersStale(it):
@@ -330,7 +331,7 @@ func (m *Manager) do(it item) {
 	}
 }
 
-// work does what waits in the inbox, as one batch.
+// work carries out the requests in the inbox, as one batch.
 func (m *Manager) work() {
 	var batch []item
 	batch, m.more = m.inbox.take(m.core.room())
@@ -341,19 +342,19 @@ func (m *Manager) work() {
 	for _, it := range batch {
 		m.do(it)
 	}
-	clear(batch) // the requests are not needed any more
+	clear(batch) // let go of the requests
 	m.core.flush()
 	m.resume()
 }
 
-// resume goes on with what the last batch had no room for.
+// resume continues with requests that the last batch left in the inbox.
 func (m *Manager) resume() {
 	if room := m.core.room(); m.more && room.requests > 0 && room.bytes > 0 {
 		m.inbox.wake()
 	}
 }
 
-// check counts the silence of the workers, unless nobody could be heard.
+// check counts the silence of the workers, unless none could be heard.
 func (m *Manager) check() {
 	if m.core.role.Kind != replica.Candidate {
 		m.core.departures.record(m.core.replica.State())
@@ -369,7 +370,7 @@ func (m *Manager) check() {
 	}
 }
 
-// probeQueue follows whether the queue carries messages.
+// probeQueue checks whether the queue carries messages.
 func (m *Manager) probeQueue() {
 	switch {
 	case m.probe == nil:
@@ -383,20 +384,20 @@ func (m *Manager) probeQueue() {
 	switch {
 	case !m.link.setStale(!carried):
 	case carried:
-		m.log.Info("message queue carries messages again")
+		m.log.Info("message queue delivers again")
 	default:
 		m.core.measures.losses.Inc()
-		m.log.Warn("eviction suspended: message queue does not carry what this manager sends to itself")
+		m.log.Warn("eviction suspended: message queue does not deliver this manager's own probes")
 	}
 }
 
-// connection hears how the bus stands.
+// connection handles a change of the connection to the bus.
 func (m *Manager) connection(s bus.Status) {
 	m.link.set(s)
 	if s.Usable() {
 		m.log.Info("connected to the message queue")
 	} else {
 		m.core.measures.losses.Inc()
-		m.log.Warn("eviction suspended: message queue away", "err", s.Err)
+		m.log.Warn("eviction suspended: message queue unreachable", "err", s.Err)
 	}
 }

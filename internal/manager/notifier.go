@@ -12,17 +12,17 @@ import (
 	"github.com/muster-fleet/muster/bus"
 )
 
-// maxNotices is how many notices may wait for the message queue; the oldest
-// make room.
+// maxNotices is how many notices may wait for the message queue. Beyond it the
+// oldest are dropped.
 const maxNotices = 1 << 16
 
-// herald tells that workers are gone, as OWT's programs expect it, in order,
-// each until the queue has taken it. Nobody waits for it.
+// notifier publishes the departure of workers as OWT's programs expect it: in
+// order, and each notice until the queue has taken it. Callers do not wait.
 type notifier struct {
 	conn   bus.Conn
 	log    *slog.Logger
 	failed prometheus.Counter
-	wake   chan struct{} // has a token when something is to be told
+	wake   chan struct{} // has a token when a notice waits
 
 	mu      sync.Mutex
 	waiting []muster.WorkerLeft
@@ -32,7 +32,7 @@ func newNotifier(conn bus.Conn, log *slog.Logger, failed prometheus.Counter) *no
 	return &notifier{conn: conn, log: log, failed: failed, wake: make(chan struct{}, 1)}
 }
 
-// tell has a notice told some time.
+// enqueue queues a notice for delivery.
 func (n *notifier) enqueue(e muster.WorkerLeft) {
 	n.mu.Lock()
 	if len(n.waiting) >= maxNotices {
@@ -51,7 +51,7 @@ func (n *notifier) take() []muster.WorkerLeft {
 	return out
 }
 
-// run tells until ctx is over.
+// run publishes notices until ctx ends.
 func (n *notifier) run(ctx context.Context) {
 	for {
 		select {
@@ -63,14 +63,14 @@ func (n *notifier) run(ctx context.Context) {
 	}
 }
 
-// close tries once more to tell what waits.
+// close tries once more to publish the notices that wait.
 func (n *notifier) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), noticeTime)
 	defer cancel()
 	n.publish(ctx)
 }
 
-// publish tells what waits, as long as ctx is.
+// publish sends the notices that wait, until ctx ends.
 func (n *notifier) publish(ctx context.Context) {
 	for _, e := range n.take() {
 		for first := true; !n.publishOne(ctx, e, first); first = false {
@@ -91,12 +91,12 @@ func (n *notifier) publishOne(ctx context.Context, e muster.WorkerLeft, first bo
 	}
 	n.failed.Inc()
 	if first {
-		n.log.Warn("nobody was told yet that the worker left", "worker", e.Worker, "err", err)
+		n.log.Warn("departure of worker not published, retrying", "worker", e.Worker, "err", err)
 	}
 	return false
 }
 
-// pause waits, and reports whether ctx lasted that long.
+// pause waits for d, and reports false if ctx ended first.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -14,7 +14,7 @@ const maxMissed = 1 << 16
 // each thing once: where one is dropped, the worker must tell all again.
 var reports = map[string]bool{"reportState": true, "pickUpTasks": true, "layDownTask": true}
 
-// slim lets go of the body of a large request where its arguments are small: a
+// detachArgs lets go of the body of a large request where its arguments are small: a
 // request keeps its arguments until it is decided, and the state may keep one
 // for longer.
 func detachArgs(req *bus.Request) {
@@ -28,7 +28,7 @@ func detachArgs(req *bus.Request) {
 	}
 }
 
-// turnAway ends a request for which there is no room. A call is refused, and
+// reject ends a request for which there is no room. A call is refused, and
 // its caller asks again. A cast is dropped.
 func (m *Manager) reject(req *bus.Request) {
 	m.core.measures.overload(req.Wanted())

@@ -7,31 +7,31 @@ import (
 	"github.com/muster-fleet/muster/bus"
 )
 
-// callTimeout is how long a call waits for a leader: as long as OWT's programs wait
-// for an answer. Carried out later, it would serve nobody.
+// callTimeout is how long a call waits for a leader: as long as OWT's programs
+// wait for an answer. Its caller would not see a later one.
 const callTimeout = bus.DefaultTimeout * time.Millisecond
 
-// parkedRoom is how much waits for a leader.
+// parkedRoom bounds the requests that wait for a leader.
 var parkedRoom = size{1 << 16, 64 << 20}
 
-// lot is where requests wait while nobody leads, in the order in which they
-// came: often it is this manager that leads next. It belongs to the goroutine
-// that owns the state.
+// parkedCalls holds requests that arrive while no manager leads, in the order of
+// arrival: this manager may lead next. Only the goroutine that owns the state
+// uses it.
 type parkedCalls struct {
 	waiting []parkedCall
-	// overdue is how many at the front have waited long enough; what is left of
-	// them are casts, which nobody repeats.
+	// overdue is how many at the front have timed out. Of those only casts are
+	// left, which are not repeated by their senders.
 	overdue int
-	used    size // of those that have not left
+	used    size // by the requests still in it
 }
 
-// parked is a request that waits, and since when. One that has left has no act.
+// parkedCall is a request that waits since a time. Its act is nil once it left.
 type parkedCall struct {
 	item
 	since time.Time
 }
 
-// park lets a request wait, and reports false when too many do.
+// park adds a request, and reports false if there is no room.
 func (c *parkedCalls) park(it item, now time.Time) bool {
 	if len(c.waiting) >= parkedRoom.requests || !parkedRoom.holds(c.used, it.size()) {
 		return false
@@ -41,22 +41,23 @@ func (c *parkedCalls) park(it item, now time.Time) bool {
 	return true
 }
 
-// expire tells the callers that have waited for too long to ask again.
+// expire refuses the calls that have timed out: their callers ask again.
 func (c *parkedCalls) expire(now time.Time) {
 	for c.overdue < len(c.waiting) && now.Sub(c.waiting[c.overdue].since) >= callTimeout {
 		c.refuseOldest()
 	}
 }
 
-// trim turns the oldest calls away, so that at most room requests wait that are
-// not overdue.
+// trim refuses the oldest calls, so that at most room requests that have not
+// timed out are left.
 func (c *parkedCalls) trim(room int) {
 	for len(c.waiting)-c.overdue > room {
 		c.refuseOldest()
 	}
 }
 
-// refuseOldest makes the oldest that is not overdue so: a call is to ask again.
+// refuseOldest marks the oldest request that has not timed out as timed out, and
+// refuses it if it is a call.
 func (c *parkedCalls) refuseOldest() {
 	p := &c.waiting[c.overdue]
 	c.overdue++
@@ -67,7 +68,8 @@ func (c *parkedCalls) refuseOldest() {
 	}
 }
 
-// leave takes out the requests that which picks, in their order; nil picks all.
+// take removes and returns the requests that which selects, in order; nil selects
+// all.
 func (c *parkedCalls) take(which func(item) bool) []item {
 	var out []item
 	for i := range c.waiting {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// sometimes lets something be done at most once in a while. It may be used by
+// rateLimit lets something happen at most once per interval. It may be used by
 // several goroutines.
 type rateLimit struct {
 	every time.Duration

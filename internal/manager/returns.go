@@ -77,8 +77,8 @@ func (r *returns) key(req *bus.Request) uint64 {
 	return h.Sum64()
 }
 
-// elsewhere hands a request on that this manager cannot answer, because it does
-// not lead, or does no longer. One that came back very often is refused for good.
+// giveBack returns a request to the queue, since this manager does not lead or no
+// longer does. One that came back very often is refused for good.
 func (c *core) giveBack(req *bus.Request) {
 	switch {
 	case req == nil:

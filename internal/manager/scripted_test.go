@@ -16,8 +16,8 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// puppet is a replica whose role the test decides. It shares its state with
-// nobody.
+// scriptedReplica is a replica whose role the test sets. It shares its state with
+// no other.
 type scriptedReplica struct {
 	*replica.Local
 	ready chan struct{}
@@ -112,7 +112,7 @@ func onEachQueue(t *testing.T, test func(t *testing.T, dial func() bus.Conn)) {
 	}
 }
 
-// shortly is how long managers of tests wait before they stand in.
+// shortly is how long managers of tests wait before they serve stale reads.
 const shortly = 40 * time.Millisecond
 
 // begin runs a manager on the scripted replica.

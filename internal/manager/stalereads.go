@@ -6,29 +6,29 @@ import (
 	"github.com/muster-fleet/muster/internal/replica"
 )
 
-// standIn decides when a manager answers look-ups from a state that nobody
-// vouches for: when no leader was known here, nor heard of over the message
-// queue, for a while. It has no clock. It belongs to the goroutine that owns the
-// state.
+// staleReads decides when a manager answers look-ups from its last state, which
+// may be stale: after a time in which it knew no leader, and heard of none over
+// the message queue. It has no clock. Only the goroutine that owns the state uses
+// it.
 //
-//	follows, leads ──▶ waits ── after ──▶ stands in
-//	      ▲             ▲  └── doubt ──┐     │
+//	follows, leads ──▶ waits ── after ──▶ serves stale reads
+//	      ▲             ▲  └─ restart ─┐     │
 //	      └── a role ───┴──────────────┴─────┘
 type staleReads struct {
-	// after is how long it waits; 0 means for ever.
+	// after is how long it waits; 0 disables stale reads.
 	after time.Duration
-	// last is the role before nobody led. Of its term 0 the state was never
-	// vouched for.
+	// last is the last role with a leader. If its term is 0, the state was never
+	// confirmed by one.
 	last replica.Role
 	// vouched is until when the state was known to be up to date, since from
 	// when nobody was heard to lead.
 	confirmed, since time.Time
 	leaderless, on   bool
-	// elsewhere is when another manager was heard to lead last.
+	// otherLeader is when another leader was last heard of.
 	otherLeader time.Time
 }
 
-// follow tells the role that this manager has from now on.
+// follow adopts the role of this manager.
 func (s *staleReads) follow(role replica.Role, now time.Time) {
 	switch {
 	case role.Kind != replica.Candidate:
@@ -38,11 +38,11 @@ func (s *staleReads) follow(role replica.Role, now time.Time) {
 	}
 }
 
-// doubt tells that somebody may lead whom this manager does not know.
+// restart starts the wait anew: an unknown leader may exist.
 func (s *staleReads) restart(now time.Time) { s.since, s.on = now, false }
 
-// look turns it on when it is time, and tells whether it is on, and whether it
-// was off before.
+// check turns stale reads on when the wait has passed. It reports whether they
+// are on, and whether they just began.
 func (s *staleReads) check(now time.Time) (on, begins bool) {
 	if s.on || !s.leaderless || s.after <= 0 || s.last.Term == 0 || now.Sub(s.since) < s.after {
 		return s.on, false
@@ -54,17 +54,17 @@ func (s *staleReads) check(now time.Time) (on, begins bool) {
 // age is how old the state is.
 func (s *staleReads) age(now time.Time) time.Duration { return now.Sub(s.confirmed) }
 
-// staleReadsRoom is how many requests wait at a manager that stands in: fewer than
-// a queue gives it at a time, or look-ups could not reach it any more.
+// staleReadsRoom is how many requests stay parked while stale reads are served:
+// fewer than the queue delivers at a time, or look-ups could not arrive.
 const staleReadsRoom = 128
 
-// isSoonRepeated tells that a request need not wait: its sender repeats it, and
-// most requests of a large fleet are of these.
+// isSoonRepeated reports whether the sender repeats a request anyway, so that it
+// need not wait. Most requests of a large fleet are of this kind.
 func isSoonRepeated(it item) bool {
 	return it.req.Method == "keepAlive" || it.req.Method == "reportLoad"
 }
 
-// followLeaderless takes up the role for what concerns times without a leader.
+// followLeaderless passes the role to what acts while no manager leads.
 func (m *Manager) followLeaderless() {
 	role, stood := m.core.role, m.staleReads.on
 	m.staleReads.follow(role, time.Now())
@@ -79,7 +79,7 @@ func (m *Manager) followLeaderless() {
 	m.watchLeaderless()
 }
 
-// watchLeaderless has the next look for a leader begun, where one is needed.
+// watchLeaderless schedules the next look for a leader, if one is needed.
 func (m *Manager) watchLeaderless() {
 	m.leaderless.Stop()
 	if m.staleReads.leaderless && m.staleReads.after > 0 && m.beacon != nil {
@@ -88,7 +88,7 @@ func (m *Manager) watchLeaderless() {
 	}
 }
 
-// lookForLeader stands in for a leader when it is time.
+// lookForLeader starts stale reads when the wait has passed.
 func (m *Manager) lookForLeader() {
 	now := time.Now()
 	m.recheckLeader(now)
@@ -98,8 +98,8 @@ func (m *Manager) lookForLeader() {
 	m.watchLeaderless()
 }
 
-// doubt makes the manager wait anew where it heard of a leader, or could not
-// hear, since the last look.
+// recheckLeader restarts the wait if a leader was heard of since the last look, or
+// could not have been heard of.
 func (m *Manager) recheckLeader(now time.Time) {
 	heard, losses := m.beacon.heard.Load(), m.link.losses.Load()
 	if heard != m.heard {
@@ -116,19 +116,19 @@ func (m *Manager) recheckLeader(now time.Time) {
 	}
 }
 
-// startStaleReads answers look-ups from now on. It takes requests with the term of
+// startStaleReads answers look-ups from the last state. It serves with the term
 // the last leader, so that the queue prefers the next one.
 func (m *Manager) startStaleReads() {
 	m.core.stale = func() time.Duration { return m.staleReads.age(time.Now()) }
-	m.log.Warn("the managers have no quorum: look-ups are answered from the last state, changes wait, no worker is given up",
+	m.log.Warn("no quorum: serving stale reads, changes wait, eviction suspended",
 		"age", m.core.stale())
 	m.server.setRole(replica.Role{Kind: replica.Leader, Term: m.staleReads.last.Term})
 	m.doAll(m.parked.take(isLookUp))
 }
 
-// stopStaleReads ends that.
+// stopStaleReads stops answering from the last state.
 func (m *Manager) stopStaleReads(why string) {
-	m.log.Info("look-ups are not answered from the last state any more: "+why, "after", m.core.stale())
+	m.log.Info("stopped serving stale reads", "reason", why, "age", m.core.stale())
 	m.core.stale = nil
 	m.server.setRole(m.core.role)
 	if m.core.role.Kind == replica.Candidate {
@@ -136,7 +136,7 @@ func (m *Manager) stopStaleReads(why string) {
 	}
 }
 
-// answersStale tells whether the request is answered here though nobody leads.
+// answersStale reports whether to answer the request from a stale state.
 func (m *Manager) answersStale(it item) bool {
 	if !m.staleReads.on || !isLookUp(it) {
 		return false
@@ -145,7 +145,7 @@ func (m *Manager) answersStale(it item) bool {
 	return m.staleReads.on
 }
 
-// ledElsewhere tells whether another manager was heard to lead lately.
+// ledElsewhere reports whether another leader was heard of recently.
 func (m *Manager) ledElsewhere() bool {
 	return !m.staleReads.otherLeader.IsZero() && time.Since(m.staleReads.otherLeader) < 2*askEvery(m.staleReads.after)
 }

@@ -104,7 +104,7 @@ func TestNewcomerServesNoStaleReads(t *testing.T) {
 	dial := queues["nats"](t)
 	newScripted(replica.Candidate, 0).begin(t, dial())
 	asked := hear(t, dial(), keyWhoLeads)
-	for range 12 { // stands in after 4, if it does at all
+	for range 12 { // stale reads would start after 4
 		<-asked
 	}
 	a := &asker{t: t, conn: dial()}

@@ -36,7 +36,7 @@ const (
 	evictionsNormal    = "normal"
 	evictionsPaced     = "paced"     // a few at a time, after one of the others
 	evictionsTooMany   = "too-many"  // none: too many are silent at once
-	evictionsNoLeader  = "no-quorum" // none: nobody decides
+	evictionsNoLeader  = "no-quorum" // none: no leader
 	evictionsQueueAway = "no-queue"  // none: no worker can be heard
 )
 
@@ -94,7 +94,7 @@ func (c *core) status(req *bus.Request, s *state.State) {
 	})
 }
 
-// ask runs f for a request, on a goroutine of its own.
+// runAsync runs f for a request, on a goroutine of its own.
 func (c *core) runAsync(req *bus.Request, f func()) {
 	c.background.Go(func() { c.contain(req, req.Method, f) })
 }
