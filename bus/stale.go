@@ -19,9 +19,9 @@ func OnStale(ctx context.Context, f func(age time.Duration)) context.Context {
 	return context.WithValue(ctx, staleKey{}, f)
 }
 
-// TellStale is for those who implement a Conn: it tells whom OnStale named what
+// ReportStale is for those who implement a Conn: it tells whom OnStale named what
 // the answer says of its age.
-func TellStale(ctx context.Context, age time.Duration) {
+func ReportStale(ctx context.Context, age time.Duration) {
 	if age <= 0 {
 		return
 	}

@@ -14,9 +14,9 @@ func OnTerm(ctx context.Context, f func(term uint64)) context.Context {
 	return context.WithValue(ctx, termKey{}, f)
 }
 
-// TellTerm is for those who implement a Conn: it tells whom OnTerm named what
+// ReportTerm is for those who implement a Conn: it tells whom OnTerm named what
 // the answer says.
-func TellTerm(ctx context.Context, term uint64) {
+func ReportTerm(ctx context.Context, term uint64) {
 	if term == 0 {
 		return
 	}

@@ -15,8 +15,8 @@ import (
 // exchangeRPC is where casts and answers go.
 const exchangeRPC = "owtRpc"
 
-// maxBody is the longest message that RabbitMQ 3 takes unless it is told
-// otherwise. A longer one costs the channel; see limits.
+// maxBody is RabbitMQ 3's default max_message_size. The broker closes the channel
+// on a longer message; see limits.
 const maxBody = 128 << 20
 
 // Call implements bus.Conn.
@@ -52,11 +52,11 @@ func (c *Conn) call(ctx context.Context, server, method string, onStatus func(js
 	}
 	select {
 	case a := <-k.done:
-		bus.TellStale(ctx, a.stale)
-		bus.TellTerm(ctx, a.term)
+		bus.ReportStale(ctx, a.stale)
+		bus.ReportTerm(ctx, a.term)
 		return a.data, a.err
 	case <-ctx.Done():
-		return nil, c.because(ctx.Err())
+		return nil, c.closedHere(ctx.Err())
 	}
 }
 
@@ -67,8 +67,8 @@ func (c *Conn) prepare(server string, args []any) (bus.Args, error) {
 	return bus.EncodeArgs(args...)
 }
 
-// sendCall takes the queue for answers after the call has begun to wait: if
-// that queue is lost in between, the call is ended or uses the new one.
+// sendCall reads the name of the reply queue after the call is registered: if
+// that queue is lost in between, the call fails or uses the new one.
 func (c *Conn) sendCall(ctx context.Context, k *call, server string, request bus.Call) error {
 	s, err := c.current()
 	if err != nil {
@@ -80,7 +80,7 @@ func (c *Conn) sendCall(ctx context.Context, k *call, server string, request bus
 	}
 	request.CorrID = strconv.AppendUint(nil, k.id, 10)
 	request.ReplyTo = *replyTo
-	return c.because(c.sendRequest(ctx, s, message{key: server, mandatory: true}, request))
+	return c.closedHere(c.sendRequest(ctx, s, message{key: server, mandatory: true}, request))
 }
 
 // Cast implements bus.Conn.
@@ -101,7 +101,7 @@ func (c *Conn) cast(ctx context.Context, server, method string, args []any) erro
 		return err
 	}
 	request := bus.Call{Method: method, Args: encoded}
-	return c.because(c.sendRequest(ctx, s, message{exchange: exchangeRPC, key: server}, request))
+	return c.closedHere(c.sendRequest(ctx, s, message{exchange: exchangeRPC, key: server}, request))
 }
 
 func (c *Conn) sendRequest(ctx context.Context, s *session, m message, request bus.Call) error {
@@ -112,9 +112,9 @@ func (c *Conn) sendRequest(ctx context.Context, s *session, m message, request b
 	return s.rpc.publish(ctx, m)
 }
 
-// newReplyConsumer receives the answers.
+// newReplyConsumer returns the consumer of the reply queue.
 func newReplyConsumer(c *Conn) *consumer {
-	k := newConsumer(c, "queue for answers")
+	k := newConsumer(c, "reply queue")
 	k.declare = func(ch *amqp.Channel) (string, error) {
 		if err := declareRPC(ch); err != nil {
 			return "", err
@@ -123,7 +123,7 @@ func newReplyConsumer(c *Conn) *consumer {
 	}
 	k.ready = func(s *session, queue string) {
 		if s.replyTo.Swap(&queue) != nil {
-			c.calls.failAll(fmt.Errorf("%w: the queue for answers was lost", bus.ErrDisconnected))
+			c.calls.failAll(fmt.Errorf("%w: the reply queue was lost", bus.ErrDisconnected))
 		}
 	}
 	k.handle = c.calls.answered

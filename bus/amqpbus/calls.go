@@ -11,8 +11,8 @@ import (
 	"github.com/muster-fleet/muster/bus"
 )
 
-// calls are those that wait for their answer, by number. Numbers count from 0
-// and are used once in the life of a Conn, so that a late answer finds nobody.
+// calls are the calls in flight, by number. Numbers count from 0 and are used
+// once in the life of a Conn, so that a late answer matches no call.
 type calls struct {
 	mu      sync.Mutex
 	next    uint64
@@ -20,7 +20,7 @@ type calls struct {
 	closed  bool
 }
 
-// call is one that waits.
+// call is a call in flight.
 type call struct {
 	id   uint64
 	done chan answer // has room for the one that ends it
@@ -52,8 +52,8 @@ func (c *calls) begin(onStatus func(json.RawMessage)) (*call, error) {
 	return k, nil
 }
 
-// take returns the call of that number, for its last answer; nil if it does
-// not wait any more.
+// take removes and returns the call of that number, nil if it is no longer in
+// flight.
 func (c *calls) take(id uint64) *call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -68,8 +68,8 @@ func (c *calls) find(id uint64) *call {
 	return c.waiting[id]
 }
 
-// end is for the caller who does not wait any more. Afterwards onStatus is
-// neither running nor called.
+// end removes the call of a caller that stops waiting. After it returns, onStatus
+// is neither running nor called.
 func (c *calls) end(k *call) {
 	c.take(k.id)
 	k.mu.Lock()
@@ -77,7 +77,7 @@ func (c *calls) end(k *call) {
 	k.onStatus = nil
 }
 
-// failAll ends all that wait now.
+// failAll fails all calls in flight.
 func (c *calls) failAll(err error) {
 	c.mu.Lock()
 	all := c.waiting
@@ -88,7 +88,7 @@ func (c *calls) failAll(err error) {
 	}
 }
 
-// close ends all that wait, and lets nobody begin.
+// close fails all calls in flight and rejects new ones.
 func (c *calls) close() {
 	c.mu.Lock()
 	c.closed = true
@@ -96,8 +96,8 @@ func (c *calls) close() {
 	c.failAll(bus.ErrClosed)
 }
 
-// answered takes a message from the queue for answers. What cannot be read, or
-// answers nobody, is ignored.
+// answered handles a message from the reply queue. Malformed answers, and those
+// that match no call, are ignored.
 func (c *calls) answered(d amqp.Delivery) {
 	r, err := bus.ParseReply(d.Body)
 	if err != nil {
@@ -108,7 +108,7 @@ func (c *calls) answered(d amqp.Delivery) {
 		return
 	}
 	if r.Data == nil {
-		// OWT's programs leave out what is undefined.
+		// OWT's programs omit undefined members.
 		r.Data = json.RawMessage("null")
 	}
 	if r.Status {
@@ -135,7 +135,7 @@ func (k *call) status(data json.RawMessage) {
 	}
 }
 
-// unroutable takes a call that the broker gave back, having no queue for it.
+// unroutable fails a call that the broker returned because it has no such queue.
 func (c *calls) unroutable(r amqp.Return) {
 	request, err := bus.ParseCall(r.Body)
 	if err != nil {

@@ -27,7 +27,7 @@ type Conn struct {
 	session atomic.Pointer[session]
 	over    context.Context // ends with Close
 	end     context.CancelFunc
-	keeper  sync.WaitGroup // the goroutine that connects again
+	keeper  sync.WaitGroup // the goroutine that reconnects
 	closing sync.Once
 
 	mu        sync.Mutex
@@ -38,8 +38,8 @@ var _ bus.Conn = (*Conn)(nil)
 
 // Dial connects to RabbitMQ. It tries each server of the URL once, and fails
 // with the reasons of all; user and password are guest unless given. (RabbitMQ
-// takes 3 seconds to refuse a password, on purpose.) After the first success the Conn connects again by itself, for ever. The context is for
-// the dialling only.
+// takes 3 seconds to refuse a password, on purpose.) Once connected, the Conn reconnects by itself, without limit. The
+// context bounds the dialling only.
 func Dial(ctx context.Context, o bus.Options) (*Conn, error) {
 	d, err := newDialer(o)
 	if err != nil {
@@ -53,19 +53,19 @@ func Dial(ctx context.Context, o bus.Options) (*Conn, error) {
 		c.end()
 		return nil, err
 	}
-	c.status.alter(func(bus.Status) bus.Status { return s.status() })
+	c.status.update(func(bus.Status) bus.Status { return s.status() })
 	c.keeper.Go(func() { c.keep(s) })
 	return c, nil
 }
 
-// connect makes a session and declares on it all that is served, subscribed
-// and awaited.
+// connect opens a session and declares all servers, listeners and the reply queue
+// on it.
 func (c *Conn) connect(ctx context.Context) (*session, error) {
 	s, err := c.broker.dial(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	// From here on answers can be sent; calls wait for the reply queue.
+	// From here on answers can be sent. Calls need the reply queue first.
 	c.session.Store(s)
 	if err := s.run(ctx, func() error { return c.declare(s) }); err != nil {
 		c.session.Store(nil)
@@ -75,30 +75,30 @@ func (c *Conn) connect(ctx context.Context) (*session, error) {
 	return s, nil
 }
 
-// declare attaches everybody to the session. A server or listener that the
-// broker refuses goes on trying by itself; without a reply queue there is no
-// session.
+// declare attaches all consumers to the session. A server or listener that the
+// broker refuses is retried in the background; without a reply queue the session
+// fails.
 func (c *Conn) declare(s *session) error {
 	c.mu.Lock()
 	consumers := slices.Clone(c.consumers)
 	c.mu.Unlock()
 	for _, k := range consumers {
 		if err := k.attach(s); err != nil && !s.isOver() {
-			c.log.Warn("the broker refused what it had before, trying again", "what", k.what, "error", err)
-			s.spawn(func() { k.attachAgain(s) })
+			c.log.Warn("broker refused to restore a consumer, retrying", "what", k.what, "err", err)
+			s.spawn(func() { k.retryAttach(s) })
 		}
 	}
 	return c.reply.attach(s)
 }
 
-// keep waits for the end of each session and makes the next, until Close.
+// keep replaces each session that ends, until Close.
 func (c *Conn) keep(s *session) {
 	for s != nil {
 		err := s.wait(c.over)
 		if c.over.Err() != nil {
 			return
 		}
-		c.log.Warn("connection to the broker lost", "error", err)
+		c.log.Warn("connection to the broker lost", "err", err)
 		c.disconnect(s, err)
 		s = c.reconnect()
 	}
@@ -121,8 +121,8 @@ func (c *Conn) reconnect() *session {
 		cancel()
 		switch {
 		case err == nil:
-			c.log.Info("connected to the broker again", "attempts", pause.attempts)
-			c.status.alter(func(bus.Status) bus.Status { return s.status() })
+			c.log.Info("reconnected to the broker", "attempts", pause.attempts)
+			c.status.update(func(bus.Status) bus.Status { return s.status() })
 			return s
 		case c.over.Err() == nil:
 			if pause.due() {
@@ -166,7 +166,7 @@ func (c *Conn) Close() error {
 	return nil
 }
 
-// isClosed reports whether Close was called.
+// isClosed reports whether Close has been called.
 func (c *Conn) isClosed() bool { return c.over.Err() != nil }
 
 // current returns the session, or why there is none.
@@ -198,7 +198,7 @@ func (c *Conn) consume(ctx context.Context, k *consumer) error {
 	if err == nil {
 		return nil
 	}
-	err = c.because(err)
+	err = c.closedHere(err)
 	c.forget(k)
 	// A broker that is frozen must not keep the caller past its context.
 	if ctx.Err() == nil || !s.spawn(k.close) {
@@ -207,13 +207,14 @@ func (c *Conn) consume(ctx context.Context, k *consumer) error {
 	return err
 }
 
-// because tells a connection that was closed here from one that was lost.
-func (c *Conn) because(err error) error {
+// closedHere turns ErrDisconnected into ErrClosed after Close, and explains
+// time-outs on a blocked broker.
+func (c *Conn) closedHere(err error) error {
 	if c.isClosed() && errors.Is(err, bus.ErrDisconnected) {
 		return bus.ErrClosed
 	}
 	if s := c.session.Load(); s != nil {
-		return s.late(err)
+		return s.explainTimeout(err)
 	}
 	return err
 }

@@ -9,20 +9,20 @@ import (
 	"github.com/muster-fleet/muster/bus"
 )
 
-// consumer receives from a queue, on every session anew. It has a channel of
-// its own, which is opened again if the broker closes it.
+// consumer receives from a queue, on each session in turn. It has its own
+// channel, which is reopened if the broker closes it.
 type consumer struct {
 	owner *Conn
 	what  string // for the log
-	// declare sees to it that the broker has the queue, and names it.
+	// declare declares the queue and returns its name.
 	declare func(*amqp.Channel) (queue string, err error)
-	// begin asks for the messages of the queue, and cancel for no more of them.
+	// begin starts to consume the queue, cancel stops it.
 	begin  func(s *session, ch *amqp.Channel, queue string) (<-chan amqp.Delivery, error)
 	cancel func(ch *amqp.Channel)
-	// ready is told the queue when messages can come from it; it may be nil.
+	// ready is called with the queue's name once it is consumed; it may be nil.
 	ready func(s *session, queue string)
-	// handle gets the messages, one at a time. It must be quick: what waits for
-	// it waits without limit.
+	// handle is called with one message at a time. It must be quick: the library
+	// buffers without limit.
 	handle func(amqp.Delivery)
 	// stop is called once, after the last message was handled.
 	stop func()
@@ -37,8 +37,8 @@ type consumer struct {
 	channel *amqp.Channel
 }
 
-// attach declares the queue and receives from it. It does nothing if that was
-// done on this session already.
+// attach declares the queue and consumes it. It does nothing if the consumer is
+// attached to this session already.
 func (k *consumer) attach(s *session) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -65,8 +65,8 @@ func (k *consumer) attach(s *session) error {
 	return nil
 }
 
-// attachAgain tries until it succeeds or nobody wants it any more.
-func (k *consumer) attachAgain(s *session) {
+// retryAttach retries until it succeeds, or the session or the consumer ends.
+func (k *consumer) retryAttach(s *session) {
 	var pause backoff
 	for k.pause(&pause, s) {
 		if k.attach(s) == nil {
@@ -80,8 +80,8 @@ func (k *consumer) pause(b *backoff, s *session) bool {
 	return b.wait(s.over, k.done) && !s.isOver()
 }
 
-// open needs k.mu. The exchange owtRpc is deleted with its last binding, which
-// can happen between declaring it and binding to it: then it is tried again.
+// open needs k.mu. The broker deletes the exchange owtRpc with its last binding,
+// which can happen between declaring it and binding to it: then it is retried.
 func (k *consumer) open(s *session) (<-chan amqp.Delivery, error) {
 	const tries = 10
 	for try := 1; ; try++ {
@@ -149,14 +149,14 @@ func (k *consumer) reopen(s *session) (<-chan amqp.Delivery, bool) {
 	_ = k.channel.Close()
 	deliveries, err := k.open(s)
 	if err != nil {
-		k.owner.log.Warn("the broker closed a consumer and refuses it now, trying again", "what", k.what, "error", err)
+		k.owner.log.Warn("broker closed a consumer and refuses to restore it, retrying", "what", k.what, "err", err)
 		return nil, false
 	}
 	k.owner.log.Info("consuming again", "what", k.what)
 	return deliveries, true
 }
 
-// close stops receiving, handles what has been received, and waits for that.
+// close stops consuming and waits until all received messages are handled.
 func (k *consumer) close() {
 	k.closing.Do(func() {
 		close(k.done)
@@ -169,7 +169,8 @@ func (k *consumer) close() {
 	})
 }
 
-// detach tells the broker, which may be frozen: then it goes on without.
+// detach cancels the consumer at the broker. It does not wait past its context
+// for a broker that is frozen.
 func (k *consumer) detach(ctx context.Context) {
 	k.mu.Lock()
 	k.closed = true
@@ -196,7 +197,8 @@ func (k *consumer) detach(ctx context.Context) {
 	}
 }
 
-// newConsumer leaves what differs to its caller.
+// newConsumer returns a consumer without acknowledgements. Callers set declare
+// and handle, and may replace the rest.
 func newConsumer(c *Conn, what string) *consumer {
 	return &consumer{
 		owner: c, what: what, done: make(chan struct{}),

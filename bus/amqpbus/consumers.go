@@ -34,7 +34,7 @@ func (c *Conn) Consumers(ctx context.Context, server string) (int, error) {
 		return err
 	})
 	if err != nil {
-		return 0, fmt.Errorf("amqpbus: consumers of %q: %w", server, c.because(err))
+		return 0, fmt.Errorf("amqpbus: consumers of %q: %w", server, c.closedHere(err))
 	}
 	return count, nil
 }

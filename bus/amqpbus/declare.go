@@ -2,8 +2,8 @@ package amqpbus
 
 import amqp "github.com/rabbitmq/amqp091-go"
 
-// What is declared here must be declared with the same flags by everybody, or
-// the broker refuses whoever comes second: these are OWT's.
+// All programs must declare with the same flags, or the broker refuses the later
+// one. These are OWT's flags.
 
 func declareRPC(ch *amqp.Channel) error {
 	return ch.ExchangeDeclare(exchangeRPC, "direct", false, true, false, false, nil)
@@ -20,8 +20,8 @@ func declareServer(ch *amqp.Channel, server string) error {
 	return ch.QueueBind(server, server, exchangeRPC, false, nil)
 }
 
-// declareOwn makes a queue that is named by the broker and seen by nobody else,
-// and binds it; an empty key stands for the queue's name.
+// declareOwn declares an exclusive queue, named by the broker, and binds it under
+// the key, or under the queue's name if the key is empty.
 func declareOwn(ch *amqp.Channel, exchange, key string) (string, error) {
 	q, err := ch.QueueDeclare("", false, true, true, false, nil)
 	if err != nil {

@@ -23,7 +23,7 @@ const (
 	dialLimit = 10 * time.Second
 )
 
-// dialer knows where the broker is and how to get in.
+// dialer holds the addresses and credentials of the broker.
 type dialer struct {
 	servers []server
 	tls     *tls.Config
@@ -51,8 +51,8 @@ func newDialer(o bus.Options) (*dialer, error) {
 	return d, nil
 }
 
-// parseServer never repeats the URL in an error that is about its form, since
-// one cannot tell then which part of it is the password.
+// parseServer does not quote a malformed URL in its error: any part of it may be
+// the password.
 func parseServer(raw string, o bus.Options) (server, error) {
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" {
@@ -101,8 +101,8 @@ func (d *dialer) dialServer(ctx context.Context, c *Conn, s server) (*session, e
 		}
 	}
 	if ctx.Err() != nil && !saidByBroker(err) {
-		// The library takes a handshake that our deadline ended for a refusal
-		// of the password.
+		// The library reports a handshake that our deadline ended as a wrong
+		// password.
 		err = ctx.Err()
 	}
 	return nil, err
@@ -124,7 +124,7 @@ func (d *dialer) open(ctx context.Context, s server) (*amqp.Connection, *coalesc
 		config.TLSClientConfig = d.tls.Clone()
 	}
 	conn, err := amqp.DialConfig(s.url, config)
-	if err == nil && !wire.stay() {
+	if err == nil && !wire.detach() {
 		err = net.ErrClosed
 	}
 	if err == nil {
@@ -139,7 +139,7 @@ func (d *dialer) open(ctx context.Context, s server) (*amqp.Connection, *coalesc
 	return nil, nil, err
 }
 
-// dialWire connects. Until stay is called the connection ends with the context.
+// dialWire connects. Until detach is called the connection ends with the context.
 func dialWire(ctx context.Context, network, addr string) (*coalescer, error) {
 	conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
 	if err != nil {
@@ -152,7 +152,7 @@ func dialWire(ctx context.Context, network, addr string) (*coalescer, error) {
 		}
 	}
 	w := newCoalescer(conn)
-	w.stay = context.AfterFunc(ctx, func() { conn.Close() })
+	w.detach = context.AfterFunc(ctx, func() { conn.Close() })
 	return w, nil
 }
 

@@ -147,7 +147,7 @@ func TestRPCExchangeDeleted(t *testing.T) {
 		call <- err
 	}()
 	take(t, held, "the call")
-	again := log.next("connected to the broker again")
+	again := log.next("reconnected to the broker")
 	if err := newRaw(t, b).ch.ExchangeDelete("owtRpc", false, false); err != nil {
 		t.Fatal(err)
 	}
@@ -261,7 +261,7 @@ func TestOverload(t *testing.T) {
 		t.Fatal(err)
 	}
 	take(t, entered, "the handler")
-	full := log.next("refusing some")
+	full := log.next("server overloaded")
 	for range amqpbus.ServerBacklog + 1 {
 		if err := c.Cast(within(t), "overload", "more"); err != nil {
 			t.Fatal(err)

@@ -70,13 +70,13 @@ func TestFrozenLeader(t *testing.T) {
 			server := "frozen-leader " + name
 			conn, wire := dialThrough(t, b)
 			var replaced atomic.Bool
-			old := stand(t, conn, server, func(r *bus.Request) {
+			old := join(t, conn, server, func(r *bus.Request) {
 				if !replaced.Load() || !r.GiveBack() {
 					r.Reply("old")
 				}
 			})
-			heir := stand(t, dial(t, b), server, says("heir"))
-			stand(t, dial(t, b), server, says("follower"))
+			heir := join(t, dial(t, b), server, says("heir"))
+			join(t, dial(t, b), server, says("follower"))
 			lead(t, old, 1)
 			c := dial(t, b)
 			narrow(t, c, server, old)
@@ -95,10 +95,10 @@ func TestFrozenLeader(t *testing.T) {
 // many calls there are.
 func TestFrozenFollower(t *testing.T) {
 	b := shared.Broker(t)
-	leader := stand(t, dial(t, b), "frozen-follower", says("leader"))
+	leader := join(t, dial(t, b), "frozen-follower", says("leader"))
 	lead(t, leader, 1)
 	conn, wire := dialThrough(t, b)
-	stand(t, conn, "frozen-follower", says("follower"))
+	join(t, conn, "frozen-follower", says("follower"))
 	c := dial(t, b)
 	narrow(t, c, "frozen-follower", leader)
 	wire.Halt()
@@ -114,8 +114,8 @@ func TestWindowFollows(t *testing.T) {
 	b := shared.Broker(t)
 	conn, wire := dialThrough(t, b)
 	order := &order{t: t}
-	leader := stand(t, conn, "follows", order.handle)
-	heir := stand(t, dial(t, b), "follows", says("heir"))
+	leader := join(t, conn, "follows", order.handle)
+	heir := join(t, dial(t, b), "follows", says("heir"))
 	lead(t, leader, 1)
 	c := dial(t, b)
 	for range rounds {
@@ -199,7 +199,7 @@ func TestWindowMovesUnderLoad(t *testing.T) {
 	b := shared.Broker(t)
 	conn := dial(t, b)
 	order := &order{t: t}
-	leader := stand(t, conn, "moves", order.handle)
+	leader := join(t, conn, "moves", order.handle)
 	lead(t, leader, 1)
 	c := dial(t, b)
 	changes := countChanges(conn)
@@ -226,7 +226,7 @@ func TestWindowMovesUnderLoad(t *testing.T) {
 func TestKeptRequest(t *testing.T) {
 	b := shared.Broker(t)
 	kept := make(chan *bus.Request, 3)
-	leader := stand(t, dial(t, b), "kept", func(r *bus.Request) {
+	leader := join(t, dial(t, b), "kept", func(r *bus.Request) {
 		if r.Method == "keep" {
 			kept <- r
 			return
@@ -249,24 +249,24 @@ func TestKeptRequest(t *testing.T) {
 	}
 }
 
-// TestStandBrokerRestarts: members are back in their roles, and so they are
+// TestGroupBrokerRestarts: members are back in their roles, and so they are
 // after somebody deleted the exchange under a leader's answers.
-func TestStandBrokerRestarts(t *testing.T) {
+func TestGroupBrokerRestarts(t *testing.T) {
 	b := shared.Broker(t)
 	conn, log := dialLogged(t, b)
-	leader := stand(t, conn, "restarts", says("leader"))
-	stand(t, dial(t, b), "restarts", says("follower"))
+	leader := join(t, conn, "restarts", says("leader"))
+	join(t, dial(t, b), "restarts", says("follower"))
 	lead(t, leader, 1)
 	c := dial(t, b)
 	wantFrom(t, c, "restarts", "leader", 3)
-	again := log.next("connected to the broker again")
+	again := log.next("reconnected to the broker")
 	b.Kill()
 	if err := b.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	take(t, again, "the leader")
 	wantLeader(t, c, "restarts")
-	again = log.next("connected to the broker again")
+	again = log.next("reconnected to the broker")
 	if err := newRaw(t, b).ch.ExchangeDelete("owtRpc", false, false); err != nil {
 		t.Fatal(err)
 	}

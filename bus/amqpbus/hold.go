@@ -6,34 +6,33 @@ import (
 	"time"
 )
 
-// giveBackAfter is how long a request that is given back is kept first, so that
-// one that nobody wants does not spin between the members.
+// giveBackAfter delays a request that is given back, so that one that no member
+// accepts does not circulate without pause.
 const giveBackAfter = 5 * time.Millisecond
 
-// hold is the broker's hold on what it has delivered on one channel: it waits
-// to hear of each delivery, by its tag, that it was dealt with, and hands all
-// others to somebody else when the channel is closed.
+// hold tracks the unacknowledged deliveries of one channel. The broker redelivers
+// them to another member when the channel is closed.
 //
-// Tags count from 1. One word to the broker can deal with all up to a tag, so
-// hold knows which are open: answers given in order cost the broker one such
-// word a batch.
+// Delivery tags count from 1. One acknowledgement can cover all deliveries up to a
+// tag, so hold tracks which are open: answers given in order need one
+// acknowledgement per batch.
 type hold struct {
 	session *session
-	line    *line
-	wake    chan struct{} // has a token while the broker is to be told something
+	channel *asyncChannel
+	wake    chan struct{} // has a token while there is something to acknowledge or give back
 	ending  chan struct{} // closed by end
-	ended   chan struct{} // closed when the broker was told the last
+	ended   chan struct{} // closed after the last acknowledgement
 	busy    chan struct{} // has a token after a delivery was received
 
 	mu       sync.Mutex
 	meter    meter
 	over     bool
-	received uint64 // all up to this tag were
-	oldest   *held  // open, by their tags
+	received uint64 // the highest tag received
+	oldest   *held  // list of open deliveries, by tag
 	newest   *held
 	settled  []*held
 	spare    []*held
-	returned []*held // in the order in which they are due
+	returned []*held // by due time
 }
 
 // held is a delivery that the broker holds.
@@ -41,19 +40,19 @@ type held struct {
 	hold         *hold
 	tag          uint64
 	older, newer *held
-	due          time.Time // when it goes back
-	again        bool      // it was delivered before
+	due          time.Time // when it is given back
+	again        bool      // it is redelivered
 }
 
-func newHold(s *session, l *line) *hold {
+func newHold(s *session, l *asyncChannel) *hold {
 	return &hold{
-		session: s, line: l,
+		session: s, channel: l,
 		wake: make(chan struct{}, 1), ending: make(chan struct{}), ended: make(chan struct{}),
 		busy: make(chan struct{}, 1), meter: newMeter(),
 	}
 }
 
-// receive takes a delivery in. They come in the order of their tags.
+// receive adds a delivery. Tags must be in order.
 func (h *hold) receive(tag uint64) *held {
 	k := &held{hold: h, tag: tag}
 	h.mu.Lock()
@@ -65,7 +64,7 @@ func (h *hold) receive(tag uint64) *held {
 	return k
 }
 
-// stir asks for another look at the meter.
+// stir wakes adjustWindow.
 func (h *hold) stir() {
 	select {
 	case h.busy <- struct{}{}:
@@ -73,14 +72,14 @@ func (h *hold) stir() {
 	}
 }
 
-// setLimit tells how many may be open at a time.
+// setLimit sets how many deliveries may be open at a time.
 func (h *hold) setLimit(n int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.meter.limit = n
 }
 
-// read returns what happened since it was called last.
+// read returns the measurements since the previous read.
 func (h *hold) read() reading {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -109,8 +108,8 @@ func (h *hold) unlink(k *held) {
 	}
 }
 
-// isHeld reports whether the broker waits to hear of the delivery. If not it
-// has given it to somebody else.
+// isHeld reports whether the broker still waits for the acknowledgement. If not,
+// it has redelivered the request to another member.
 func (k *held) isHeld() bool {
 	k.hold.mu.Lock()
 	over := k.hold.over
@@ -118,13 +117,13 @@ func (k *held) isHeld() bool {
 	return !over && !k.hold.session.isOver()
 }
 
-// publish sends an answer on the channel of the request. The broker works off a
-// channel in order, so that it never forgets the request and then, as the
-// connection breaks, the answer.
-func (h *hold) publish(m message) error { return h.line.publish(m) }
+// publish sends an answer on the channel of the request. The broker processes a
+// channel in order, so that it never takes the acknowledgement and then loses the
+// answer when the connection breaks.
+func (h *hold) publish(m message) error { return h.channel.publish(m) }
 
-// settle has the broker told that the delivery was dealt with, or that somebody
-// else must. It is called once.
+// settle acknowledges the delivery if done, or else returns it to the queue. It is
+// called once.
 func (k *held) settle(done bool) {
 	h := k.hold
 	h.mu.Lock()
@@ -141,7 +140,7 @@ func (k *held) settle(done bool) {
 	}
 }
 
-// run tells the broker, until end or the end of the session.
+// run sends acknowledgements, until end is called or the session ends.
 func (h *hold) run() {
 	defer close(h.ended)
 	pause := time.NewTimer(0)
@@ -149,7 +148,8 @@ func (h *hold) run() {
 	for {
 		select {
 		case <-h.wake:
-			// Whoever is about to settle gets a turn, as in coalescer.next.
+			// Let goroutines that are about to settle join the batch, as in
+			// coalescer.next.
 			runtime.Gosched()
 		case <-pause.C:
 		case <-h.ending:
@@ -165,7 +165,7 @@ func (h *hold) run() {
 	}
 }
 
-// acknowledge tells what was dealt with.
+// acknowledge acknowledges the settled deliveries.
 func (h *hold) acknowledge() {
 	all, limit := h.takeSettled()
 	var upTo uint64
@@ -173,15 +173,15 @@ func (h *hold) acknowledge() {
 		if k.tag <= limit {
 			upTo = max(upTo, k.tag)
 		} else {
-			h.line.acknowledge(k.tag, false)
+			h.channel.acknowledge(k.tag, false)
 		}
 	}
 	if upTo > 0 {
-		h.line.acknowledge(upTo, true)
+		h.channel.acknowledge(upTo, true)
 	}
 }
 
-// takeSettled also returns the tag up to which nothing is open.
+// takeSettled also returns the tag up to which all deliveries are settled.
 func (h *hold) takeSettled() (all []*held, limit uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -199,8 +199,8 @@ func (h *hold) takeSettled() (all []*held, limit uint64) {
 	return all, limit
 }
 
-// giveBack gives back what is due, and returns how long the next has to wait,
-// 0 if there is none.
+// giveBack returns due deliveries to the queue. Its result is the time until the
+// next one is due, 0 if there is none.
 func (h *hold) giveBack() time.Duration {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -212,13 +212,13 @@ func (h *hold) giveBack() time.Duration {
 		h.returned = h.returned[1:]
 		h.unlink(k)
 		h.meter.settle(1)
-		h.line.giveBack(k.tag)
+		h.channel.giveBack(k.tag)
 	}
 	return 0
 }
 
-// end has the broker told what was dealt with. What is open then goes to
-// somebody else when the channel is closed.
+// end acknowledges the settled deliveries. Open ones go to another member when the
+// channel is closed.
 func (h *hold) end() {
 	h.mu.Lock()
 	first := !h.over

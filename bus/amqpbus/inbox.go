@@ -9,32 +9,32 @@ import (
 // longer message.
 const inboxBytes = 64 << 20
 
-// letter is a message that waits; key is empty for a request, held is nil unless
-// the broker holds the request.
-type letter struct {
+// item is a waiting message. key is empty for a request; held is nil unless the
+// broker holds the request.
+type item struct {
 	key  string
 	body []byte
 	held *held
 }
 
-// inbox keeps a bounded number of messages for a handler that runs on a
-// goroutine of its own.
+// inbox is a bounded queue of messages for a handler that runs on a separate
+// goroutine.
 type inbox struct {
-	letters chan letter
-	bytes   atomic.Int64
-	handle  func(letter)
-	skip    atomic.Bool // leave what waits unread
-	worker  sync.WaitGroup
+	items  chan item
+	bytes  atomic.Int64
+	handle func(item)
+	skip   atomic.Bool // drop waiting messages
+	worker sync.WaitGroup
 }
 
-func newInbox(size int, handle func(letter)) *inbox {
-	b := &inbox{letters: make(chan letter, size), handle: handle}
+func newInbox(size int, handle func(item)) *inbox {
+	b := &inbox{items: make(chan item, size), handle: handle}
 	b.worker.Go(b.work)
 	return b
 }
 
 func (b *inbox) work() {
-	for l := range b.letters {
+	for l := range b.items {
 		b.bytes.Add(-int64(len(l.body)))
 		if !b.skip.Load() {
 			b.handle(l)
@@ -43,13 +43,13 @@ func (b *inbox) work() {
 }
 
 // put returns false if there is no room. It must not be called after close.
-func (b *inbox) put(l letter) bool {
-	if b.bytes.Add(int64(len(l.body))) > inboxBytes && len(b.letters) > 0 {
+func (b *inbox) put(l item) bool {
+	if b.bytes.Add(int64(len(l.body))) > inboxBytes && len(b.items) > 0 {
 		b.bytes.Add(-int64(len(l.body)))
 		return false
 	}
 	select {
-	case b.letters <- l:
+	case b.items <- l:
 		return true
 	default:
 		b.bytes.Add(-int64(len(l.body)))
@@ -57,13 +57,13 @@ func (b *inbox) put(l letter) bool {
 	}
 }
 
-// close waits until the handler has had all that waits.
+// close waits until the handler has processed all waiting messages.
 func (b *inbox) close() {
-	close(b.letters)
+	close(b.items)
 	b.worker.Wait()
 }
 
-// abandon waits until the handler has returned, and drops what waits.
+// abandon drops waiting messages and waits until the handler has returned.
 func (b *inbox) abandon() {
 	b.skip.Store(true)
 	b.close()

@@ -9,12 +9,13 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// limits is what the broker takes at most. AMQP has no way to ask for that:
-// RabbitMQ closes the channel on a longer message and says in the reason how
-// long one may be.
+// limits is the broker's limit on the length of messages. AMQP has no method to
+// ask for it: RabbitMQ closes the channel on a longer message and gives the limit
+// in the reason.
 type limits struct{ body atomic.Int64 }
 
-// maxBody is the longest message that the broker is known to take, in bytes.
+// maxBody returns the longest message, in bytes, that the broker accepts as far as
+// known.
 func (l *limits) maxBody() int {
 	if n := l.body.Load(); n > 0 {
 		return int(n)

@@ -31,7 +31,7 @@ func TestConnectionLostAtAnyStep(t *testing.T) {
 			b := shared.Broker(t)
 			conn, wire := dialThrough(t, b)
 			server := "lost " + name
-			p := stand(t, conn, server, says("leader"))
+			p := join(t, conn, server, says("leader"))
 			lead(t, p, 1)
 			c := dial(t, b)
 			for round := range 8 {
@@ -91,7 +91,7 @@ func TestHaltedAtAnyStep(t *testing.T) {
 			b := shared.Broker(t)
 			conn, wire := dialThrough(t, b)
 			held := make(chan *bus.Request, 1)
-			p := stand(t, conn, "halted "+name, func(r *bus.Request) { held <- r })
+			p := join(t, conn, "halted "+name, func(r *bus.Request) { held <- r })
 			lead(t, p, 1)
 			if err := dial(t, b).Cast(within(t), "halted "+name, "x"); err != nil {
 				t.Fatal(err)

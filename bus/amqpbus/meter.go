@@ -2,7 +2,7 @@ package amqpbus
 
 import "time"
 
-// meter follows how many deliveries are open.
+// meter measures how many deliveries are unacknowledged over time.
 type meter struct {
 	limit   int
 	open    int
@@ -33,7 +33,7 @@ func (m *meter) settle(n int) {
 	}
 }
 
-// read returns what happened since the last time.
+// read returns the measurements since the previous read.
 func (m *meter) read() reading {
 	m.add(0)
 	r := reading{inHand: m.open, full: m.full, settled: m.settled}

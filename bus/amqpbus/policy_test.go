@@ -20,15 +20,15 @@ import (
 // request, and a leader gets all of them.
 func TestPolicies(t *testing.T) {
 	b := rabbittest.Start(t)
-	t.Cleanup(amqpbus.RenewPlugsEvery(300 * time.Millisecond))
+	t.Cleanup(amqpbus.RenewPlaceholdersEvery(300 * time.Millisecond))
 	for name, definition := range map[string]string{
-		"message-ttl":          `{"message-ttl":100}`,
-		"max-length":           `{"max-length":1}`,
-		"max-length-0":         `{"max-length":0}`,
-		"reject-publish":       `{"max-length":1,"overflow":"reject-publish"}`,
-		"expires":              `{"expires":1000}`,
-		"dead-letter-exchange": `{"dead-letter-exchange":"amq.fanout","message-ttl":100}`,
-		"queue-mode":           `{"queue-mode":"lazy"}`,
+		"message-ttl":        `{"message-ttl":100}`,
+		"max-length":         `{"max-length":1}`,
+		"max-length-0":       `{"max-length":0}`,
+		"reject-publish":     `{"max-length":1,"overflow":"reject-publish"}`,
+		"expires":            `{"expires":1000}`,
+		"dead-item-exchange": `{"dead-item-exchange":"amq.fanout","message-ttl":100}`,
+		"queue-mode":         `{"queue-mode":"lazy"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := b.Ctl(t.Context(), "set_policy", "all", ".*", definition, "--apply-to", "queues"); err != nil {
@@ -41,10 +41,10 @@ func TestPolicies(t *testing.T) {
 				t.Fatal(err)
 			}
 			dead := newRaw(t, b).listen("amq.fanout", "x")
-			time.Sleep(2 * time.Second) // several plugs, each beyond its time to live
-			post, err := leader.JoinGroup(within(t), name, echoes)
+			time.Sleep(2 * time.Second) // several placeholders, each beyond its time to live
+			member, err := leader.JoinGroup(within(t), name, echoes)
 			if err == nil {
-				err = post.Lead(within(t), 1)
+				err = member.Lead(within(t), 1)
 			}
 			if err != nil {
 				t.Fatal(err)
@@ -53,12 +53,12 @@ func TestPolicies(t *testing.T) {
 				wantEcho(t, caller, name, "x")
 			}
 			if got := consumers(t, b, name); got != 3 {
-				t.Errorf("the queue has %d consumers, want 2 anchors and a leader", got)
+				t.Errorf("the queue has %d consumers, want 2 idle ones and a leader", got)
 			}
 			end := newRaw(t, b)
 			wantNoneBefore(t, dead, func() { end.publish("amq.fanout", "x", []byte("end")) })
-			// Anchors alone: a request waits, or expires as the policy says.
-			if err := post.Follow(within(t)); err != nil {
+			// Idle consumers alone: a request waits, or expires as the policy says.
+			if err := member.Follow(within(t)); err != nil {
 				t.Fatal(err)
 			}
 			if got := consumers(t, b, name); got != 2 {
@@ -115,9 +115,9 @@ func TestBrokerRefuses(t *testing.T) {
 	open := func() *amqpbus.Conn { return dialWith(t, bus.Options{URL: b.URL() + "fleet"}) }
 	server, caller := open(), open()
 	serve(t, server, "s", echo)
-	post, err := server.JoinGroup(within(t), "led", echo)
+	member, err := server.JoinGroup(within(t), "led", echo)
 	if err == nil {
-		err = post.Lead(within(t), 1)
+		err = member.Lead(within(t), 1)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -180,9 +180,9 @@ func TestBrokersOwnLimit(t *testing.T) {
 		echo(r)
 	}
 	serve(t, server, "s", handler)
-	post, err := server.JoinGroup(within(t), "led", handler)
+	member, err := server.JoinGroup(within(t), "led", handler)
 	if err == nil {
-		err = post.Lead(within(t), 1)
+		err = member.Lead(within(t), 1)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -20,16 +20,16 @@ const maxName = 255
 // decode a body.
 const contentType = "application/json"
 
-// publisher is a channel to publish on, opened again when the broker closes it.
+// publisher is a channel to publish on. It is reopened when the broker closes it.
 type publisher struct {
 	session *session
 	what    string
 	lost    func(error)       // called when the broker closed the channel
-	back    func(amqp.Return) // gets what no queue took, if it was mandatory
+	back    func(amqp.Return) // called with mandatory messages that reached no queue
 
 	mu       sync.Mutex
 	channel  *amqp.Channel
-	declared map[string]bool // topics that the broker is known to have
+	declared map[string]bool // topics declared on this session
 }
 
 func newPublisher(s *session, what string) *publisher {
@@ -52,8 +52,8 @@ func (p *publisher) open() error {
 	return nil
 }
 
-// keep hands returned messages on until the channel is closed, and opens the
-// next one unless the session is over.
+// keep handles returned messages until the channel is closed, and then opens the
+// next one unless the session has ended.
 func (p *publisher) keep(closed <-chan *amqp.Error, returns <-chan amqp.Return) {
 	for r := range returns {
 		p.back(r)
@@ -63,7 +63,7 @@ func (p *publisher) keep(closed <-chan *amqp.Error, returns <-chan amqp.Return) 
 		return
 	}
 	p.session.owner.limits.learn(err)
-	p.session.owner.log.Warn("the broker closed a channel, opening another", "what", p.what, "error", err)
+	p.session.owner.log.Warn("broker closed a channel, opening another", "what", p.what, "err", err)
 	if p.lost != nil {
 		p.lost(err)
 	}
@@ -75,7 +75,7 @@ func (p *publisher) keep(closed <-chan *amqp.Error, returns <-chan amqp.Return) 
 	}
 }
 
-// publish hands a message to the connection, after waiting for room there.
+// publish waits for room in the connection's buffer and sends a message.
 func (p *publisher) publish(ctx context.Context, m message) error {
 	if most := p.session.owner.limits.maxBody(); len(m.body) > most {
 		return fmt.Errorf("%w: it has %d bytes, RabbitMQ takes %d (max_message_size)", bus.ErrTooLarge, len(m.body), most)
@@ -112,7 +112,7 @@ func (m message) publish(ch *amqp.Channel) error {
 	return nil
 }
 
-// topic sees to it that the broker has the topic.
+// topic declares the topic unless that was done before.
 func (p *publisher) topic(ctx context.Context, topic string) error {
 	if p.knows(topic) {
 		return nil
@@ -142,7 +142,7 @@ func (p *publisher) knows(topic string) bool {
 	return p.declared[topic]
 }
 
-// checkName refuses what would break the channel or the connection.
+// checkName refuses names for which the broker closes the channel or connection.
 func checkName(what, name string) error {
 	switch {
 	case name == "":
@@ -155,8 +155,7 @@ func checkName(what, name string) error {
 	return nil
 }
 
-// isMissing reports whether the broker said that there is no such exchange or
-// queue.
+// isMissing reports whether the broker has no such exchange or queue.
 func isMissing(err error) bool {
 	var e *amqp.Error
 	return errors.As(err, &e) && e.Code == amqp.NotFound

@@ -6,16 +6,15 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// sequence brings the deliveries of one channel back into the order in which
-// they were sent: each consumer has a goroutine, and while one takes the place
-// of another there are two. The zero value is ready.
+// sequence restores the order of the deliveries of one channel: each consumer has
+// a goroutine, and while one consumer replaces another there are two. The zero value is ready.
 type sequence struct {
 	mu    sync.Mutex
 	last  uint64                   // the tag of the last in order; they count from 1
 	early map[uint64]amqp.Delivery // by their tags
 }
 
-// put hands on what is in order now.
+// put calls next with the deliveries that are in order now.
 func (s *sequence) put(d amqp.Delivery, next func(amqp.Delivery)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

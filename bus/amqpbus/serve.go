@@ -17,16 +17,16 @@ const ServerBacklog = 16384
 
 // service is a server that is running.
 type service struct {
-	conn      *Conn
-	name      string
-	handler   bus.Handler
-	consumer  *consumer
-	handling  sync.Mutex // one request at a time
-	inbox     *inbox
-	signs     *inbox // signs of life
-	bulk      *intake.Bulk[letter]
-	malformed atomic.Uint64
-	refusing  atomic.Bool // the inbox was full when last seen
+	conn       *Conn
+	name       string
+	handler    bus.Handler
+	consumer   *consumer
+	handling   sync.Mutex // one request at a time
+	inbox      *inbox
+	keepAlives *inbox
+	bulk       *intake.Bulk[item]
+	malformed  atomic.Uint64
+	refusing   atomic.Bool // the inbox was full when last seen
 }
 
 // Serve implements bus.Conn. Several servers of one name, on one Conn or on
@@ -36,10 +36,10 @@ func (c *Conn) Serve(ctx context.Context, server string, h bus.Handler) (bus.Ser
 		return nil, err
 	}
 	s := newService(c, server, h)
-	s.consumer.handle = func(d amqp.Delivery) { s.receive(letter{body: d.Body}) }
+	s.consumer.handle = func(d amqp.Delivery) { s.receive(item{body: d.Body}) }
 	s.consumer.stop = func() {
 		s.inbox.close()
-		s.signs.close()
+		s.keepAlives.close()
 		s.bulk.Wait()
 	}
 	if err := c.consume(ctx, s.consumer); err != nil {
@@ -48,11 +48,11 @@ func (c *Conn) Serve(ctx context.Context, server string, h bus.Handler) (bus.Ser
 	return s, nil
 }
 
-// newService leaves to its caller what is done with deliveries and at the end.
+// newService returns a service; callers set the consumer's handle and stop.
 func newService(c *Conn, server string, h bus.Handler) *service {
 	s := &service{conn: c, name: server, handler: h, consumer: newConsumer(c, "server "+server)}
 	s.inbox = newInbox(ServerBacklog, s.handle)
-	s.signs = newInbox(ServerBacklog, s.read)
+	s.keepAlives = newInbox(ServerBacklog, s.read)
 	s.bulk = intake.NewBulk(s.read)
 	s.consumer.declare = func(ch *amqp.Channel) (string, error) {
 		if err := declareRPC(ch); err != nil {
@@ -73,8 +73,8 @@ func (s *service) Close() error {
 	return nil
 }
 
-// receive keeps a request for the handler.
-func (s *service) receive(l letter) {
+// receive queues a request for the handler, or refuses it.
+func (s *service) receive(l item) {
 	if s.keep(l) {
 		s.refusing.Store(false)
 	} else {
@@ -82,10 +82,10 @@ func (s *service) receive(l letter) {
 	}
 }
 
-// refuse ends a request for which there is no room.
-func (s *service) refuse(l letter) {
+// refuse answers a request for which there is no room.
+func (s *service) refuse(l item) {
 	if !s.refusing.Swap(true) {
-		s.conn.log.Warn("requests come faster than they are handled, refusing some", "server", s.name)
+		s.conn.log.Warn("server overloaded, refusing requests", "server", s.name)
 	}
 	var call bus.Call
 	if len(l.body) < intake.Large {
@@ -96,26 +96,26 @@ func (s *service) refuse(l letter) {
 	s.request(call, l).Fail(bus.Overloaded)
 }
 
-// keep sorts a request, and reports false if there is no room. It is quick,
-// since what waits in the client library is not sorted.
-func (s *service) keep(l letter) bool {
-	if intake.IsSign(l.body) {
-		return s.signs.put(l)
+// keep queues a request, keep-alives apart from the rest, and reports false if
+// there is no room. It must be quick: the client library's own queue delays
+// keep-alives and other requests alike.
+func (s *service) keep(l item) bool {
+	if intake.IsKeepAlive(l.body) {
+		return s.keepAlives.put(l)
 	}
 	return s.inbox.put(l)
 }
 
-// sender stands for whoever sent a request.
-func (l letter) sender() string {
+// sender identifies the sender of a request.
+func (l item) sender() string {
 	if _, replyTo := intake.Address(l.body); replyTo != "" {
 		return replyTo
 	}
 	return intake.Subject(l.body)
 }
 
-// handle reads a request, or leaves that to another goroutine where it takes
-// long.
-func (s *service) handle(l letter) {
+// handle parses a request, or leaves a large one to another goroutine.
+func (s *service) handle(l item) {
 	switch {
 	case !s.bulk.Takes(len(l.body), l.sender):
 		s.read(l)
@@ -124,8 +124,8 @@ func (s *service) handle(l letter) {
 	}
 }
 
-// read hands a request to the handler.
-func (s *service) read(l letter) {
+// read parses a request and calls the handler.
+func (s *service) read(l item) {
 	if s.inbox.skip.Load() {
 		return
 	}
@@ -139,7 +139,7 @@ func (s *service) read(l letter) {
 	r := s.request(call, l)
 	if err != nil {
 		s.malformed.Add(1)
-		s.conn.log.Debug("malformed request", "server", s.name, "error", err)
+		s.conn.log.Debug("malformed request", "server", s.name, "err", err)
 		r.Fail(err.Error())
 		return
 	}
@@ -148,9 +148,9 @@ func (s *service) read(l letter) {
 	s.handler(r)
 }
 
-// request makes one whose answers are sent, if somebody waits for them and it
-// can be told who.
-func (s *service) request(call bus.Call, l letter) *bus.Request {
+// request returns a bus.Request whose answers are sent to replyTo, if the call
+// has one that is valid.
+func (s *service) request(call bus.Call, l item) *bus.Request {
 	var send func(bus.Reply)
 	if call.CorrID != nil && call.ReplyTo != "" && len(call.ReplyTo) <= maxName {
 		send = func(r bus.Reply) {
@@ -167,8 +167,8 @@ func (s *service) request(call bus.Call, l letter) *bus.Request {
 	return r
 }
 
-// answer sends an answer to a request. If the broker holds that, it is told
-// afterwards; an answer that could not be sent leaves the request held.
+// answer sends an answer to a request, and then acknowledges the request if the
+// broker holds it. If the answer cannot be sent, the request stays held.
 func (s *service) answer(replyTo string, r bus.Reply, k *held) {
 	if k == nil {
 		if session := s.conn.session.Load(); session != nil {
@@ -181,11 +181,11 @@ func (s *service) answer(replyTo string, r bus.Reply, k *held) {
 	}
 }
 
-// answer sends an answer. If the connection is stuck, the answer is lost, as the
-// caller's deadline allows for; then it returns false.
+// answer sends an answer. If the connection is stuck it drops the answer and
+// returns false; the caller's deadline covers that.
 func (c *Conn) answer(session *session, publish func(message) error, replyTo string, r bus.Reply) bool {
 	if session.wire.unsent() > hardLimit {
-		c.log.Debug("an answer is lost: the connection is stuck")
+		c.log.Debug("answer dropped: connection is stuck")
 		return false
 	}
 	buf := c.buffers.get()
@@ -197,7 +197,7 @@ func (c *Conn) answer(session *session, publish func(message) error, replyTo str
 	}
 	err := publish(message{exchange: exchangeRPC, key: replyTo, body: *buf})
 	if err != nil {
-		c.log.Debug("an answer is lost", "error", err)
+		c.log.Debug("answer not sent", "err", err)
 	}
 	return err == nil
 }

@@ -13,13 +13,13 @@ import (
 	"github.com/muster-fleet/muster/bus"
 )
 
-// session is one connection to the broker, from its beginning to its loss.
+// session is one connection to the broker, from dialling to its loss.
 type session struct {
 	owner *Conn
 	conn  *amqp.Connection
 	wire  *coalescer
-	lost  chan *amqp.Error // gets the reason; closed without one by close
-	over  chan struct{}    // closed when no goroutine of it should go on
+	lost  chan *amqp.Error // receives the reason; close closes it without one
+	over  chan struct{}    // closed to end the session's goroutines
 
 	mu    sync.Mutex
 	ended bool
@@ -27,9 +27,9 @@ type session struct {
 
 	rpc     *publisher // calls, casts and answers: one channel, one order
 	notices *publisher // topics, which may be missing, which closes the channel
-	// replyTo is the queue for answers, empty until there is one.
+	// replyTo is the name of the reply queue; nil until it is declared.
 	replyTo atomic.Pointer[string]
-	// blocked is why the broker takes no messages; nil while it does.
+	// blocked is why the broker accepts no messages; nil while it does.
 	blocked atomic.Pointer[string]
 }
 
@@ -41,7 +41,7 @@ func newSession(ctx context.Context, owner *Conn, conn *amqp.Connection, wire *c
 	s.rpc.lost = func(err error) {
 		owner.calls.failAll(fmt.Errorf("%w: the broker closed the channel: %w", bus.ErrDisconnected, err))
 		if isMissing(err) {
-			s.rebind()
+			s.reconnect()
 		}
 	}
 	s.watchBlocked()
@@ -53,13 +53,13 @@ func newSession(ctx context.Context, owner *Conn, conn *amqp.Connection, wire *c
 	return s, nil
 }
 
-// rebind begins again, to declare all again: somebody deleted owtRpc, and every
-// binding to it with it.
-func (s *session) rebind() { s.wire.Conn.Close() }
+// reconnect breaks the connection, so that all is declared again: the exchange
+// owtRpc was deleted, and with it all bindings to it.
+func (s *session) reconnect() { s.wire.Conn.Close() }
 
-// run does what the library would do without end on a broker that is frozen:
-// it gives up with the context, or with the session. f then ends by itself, at
-// the latest when the heart-beats find the broker dead.
+// run calls f, which may hang on a frozen broker, and returns early when the
+// context or the session ends. f then ends by itself, at the latest when the
+// heartbeats time out.
 func (s *session) run(ctx context.Context, f func() error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -79,7 +79,7 @@ func (s *session) run(ctx context.Context, f func() error) error {
 	}
 }
 
-// wait returns when the connection is lost, with the reason, or with ctx.
+// wait returns the reason when the connection is lost, or the error of ctx.
 func (s *session) wait(ctx context.Context) error {
 	select {
 	case err := <-s.lost:
@@ -95,7 +95,7 @@ func (s *session) wait(ctx context.Context) error {
 // isOver reports whether the connection is closed or lost.
 func (s *session) isOver() bool { return s.conn.IsClosed() }
 
-// expire breaks the connection at the deadline if it is still there.
+// expire breaks the connection at the deadline unless it is closed before.
 func (s *session) expire(deadline time.Time) {
 	s.spawn(func() {
 		t := time.NewTimer(time.Until(deadline))
@@ -108,7 +108,7 @@ func (s *session) expire(deadline time.Time) {
 	})
 }
 
-// close ends the connection, in good order if that is done by the deadline, and
+// close ends the connection, gracefully if that is possible by the deadline, and
 // waits for the session's goroutines.
 func (s *session) close(deadline time.Time) {
 	_ = s.conn.CloseDeadline(deadline)
@@ -132,21 +132,20 @@ func (s *session) spawn(f func()) bool {
 	return !s.ended
 }
 
-// watchBlocked follows whether the broker, short of memory or disk, takes no
-// messages: to this side it looks like a network that hangs. RabbitMQ says so
-// to a connection when that publishes.
+// watchBlocked follows whether the broker, short of memory or disk, stops reading
+// from the connection. RabbitMQ notifies a connection once it publishes.
 func (s *session) watchBlocked() {
 	blocked := s.conn.NotifyBlocked(make(chan amqp.Blocking, 1))
 	s.spawn(func() {
 		for b := range blocked {
 			if b.Active {
 				s.blocked.Store(&b.Reason)
-				s.owner.log.Warn("broker blocked: it takes no messages", "reason", b.Reason)
+				s.owner.log.Warn("broker blocked: accepts no messages", "reason", b.Reason)
 			} else {
 				s.blocked.Store(nil)
-				s.owner.log.Info("broker takes messages again")
+				s.owner.log.Info("broker accepts messages again")
 			}
-			s.owner.status.alter(func(now bus.Status) bus.Status {
+			s.owner.status.update(func(now bus.Status) bus.Status {
 				if now.Connected && s.owner.session.Load() == s {
 					return s.status()
 				}
@@ -156,7 +155,7 @@ func (s *session) watchBlocked() {
 	})
 }
 
-// status is that of a session that is in use.
+// status returns the Status of a session in use.
 func (s *session) status() bus.Status {
 	if reason := s.blocked.Load(); reason != nil {
 		return bus.Status{Connected: true, Blocked: true, Err: fmt.Errorf("%w: %s", bus.ErrBlocked, *reason)}
@@ -164,9 +163,8 @@ func (s *session) status() bus.Status {
 	return bus.Status{Connected: true}
 }
 
-// late explains an error of something that was not done in time, if the broker
-// was the reason.
-func (s *session) late(err error) error {
+// explainTimeout adds ErrBlocked to a time-out if the broker is blocked.
+func (s *session) explainTimeout(err error) error {
 	if s.blocked.Load() != nil && errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("%w: %w", bus.ErrBlocked, err)
 	}

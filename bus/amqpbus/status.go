@@ -6,10 +6,10 @@ import (
 	"github.com/muster-fleet/muster/bus"
 )
 
-// watchers tell each change of the status, in order, and only changes.
+// watchers notifies functions of each change of the status, in order.
 type watchers struct {
-	altering sync.Mutex // held from a look at the status to its change
-	telling  sync.Mutex // held while they are told, so that the order holds
+	updating  sync.Mutex // held while the status is read and changed
+	notifying sync.Mutex // held during notification, to keep the order
 
 	mu   sync.Mutex
 	now  bus.Status
@@ -18,14 +18,14 @@ type watchers struct {
 }
 
 func (w *watchers) set(s bus.Status) {
-	w.altering.Lock()
-	defer w.altering.Unlock()
+	w.updating.Lock()
+	defer w.updating.Unlock()
 	w.put(s)
 }
 
 func (w *watchers) put(s bus.Status) {
-	w.telling.Lock()
-	defer w.telling.Unlock()
+	w.notifying.Lock()
+	defer w.notifying.Unlock()
 	w.mu.Lock()
 	changed := w.now.Connected != s.Connected || w.now.Blocked != s.Blocked || text(w.now.Err) != text(s.Err)
 	w.now = s
@@ -41,10 +41,10 @@ func (w *watchers) put(s bus.Status) {
 	}
 }
 
-// alter is set for a status that depends on the one there is.
-func (w *watchers) alter(f func(bus.Status) bus.Status) {
-	w.altering.Lock()
-	defer w.altering.Unlock()
+// update sets a status that depends on the current one.
+func (w *watchers) update(f func(bus.Status) bus.Status) {
+	w.updating.Lock()
+	defer w.updating.Unlock()
 	w.mu.Lock()
 	s := f(w.now)
 	w.mu.Unlock()
@@ -52,8 +52,8 @@ func (w *watchers) alter(f func(bus.Status) bus.Status) {
 }
 
 func (w *watchers) add(f func(bus.Status)) (stop func()) {
-	w.telling.Lock()
-	defer w.telling.Unlock()
+	w.notifying.Lock()
+	defer w.notifying.Unlock()
 	w.mu.Lock()
 	if w.fs == nil {
 		w.fs = map[int]func(bus.Status){}

@@ -36,9 +36,9 @@ func (c *Conn) publish(ctx context.Context, topic, key string, body any) error {
 		return err
 	}
 	if err := s.notices.topic(ctx, topic); err != nil {
-		return c.because(err)
+		return c.closedHere(err)
 	}
-	return c.because(s.notices.publish(ctx, message{exchange: topic, key: key, body: encoded[0]}))
+	return c.closedHere(s.notices.publish(ctx, message{exchange: topic, key: key, body: encoded[0]}))
 }
 
 // subscription is a listener that is running.
@@ -55,7 +55,7 @@ func (c *Conn) Subscribe(ctx context.Context, topic, pattern string, l bus.Liste
 		return nil, err
 	}
 	s := &subscription{conn: c}
-	s.inbox = newInbox(bus.ListenerBacklog, func(m letter) { l(m.key, json.RawMessage(m.body)) })
+	s.inbox = newInbox(bus.ListenerBacklog, func(m item) { l(m.key, json.RawMessage(m.body)) })
 	k := newConsumer(c, "listener on "+topic)
 	k.declare = func(ch *amqp.Channel) (string, error) {
 		if err := declareTopic(ch, topic); err != nil {
@@ -72,8 +72,8 @@ func (c *Conn) Subscribe(ctx context.Context, topic, pattern string, l bus.Liste
 	return s, nil
 }
 
-// checkPattern holds RabbitMQ, which takes # anywhere, to what package bus
-// promises.
+// checkPattern refuses # before the last word, which RabbitMQ would accept, as
+// package bus requires.
 func checkPattern(topic, pattern string) error {
 	if err := checkName("topic", topic); err != nil {
 		return err
@@ -91,7 +91,7 @@ func checkPattern(topic, pattern string) error {
 }
 
 func (s *subscription) receive(d amqp.Delivery) {
-	if !s.inbox.put(letter{key: d.RoutingKey, body: d.Body}) {
+	if !s.inbox.put(item{key: d.RoutingKey, body: d.Body}) {
 		s.dropped.Add(1)
 	}
 }
@@ -99,7 +99,7 @@ func (s *subscription) receive(d amqp.Delivery) {
 // Dropped implements bus.Subscription.
 func (s *subscription) Dropped() uint64 { return s.dropped.Load() }
 
-// Close implements bus.Subscription. What waits for the listener is dropped.
+// Close implements bus.Subscription. Waiting messages are dropped.
 func (s *subscription) Close() error {
 	s.inbox.skip.Store(true)
 	s.conn.forget(s.consumer)

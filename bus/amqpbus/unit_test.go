@@ -177,17 +177,17 @@ func TestBackoffGivesUp(t *testing.T) {
 func TestInbox(t *testing.T) {
 	entered, leave := make(chan struct{}), make(chan struct{})
 	var got []string
-	b := newInbox(2, func(l letter) {
+	b := newInbox(2, func(l item) {
 		if l.key == "first" {
 			close(entered)
 			<-leave
 		}
 		got = append(got, l.key)
 	})
-	b.put(letter{key: "first"})
+	b.put(item{key: "first"})
 	<-entered
 	for i, want := range []bool{true, true, false} {
-		if b.put(letter{key: "more", body: []byte("x")}) != want {
+		if b.put(item{key: "more", body: []byte("x")}) != want {
 			t.Errorf("message %d: want %v", i, want)
 		}
 	}
@@ -203,19 +203,19 @@ func TestInbox(t *testing.T) {
 func TestInboxBytes(t *testing.T) {
 	entered, leave := make(chan struct{}), make(chan struct{})
 	var handled int
-	b := newInbox(10, func(letter) {
+	b := newInbox(10, func(item) {
 		if handled++; handled == 1 {
 			close(entered)
 			<-leave
 		}
 	})
-	b.put(letter{})
+	b.put(item{})
 	<-entered
 	huge := bytes.Repeat([]byte("x"), inboxBytes+1)
-	if !b.put(letter{body: huge}) {
+	if !b.put(item{body: huge}) {
 		t.Error("a long message was refused by an empty inbox")
 	}
-	if b.put(letter{body: []byte("y")}) {
+	if b.put(item{body: []byte("y")}) {
 		t.Error("a full inbox took more")
 	}
 	go func() {

@@ -2,35 +2,32 @@ package amqpbus
 
 import "time"
 
-// A leader that stands still without its connection being closed (its process
-// is halted, its cable cut) keeps what the broker has sent it, out of the reach
-// of the next leader, until the broker's heart-beats notice: longer than OWT's
-// callers wait. The broker goes on sending as far as the limit on what is not
-// acknowledged lets it. So that limit is what such a fault costs, and window
-// keeps it as low as the load allows: one request while they come now and then,
-// as many as are useful at a time under load.
+// A leader that freezes while its connection stays open (its process is stopped,
+// its network cut) keeps the requests that the broker has sent it, until the
+// broker's heartbeats time out: longer than OWT's callers wait. The broker keeps
+// sending up to the prefetch limit. So that limit is how many requests such a
+// fault costs, and window keeps it as low as the load allows: one request at low
+// rates, as many as are useful at a time under load.
 //
-// The limit grows when requests wait in the queue for several looks and will not
-// soon be gone, and shrinks when a quarter of it would have done for half a
-// second. What gathers while the machine is busy with other things needs no more
-// room: it is soon worked off.
+// The limit grows when requests wait in the queue for several intervals and will
+// not soon be gone, and shrinks when a quarter of it would have been enough for
+// half a second. A backlog from a moment when the machine was busy needs no more
+// room: it is soon gone.
 
 const (
 	leastInHand = 1
-	// firstInHand is for a new leader, for whom those wait that came meanwhile.
-	// What it has no room for goes to the one before as long as that is there,
-	// alive or not.
+	// firstInHand is for a new leader, which finds a backlog. Requests beyond it go
+	// to the previous leader while that is connected, alive or not.
 	firstInHand = 64
 	// mostInHand is for some 256 callers at once; more of them wait in the
 	// queue, which costs nothing.
 	mostInHand = 256
-	// floodInHand is for a flood: while floodWaits requests wait, what counts is
-	// how fast the queue is emptied, since those that keep workers alive, and
-	// those of honest callers, are somewhere in it, and only here is anything
-	// sorted.
+	// floodInHand is for a flood: while floodWaits requests wait, the queue must be
+	// emptied fast, since keep-alives and the requests of well-behaved callers are
+	// somewhere in it, and only the receiver separates them.
 	floodInHand = 4096
 	floodWaits  = 4096
-	// lookEvery is how long a look lasts.
+	// lookEvery is the measuring interval, one look.
 	lookEvery = 10 * time.Millisecond
 	// crowdedLooks is how many looks in a row find requests waiting before there
 	// is more room: one alone may be by chance.
@@ -52,7 +49,7 @@ const (
 type reading struct {
 	inHand  int     // at its end
 	mean    float64 // in hand
-	full    bool    // as many were in hand as the limit lets
+	full    bool    // the limit was reached
 	settled int
 	waiting int // in the queue, at its end
 }
@@ -69,7 +66,7 @@ type window struct {
 	peak    float64
 }
 
-// newWindow is that of a new leader. It is soon judged for the first time.
+// newWindow returns the window of a new leader, which is soon reconsidered.
 func newWindow() window { return window{limit: firstInHand, spans: roomySpans - 1} }
 
 // after returns the window after one more look.
@@ -116,8 +113,8 @@ func (w window) crowd(r reading) window {
 	return window{limit: min(2*w.limit, most(r.waiting, w.limit))}
 }
 
-// most is the highest limit while so many wait. What a flood has raised stays
-// until it is not used any more.
+// most returns the highest limit for that many waiting requests. A limit raised by
+// a flood stays until it is unused.
 func most(waiting, limit int) int {
 	if waiting >= floodWaits {
 		return floodInHand

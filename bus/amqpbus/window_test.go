@@ -106,7 +106,7 @@ func TestMeter(t *testing.T) {
 	})
 }
 
-// acknowledged counts the plugs that were given up.
+// acknowledged counts the placeholders that were given up.
 type acknowledged struct {
 	amqp.Acknowledger
 	times int
@@ -114,14 +114,14 @@ type acknowledged struct {
 
 func (b *acknowledged) Ack(uint64, bool) error { b.times++; return nil }
 
-// TestPlugIsRenewed: the broker sees that an anchor does not keep its plug for
-// ever, and a plug that a policy has dropped is followed by another.
-func TestPlugIsRenewed(t *testing.T) {
+// TestPlaceholderIsRenewed: the broker sees that an anchor does not keep its placeholder for
+// ever, and a placeholder that a policy has dropped is followed by another.
+func TestPlaceholderIsRenewed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &acknowledged{}
 		delivered := make(chan amqp.Delivery, 1)
 		published := 0
-		p := &plugs{delivered: delivered, over: make(chan struct{}), publish: func() error {
+		p := &placeholders{delivered: delivered, over: make(chan struct{}), publish: func() error {
 			if published++; published%2 == 0 { // each other one is dropped
 				delivered <- amqp.Delivery{Acknowledger: b, DeliveryTag: uint64(published)}
 			}
@@ -133,7 +133,7 @@ func TestPlugIsRenewed(t *testing.T) {
 		}
 		done := make(chan struct{})
 		go func() { defer close(done); p.renew(first) }()
-		time.Sleep(2*replugAfter + 3*plugLost)
+		time.Sleep(2*renewAfter + 3*placeholderTimeout)
 		close(delivered)
 		<-done
 		if b.times != 2 || published != 6 {

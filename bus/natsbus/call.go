@@ -22,8 +22,8 @@ func (c *Conn) Call(ctx context.Context, server, method string, args ...any) (js
 func (c *Conn) CallStatus(ctx context.Context, server, method string, onStatus func(json.RawMessage), args ...any) (json.RawMessage, error) {
 	r := c.call(ctx, server, method, onStatus, args)
 	if r.err == nil {
-		bus.TellStale(ctx, r.reply.Stale)
-		bus.TellTerm(ctx, r.reply.Term)
+		bus.ReportStale(ctx, r.reply.Stale)
+		bus.ReportTerm(ctx, r.reply.Term)
 		r.err = r.reply.Refusal()
 	} else {
 		r.err = fmt.Errorf("call %q of server %q: %w", method, server, r.err)
@@ -47,7 +47,7 @@ func (c *Conn) call(ctx context.Context, server, method string, onStatus func(js
 		return result{err: err}
 	}
 	defer one.release()
-	if err := c.send(subject, one.reply, method, encoded, one.number); err != nil && c.calls.giveUp(one) {
+	if err := c.send(subject, one.reply, method, encoded, one.number); err != nil && c.calls.abandon(one) {
 		return result{err: err}
 	}
 	return c.wait(ctx, one)
@@ -57,14 +57,14 @@ func (c *Conn) call(ctx context.Context, server, method string, onStatus func(js
 func (c *Conn) wait(ctx context.Context, one *call) result {
 	select {
 	case r := <-one.done:
-		one.silence()
+		one.stopStatus()
 		return r
 	case <-ctx.Done():
 	}
-	if c.calls.giveUp(one) {
+	if c.calls.abandon(one) {
 		return result{err: ctx.Err()}
 	}
-	one.silence()
+	one.stopStatus()
 	return <-one.done
 }
 

@@ -18,7 +18,7 @@ type call struct {
 	done   chan result
 
 	// told guards ended: once the call has returned, onStatus is not called.
-	told     sync.Mutex
+	statusMu sync.Mutex
 	ended    bool
 	onStatus func(json.RawMessage)
 }
@@ -33,12 +33,12 @@ type result struct {
 type calls struct {
 	prefix string
 
-	mu      sync.Mutex
-	flying  map[uint32]*call
-	free    []slot
-	slots   uint32
-	numbers uint64
-	err     error // no more calls
+	mu       sync.Mutex
+	inFlight map[uint32]*call
+	free     []slot
+	slots    uint32
+	numbers  uint64
+	err      error // no more calls
 }
 
 type slot struct {
@@ -47,16 +47,16 @@ type slot struct {
 }
 
 func newCalls(prefix string) *calls {
-	return &calls{prefix: prefix, flying: map[uint32]*call{}}
+	return &calls{prefix: prefix, inFlight: map[uint32]*call{}}
 }
 
 // idle are calls for use again. A call with onStatus is not, since the
 // goroutine of the inbox may still look at it.
-var idle = sync.Pool{New: func() any { return &call{done: make(chan result, 1)} }}
+var callPool = sync.Pool{New: func() any { return &call{done: make(chan result, 1)} }}
 
-// begin enters a call, which leaves by way of finish, giveUp or fail.
+// begin enters a call, which leaves by way of finish, abandon or fail.
 func (c *calls) begin(socket uint64, server string, onStatus func(json.RawMessage)) (*call, error) {
-	one := idle.Get().(*call)
+	one := callPool.Get().(*call)
 	one.socket, one.server, one.onStatus = socket, server, onStatus
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -66,14 +66,14 @@ func (c *calls) begin(socket uint64, server string, onStatus func(json.RawMessag
 	s := c.takeSlot()
 	c.numbers++
 	one.slot, one.reply, one.number = s.id, s.reply, c.numbers
-	c.flying[s.id] = one
+	c.inFlight[s.id] = one
 	return one, nil
 }
 
 // release is for who began the call, when it has its result.
 func (o *call) release() {
 	if o.onStatus == nil {
-		idle.Put(o)
+		callPool.Put(o)
 	}
 }
 
@@ -92,7 +92,7 @@ func (c *calls) takeSlot() slot {
 func (c *calls) find(id uint32, number uint64) *call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if one := c.flying[id]; one != nil && one.number == number && one.onStatus != nil {
+	if one := c.inFlight[id]; one != nil && one.number == number && one.onStatus != nil {
 		return one
 	}
 	return nil
@@ -106,25 +106,25 @@ const anyNumber = 0
 func (c *calls) finish(id uint32, number uint64, r result) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	one := c.flying[id]
+	one := c.inFlight[id]
 	if one == nil || (number != anyNumber && one.number != number) {
 		return
 	}
-	delete(c.flying, id)
+	delete(c.inFlight, id)
 	c.free = append(c.free, slot{id, one.reply})
 	one.done <- r
 }
 
-// giveUp ends a call without an answer. False means that its result is there.
-func (c *calls) giveUp(one *call) bool {
+// abandon ends a call without an answer. False means that its result is there.
+func (c *calls) abandon(one *call) bool {
 	c.mu.Lock()
-	mine := c.flying[one.slot] == one
+	mine := c.inFlight[one.slot] == one
 	if mine {
-		delete(c.flying, one.slot)
+		delete(c.inFlight, one.slot)
 	}
 	c.mu.Unlock()
 	if mine {
-		one.silence()
+		one.stopStatus()
 	}
 	return mine
 }
@@ -133,9 +133,9 @@ func (c *calls) giveUp(one *call) bool {
 func (c *calls) fail(socket uint64, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for id, one := range c.flying {
+	for id, one := range c.inFlight {
 		if one.socket <= socket {
-			delete(c.flying, id)
+			delete(c.inFlight, id)
 			one.done <- result{err: err}
 		}
 	}
@@ -145,9 +145,9 @@ func (c *calls) fail(socket uint64, err error) {
 func (c *calls) deny(server string, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for id, one := range c.flying {
+	for id, one := range c.inFlight {
 		if one.server == server {
-			delete(c.flying, id)
+			delete(c.inFlight, id)
 			one.done <- result{err: err}
 		}
 	}
@@ -163,19 +163,19 @@ func (c *calls) close(err error) {
 
 // status passes a status on, unless the call has returned.
 func (o *call) status(data json.RawMessage) {
-	o.told.Lock()
-	defer o.told.Unlock()
+	o.statusMu.Lock()
+	defer o.statusMu.Unlock()
 	if !o.ended {
 		o.onStatus(data)
 	}
 }
 
 // silence waits for a status that is being told, and lets no more come.
-func (o *call) silence() {
+func (o *call) stopStatus() {
 	if o.onStatus == nil {
 		return
 	}
-	o.told.Lock()
-	defer o.told.Unlock()
+	o.statusMu.Lock()
+	defer o.statusMu.Unlock()
 	o.ended = true
 }

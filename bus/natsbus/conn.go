@@ -120,7 +120,7 @@ func (c *Conn) reconnected(nc *nats.Conn) {
 	}
 }
 
-func (c *Conn) notReconnected(_ *nats.Conn, err error) { c.complain("still not connected", err) }
+func (c *Conn) notReconnected(_ *nats.Conn, err error) { c.warnRepeated("still not connected", err) }
 
 // asyncError hears what the server objects to after it was sent.
 func (c *Conn) asyncError(_ *nats.Conn, sub *nats.Subscription, err error) {
@@ -131,11 +131,11 @@ func (c *Conn) asyncError(_ *nats.Conn, sub *nats.Subscription, err error) {
 	if subject, ok := deniedPublish(err); ok {
 		c.calls.deny(subject, fmt.Errorf("%w: the user may not publish to %q", bus.ErrDenied, subject))
 	}
-	c.complain("error from the server", err)
+	c.warnRepeated("error from the server", err)
 }
 
 // complain logs what may come again and again, at growing intervals.
-func (c *Conn) complain(message string, err error) {
+func (c *Conn) warnRepeated(message string, err error) {
 	if n, due := c.repeats.Due(message + err.Error()); due {
 		c.log.Warn(message, "err", err, "times", n)
 	}

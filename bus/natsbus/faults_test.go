@@ -65,7 +65,7 @@ func TestSlotOfAnUnansweredCall(t *testing.T) {
 	c := newCalls("p.")
 	first, _ := c.begin(1, "", nil)
 	slot := first.slot
-	if !c.giveUp(first) {
+	if !c.abandon(first) {
 		t.Fatal("nobody else ended it")
 	}
 	second, _ := c.begin(1, "", nil)

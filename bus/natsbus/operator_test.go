@@ -129,7 +129,7 @@ func TestNoRights(t *testing.T) {
 	}
 	c := dialT(t, bus.Options{URL: s.nats.ClientURL(), User: "u", Password: "p"})
 	defer c.Close()
-	post, err := c.JoinGroup(within(t), "led", func(*bus.Request) {})
+	member, err := c.JoinGroup(within(t), "led", func(*bus.Request) {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func TestNoRights(t *testing.T) {
 	_, listenErr := c.Subscribe(within(t), "topic", "#", nil)
 	_, callErr := c.Call(within(t), "served", "x")
 	for what, err := range map[string]error{
-		"Lead": post.Lead(within(t), 1), "Serve": serveErr, "Subscribe": listenErr, "Call": callErr,
+		"Lead": member.Lead(within(t), 1), "Serve": serveErr, "Subscribe": listenErr, "Call": callErr,
 	} {
 		if !errors.Is(err, bus.ErrDenied) || !strings.Contains(err.Error(), "muster.") {
 			t.Errorf("%s: %v", what, err)

@@ -49,7 +49,7 @@ func (s *service) start(ctx context.Context, server string) error {
 	}
 	s.subscription = s.conn.newSubscription(subject, queueGroup, serviceLimit, s.take)
 	s.last = s.bulk.Wait
-	if err := s.enter(ctx); err != nil {
+	if err := s.register(ctx); err != nil {
 		s.end((*nats.Subscription).Unsubscribe)
 		return err
 	}
@@ -155,6 +155,6 @@ func (s *service) Malformed() uint64 { return s.malformed.Load() }
 // Close takes no more requests, lets the handler have those that are here
 // already, and waits for it.
 func (s *service) Close() error {
-	s.end(how(s.conn))
+	s.end(closeMode(s.conn))
 	return nil
 }

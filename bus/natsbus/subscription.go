@@ -52,7 +52,7 @@ func (c *Conn) newSubscription(subject, queue string, l limit, h nats.MsgHandler
 // subscribe returns once the server knows.
 func (c *Conn) subscribe(ctx context.Context, subject, queue string, l limit, h nats.MsgHandler) (*subscription, error) {
 	s := c.newSubscription(subject, queue, l, h)
-	if err := s.enter(ctx); err != nil {
+	if err := s.register(ctx); err != nil {
 		s.end((*nats.Subscription).Unsubscribe)
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func (c *Conn) subscribe(ctx context.Context, subject, queue string, l limit, h 
 
 // enter makes the subscription one of the Conn's, and returns once the server
 // knows. Where that fails it is one for the next connection, until end.
-func (s *subscription) enter(ctx context.Context) error {
+func (s *subscription) register(ctx context.Context) error {
 	c := s.conn
 	c.subscribing.Lock()
 	defer c.subscribing.Unlock()

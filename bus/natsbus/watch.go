@@ -9,7 +9,7 @@ import (
 // watchers are told each change of the connection.
 type watchers struct {
 	// tell is held while they are told, so that each hears all in order.
-	tell sync.Mutex
+	notifying sync.Mutex
 
 	mu     sync.Mutex
 	status bus.Status
@@ -19,8 +19,8 @@ type watchers struct {
 
 // add tells f how it stands, and from now on each change.
 func (w *watchers) add(f func(bus.Status)) (stop func()) {
-	w.tell.Lock()
-	defer w.tell.Unlock()
+	w.notifying.Lock()
+	defer w.notifying.Unlock()
 	w.mu.Lock()
 	id, now := w.next, w.status
 	w.next++
@@ -39,8 +39,8 @@ func (w *watchers) add(f func(bus.Status)) (stop func()) {
 
 // set tells a change. Why it is not connected does not count as one.
 func (w *watchers) set(s bus.Status) {
-	w.tell.Lock()
-	defer w.tell.Unlock()
+	w.notifying.Lock()
+	defer w.notifying.Unlock()
 	for _, f := range w.change(s) {
 		f(s)
 	}

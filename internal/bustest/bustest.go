@@ -53,7 +53,7 @@ func Run(t *testing.T, b Broker) {
 	groups := [][]testCase{
 		callCases, refusalCases, deadlineCases, nameCases, orderCases,
 		malformedCases, topicCases, slowCases, serverCases, watchCases,
-		closeCases, loadCases, standCases, restartCases,
+		closeCases, loadCases, groupCases, restartCases,
 	}
 	if b.Holds() {
 		groups = append(groups, holdCases)

@@ -57,9 +57,9 @@ func leaderDies(t *testing.T, b Broker) {
 	server := named(t, "s")
 	doomed, wire := through(t, b)
 	got, h := keep(n)
-	lead(t, stand(t, doomed, server, h), 1)
+	lead(t, join(t, doomed, server, h), 1)
 	heirGot, h := keep(2 * n)
-	heir := stand(t, dial(t, b), server, h)
+	heir := join(t, dial(t, b), server, h)
 	c := dial(t, b)
 	var calls []<-chan outcome
 	for i := range n {
@@ -106,9 +106,9 @@ func leaderDiesWithCasts(t *testing.T, b Broker) {
 	server := named(t, "s")
 	doomed, wire := through(t, b)
 	got, h := keep(n)
-	lead(t, stand(t, doomed, server, h), 1)
+	lead(t, join(t, doomed, server, h), 1)
 	heirGot, h := keep(2 * n)
-	heir := stand(t, dial(t, b), server, h)
+	heir := join(t, dial(t, b), server, h)
 	c := dial(t, b)
 	for i := range n {
 		mustCast(t, c, server, "x", i)
@@ -130,15 +130,15 @@ func leaderDiesWithCasts(t *testing.T, b Broker) {
 // does not lead gives back what it gets.
 func leadershipMoves(t *testing.T, b Broker) {
 	server := named(t, "s")
-	var posts []bus.GroupMember
+	var members []bus.GroupMember
 	for range 2 {
-		posts = append(posts, stand(t, dial(t, b), server, sometimes()))
+		members = append(members, join(t, dial(t, b), server, sometimes()))
 	}
-	lead(t, posts[1], 1)
+	lead(t, members[1], 1)
 	l := startLoad(t, dial(t, b), server)
 	for i := range 20 {
-		lead(t, posts[i%2], uint64(i+2))
-		follow(t, posts[(i+1)%2])
+		lead(t, members[i%2], uint64(i+2))
+		follow(t, members[(i+1)%2])
 		l.waitForAnswers(t, l.answers.Load()+20)
 	}
 	l.end()
@@ -158,11 +158,11 @@ func sometimes() bus.Handler {
 // stays. No call finds the name missing, and all are answered.
 func nameOutlives(t *testing.T, b Broker) {
 	server := named(t, "s")
-	lead(t, stand(t, dial(t, b), server, echo), 1)
+	lead(t, join(t, dial(t, b), server, echo), 1)
 	l := startLoad(t, dial(t, b), server)
 	for i := range 10 {
 		got, h := keep(1 << 16)
-		guest := stand(t, dial(t, b), server, h)
+		guest := join(t, dial(t, b), server, h)
 		lead(t, guest, uint64(i+2))
 		take(t, got, "a request") // there are more, for as many callers as it has room
 		if err := guest.Close(); err != nil {
@@ -180,10 +180,10 @@ func closedHandsOn(t *testing.T, b Broker) {
 	server, conn, c := named(t, "s"), dial(t, b), dial(t, b)
 	serve(t, conn, server+"other", echo)
 	got, h := keep(2 * n)
-	closed := stand(t, conn, server, h)
+	closed := join(t, conn, server, h)
 	lead(t, closed, 1)
 	nextGot, h := keep(2 * n)
-	next := stand(t, dial(t, b), server, h)
+	next := join(t, dial(t, b), server, h)
 	var calls []<-chan outcome
 	for range n {
 		calls = append(calls, start(within(t), c, server, "x"))
@@ -261,9 +261,9 @@ func heldUntilLed(t *testing.T, b Broker) {
 	const n = 500
 	server := named(t, "s")
 	otherGot, h := keep(n)
-	stand(t, dial(t, b), server, h)
+	join(t, dial(t, b), server, h)
 	got, h := keep(2 * n)
-	leader := stand(t, dial(t, b), server, h)
+	leader := join(t, dial(t, b), server, h)
 	c := dial(t, b)
 	for i := range n {
 		mustCast(t, c, server, "x", i)
@@ -290,13 +290,13 @@ func heldUntilLed(t *testing.T, b Broker) {
 func giveBackReachesLeader(t *testing.T, b Broker) {
 	server := named(t, "s")
 	got, h := keep(9)
-	old := stand(t, dial(t, b), server, h)
+	old := join(t, dial(t, b), server, h)
 	lead(t, old, 1)
 	call := start(within(t), dial(t, b), server, "x")
 	r := take(t, got, "the request")
 	follow(t, old)
 	leaderGot, h := keep(9)
-	leader := stand(t, dial(t, b), server, h)
+	leader := join(t, dial(t, b), server, h)
 	lead(t, leader, 2)
 	if !r.GiveBack() || r.GiveBack() {
 		t.Error("a request can be given back once")
@@ -313,7 +313,7 @@ func giveBackReachesLeader(t *testing.T, b Broker) {
 func followerKeepsWhatItHas(t *testing.T, b Broker) {
 	server, c := named(t, "s"), dial(t, b)
 	got, h := keep(9)
-	old := stand(t, dial(t, b), server, h)
+	old := join(t, dial(t, b), server, h)
 	lead(t, old, 1)
 	first := start(within(t), c, server, "x")
 	answered := take(t, got, "the first request")
@@ -324,7 +324,7 @@ func followerKeepsWhatItHas(t *testing.T, b Broker) {
 	answered.Reply("old")
 	wantJSON(t, string(take(t, first, "the answer").data), "old")
 	freshGot, h := keep(9)
-	fresh := stand(t, dial(t, b), server, h)
+	fresh := join(t, dial(t, b), server, h)
 	if err := old.Close(); err != nil {
 		t.Fatalf("Close: %v", err)
 	}
@@ -341,7 +341,7 @@ func dealtWith(t *testing.T, b Broker) {
 	server, c := named(t, "s"), dial(t, b)
 	var served sync.WaitGroup
 	served.Add(4*n + 1)
-	first := stand(t, dial(t, b), server, func(r *bus.Request) {
+	first := join(t, dial(t, b), server, func(r *bus.Request) {
 		defer served.Done()
 		switch r.Method {
 		case "cast":
@@ -355,7 +355,7 @@ func dealtWith(t *testing.T, b Broker) {
 		}
 	})
 	got, h := keep(9)
-	second := stand(t, dial(t, b), server, h)
+	second := join(t, dial(t, b), server, h)
 	lead(t, first, 1)
 	for i := range n {
 		mustCast(t, c, server, "cast", i)
@@ -382,8 +382,8 @@ func roleOutlives(t *testing.T, b Broker) {
 	server := named(t, "s")
 	conn, wire := through(t, b)
 	got, h := keep(9)
-	lead(t, stand(t, conn, server, h), 1)
-	stand(t, dial(t, b), server, func(r *bus.Request) { r.GiveBack() })
+	lead(t, join(t, conn, server, h), 1)
+	join(t, dial(t, b), server, func(r *bus.Request) { r.GiveBack() })
 	status := watch(t, conn)
 	c := dial(t, b)
 	for range 3 {

@@ -23,13 +23,13 @@ type Bulk[T any] struct {
 
 	mu      sync.Mutex
 	idle    sync.Cond
-	waiting []parcel[T]
+	waiting []entry[T]
 	bytes   int
 	senders map[string]int // how many of each wait or are being read
 	reading bool
 }
 
-type parcel[T any] struct {
+type entry[T any] struct {
 	body   T
 	bytes  int
 	sender string
@@ -59,7 +59,7 @@ func (b *Bulk[T]) Put(body T, bytes int, sender string) bool {
 	if b.bytes > 0 && b.bytes+bytes > Room || len(b.waiting) >= most {
 		return false
 	}
-	b.waiting = append(b.waiting, parcel[T]{body, bytes, sender})
+	b.waiting = append(b.waiting, entry[T]{body, bytes, sender})
 	b.bytes += bytes
 	b.senders[sender]++
 	if !b.reading {
@@ -83,7 +83,7 @@ func (b *Bulk[T]) run() {
 	defer b.mu.Unlock()
 	for len(b.waiting) > 0 {
 		next := b.waiting[0]
-		b.waiting[0] = parcel[T]{}
+		b.waiting[0] = entry[T]{}
 		b.waiting = b.waiting[1:]
 		b.mu.Unlock()
 		b.read(next.body)

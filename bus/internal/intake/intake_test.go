@@ -18,15 +18,15 @@ func body(method, arg, corrID, replyTo string) []byte {
 	return bus.AppendCall(nil, c)
 }
 
-func TestSignsOfLifeAreKnownByTheirBeginning(t *testing.T) {
+func TestKeepAliveIsRecognizedByItsPrefix(t *testing.T) {
 	for want, methods := range map[bool][]string{true: {"keepAlive", "reportLoad"}, false: {"schedule", "keepAlives", "join"}} {
 		for _, method := range methods {
-			if IsSign(body(method, "w", "1", "q")) != want {
+			if IsKeepAlive(body(method, "w", "1", "q")) != want {
 				t.Errorf("%s: want %v", method, want)
 			}
 		}
 	}
-	if IsSign(body("keepAlive", strings.Repeat("w", Large), "1", "q")) {
+	if IsKeepAlive(body("keepAlive", strings.Repeat("w", Large), "1", "q")) {
 		t.Error("a large body counts as a sign of life")
 	}
 }

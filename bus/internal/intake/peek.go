@@ -7,9 +7,9 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// IsSign reports whether a body is a sign of life, by its beginning: OWT's
+// IsKeepAlive reports whether a body is a sign of life, by its beginning: OWT's
 // programs and Muster's write the method first.
-func IsSign(body []byte) bool {
+func IsKeepAlive(body []byte) bool {
 	rest, ok := bytes.CutPrefix(body, []byte(`{"method":"`))
 	return ok && len(body) < Large && (bytes.HasPrefix(rest, []byte(`keepAlive"`)) || bytes.HasPrefix(rest, []byte(`reportLoad"`)))
 }

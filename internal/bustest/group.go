@@ -7,15 +7,15 @@ import (
 	"github.com/muster-fleet/muster/bus"
 )
 
-var standCases = []testCase{
+var groupCases = []testCase{
 	{"LeaderTakesAll", leaderTakesAll},
 	{"NewLeaderBeforeOld", newLeaderBeforeOld},
 	{"LeaderIsElectedAgain", electedAgain},
-	{"PostEnds", postEnds},
+	{"MemberCloses", memberCloses},
 	{"LeadIsRefused", leadIsRefused},
 }
 
-func stand(t testing.TB, c bus.Conn, server string, h bus.Handler) bus.GroupMember {
+func join(t testing.TB, c bus.Conn, server string, h bus.Handler) bus.GroupMember {
 	t.Helper()
 	p, err := c.JoinGroup(within(t), server, h)
 	if err != nil {
@@ -43,15 +43,15 @@ func leaderTakesAll(t *testing.T, b Broker) {
 	const n = 300
 	server := named(t, "s")
 	var handled [3]atomic.Int64
-	var posts []bus.GroupMember
+	var members []bus.GroupMember
 	for i := range handled {
-		posts = append(posts, stand(t, dial(t, b), server, func(r *bus.Request) {
+		members = append(members, join(t, dial(t, b), server, func(r *bus.Request) {
 			handled[i].Add(1)
 			echo(r)
 		}))
 	}
 	c := dial(t, b)
-	for i, p := range posts {
+	for i, p := range members {
 		lead(t, p, uint64(i+1))
 		callAll(t, c, server, i*n, n)
 		follow(t, p)
@@ -68,8 +68,8 @@ func leaderTakesAll(t *testing.T, b Broker) {
 // those for which the new one has no room; it gives them back.
 func newLeaderBeforeOld(t *testing.T, b Broker) {
 	server := named(t, "s")
-	frozen := stand(t, dial(t, b), server, func(r *bus.Request) { r.GiveBack() })
-	fresh := stand(t, dial(t, b), server, echo)
+	frozen := join(t, dial(t, b), server, func(r *bus.Request) { r.GiveBack() })
+	fresh := join(t, dial(t, b), server, echo)
 	lead(t, frozen, 7)
 	lead(t, fresh, 8)
 	callAll(t, dial(t, b), server, 0, 300)
@@ -80,7 +80,7 @@ func newLeaderBeforeOld(t *testing.T, b Broker) {
 func electedAgain(t *testing.T, b Broker) {
 	server, c := named(t, "s"), dial(t, b)
 	var handled atomic.Int64
-	p := stand(t, dial(t, b), server, func(r *bus.Request) {
+	p := join(t, dial(t, b), server, func(r *bus.Request) {
 		handled.Add(1)
 		echo(r)
 	})
@@ -93,12 +93,12 @@ func electedAgain(t *testing.T, b Broker) {
 	}
 }
 
-// postEnds: a member that is closed takes nothing, and another may lead.
-func postEnds(t *testing.T, b Broker) {
+// memberCloses: a member that is closed takes nothing, and another may lead.
+func memberCloses(t *testing.T, b Broker) {
 	server, c := named(t, "s"), dial(t, b)
 	gone := make(chan *bus.Request, 9)
-	first := stand(t, dial(t, b), server, func(r *bus.Request) { gone <- r; r.Reply("first") })
-	second := stand(t, dial(t, b), server, func(r *bus.Request) { r.Reply("second") })
+	first := join(t, dial(t, b), server, func(r *bus.Request) { gone <- r; r.Reply("first") })
+	second := join(t, dial(t, b), server, func(r *bus.Request) { r.Reply("second") })
 	lead(t, first, 1)
 	wantJSON(t, mustCall(t, c, server, "x"), "first")
 	take(t, gone, "the request")
@@ -118,7 +118,7 @@ func postEnds(t *testing.T, b Broker) {
 
 func leadIsRefused(t *testing.T, b Broker) {
 	c := dial(t, b)
-	p := stand(t, c, named(t, "s"), echo)
+	p := join(t, c, named(t, "s"), echo)
 	if err := p.Lead(within(t), 0); err == nil {
 		t.Error("term 0 was taken")
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/muster-fleet/muster/bus/amqpbus"
 )
 
-func stand(t testing.TB, c *amqpbus.Conn, server string, h bus.Handler) bus.GroupMember {
+func join(t testing.TB, c *amqpbus.Conn, server string, h bus.Handler) bus.GroupMember {
 	t.Helper()
 	p, err := c.JoinGroup(within(t), server, h)
 	if err != nil {
@@ -40,13 +40,13 @@ func wantFrom(t testing.TB, c *amqpbus.Conn, server, want string, n int) {
 	}
 }
 
-// TestStandBesidePlainServer: a queue at which members stand has OWT's flags. A
+// TestGroupBesidePlainServer: a queue at which members stand has OWT's flags. A
 // master of OWT's, which serves plainly, comes before members that do not lead,
 // and after one that does.
-func TestStandBesidePlainServer(t *testing.T) {
+func TestGroupBesidePlainServer(t *testing.T) {
 	b := shared.Broker(t)
 	c := dial(t, b)
-	p := stand(t, dial(t, b), "stand-mixed", says("member"))
+	p := join(t, dial(t, b), "stand-mixed", says("member"))
 	if _, err := newRaw(t, b).ch.QueueDeclare("stand-mixed", false, true, false, false, nil); err != nil {
 		t.Fatalf("declared as OWT does: %v", err)
 	}
@@ -63,7 +63,7 @@ func TestStandBesidePlainServer(t *testing.T) {
 // TestQueueGoesWithLastMember, as the queue of a plain server does.
 func TestQueueGoesWithLastMember(t *testing.T) {
 	b := shared.Broker(t)
-	first, second := stand(t, dial(t, b), "stand-last", echo), stand(t, dial(t, b), "stand-last", echo)
+	first, second := join(t, dial(t, b), "stand-last", echo), join(t, dial(t, b), "stand-last", echo)
 	exists := func() bool {
 		_, err := newRaw(t, b).ch.QueueDeclarePassive("stand-last", false, true, false, false, nil)
 		return err == nil
@@ -82,13 +82,13 @@ func TestQueueGoesWithLastMember(t *testing.T) {
 	}
 }
 
-// TestStandQueueDeleted: a member whose queue an operator deletes is back in its
+// TestGroupQueueDeleted: a member whose queue an operator deletes is back in its
 // role. What it had received is nobody's: answers to that are not sent.
-func TestStandQueueDeleted(t *testing.T) {
+func TestGroupQueueDeleted(t *testing.T) {
 	b := shared.Broker(t)
 	c, log := dialLogged(t, b)
 	held := make(chan *bus.Request, 1)
-	p := stand(t, c, "stand-deleted", func(r *bus.Request) {
+	p := join(t, c, "stand-deleted", func(r *bus.Request) {
 		if r.Method == "hold" {
 			held <- r
 			return
@@ -114,7 +114,7 @@ func TestStandQueueDeleted(t *testing.T) {
 // broker is back.
 func TestLeadOnFrozenBroker(t *testing.T) {
 	b := shared.Broker(t)
-	p := stand(t, dial(t, b), "stand-frozen", says("leader"))
+	p := join(t, dial(t, b), "stand-frozen", says("leader"))
 	c := dial(t, b)
 	serve(t, c, "stand-frozen", says("plain"))
 	if err := b.Freeze(); err != nil {
@@ -141,8 +141,8 @@ func TestLeadOnFrozenBroker(t *testing.T) {
 	}
 }
 
-// TestStandRefused: what the broker refuses is told, and costs nothing else.
-func TestStandRefused(t *testing.T) {
+// TestGroupRefused: what the broker refuses is told, and costs nothing else.
+func TestGroupRefused(t *testing.T) {
 	b := shared.Broker(t)
 	raw := newRaw(t, b)
 	if _, err := raw.ch.QueueDeclare("stand-refused", false, false, false, false, amqp.Table{"x-max-length": int32(1)}); err != nil {

@@ -11,9 +11,9 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// post is one member of those that serve a name in turn. NATS holds nothing
+// groupMember is one member of those that serve a name in turn. NATS holds nothing
 // for anybody, so only a leader subscribes.
-type post struct {
+type groupMember struct {
 	*service
 	name    string
 	subject string
@@ -38,11 +38,11 @@ func (c *Conn) JoinGroup(ctx context.Context, server string, h bus.Handler) (bus
 	if err != nil {
 		return nil, fmt.Errorf("stand for %q: %w", server, err)
 	}
-	return &post{service: newService(c, h), name: server, subject: subject}, nil
+	return &groupMember{service: newService(c, h), name: server, subject: subject}, nil
 }
 
 // Lead makes this member the leader of that term.
-func (p *post) Lead(ctx context.Context, term uint64) error {
+func (p *groupMember) Lead(ctx context.Context, term uint64) error {
 	if term == 0 {
 		return errors.New("natsbus: a term is at least 1")
 	}
@@ -56,7 +56,7 @@ func (p *post) Lead(ctx context.Context, term uint64) error {
 // again stays in the group of its first term: what counts is that no other
 // leader is in it. A subscription that the server could not be told of now is
 // one for the next connection.
-func (p *post) lead(ctx context.Context, term uint64) error {
+func (p *groupMember) lead(ctx context.Context, term uint64) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed || p.conn.closing.Load() {
@@ -68,39 +68,39 @@ func (p *post) lead(ctx context.Context, term uint64) error {
 	group := queueGroup + "." + strconv.FormatUint(term, 10)
 	p.subscription, p.leads = p.conn.newSubscription(p.subject, group, serviceLimit, p.take), true
 	p.last = p.bulk.Wait
-	return p.enter(ctx)
+	return p.register(ctx)
 }
 
 // Follow makes this member one that does not lead.
-func (p *post) Follow(context.Context) error {
+func (p *groupMember) Follow(context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed || p.conn.closing.Load() {
 		return fmt.Errorf("follow at %q: %w", p.name, bus.ErrClosed)
 	}
-	p.leave()
+	p.stopConsuming()
 	return nil
 }
 
 // Close ends it, and waits for the handler.
-func (p *post) Close() error {
+func (p *groupMember) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
-	p.leave()
+	p.stopConsuming()
 	return nil
 }
 
 // leave takes no more requests, and lets the handler have those that are here.
-func (p *post) leave() {
+func (p *groupMember) stopConsuming() {
 	if p.leads {
-		p.subscription.end(how(p.conn))
+		p.subscription.end(closeMode(p.conn))
 		p.leads = false
 	}
 }
 
 // how a subscription ends: in good order, if that is possible.
-func how(c *Conn) func(*nats.Subscription) error {
+func closeMode(c *Conn) func(*nats.Subscription) error {
 	if c.wire.up.Load() {
 		return (*nats.Subscription).Drain
 	}

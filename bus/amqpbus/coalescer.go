@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// softLimit is how much may be unsent before senders wait, hardLimit
+	// softLimit is how many bytes may be unsent before senders wait, hardLimit
 	// before answers, which cannot wait, are dropped.
 	softLimit = 4 << 20
 	hardLimit = 64 << 20
@@ -18,23 +18,23 @@ const (
 	readSize = 64 << 10
 	// keepSize is the largest buffer that is kept for the next writes.
 	keepSize = 1 << 20
-	// lastWords is how long Close lets what is unsent leave.
-	lastWords = 250 * time.Millisecond
+	// flushOnClose is how long Close waits for unsent bytes.
+	flushOnClose = 250 * time.Millisecond
 )
 
-// coalescer is a net.Conn whose writes do not block: one goroutine writes what
-// has gathered since its last write. The library writes each message on its
-// own, so many senders would otherwise cost as many system calls.
+// coalescer is a net.Conn whose writes do not block: one goroutine writes all
+// bytes buffered since its last write. The library writes each message
+// separately, which would cost one system call per message.
 type coalescer struct {
 	net.Conn
 	in *bufio.Reader
-	// stay frees the connection from the context that it was dialled with, and
-	// returns false if that is over already.
-	stay func() bool
+	// detach unties the connection from the context it was dialled with. It
+	// returns false if that context has ended.
+	detach func() bool
 
 	mu      sync.Mutex
 	filled  sync.Cond
-	buf     []byte // gathered
+	buf     []byte // not yet being written
 	spare   []byte // the other buffer, while it is not being written
 	writing int    // bytes being written
 	drained chan struct{}
@@ -53,7 +53,7 @@ func newCoalescer(conn net.Conn) *coalescer {
 // Read is for one goroutine.
 func (w *coalescer) Read(p []byte) (int, error) { return w.in.Read(p) }
 
-// Write gathers p. Its error is that of an earlier write.
+// Write buffers p. Its error is that of an earlier write.
 func (w *coalescer) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -77,21 +77,22 @@ func (w *coalescer) flush() {
 		}
 		_, err := w.Conn.Write(out)
 		if !w.wrote(out, err) {
-			// The reader then finds the connection closed.
+			// This ends the reader, too.
 			w.Conn.Close()
 			return
 		}
 	}
 }
 
-// next waits for bytes to write and returns nil when none will come.
+// next waits for bytes to write. It returns nil once closed and empty.
 func (w *coalescer) next() []byte {
 	w.mu.Lock()
 	for len(w.buf) == 0 && !w.closed {
 		w.filled.Wait()
 	}
 	w.mu.Unlock()
-	// Whoever is about to write gets a turn; if nobody is, this costs nothing.
+	// Let goroutines that are about to write add to the batch; this is cheap if
+	// there are none.
 	runtime.Gosched()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -118,15 +119,15 @@ func (w *coalescer) wrote(out []byte, err error) bool {
 	return err == nil
 }
 
-// unsent is how many bytes have not been taken by the system.
+// unsent returns how many bytes the kernel has not accepted yet.
 func (w *coalescer) unsent() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.buf) + w.writing
 }
 
-// room waits until less than softLimit is unsent, or the connection is over,
-// which the next Write tells.
+// room waits until less than softLimit is unsent. It also returns if the
+// connection has failed, which the next Write reports.
 func (w *coalescer) room(ctx context.Context) error {
 	for {
 		drained := w.full()
@@ -143,7 +144,8 @@ func (w *coalescer) room(ctx context.Context) error {
 	}
 }
 
-// full returns what is closed after the next write, nil if there is room.
+// full returns a channel that is closed after the next write, nil if there is
+// room.
 func (w *coalescer) full() <-chan struct{} {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -156,13 +158,13 @@ func (w *coalescer) full() <-chan struct{} {
 	return w.drained
 }
 
-// Close lets what is unsent leave if the other side reads, and closes.
+// Close waits up to flushOnClose for unsent bytes, and closes.
 func (w *coalescer) Close() error {
 	w.mu.Lock()
 	w.closed = true
 	w.filled.Signal()
 	w.mu.Unlock()
-	_ = w.Conn.SetWriteDeadline(time.Now().Add(lastWords))
+	_ = w.Conn.SetWriteDeadline(time.Now().Add(flushOnClose))
 	<-w.gone
 	return w.Conn.Close()
 }

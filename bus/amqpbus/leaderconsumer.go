@@ -1,0 +1,214 @@
+package amqpbus
+
+import (
+	"strconv"
+	"sync"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/muster-fleet/muster/bus"
+)
+
+// leaderConsumer receives the requests of a member while it leads. It has its own
+// channel for as long as the session, so that requests received while leading can
+// be answered afterwards.
+type leaderConsumer struct {
+	member   *groupMember
+	session  *session
+	channel  *asyncChannel
+	probe    *amqp.Channel // to read the length of the queue
+	queue    string
+	hold     *hold
+	incoming sequence
+
+	// The fields below need member.changing.
+	rank      rank
+	consumers int    // started so far
+	tag       string // of the current consumer
+	window    window
+	readers   sync.WaitGroup // the goroutines of receive
+}
+
+// openLeaderConsumer opens the channel and does not consume yet. When the broker
+// closes it, the idle consumer's channel is closed, too, so that both are
+// reopened.
+func (p *groupMember) openLeaderConsumer(s *session, idle *amqp.Channel, queue string) (*leaderConsumer, error) {
+	ch, err := s.conn.Channel()
+	if err != nil {
+		return nil, err
+	}
+	probe, err := s.conn.Channel()
+	if err != nil {
+		_ = ch.Close()
+		return nil, err
+	}
+	closed := ch.NotifyClose(make(chan *amqp.Error, 1))
+	l := &asyncChannel{channel: ch}
+	d := &leaderConsumer{member: p, session: s, channel: l, probe: probe, queue: queue, hold: newHold(s, l), rank: following}
+	if !s.spawn(d.hold.run) {
+		return nil, bus.ErrDisconnected
+	}
+	s.spawn(d.adjustWindow)
+	s.spawn(func() {
+		if err := <-closed; err != nil && !s.isOver() {
+			p.conn.limits.learn(err)
+			p.conn.log.Warn("broker closed a channel", "what", p.consumer.what, "err", err)
+			if isMissing(err) {
+				s.reconnect()
+			}
+			_ = idle.Close()
+		}
+	})
+	return d, nil
+}
+
+// consume starts a consumer with that priority, or stops consuming if the rank is
+// following.
+func (d *leaderConsumer) consume(r rank) error {
+	if d.rank == r {
+		return nil
+	}
+	if err := d.stopConsuming(); err != nil || r == following {
+		return err
+	}
+	if err := d.startConsumer(r, newWindow()); err != nil {
+		return err
+	}
+	d.hold.stir()
+	return nil
+}
+
+// startConsumer starts a consumer with the window as its prefetch limit, which
+// AMQP fixes when a consumer starts. (The limit of a channel can be changed, but
+// RabbitMQ then miscounts.)
+func (d *leaderConsumer) startConsumer(r rank, w window) error {
+	d.consumers++
+	// It travels with every message, so it is short.
+	tag := strconv.Itoa(d.consumers)
+	var deliveries <-chan amqp.Delivery
+	err := d.channel.call(func(ch *amqp.Channel) (err error) {
+		if err := ch.Qos(w.limit, 0, false); err != nil {
+			return err
+		}
+		deliveries, err = ch.Consume(d.queue, tag, false, false, false, false, priority(r))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	d.rank, d.tag, d.window = r, tag, w
+	d.hold.setLimit(w.limit)
+	return d.receive(deliveries)
+}
+
+// resize changes the window: it starts the new consumer before it cancels the old
+// one, since without a consumer another member would get requests.
+func (d *leaderConsumer) resize(w window) error {
+	old := d.tag
+	if err := d.startConsumer(d.rank, w); err != nil {
+		return err
+	}
+	return d.cancel(old)
+}
+
+func (d *leaderConsumer) cancel(tag string) error {
+	return d.channel.call(func(ch *amqp.Channel) error { return ch.Cancel(tag, false) })
+}
+
+// receive starts a goroutine that takes the deliveries.
+func (d *leaderConsumer) receive(deliveries <-chan amqp.Delivery) error {
+	d.readers.Add(1)
+	started := d.session.spawn(func() {
+		defer d.readers.Done()
+		for delivery := range deliveries {
+			d.incoming.put(delivery, d.take)
+		}
+	})
+	if !started {
+		d.readers.Done()
+		return bus.ErrDisconnected
+	}
+	return nil
+}
+
+func (d *leaderConsumer) take(delivery amqp.Delivery) {
+	k := d.hold.receive(delivery.DeliveryTag)
+	k.again = delivery.Redelivered
+	d.member.take(delivery.Body, k)
+}
+
+// stopConsuming cancels the consumer, and returns when the requests received so
+// far are queued for the handler.
+func (d *leaderConsumer) stopConsuming() error {
+	if d.rank == following {
+		return nil
+	}
+	if err := d.cancel(d.tag); err != nil {
+		return err
+	}
+	d.rank = following
+	d.readers.Wait()
+	return nil
+}
+
+// close ends it. Unanswered requests go to another member.
+func (d *leaderConsumer) close() {
+	_ = d.stopConsuming()
+	d.hold.end()
+	_ = d.probe.Close()
+	_ = d.channel.call((*amqp.Channel).Close)
+	d.readers.Wait()
+}
+
+// adjustWindow keeps the window as small as the load allows, until the hold ends.
+// It sleeps while there are no requests.
+func (d *leaderConsumer) adjustWindow() {
+	next := time.NewTimer(0)
+	defer next.Stop()
+	for await(d, d.hold.busy) {
+		next.Reset(lookEvery)
+		if !await(d, next.C) {
+			return
+		}
+		if d.measure() {
+			d.hold.stir()
+		}
+	}
+}
+
+// await reports false if the hold or the session ends first.
+func await[T any](d *leaderConsumer, event <-chan T) bool {
+	select {
+	case <-event:
+		return true
+	case <-d.hold.ending:
+	case <-d.session.over:
+	}
+	return false
+}
+
+// measure adapts the window to the load, and reports whether to measure again even
+// if no more requests arrive. Errors mean that the channel is closed.
+func (d *leaderConsumer) measure() (again bool) {
+	d.member.changing.Lock()
+	defer d.member.changing.Unlock()
+	if d.rank == following {
+		return false
+	}
+	r := d.hold.read()
+	if r.full && d.window.limit < floodInHand {
+		q, err := d.probe.QueueDeclarePassive(d.queue, false, true, false, false, nil)
+		if err != nil {
+			return false
+		}
+		r.waiting = q.Messages
+	}
+	w := d.window.after(r)
+	if w.limit == d.window.limit {
+		d.window = w
+	} else if err := d.resize(w); err != nil {
+		return false
+	}
+	return r.inHand > 0 || w.limit > leastInHand
+}
