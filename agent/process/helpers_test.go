@@ -15,7 +15,7 @@ import (
 )
 
 // patienceOfTests is how long a test waits for what must come soon.
-const patienceOfTests = 30 * time.Second
+const patienceOfTests = 2 * time.Minute
 
 // logged is what a host said.
 type logged struct {

@@ -73,19 +73,27 @@ func (s *spool) put(p []byte, end bool) {
 	}
 	// What was lost is told before what comes after it.
 	if s.dropped > 0 && len(s.waiting) < outputRoom/2 {
-		s.waiting = fmt.Appendf(s.waiting, "\n[muster: %d bytes of output were dropped: the disk was too slow]\n", s.dropped)
-		s.dropped = 0
+		s.noteDropped()
 	}
 	if s.dropped > 0 || len(s.waiting)+len(p) > outputRoom {
 		s.dropped += int64(len(p))
 	} else {
 		s.waiting = append(s.waiting, p...)
 	}
+	if end && s.dropped > 0 {
+		s.noteDropped() // nothing comes that would carry the note
+	}
 	s.ended = s.ended || end
 	select {
 	case s.more <- struct{}{}:
 	default:
 	}
+}
+
+// noteDropped writes into the output how much of it is missing here.
+func (s *spool) noteDropped() {
+	s.waiting = fmt.Appendf(s.waiting, "\n[muster: %d bytes of output were dropped: the disk was too slow]\n", s.dropped)
+	s.dropped = 0
 }
 
 // take returns what waits, and whether that is all there will be.

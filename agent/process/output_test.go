@@ -70,6 +70,17 @@ func TestSlowDiskDoesNotHoldTheNode(t *testing.T) {
 	}
 }
 
+// A node that ends while the disk is still behind has the note too.
+func TestDroppedOutputIsNotedAtTheEnd(t *testing.T) {
+	s := &spool{more: make(chan struct{}, 1)}
+	s.put(make([]byte, outputRoom), false)
+	s.put([]byte("lost"), false)
+	s.put(nil, true)
+	if got, ended := s.take(nil); !ended || !bytes.Contains(got, []byte("4 bytes of output were dropped")) {
+		t.Errorf("ended %v, with %q", ended, got[min(len(got), outputRoom):])
+	}
+}
+
 func TestFullDiskIsToldOnce(t *testing.T) {
 	r, w, err := os.Pipe()
 	if err != nil {
