@@ -57,7 +57,8 @@ type Node interface {
 	Err() error
 	// Status is what the node last said of itself; "" is nothing.
 	Status() string
-	// Stop asks the node to end, and makes it after grace. It returns at once
-	// and may be called again, with less grace.
+	// Stop asks the node to end, and makes it after grace, or after what the
+	// node asks for with EXTEND_TIMEOUT_USEC meanwhile. It returns at once and
+	// may be called again, with less grace.
 	Stop(grace time.Duration)
 }
