@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -69,7 +70,7 @@ func (a *Agent) settings() settings {
 		seed = rand.Uint64()
 	}
 	return settings{
-		agent: a.worker.ID(), purpose: o.Worker.Purpose, policy: o.Policy, alone: o.Launcher.PerTask(),
+		agent: a.worker.ID(), purpose: o.Worker.Purpose, policy: o.Policy, alone: o.Launcher.PerTask(), maxTasks: o.maxTasks(),
 		readyTimeout: o.ReadyTimeout, answerWithin: o.AnswerWithin, seed: seed,
 	}
 }
@@ -80,15 +81,26 @@ func (a *Agent) workerOptions() worker.Options {
 	o.Handlers = a.handlers(o.Handlers)
 	dropped := o.OnTasksDropped
 	o.OnTasksDropped = func(w *worker.Worker, tasks []string) {
-		a.owner.do(func(p *pool, now time.Time) { p.drop(now, tasks) })
+		a.owner.do(func(p *pool, now time.Time) { p.drop(now, a.without(tasks)) })
 		if dropped != nil {
 			dropped(w, tasks)
 		}
 	}
-	if o.MaxTasks == 0 {
-		o.MaxTasks = a.opts.mostTasks()
-	}
+	o.MaxTasks = a.opts.maxTasks()
 	return o
+}
+
+// maxTasks is how many tasks the manager may place here; 0 is any number.
+func (o Options) maxTasks() int {
+	if o.Worker.MaxTasks != 0 {
+		return o.Worker.MaxTasks
+	}
+	return o.mostTasks()
+}
+
+// without returns those of the dropped tasks that were not claimed again since.
+func (a *Agent) without(tasks []string) []string {
+	return slices.DeleteFunc(slices.Clone(tasks), a.has)
 }
 
 // mostTasks is how many tasks there can be at once; 0 is any number.

@@ -176,3 +176,23 @@ func TestOptionsAreChecked(t *testing.T) {
 		}
 	}
 }
+
+// Between the answer to a claim and the start of its program the task can end,
+// if it ran for another caller. Its slot may be given away by then.
+func TestATaskThatEndedSinceItWasClaimedDoesNotBegin(t *testing.T) {
+	f := newFleet(t, 30*time.Second)
+	launcher, _ := obedient()
+	a := f.start(sample(launcher))
+	answered := make(chan bus.Reply, 1)
+	room := "room1"
+	r := bus.NewRequest(bus.Call{Method: "getNode", CorrID: []byte("1")}, func(r bus.Reply) { answered <- r })
+	a.owner.do(func(p *pool, now time.Time) { a.claimed(p, now, r, taskArg{Room: &room, Task: "task1"}) })
+	select {
+	case reply := <-answered:
+		if reply.Err != reasonEarlyRecycled {
+			t.Errorf("the caller is answered %s %q", reply.Data, reply.Err)
+		}
+	case <-f.ctx.Done():
+		t.Error("the caller is not answered")
+	}
+}

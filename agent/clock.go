@@ -39,12 +39,18 @@ func (p *pool) readyBy(n *node) time.Time {
 }
 
 func (p *pool) expireQueue(late func(*request) bool) {
+	var kept, refused []*request
 	for _, r := range p.queue {
 		if late(r) {
-			p.refuse(r, reasonNoNode, "", nil)
+			refused = append(refused, r)
+		} else {
+			kept = append(kept, r)
 		}
 	}
-	p.queue = slices.DeleteFunc(p.queue, late)
+	p.queue = kept
+	for _, r := range refused {
+		p.refuse(r, reasonNoNode, "", nil)
+	}
 }
 
 // next is when tick is wanted at the latest; zero is never.

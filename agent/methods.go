@@ -88,14 +88,22 @@ func (a *Agent) claim(r *bus.Request, arg taskArg) {
 		r.FailDetail(reasonAgentNotReady, refusal{Error: err.Error()})
 		return
 	}
-	a.owner.do(func(p *pool, now time.Time) {
-		if p.isEnding(task) {
-			r.Fail(reasonEarlyRecycled)
-			return
-		}
-		p.getNode(now, a.owner.keep(r), muster.TaskOrder{Room: *arg.Room, Task: task, Spec: arg.Spec, By: arg.By})
-	})
+	a.owner.do(func(p *pool, now time.Time) { a.claimed(p, now, r, arg) })
 }
+
+// claimed asks for a node for a task that was claimed. If the task ended since,
+// its slot may be another's.
+func (a *Agent) claimed(p *pool, now time.Time, r *bus.Request, arg taskArg) {
+	task := string(arg.Task)
+	if p.isEnding(task) || !a.has(task) {
+		r.Fail(reasonEarlyRecycled)
+		return
+	}
+	p.getNode(now, a.owner.keep(r), muster.TaskOrder{Room: *arg.Room, Task: task, Spec: arg.Spec, By: arg.By})
+}
+
+// has reports whether the manager counts the task as one of this agent's.
+func (a *Agent) has(task string) bool { return slices.Contains(a.worker.Tasks(), task) }
 
 // isEnding reports whether the task's program was told to end and runs still.
 func (p *pool) isEnding(task string) bool {

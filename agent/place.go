@@ -76,17 +76,46 @@ func (p *pool) place(r *request) {
 		p.queue = append(p.queue, r)
 		return
 	}
+	if p.isCrowded(r) {
+		p.await(r, string(muster.ReasonNoSlot))
+		return
+	}
 	n := p.choose(r)
 	switch {
 	case n != nil:
 		p.assign(n, r)
 	case !p.full():
 		p.refuse(r, reasonNodeNotReady, "", p.trouble)
-	case slices.ContainsFunc(p.nodes, (*node).isStopping):
-		p.queue = append(p.queue, r)
 	default:
-		p.refuse(r, reasonNoNode, "", nil)
+		p.await(r, reasonNoNode)
 	}
+}
+
+// await lets a request wait while a node is on its way out, or refuses it.
+func (p *pool) await(r *request, reason string) {
+	if slices.ContainsFunc(p.nodes, (*node).isStopping) {
+		p.queue = append(p.queue, r)
+		return
+	}
+	p.refuse(r, reason, "", nil)
+}
+
+// isCrowded reports whether there are as many tasks as the agent takes, without
+// that of the request. A task that is ending counts until its program is gone.
+func (p *pool) isCrowded(r *request) bool {
+	if p.maxTasks == 0 {
+		return false
+	}
+	names := map[string]bool{}
+	for _, n := range p.nodes {
+		for _, t := range n.tasks {
+			names[t.name] = true
+		}
+		for _, w := range n.waiting {
+			names[w.task] = true
+		}
+	}
+	return !names[r.task] && len(names) >= p.maxTasks
 }
 
 func (n *node) isStopping() bool { return n.phase == stopping }
@@ -178,9 +207,9 @@ func (p *pool) add(n *node, r *request) *task {
 }
 
 // refuse ends a request without a node. The manager may place the task
-// elsewhere, unless it is here.
+// elsewhere, unless it is here, or another request for it waits.
 func (p *pool) refuse(r *request, reason, node string, err error) {
-	if p.tasks[r.task] == nil {
+	if _, _, waits := p.holder(r.task); p.tasks[r.task] == nil && !waits {
 		p.emit(reject{r.task})
 	}
 	p.emit(refuse{r.ref, reason, node, err})
@@ -220,15 +249,18 @@ func (p *pool) recycle(now time.Time, ref uint64, id string, e muster.TaskEnd) {
 // withdraw refuses some of those who wait for a node. A node that was made for
 // their task ends; any other waits for the next.
 func (p *pool) withdraw(n *node, which func(*request) bool, reason string) {
-	var kept []*request
+	var kept, refused []*request
 	for _, r := range n.waiting {
 		if which(r) {
-			p.refuse(r, reason, n.id, nil)
+			refused = append(refused, r)
 		} else {
 			kept = append(kept, r)
 		}
 	}
 	n.waiting = kept
+	for _, r := range refused {
+		p.refuse(r, reason, n.id, nil)
+	}
 }
 
 // drop ends tasks that the manager has given up; it need not be told.

@@ -18,7 +18,11 @@ type settings struct {
 	agent, purpose string
 	policy         Policy
 	// alone: the launcher makes a node for one task, and none ahead of it.
-	alone                      bool
+	alone bool
+	// maxTasks is how many tasks there may be at once, those included that are
+	// ending; 0 is any number. The manager counts by what it has heard, which
+	// may be less.
+	maxTasks                   int
 	readyTimeout, answerWithin time.Duration
 	seed                       uint64
 }

@@ -256,3 +256,33 @@ func TestDefaultPolicies(t *testing.T) {
 		}
 	}
 }
+
+// A task counts until its program is gone, also one that the manager has given
+// up and counts no more.
+func TestADroppedTaskKeepsItsSlot(t *testing.T) {
+	s := newScript(t, Policy{PerTask: true, MaxNodes: NoLimit}, true)
+	s.pool.maxTasks = 1
+	s.get("r1", "t1")
+	s.ready(0)
+	s.did("launch 0t1", "pickUp", "answer 0")
+	s.get("r2", "t2")
+	s.did("reject", "refuse worker has as many tasks as it takes")
+	s.pool.drop(s.now, []string{"t1"})
+	s.get("r2", "t2")
+	s.did("stop 0")
+	s.gone(0, nil)
+	s.did("launch 1t2")
+}
+
+// A task for which another caller still waits stays claimed.
+func TestAReservationIsKeptForWhoWaits(t *testing.T) {
+	s := newScript(t, Policy{Prerun: 1, MaxNodes: 1}, false)
+	s.get("r1", "t1")
+	s.pass(time.Second)
+	s.get("r1", "t1")
+	s.did("launch 0")
+	s.pass(500 * time.Millisecond)
+	s.did("refuse node not ready")
+	s.ready(0)
+	s.did("pickUp", "answer 0")
+}

@@ -27,14 +27,18 @@ const claimPause = 50 * time.Millisecond
 // A claim may be repeated. A manager of OWT's cannot be asked; then Claim is
 // AddTask.
 func (w *Worker) Claim(ctx context.Context, task string, placement uint64) error {
-	w.do(func(m *machine) { m.beginClaim(task) })
+	var ends int
+	w.do(func(m *machine) { ends = m.beginClaim(task) })
 	for {
 		o := w.tryClaim(ctx, task, placement)
-		if o.retry && pause(ctx, claimPause) {
-			continue
+		w.do(func(m *machine) { o, ends = m.tried(task, placement, ends, o) })
+		if !o.retry {
+			return o.err
 		}
-		w.do(func(m *machine) { m.endClaim(task, placement, o) })
-		return o.err
+		if !pause(ctx, claimPause) {
+			w.do(func(m *machine) { m.endClaim(task, placement, o) })
+			return o.err
+		}
 	}
 }
 
@@ -91,13 +95,53 @@ func outcomeOf(raw json.RawMessage, err error) claimOutcome {
 }
 
 // beginClaim keeps the comparison of tasks from laying down what is being
-// claimed.
-func (m *machine) beginClaim(task string) {
+// claimed. It returns how often the task has ended, which tried compares.
+func (m *machine) beginClaim(task string) (ends int) {
 	if m.claims == nil {
-		m.claims = map[string]int{}
+		m.claims, m.ends = map[string]int{}, map[string]int{}
 	}
 	m.claims[task]++
 	m.changes++
+	return m.ends[task]
+}
+
+// endedMeanwhile is a task that ended. A claim of it that is under way may have
+// been answered before that.
+func (m *machine) endedMeanwhile(task string) {
+	if m.claims[task] > 0 {
+		m.ends[task]++
+	}
+}
+
+var (
+	errEnded   = errors.New("worker: the task ended while it was claimed")
+	errEndings = errors.New("worker: tasks that were dropped have not ended")
+)
+
+// tried is one try of a claim: its outcome ends the claim, unless another try is
+// needed. The manager's word is old where the task ended since the try began,
+// and there is no room while tasks that were dropped still run.
+func (m *machine) tried(task string, placement uint64, ends int, o claimOutcome) (claimOutcome, int) {
+	now := m.ends[task]
+	granted := o.err == nil && !o.plain
+	switch {
+	case granted && now != ends:
+		o = claimOutcome{retry: true, err: errEnded}
+	case granted && m.isFull(task) && m.dropping > 0:
+		o = claimOutcome{retry: true, err: errEndings}
+	case granted && m.isFull(task):
+		o = claimOutcome{err: muster.ReasonNoSlot}
+	}
+	if !o.retry {
+		m.endClaim(task, placement, o)
+	}
+	return o, now
+}
+
+// isFull reports whether there is no slot for a task that is not here yet. The
+// manager counts by what it has heard, which may be less.
+func (m *machine) isFull(task string) bool {
+	return m.maxTasks > 0 && !slices.Contains(m.tasks, task) && len(m.tasks)+m.dropping >= m.maxTasks
 }
 
 // endClaim is what came of the last try. A claim without an answer may have been
@@ -106,6 +150,7 @@ func (m *machine) endClaim(task string, placement uint64, o claimOutcome) {
 	m.changes++
 	if m.claims[task]--; m.claims[task] <= 0 {
 		delete(m.claims, task)
+		delete(m.ends, task)
 	}
 	switch {
 	case o.plain:
@@ -173,7 +218,7 @@ func (m *machine) replaced() {
 		return
 	}
 	if len(m.tasks) > 0 {
-		m.emit(happenedDropped{m.tasks})
+		m.dropped(m.tasks)
 	}
 	m.tasks, m.numbers, m.pickups, m.farewells = nil, nil, farewells{}, farewells{}
 	m.changes++

@@ -21,9 +21,20 @@ type checkArg struct {
 
 // standing is the answer to checkWorker.
 type standing struct {
-	Tasks     []string
-	Elsewhere []string
-	Replaced  bool
+	Tasks []string
+	// Placements are the numbers of the tasks' placements; none from an older
+	// manager.
+	Placements []uint64
+	Elsewhere  []string
+	Replaced   bool
+}
+
+// placement is the number of the i-th task, 0 where it is not known.
+func (s *standing) placement(i int) uint64 {
+	if i < len(s.Placements) {
+		return s.Placements[i]
+	}
+	return 0
 }
 
 // unsupported is the refusal of a manager of OWT's, or of an older one.
@@ -60,9 +71,9 @@ func (m *machine) tasksAnswered(changes int, answer string, err error) {
 	if m.resync || changes != m.changes {
 		return
 	}
-	for _, task := range known.Tasks {
+	for i, task := range known.Tasks {
 		if !slices.Contains(m.tasks, task) && m.claims[task] == 0 {
-			m.say("layDownTask", task, 0)
+			m.say("layDownTask", task, known.placement(i))
 		}
 	}
 	missing := slices.DeleteFunc(slices.Clone(m.tasks), func(task string) bool { return slices.Contains(known.Tasks, task) })
@@ -111,5 +122,15 @@ func (m *machine) drop(tasks []string) {
 		delete(m.numbers, task)
 	}
 	m.report.due = true
+	m.dropped(tasks)
+}
+
+// dropped has the program end tasks. Each keeps its slot until OnTasksDropped
+// has returned.
+func (m *machine) dropped(tasks []string) {
+	for _, task := range tasks {
+		m.endedMeanwhile(task)
+	}
+	m.dropping += len(tasks)
 	m.emit(happenedDropped{tasks})
 }

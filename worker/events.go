@@ -22,11 +22,19 @@ func (w *Worker) happened(event action) {
 		tell(w, o.OnRecovered)
 	case happenedDropped:
 		log.Warn("tasks dropped: the manager gave them up", "tasks", e.tasks)
-		tellWith(w, o.OnTasksDropped, e.tasks)
+		w.events.push(func() { w.drop(e.tasks) })
 	case happenedOverloaded:
 		log.Info("overload", "overloaded", e.overloaded)
 		tellWith(w, o.OnOverload, e.overloaded)
 	}
+}
+
+// drop has the program end tasks, whose slots are free then.
+func (w *Worker) drop(tasks []string) {
+	if w.opts.OnTasksDropped != nil {
+		w.opts.OnTasksDropped(w, tasks)
+	}
+	w.do(func(m *machine) { m.dropping -= len(tasks) })
 }
 
 func tell(w *Worker, callback func(*Worker)) {

@@ -61,8 +61,12 @@ type machine struct {
 	tasks []string
 	// numbers are those of the tasks' placements, as far as they are known.
 	numbers map[string]uint64
-	// claims are under way, by task.
-	claims map[string]int
+	// claims are under way, by task; ends is how often each of these tasks
+	// ended meanwhile.
+	claims, ends map[string]int
+	// maxTasks is how many tasks may be claimed; 0 is any number. dropping is
+	// how many were dropped that the program is still ending.
+	maxTasks, dropping int
 	// checks: the manager is asked soon after tasks were told, and not only
 	// every compareBeats. checkSoon: with the next keep-alive.
 	checks, checkSoon bool
@@ -221,7 +225,7 @@ func (m *machine) enter(answer string) {
 	m.phase, m.failures, m.missed, m.silent = joined, 0, 0, 0
 	m.resync, m.plain, m.checkSoon = false, false, true
 	if again && answer != answerInitializing && len(m.tasks) > 0 {
-		m.emit(happenedDropped{m.tasks})
+		m.dropped(m.tasks)
 		m.changes++
 		m.tasks, m.numbers, m.pickups = nil, nil, farewells{}
 	}
@@ -371,6 +375,7 @@ func (m *machine) remove(task string) {
 		return
 	}
 	m.changes++
+	m.endedMeanwhile(task)
 	m.tasks = slices.Delete(m.tasks, i, i+1)
 	m.pickups.cancel(task)
 	m.say("layDownTask", task, m.numbers[task])

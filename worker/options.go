@@ -95,7 +95,8 @@ type Options struct {
 	OnRecovered func(*Worker)
 	// OnTasksDropped: the worker must end these tasks, which are gone from
 	// Tasks already: another worker has them, or the manager of OWT's that it
-	// joined afresh has given them up, or a later process has its ID.
+	// joined afresh has given them up, or a later process has its ID. They keep
+	// their slots until it returns: it should not do so before they have ended.
 	OnTasksDropped func(w *Worker, tasks []string)
 	// OnOverload: the load rose above OverloadAbove, or is below it again.
 	OnOverload func(w *Worker, overloaded bool)

@@ -68,10 +68,15 @@ func (s *Stepped) AddTask(tasks ...string) { s.do(func(m *machine) { m.add(tasks
 // Claim is Worker.Claim, but makes one try, whose outcome it tells: whether the
 // task must be started, or why not.
 func (s *Stepped) Claim(task string, placement uint64, ended func(error)) {
-	s.do(func(m *machine) { m.beginClaim(task) })
+	var ends int
+	s.do(func(m *machine) { ends = m.beginClaim(task) })
 	s.around.Call("claimTask", s.w.claimArgs(task, placement), func(raw json.RawMessage, err error) {
 		o := outcomeOf(raw, err)
-		s.do(func(m *machine) { m.endClaim(task, placement, o) })
+		s.do(func(m *machine) {
+			if o, _ = m.tried(task, placement, ends, o); o.retry {
+				m.endClaim(task, placement, o)
+			}
+		})
 		ended(o.err)
 	})
 }
@@ -131,6 +136,7 @@ func (s *Stepped) perform(a action) {
 		s.around.Rest(s.w.interval())
 	case happenedDropped:
 		s.around.Dropped(a.tasks)
+		s.w.machine.dropping -= len(a.tasks)
 	case giveUp:
 		if a.quit {
 			_ = s.around.Cast("quit", []any{opts.ID}) // a manager that is not told notices by itself

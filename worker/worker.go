@@ -108,7 +108,7 @@ func newWorker(conn bus.Conn, opts Options, incarnation string) (*Worker, error)
 	return &Worker{
 		opts: opts, named: named, info: info, conn: conn,
 		machine: machine{
-			id: opts.ID, incarnation: incarnation, checks: true, retries: max(opts.JoinRetries, 0), misses: opts.Misses,
+			id: opts.ID, incarnation: incarnation, checks: true, maxTasks: opts.MaxTasks, retries: max(opts.JoinRetries, 0), misses: opts.Misses,
 			report: report{every: opts.LoadInterval, repeat: opts.LoadRepeat},
 		},
 		woken:      make(chan struct{}, 1),

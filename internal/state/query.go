@@ -112,6 +112,19 @@ func (s *State) Tasks(id string) ([]string, bool) {
 	return w.running.names(), true
 }
 
+// Placements returns the numbers of the placements of Tasks.
+func (s *State) Placements(id string) []uint64 {
+	w := s.workers[id]
+	if w == nil {
+		return nil
+	}
+	numbers := make([]uint64, 0, w.running.n)
+	for t := w.running.first; t != nil; t = t.next {
+		numbers = append(numbers, t.placement)
+	}
+	return numbers
+}
+
 // Scheduled returns the worker on which the task is, reserved or running. The
 // error is muster.ReasonInvalidPurpose or muster.ReasonNoTask.
 func (s *State) Scheduled(purpose, task string) (string, error) {
