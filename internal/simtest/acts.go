@@ -65,6 +65,27 @@ func (p *player) targetManager(args []string) (*simManager, error) {
 	return found, nil
 }
 
+func (p *player) targetWorker(args []string) (*simWorker, error) {
+	m, err := p.target(args)
+	if err != nil {
+		return nil, err
+	}
+	found, ok := m.(*simWorker)
+	if !ok {
+		return nil, fmt.Errorf("%s is no worker", args[0])
+	}
+	return found, nil
+}
+
+// drained has a worker ask for no more tasks.
+func drained(p *player, args []string, _ string) error {
+	w, err := p.targetWorker(args)
+	if err == nil {
+		w.drain(true)
+	}
+	return err
+}
+
 func killed(p *player, args []string, _ string) error {
 	if len(args) > 0 && args[0] == queueName {
 		d, err := duration(args, 1)
@@ -185,6 +206,11 @@ func begunAs(begin bool) verb {
 			return err
 		}
 		w := p.sim.workerOf(p.told(key).worker)
+		if len(args) == 4 && args[2] == "on" {
+			if w, err = p.targetWorker(args[3:]); err != nil {
+				return err
+			}
+		}
 		switch {
 		case w == nil || !w.up:
 			return fmt.Errorf("no worker has %s", key)
@@ -227,6 +253,9 @@ func (p *player) expectation(what string, args []string) (func() error, error) {
 	case "placed", "nowhere", "kept":
 		key, err := keyOf(args)
 		return func() error { return p.expectTask(what, key) }, err
+	case "idle":
+		w, err := p.targetWorker(args)
+		return func() error { return w.expectIdle() }, err
 	case "once":
 		key, err := keyOf(args)
 		return func() error { return p.expectOnce(key) }, err
@@ -281,6 +310,13 @@ func (p *player) expectTask(what string, key taskKey) error {
 		return fmt.Errorf("%s is on %q", key, worker)
 	case what == "kept" && worker != p.told(key).first:
 		return fmt.Errorf("%s is on %s, the first answer was %s", key, worker, p.told(key).first)
+	}
+	return nil
+}
+
+func (w *simWorker) expectIdle() error {
+	if tasks := w.stepped.Tasks(); len(tasks) > 0 {
+		return fmt.Errorf("%s runs %v", w.name, tasks)
 	}
 	return nil
 }

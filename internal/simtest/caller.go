@@ -105,9 +105,23 @@ func (c *simCaller) place(key taskKey) {
 			c.mine = append(c.mine, key)
 		}
 		if c.sim.chance(700) {
-			c.when(c.lateness(reserve), func() { c.sim.use(key, worker, number) })
+			c.begin(key, worker, number, reserve)
 		}
 	})
+}
+
+// begin has a task begun. Where that is late, the task is placed again first,
+// often on another worker.
+func (c *simCaller) begin(key taskKey, worker string, number uint64, reserve int) {
+	late := c.lateness(reserve)
+	c.when(late, func() { c.sim.use(key, worker, number) })
+	if over := time.Duration(reserve) * time.Millisecond; reserve > 0 && late > over && c.sim.chance(500) {
+		c.when(over+(late-over)/2, func() {
+			if !c.sim.closing {
+				c.schedule(key, 60_000, nil)
+			}
+		})
+	}
 }
 
 // lateness is how long a caller takes to have its task begun: sometimes longer
@@ -117,7 +131,7 @@ func (c *simCaller) lateness(reserve int) time.Duration {
 	if reserve == 0 || reserve > 2000 || !c.sim.chance(250) {
 		return prompt
 	}
-	return time.Duration(reserve)*time.Millisecond + 5*prompt
+	return time.Duration(reserve)*time.Millisecond*11/10 + 20*time.Millisecond + 5*prompt // also by a slow clock
 }
 
 // placeTooLarge asks with a preference that no log takes. It must be refused for

@@ -193,7 +193,7 @@ func (s *Sim) use(key taskKey, id string, number uint64) {
 	if w == nil || w.id() != id || !w.up {
 		return
 	}
-	if w.maxTasks == 0 && s.chance(150) {
+	if w.maxTasks == 0 && s.chance(300) {
 		w.do(w.life, func() { w.begin(key.task) })
 	} else {
 		w.do(w.life, func() { w.claim(key.task, number) })

@@ -56,7 +56,7 @@ func init() {
 		"schedule": calledAs("schedule"), "look": calledAs("look"), "unschedule": calledAs("unschedule"), "await": awaited, "send": sent, "burst": burst,
 		"begin": begunAs(true), "end": begunAs(false), "call": named, "expect": expected, "after": later,
 		"kill": killed, "start": started, "pause": paused, "resume": resumed,
-		"cut": cut, "split": split, "heal": healed, "clock": clock, "slow": slow, "run": ran,
+		"drain": drained, "cut": cut, "split": split, "heal": healed, "clock": clock, "slow": slow, "run": ran,
 		"forgetful": func(p *player, _ []string, _ string) error {
 			p.sim.mayForget = true
 			return nil
