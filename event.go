@@ -71,6 +71,12 @@ type (
 		Purpose, Task, Worker string
 		Placement             uint64
 	}
+	// TaskClaimed is a claim that was granted: the worker may start the task.
+	// Number is that of the claim, by which the worker lays the task down.
+	TaskClaimed struct {
+		Purpose, Task, Worker string
+		Number                uint64
+	}
 	// TaskLaidDown is a task that its worker no longer runs. It stays reserved
 	// for the worker until Until.
 	TaskLaidDown struct {
@@ -96,6 +102,7 @@ func (WorkerStateChanged) event() {}
 func (WorkerLoadChanged) event()  {}
 func (TaskReserved) event()       {}
 func (TaskPickedUp) event()       {}
+func (TaskClaimed) event()        {}
 func (TaskLaidDown) event()       {}
 func (TaskReleased) event()       {}
 func (PurposeForgotten) event()   {}

@@ -31,12 +31,12 @@ func (w *Worker) Claim(ctx context.Context, task string, placement uint64) error
 	w.do(func(m *machine) { ends = m.beginClaim(task) })
 	for {
 		o := w.tryClaim(ctx, task, placement)
-		w.do(func(m *machine) { o, ends = m.tried(task, placement, ends, o) })
+		w.do(func(m *machine) { o, ends = m.tried(task, ends, o) })
 		if !o.retry {
 			return o.err
 		}
 		if !pause(ctx, claimPause) {
-			w.do(func(m *machine) { m.endClaim(task, placement, o) })
+			w.do(func(m *machine) { m.endClaim(task, o) })
 			return o.err
 		}
 	}
@@ -121,7 +121,7 @@ var (
 // tried is one try of a claim: its outcome ends the claim, unless another try is
 // needed. The manager's word is old where the task ended since the try began,
 // and there is no room while tasks that were dropped still run.
-func (m *machine) tried(task string, placement uint64, ends int, o claimOutcome) (claimOutcome, int) {
+func (m *machine) tried(task string, ends int, o claimOutcome) (claimOutcome, int) {
 	now := m.ends[task]
 	granted := o.err == nil && !o.plain
 	switch {
@@ -130,10 +130,10 @@ func (m *machine) tried(task string, placement uint64, ends int, o claimOutcome)
 	case granted && m.isFull(task) && m.dropping > 0:
 		o = claimOutcome{retry: true, err: errEndings}
 	case granted && m.isFull(task):
-		o = claimOutcome{err: muster.ReasonNoSlot}
+		o = claimOutcome{number: o.number, err: muster.ReasonNoSlot}
 	}
 	if !o.retry {
-		m.endClaim(task, placement, o)
+		m.endClaim(task, o)
 	}
 	return o, now
 }
@@ -145,8 +145,9 @@ func (m *machine) isFull(task string) bool {
 }
 
 // endClaim is what came of the last try. A claim without an answer may have been
-// carried out: the manager is told that the task does not run.
-func (m *machine) endClaim(task string, placement uint64, o claimOutcome) {
+// carried out, or may yet be: the next look at the tasks lays it down, by the
+// number that it has then.
+func (m *machine) endClaim(task string, o claimOutcome) {
 	m.changes++
 	if m.claims[task]--; m.claims[task] <= 0 {
 		delete(m.claims, task)
@@ -159,9 +160,11 @@ func (m *machine) endClaim(task string, placement uint64, o claimOutcome) {
 		m.claimed(task, o.number)
 	case errors.Is(o.err, muster.ReasonReplaced):
 		m.replaced()
-	case !o.refused && m.claims[task] == 0 && !slices.Contains(m.tasks, task):
-		m.say("layDownTask", task, placement)
-		m.say("unschedule", task, placement)
+	case errors.Is(o.err, muster.ReasonNoSlot) && !o.refused: // granted, but there is no room
+		m.say("layDownTask", task, o.number)
+		m.say("unschedule", task, o.number)
+	case !o.refused:
+		m.checkSoon = true
 	}
 }
 
@@ -176,14 +179,13 @@ func (m *machine) claimed(task string, number uint64) {
 	m.report.due = true
 }
 
-// number keeps the number of a task's placement.
+// number keeps the number of a task's last claim. Numbers rise, and answers may
+// overtake each other.
 func (m *machine) number(task string, number uint64) {
 	if m.numbers == nil {
 		m.numbers = map[string]uint64{}
 	}
-	if number != 0 {
-		m.numbers[task] = number
-	}
+	m.numbers[task] = max(m.numbers[task], number)
 }
 
 // tellTasks tells the manager of tasks that run here.

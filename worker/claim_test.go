@@ -14,15 +14,15 @@ func granted(number uint64) claimOutcome { return claimOutcome{number: number} }
 // slot away: a program that begins by it would be one too many.
 func TestAClaimOfATaskThatEndsMeanwhileIsTriedAgain(t *testing.T) {
 	s := started(t)
-	_, _ = s.m.tried("a", 7, s.m.beginClaim("a"), granted(7))
+	_, _ = s.m.tried("a", s.m.beginClaim("a"), granted(7))
 	ends := s.m.beginClaim("a")
 	s.m.remove("a")
 	s.wants("layDownTask[a 7]")
-	o, ends := s.m.tried("a", 7, ends, granted(7))
+	o, ends := s.m.tried("a", ends, granted(7))
 	if !o.retry || len(s.m.tasks) > 0 {
 		t.Fatalf("the claim came to %+v, and the worker has %v", o, s.m.tasks)
 	}
-	if o, _ = s.m.tried("a", 7, ends, claimOutcome{refused: true, err: muster.ReasonPlacementOver}); o.retry {
+	if o, _ = s.m.tried("a", ends, claimOutcome{refused: true, err: muster.ReasonPlacementOver}); o.retry {
 		t.Errorf("the second try came to %+v", o)
 	}
 	if len(s.m.claims)+len(s.m.ends) > 0 {
@@ -35,18 +35,18 @@ func TestAClaimOfATaskThatEndsMeanwhileIsTriedAgain(t *testing.T) {
 func TestADroppedTaskKeepsItsSlotUntilItHasEnded(t *testing.T) {
 	s := started(t)
 	s.m.maxTasks = 1
-	_, _ = s.m.tried("a", 7, s.m.beginClaim("a"), granted(7))
+	_, _ = s.m.tried("a", s.m.beginClaim("a"), granted(7))
 	s.m.elsewhereAnswered(s.m.changes, []string{"a"}, `{"elsewhere":["a"]}`, nil)
 	s.wants("DROPPED[a]")
-	o, ends := s.m.tried("b", 8, s.m.beginClaim("b"), granted(8))
+	o, ends := s.m.tried("b", s.m.beginClaim("b"), granted(8))
 	if !o.retry {
 		t.Fatalf("b may begin beside a: %+v", o)
 	}
 	s.m.dropping--
-	if o, _ = s.m.tried("b", 8, ends, granted(8)); o.err != nil {
+	if o, _ = s.m.tried("b", ends, granted(8)); o.err != nil {
 		t.Fatalf("b may not begin when a has ended: %v", o.err)
 	}
-	o, _ = s.m.tried("c", 9, s.m.beginClaim("c"), granted(9))
+	o, _ = s.m.tried("c", s.m.beginClaim("c"), granted(9))
 	if !errors.Is(o.err, muster.ReasonNoSlot) {
 		t.Errorf("c may begin beside b: %+v", o)
 	}

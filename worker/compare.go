@@ -22,8 +22,8 @@ type checkArg struct {
 // standing is the answer to checkWorker.
 type standing struct {
 	Tasks []string
-	// Placements are the numbers of the tasks' placements; none from an older
-	// manager.
+	// Placements are the numbers by which the tasks are laid down; none from an
+	// older manager.
 	Placements []uint64
 	Elsewhere  []string
 	Replaced   bool

@@ -59,7 +59,7 @@ type machine struct {
 	missed, silent int
 
 	tasks []string
-	// numbers are those of the tasks' placements, as far as they are known.
+	// numbers are those of the tasks' last claims, as far as they are known.
 	numbers map[string]uint64
 	// claims are under way, by task; ends is how often each of these tasks
 	// ended meanwhile.

@@ -73,8 +73,8 @@ func (s *Stepped) Claim(task string, placement uint64, ended func(error)) {
 	s.around.Call("claimTask", s.w.claimArgs(task, placement), func(raw json.RawMessage, err error) {
 		o := outcomeOf(raw, err)
 		s.do(func(m *machine) {
-			if o, _ = m.tried(task, placement, ends, o); o.retry {
-				m.endClaim(task, placement, o)
+			if o, _ = m.tried(task, ends, o); o.retry {
+				m.endClaim(task, o)
 			}
 		})
 		ended(o.err)

@@ -66,7 +66,7 @@ func decodeClaimTask(r *reader) action {
 // workerCheck is the answer to checkWorker: how a worker stands.
 type workerCheck struct {
 	// Tasks are those that the worker runs, as the manager knows, and
-	// Placements the numbers of their placements.
+	// Placements the numbers by which it lays them down.
 	Tasks      []string `json:"tasks"`
 	Placements []uint64 `json:"placements,omitempty"`
 	// Elsewhere are those of the tasks that were asked for that another worker
@@ -96,7 +96,7 @@ func checkWorker(req *bus.Request, s *state.State, worker, incarnation string, a
 		return
 	}
 	now := s.IncarnationOf(worker)
-	found := workerCheck{Tasks: orEmpty(running), Placements: s.Placements(worker), Replaced: incarnation != "" && now != "" && now != incarnation}
+	found := workerCheck{Tasks: orEmpty(running), Placements: s.Claims(worker), Replaced: incarnation != "" && now != "" && now != incarnation}
 	purpose, _ := s.PurposeOf(worker)
 	for _, task := range asked {
 		if holder, err := s.Scheduled(purpose, task); err == nil && holder != worker {

@@ -65,8 +65,8 @@ type (
 		Placement           uint64
 	}
 	// LayDownTask tells that a worker no longer runs the task, which stays
-	// reserved for the worker as long as it was reserved before. Placement
-	// names which placement, 0 any.
+	// reserved for the worker as long as it was reserved before. Placement is
+	// the number that the claim was answered with, 0 any.
 	LayDownTask struct {
 		Worker, Task string
 		Placement    uint64
@@ -83,8 +83,8 @@ type (
 		ReserveMillis int64
 	}
 	// Unschedule ends a reservation. A task that runs is left to its worker,
-	// and is forgotten as soon as it is laid down. Placement names which
-	// placement, 0 any.
+	// and is forgotten as soon as it is laid down. Placement is the number of
+	// the placement, or that of the last claim of it; 0 is any.
 	Unschedule struct {
 		Worker, Task string
 		Placement    uint64
@@ -168,8 +168,8 @@ type Result struct {
 	// Worker and Info are set by a Schedule that was done.
 	Worker string
 	Info   json.RawMessage
-	// Placement is the number of the placement, of a Schedule or a ClaimTask
-	// that was done.
+	// Placement is the number of the placement, of a Schedule that was done, or
+	// that of the claim, of a ClaimTask.
 	Placement uint64
 	// Already tells that the task was placed before, on the same worker; of a
 	// Join, that the worker was in the cluster before, with the same purpose.

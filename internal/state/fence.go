@@ -17,6 +17,12 @@ func (t *task) placedAs(number uint64) bool {
 	return number == 0 || t.placement == 0 || number == t.placement
 }
 
+// claimedAs tells whether the task may run by the claim with that number, or by
+// a pick-up of that placement where nobody claimed it.
+func (t *task) claimedAs(number uint64) bool {
+	return number == 0 || number == t.claim || t.claim == 0 && t.placedAs(number)
+}
+
 // adopted is the number of a task that a worker runs and that is unknown here:
 // its own, unless no placement can have had it.
 func (s *State) adopted(op PickUpTasks, i int) uint64 {
@@ -27,7 +33,9 @@ func (s *State) adopted(op PickUpTasks, i int) uint64 {
 	return next
 }
 
-// claim is the operation ClaimTask. It may be repeated.
+// claim is the operation ClaimTask. It may be repeated. Each one that is granted
+// has a number of its own: a word that ends a run, and that a queue hands on
+// late, must not end a later run of the same placement.
 func (s *State) claim(op ClaimTask) Result {
 	w, err := s.worker(op.Worker)
 	if err != nil {
@@ -35,9 +43,6 @@ func (s *State) claim(op ClaimTask) Result {
 	}
 	t := w.purpose.tasks[op.Task]
 	number := s.nextPlacement()
-	if t != nil {
-		number = t.placement
-	}
 	switch {
 	case w.incarnation != "" && op.Incarnation != "" && op.Incarnation != w.incarnation:
 		return Result{Err: muster.ReasonReplaced}
@@ -48,10 +53,22 @@ func (s *State) claim(op ClaimTask) Result {
 		return Result{Err: muster.ReasonPlacementOver}
 	case t == nil && !w.HasSlot():
 		return Result{Err: muster.ReasonNoSlot}
-	case t == nil || !t.running:
+	case t == nil:
 		s.do(muster.TaskPickedUp{Purpose: w.purpose.name, Task: op.Task, Worker: w.ID, Placement: number})
+	case !t.running:
+		s.do(muster.TaskPickedUp{Purpose: w.purpose.name, Task: op.Task, Worker: w.ID, Placement: t.placement})
 	}
+	s.do(muster.TaskClaimed{Purpose: w.purpose.name, Task: op.Task, Worker: w.ID, Number: number})
 	return Result{Worker: w.ID, Placement: number}
+}
+
+func (s *State) foldClaimed(e muster.TaskClaimed) {
+	s.placements = max(s.placements, e.Number)
+	if w := s.workers[e.Worker]; w != nil {
+		if t := w.on(e.Task); t != nil {
+			t.claim = e.Number
+		}
+	}
 }
 
 // maxIncarnation is the longest incarnation that counts, in bytes.

@@ -93,12 +93,49 @@ func TestLateCallerIsRefused(t *testing.T) {
 		t.Error(got)
 	}
 	for _, op := range []Op{LayDownTask{"w", "t", first}, Unschedule{"w", "t", first}} {
-		c.do(ClaimTask{Worker: "w", Task: "t", Placement: second})
+		c.claimed(ClaimTask{Worker: "w", Task: "t", Placement: second})
 		if got := c.refused(op); got != string(muster.ReasonPlacementOver) {
 			t.Error(got)
 		}
 	}
-	c.do(LayDownTask{"w", "t", second})
+	c.do(LayDownTask{"w", "t", c.claimed(ClaimTask{Worker: "w", Task: "t", Placement: second})})
+}
+
+// claimed claims a task and returns the number of the claim.
+func (c *cluster) claimed(op ClaimTask) uint64 {
+	c.t.Helper()
+	result, _ := c.Apply(Command{At: c.at, Op: op})
+	if result.Err != nil {
+		c.t.Fatalf("%#v: %v", op, result.Err)
+	}
+	return result.Placement
+}
+
+// Two callers may have the same placement, and a task may be laid down and run
+// again by it. What a queue hands on late of the former run, or of a claim whose
+// answer was lost, must not end the later one: the task would be free to run on
+// another worker as well.
+func TestALateWordEndsNoLaterRun(t *testing.T) {
+	c := newCluster(t, plain(muster.RoundRobin))
+	c.worker("sip", "w", `{}`)
+	number := c.placed(Schedule{Purpose: "sip", Task: "t", ReserveMillis: 1000})
+	claim := ClaimTask{Worker: "w", Task: "t", Placement: number}
+	first := c.claimed(claim)
+	for range 2 {
+		second := c.claimed(claim)
+		for _, late := range []Op{LayDownTask{"w", "t", first}, LayDownTask{"w", "t", number}, Unschedule{"w", "t", first}} {
+			if got := c.refused(late); got != string(muster.ReasonPlacementOver) {
+				t.Errorf("%#v: %q", late, got)
+			}
+		}
+		restored, err := Restore(c.Snapshot())
+		if err != nil || restored.Claims("w")[0] != second {
+			t.Errorf("the snapshot has claims %v (%v), not %d", restored.Claims("w"), err, second)
+		}
+		c.do(LayDownTask{"w", "t", second})
+		first = second
+	}
+	c.do(Unschedule{"w", "t", first})
 }
 
 // The same process that joins again keeps what it runs; another one may have

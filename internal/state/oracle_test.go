@@ -41,6 +41,18 @@ type oracleTask struct {
 	debit          int64
 	running, fresh bool
 	placement      uint64
+	claim          uint64
+}
+
+// runsBy tells whether a word with that number may end the run.
+func (t *oracleTask) runsBy(number uint64) bool {
+	if number == 0 {
+		return true
+	}
+	if t.claim != 0 {
+		return number == t.claim
+	}
+	return number == t.placement
 }
 
 type oracleMemory struct {
@@ -174,7 +186,7 @@ func (o *oracle) apply(cmd Command) Result {
 			return fail(true)
 		}
 		t := o.task(w.purpose, op.Task)
-		if t == nil || t.on != w || !t.running || op.Placement != 0 && op.Placement != t.placement {
+		if t == nil || t.on != w || !t.running || !t.runsBy(op.Placement) {
 			return fail(true)
 		}
 		o.putDown(t)
@@ -184,7 +196,7 @@ func (o *oracle) apply(cmd Command) Result {
 			return fail(true)
 		}
 		t := o.task(w.purpose, op.Task)
-		if t == nil || t.on != w || op.Placement != 0 && op.Placement != t.placement {
+		if t == nil || t.on != w || op.Placement != t.placement && !t.runsBy(op.Placement) {
 			return fail(true)
 		}
 		if t.running {
@@ -309,8 +321,10 @@ func (o *oracle) claim(op ClaimTask) Result {
 	case t == nil && w.info.MaxTasks > 0 && held >= w.info.MaxTasks:
 		return Result{Err: muster.ReasonNoSlot}
 	}
+	number := max(o.placed+1, uint64(o.now))
 	o.pickUp(w, op.Task)
-	return Result{Worker: w.id, Placement: o.task(w.purpose, op.Task).placement}
+	o.placed, o.task(w.purpose, op.Task).claim = number, number
+	return Result{Worker: w.id, Placement: number}
 }
 
 func (o *oracle) debit(m *oracleMemory) int64 {

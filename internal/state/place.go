@@ -99,7 +99,7 @@ func (s *State) unschedule(op Unschedule) error {
 	switch {
 	case t == nil:
 		return fmt.Errorf("task %q is not on worker %s", op.Task, op.Worker)
-	case !t.placedAs(op.Placement):
+	case !t.placedAs(op.Placement) && !t.claimedAs(op.Placement):
 		return muster.ReasonPlacementOver
 	case t.running:
 		t.reserve = 0

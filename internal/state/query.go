@@ -112,15 +112,16 @@ func (s *State) Tasks(id string) ([]string, bool) {
 	return w.running.names(), true
 }
 
-// Placements returns the numbers of the placements of Tasks.
-func (s *State) Placements(id string) []uint64 {
+// Claims returns the numbers by which the worker runs Tasks: of its claims, or
+// of the placements where it did not claim.
+func (s *State) Claims(id string) []uint64 {
 	w := s.workers[id]
 	if w == nil {
 		return nil
 	}
 	numbers := make([]uint64, 0, w.running.n)
 	for t := w.running.first; t != nil; t = t.next {
-		numbers = append(numbers, t.placement)
+		numbers = append(numbers, cmp.Or(t.claim, t.placement))
 	}
 	return numbers
 }

@@ -125,15 +125,17 @@ func (r reader) task(s *State, w *worker) *task {
 	name := r.Text()
 	reserve := r.between(0, MaxReserveMillis)
 	debit := r.between(0, int64(sched.UnitsOf(MaxDebit)))
-	var placement uint64
+	var placement, claim uint64
 	if !r.old {
-		placement = r.Uint()
-		r.Check(placement <= s.placements)
+		placement, claim = r.Uint(), r.Uint()
+		r.Check(placement <= s.placements && claim <= s.placements)
 	}
 	if r.Check(w.purpose.tasks[name] == nil); r.Bad() {
 		return nil
 	}
-	return s.take(w, name, reserve, sched.Units(debit), placement)
+	t := s.take(w, name, reserve, sched.Units(debit), placement)
+	t.claim = claim
+	return t
 }
 
 func (r reader) memory(p *purpose, workers []*worker) {

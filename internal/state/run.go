@@ -55,7 +55,7 @@ func (s *State) layDown(op LayDownTask) error {
 	if t == nil || !t.running {
 		return fmt.Errorf("task %q is not run by worker %s", op.Task, op.Worker)
 	}
-	if !t.placedAs(op.Placement) {
+	if !t.claimedAs(op.Placement) {
 		return muster.ReasonPlacementOver
 	}
 	s.putDown(t)

@@ -102,6 +102,7 @@ func (w writer) task(t *task) {
 	w.Int(t.reserve)
 	w.Int(int64(t.debit))
 	w.Uint(t.placement)
+	w.Uint(t.claim)
 }
 
 func (w writer) memory(m sched.Memory, places map[*sched.Worker]int64) {

@@ -85,6 +85,8 @@ func (s *State) fold(ev muster.Event) {
 		s.foldReserved(e)
 	case muster.TaskPickedUp:
 		s.foldPickedUp(e)
+	case muster.TaskClaimed:
+		s.foldClaimed(e)
 	case muster.TaskLaidDown:
 		s.foldLaidDown(e)
 	case muster.TaskReleased:

@@ -17,6 +17,9 @@ type task struct {
 	slot    uint16 // of the wheel, while it is reserved
 	// placement is the number of the placement, 0 where it is not known.
 	placement uint64
+	// claim is the number of the last claim that was granted, 0 where there was
+	// none. A placement may be claimed and laid down several times.
+	claim uint64
 
 	next, prev     *task // in its worker's list, or in the list of free ones
 	later, earlier *task // in the wheel, while it is reserved
