@@ -30,7 +30,9 @@ type fleet struct {
 	url    string
 	conn   bus.Conn // the caller's
 	client *client.Client
-	heard  map[string]chan heard // by topic
+	// manager has no data directory: what it knows ends with it.
+	manager *manager.Manager
+	heard   map[string]chan heard // by topic
 }
 
 type heard struct {
@@ -51,16 +53,22 @@ func newFleet(t testing.TB, patience time.Duration) *fleet {
 	f := &fleet{t: t, ctx: ctx, url: queue.URL(), heard: map[string]chan heard{}}
 	f.conn = f.dial()
 	f.client = client.New(f.conn, client.Options{})
+	f.startManager()
+	t.Cleanup(func() { _ = f.manager.Close() })
+	f.listen(f.conn)
+	return f
+}
+
+func (f *fleet) startManager() {
+	f.t.Helper()
 	options := manager.DefaultOptions()
 	options.InitialTime = 0
 	options.Placement.Debit = state.Debit{Mode: state.DebitOff}
-	m, err := manager.Start(ctx, f.dial(), options)
+	m, err := manager.Start(f.ctx, f.dial(), options)
 	if err != nil {
-		t.Fatal(err)
+		f.t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = m.Close() })
-	f.listen(f.conn)
-	return f
+	f.manager = m
 }
 
 func (f *fleet) dial() bus.Conn {
