@@ -117,7 +117,7 @@ func (m *Manager) recheckLeader(now time.Time) {
 }
 
 // startStaleReads answers look-ups from the last state. It serves with the term
-// the last leader, so that the queue prefers the next one.
+// of the last leader, so that the queue prefers the next one.
 func (m *Manager) startStaleReads() {
 	m.core.stale = func() time.Duration { return m.staleReads.age(time.Now()) }
 	m.log.Warn("no quorum: serving stale reads, changes wait, eviction suspended",
