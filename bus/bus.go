@@ -1,37 +1,37 @@
-// Package bus is the contract of a message queue: what Muster asks of one, and
-// what each promises. bus/natsbus and bus/amqpbus fulfil it; internal/bustest is the
-// suite that both of them pass.
+// Package bus defines the interface to a message queue, and what every queue
+// guarantees. Packages natsbus and amqpbus implement it; internal/bustest is the test
+// suite that both pass.
 //
 // # What travels
 //
 // A call is a request that is answered, a cast is one that is not. Both name
-// the server that they go to, a method, and arguments. A notice is told to
-// whoever listens on a topic.
+// the server that they go to, a method, and arguments. A notice is
+// published on a topic.
 //
 // # What is promised
 //
 //   - The requests of one Conn to one server arrive in the order in which they
 //     were sent, and reach its Handler one at a time, in that order.
 //   - A call ends: with its answer, with the server's refusal (*RemoteError),
-//     or with an error once its context is over. It never hangs on a broker
-//     that went away.
+//     or with an error when its context ends. It never hangs on a broker
+//     that is gone.
 //   - A call whose outcome is unknown (time-out, connection lost) may have been
 //     carried out. Nothing is sent twice by a Conn itself.
 //   - The notices of one Conn on one topic reach a Listener in the order in
 //     which they were published.
 //   - When the broker comes back, a Conn connects again by itself and declares
 //     again what was served and subscribed. What was published meanwhile is
-//     lost, and the publisher had an error, or had it in flight.
-//   - A Handler that answers late, twice, or to a caller that is gone, does no
+//     lost; its publisher got an error, or it was in flight.
+//   - A Handler may answer late, twice, or after its caller is gone, without
 //     harm.
-//   - A listener that is too slow loses messages of its own, counted in
-//     Dropped, and delays nobody else.
+//   - A slow listener loses messages, counted in Dropped, and does not
+//     delay other listeners.
 //   - Members of a group (JoinGroup) share one name: the leader gets the requests.
 //     A request that a member got and did not answer goes to another when the
 //     member's connection is lost, so that it may be carried out twice. Whether
 //     the queue does that, see GroupMember.
-//   - A body that is not a well-formed request is answered with an error where
-//     it says whom to answer, counted, and otherwise ignored.
+//   - A malformed request is counted, answered with an error if it says where to
+//     send the answer, and otherwise ignored.
 //
 // All methods may be called from several goroutines at once.
 package bus
@@ -43,10 +43,10 @@ import (
 	"fmt"
 )
 
-// The topics that everybody may listen to.
+// The topics.
 const (
-	// TopicMonitoring, OWT's, carries the notices of workers and nodes that went
-	// away, with keys such as "exit.quit".
+	// TopicMonitoring, OWT's, carries the notices that workers and nodes are
+	// gone, with keys such as "exit.quit".
 	TopicMonitoring = "owtMonitoring"
 	// TopicTasks carries what happens to the tasks of agents, under the keys
 	// "<purpose>.started", ".done", ".failed" and ".event". It is Muster's own.
@@ -54,7 +54,7 @@ const (
 )
 
 // DefaultTimeout is how long OWT's programs wait for an answer, in
-// milliseconds. Callers here say so with a context.
+// milliseconds. Callers of this package set it with a context.
 const DefaultTimeout = 2000
 
 // MethodUnknown is the refusal of a method that the server does not have, word
@@ -65,7 +65,7 @@ const MethodUnknown = "Not support method"
 // carried out; another try, after a pause, may find room.
 const Overloaded = "overloaded: try again later"
 
-// IsOverloaded reports whether a call was refused because too much waits.
+// IsOverloaded reports whether a call was refused for lack of room.
 func IsOverloaded(err error) bool {
 	var refused *RemoteError
 	return errors.As(err, &refused) && refused.Reason == Overloaded
@@ -80,12 +80,11 @@ var (
 	ErrDisconnected = errors.New("bus: not connected to the broker")
 	// ErrNoServer: the broker knows no server of that name.
 	ErrNoServer = errors.New("bus: no such server")
-	// ErrDenied: the broker does not let this user do it.
+	// ErrDenied: the broker does not permit this user to do it.
 	ErrDenied = errors.New("bus: the broker refuses this user")
-	// ErrTooLarge: the body has more bytes than the broker takes. It will not
-	// take it later either.
+	// ErrTooLarge: the body exceeds the broker's limit. Retrying does not help.
 	ErrTooLarge = errors.New("bus: the body is larger than the broker takes")
-	// ErrBlocked: the broker takes no messages now, being short of memory or
+	// ErrBlocked: the broker accepts no messages at present, for lack of memory or
 	// disk.
 	ErrBlocked = errors.New("bus: the broker is blocked (memory or disk alarm)")
 )
@@ -94,7 +93,7 @@ var (
 type RemoteError struct {
 	// Reason is the text of the refusal, in OWT's words where OWT has them.
 	Reason string
-	// Detail is what the server had to say beside it, as JSON; often nothing.
+	// Detail is additional information as JSON; usually empty.
 	Detail json.RawMessage
 }
 
@@ -113,7 +112,7 @@ type Conn interface {
 	CallStatus(ctx context.Context, server, method string, onStatus func(json.RawMessage), args ...any) (json.RawMessage, error)
 
 	// Cast sends a request that is not answered. Nil means that it was handed
-	// to the connection, not that somebody got it.
+	// to the connection, not that a server received it.
 	Cast(ctx context.Context, server, method string, args ...any) error
 
 	// Serve receives what is sent to the server of that name until the
@@ -122,46 +121,43 @@ type Conn interface {
 	// with a line break) may be refused, and is never taken for another.
 	Serve(ctx context.Context, server string, h Handler) (Service, error)
 
-	// JoinGroup makes this Conn one of several members that serve the name in turn.
-	// It begins as a member that does not lead, and returns once the broker
-	// knows. Names and the Handler are as in Serve.
+	// JoinGroup makes this Conn a member of the group that serves the name. It
+	// starts as a follower. JoinGroup returns once the broker has confirmed it. Names and the Handler are as in Serve.
 	JoinGroup(ctx context.Context, server string, h Handler) (GroupMember, error)
 
-	// Publish tells body, encoded as JSON, to whoever listens on the topic
-	// with a pattern that fits the key. Words of a key are parted by dots.
+	// Publish sends body, encoded as JSON, to all listeners on the topic whose
+	// pattern matches the key. A key is a list of words, separated by dots.
 	Publish(ctx context.Context, topic, key string, body any) error
 
-	// Subscribe hears what is published on the topic with a key that fits the
-	// pattern, in which * stands for one word and # (only as the last) for
-	// any number of them, none included. It returns once the broker knows.
+	// Subscribe calls l with each message on the topic whose key matches the
+	// pattern, in which * stands for one word and # (only as the last word) for
+	// zero or more. It returns once the broker has confirmed it.
 	Subscribe(ctx context.Context, topic, pattern string, l Listener) (Subscription, error)
 
-	// Watch calls f with each change of the connection, and with how it stands
-	// before it returns. After a loss, Connected is told when the broker knows
-	// again what is served and subscribed; after Close, Err is ErrClosed. f
-	// must not block. The returned function, which may be called twice, ends
-	// that.
+	// Watch calls f with the current status before it returns, and then with each
+	// change. After a loss, f gets Connected once all servers and subscriptions
+	// are restored at the broker; after Close, Err is ErrClosed. f must not block.
+	// stop ends the calls and may be called twice.
 	Watch(f func(Status)) (stop func())
 
-	// Close lets what was sent leave, ends every Service, Subscription and
-	// call in flight (with ErrClosed), and waits until their goroutines are
-	// gone.
+	// Close flushes what was sent, ends every Service, Subscription and call in
+	// flight (with ErrClosed), and waits until their goroutines have ended.
 	Close() error
 }
 
-// Handler takes a request. It is called for one request at a time and must not
-// block: it hands the request on and returns. The answer may be given later,
+// Handler handles a request. It is called for one request at a time and must not
+// block: it passes the request on and returns. The answer may be given later,
 // from any goroutine.
 type Handler func(*Request)
 
-// Listener hears a message of a topic. It is called for one message at a time;
-// while it is busy up to ListenerBacklog messages wait, more are dropped.
+// Listener receives a message of a topic. It is called for one message at a time;
+// while it is busy up to ListenerBacklog messages wait, and more are dropped.
 type Listener func(key string, body json.RawMessage)
 
-// ListenerBacklog is how many messages wait for a Listener that is busy.
+// ListenerBacklog is how many messages wait for a busy Listener.
 const ListenerBacklog = 4096
 
-// Service is a server that is running.
+// Service is a running server.
 type Service interface {
 	// Malformed counts the bodies that could not be read as a request.
 	Malformed() uint64
@@ -170,56 +166,56 @@ type Service interface {
 	Close() error
 }
 
-// GroupMember is one member of those that serve a name in turn.
+// GroupMember is a member of a group that serves one name.
 //
-// Some queues hold a request until it was dealt with (RabbitMQ does, NATS does
+// Some queues hold a request until it is acknowledged (RabbitMQ does, NATS does
 // not). On these:
 //
-//   - The name is there as long as one member stands, whether or not one leads.
+//   - The name exists as long as the group has a member, whether or not one leads.
 //   - A member that does not lead gets no requests; they wait for a leader. One
 //     that led before still has what it got. Its Handler decides: answer, or
 //     GiveBack.
-//   - A request counts as dealt with after Reply or Fail, or Done. If the Conn
+//   - A request is acknowledged after Reply, Fail or Done. If the Conn
 //     is lost or the GroupMember closed before, another member gets it, and what this
 //     one answers then is not sent. So a request may be carried out twice.
 //
-// On the others the name is there while a leader is; callers ask again.
+// On the others the name exists while a leader does; callers must retry.
 //
-// While an old leader has not noticed that there is a new one, the new one gets
-// the requests; the old one may get some of them, too, and must not answer what
-// it cannot know to be true.
+// Until an old leader notices that there is a new one, both may get requests,
+// although the new one has precedence. The old one must not give answers that it
+// cannot know to be true.
 type GroupMember interface {
-	// Malformed and Close are as in Service, except for what a queue holds: it
-	// gives that to another member.
+	// Malformed and Close are as in Service, except that requests which the queue
+	// holds go to another member.
 	Service
 
-	// Lead makes this member the leader of that term, which is at least 1. The
-	// higher term goes before the lower where two lead.
+	// Lead makes this member the leader of that term, which is at least 1. If two
+	// members lead, the higher term has precedence.
 	//
-	// It returns once the broker knows. Where that fails, or takes longer than
-	// the context allows, the member leads nevertheless as soon as it can, with
-	// the next connection at the latest. That holds for Follow, too.
+	// It returns once the broker has confirmed it. If that fails, or the context
+	// ends first, the member still becomes the leader as soon as possible, with the
+	// next connection at the latest. The same holds for Follow.
 	Lead(ctx context.Context, term uint64) error
 
-	// Follow makes this member one that does not lead. It keeps what it has
-	// received, to be answered or given back.
+	// Follow makes this member a follower. It keeps the requests received so far, to
+	// be answered or given back.
 	Follow(ctx context.Context) error
 }
 
-// Subscription is a listener that is running.
+// Subscription is a running listener.
 type Subscription interface {
-	// Dropped counts the messages that came while the listener was too busy.
+	// Dropped counts the messages dropped because the listener was too slow.
 	Dropped() uint64
-	// Close ends it, and returns when the listener is not running any more.
+	// Close ends it, and returns when the listener no longer runs.
 	Close() error
 }
 
-// Status tells how a connection stands.
+// Status is the status of a connection.
 type Status struct {
 	Connected bool
-	// Blocked is set while there is a connection and the broker takes no
-	// messages on it: RabbitMQ does so when memory or disk run low. A broker
-	// that stands still without saying so is not seen by it.
+	// Blocked is set while the connection is up and the broker accepts no messages
+	// on it: RabbitMQ does so when memory or disk run low. It does not detect a
+	// broker that is frozen.
 	Blocked bool
 	// Err is why it is not connected, or blocked.
 	Err error
@@ -246,7 +242,7 @@ type Exit struct {
 	Message ExitMessage `json:"message"`
 }
 
-// ExitMessage says who is gone.
+// ExitMessage identifies the worker or node.
 type ExitMessage struct {
 	Purpose string `json:"purpose"`
 	ID      string `json:"id"`
@@ -254,7 +250,7 @@ type ExitMessage struct {
 	Type string `json:"type"`
 }
 
-// PublishExit tells that a worker or a node is gone.
+// PublishExit publishes that a worker or a node is gone.
 func PublishExit(ctx context.Context, c Conn, e Exit) error {
 	return c.Publish(ctx, TopicMonitoring, "exit."+e.Reason, e)
 }

@@ -26,7 +26,7 @@ func checkJSON(body []byte) error {
 	return nil
 }
 
-// tooDeep costs nothing for bodies that are too short to be too deep.
+// tooDeep skips bodies that are too short to be nested too deeply.
 func tooDeep(body []byte) bool {
 	if len(body) <= maxDepth {
 		return false
@@ -47,8 +47,8 @@ func tooDeep(body []byte) bool {
 	return false
 }
 
-// endOfString is where the quote stands that ends the string whose text begins
-// at i.
+// endOfString returns the index of the closing quote of the string whose text
+// begins at i.
 func endOfString(body []byte, i int) int {
 	for ; i < len(body) && body[i] != '"'; i++ {
 		if body[i] == '\\' {

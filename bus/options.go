@@ -8,8 +8,8 @@ import (
 // Options say how to reach a message queue.
 type Options struct {
 	// URL is nats://host:port, tls://host:port, amqp://host:port/vhost or
-	// amqps://host:port/vhost. Several, parted by commas, are servers of one
-	// cluster. User and password may stand in it.
+	// amqps://host:port/vhost. A comma-separated list names the servers of
+	// one cluster. It may contain user and password.
 	URL string
 	// User and Password take precedence over those of the URL.
 	User, Password string
@@ -22,7 +22,7 @@ type Options struct {
 	TLS *tls.Config
 	// Name is shown to the broker's operator; it may be empty.
 	Name string
-	// Logger hears of connections lost and made again. Nil means none.
+	// Logger logs lost and restored connections. Nil means none.
 	Logger *slog.Logger
 }
 

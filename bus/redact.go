@@ -5,14 +5,13 @@ import (
 	"strings"
 )
 
-// unreadable stands for URLs of which nothing can be shown: nobody can tell
-// which part of them is a password.
+// unreadable replaces URLs that cannot be parsed: any part may be a password.
 const unreadable = "(unreadable URL)"
 
 // Redacted returns the URLs of Options.URL for logs: passwords are xxxxx, and
 // so is a user without one, which is a token in NATS. A query and a fragment
-// are left out. Where any of the URLs cannot be read, or looks as if its
-// password were not percent-encoded, none is shown.
+// are left out. If any of the URLs cannot be parsed, or seems to contain
+// a password that is not percent-encoded, none is shown.
 func Redacted(rawURLs string) string {
 	parts := strings.Split(rawURLs, ",")
 	for i, raw := range parts {

@@ -11,14 +11,13 @@ import (
 type Request struct {
 	Method string
 	Args   Args
-	// From tells callers apart: where the sender's answers go. It is empty
-	// where the queue does not say, as for a cast, and nobody vouches for it.
+	// From distinguishes callers: it is where the sender's answers go. It is empty
+	// if the queue does not say, as for a cast, and is not authenticated.
 	From string
 	// ID is the caller's number for a call, as JSON; nil for a cast.
 	ID json.RawMessage
-	// Again tells that the queue has delivered the request before, to this
-	// member or to another. How often is more than RabbitMQ says of its classic
-	// queues.
+	// Again reports that the queue has delivered the request before, to this
+	// member or to another. RabbitMQ's classic queues do not count how often.
 	Again bool
 	// Size is that of the body, in bytes.
 	Size int
@@ -30,17 +29,17 @@ type Request struct {
 	ended  atomic.Bool
 }
 
-// NewRequest is for those who implement a Conn: send gives an answer to the
-// caller and is nil for a cast. It must not block for long, and may be called
+// NewRequest is for implementations of Conn: send sends an answer to the caller
+// and is nil for a cast. It must not block for long, and may be called
 // from any goroutine.
 func NewRequest(c Call, send func(Reply)) *Request {
 	return &Request{Method: c.Method, Args: c.Args, ID: c.CorrID, send: send}
 }
 
 // NewHeldRequest is NewRequest for a queue that holds the request until it is
-// dealt with. Of two things one happens, once: the last answer is sent, and send
-// sees to the rest; or settle is called, with true if it was dealt with without
-// an answer, with false to hand it back.
+// acknowledged. Exactly one of two things happens, once: send is called with the
+// last answer, and acknowledges the request; or settle is called, with true to
+// acknowledge it without an answer, with false to hand it back.
 func NewHeldRequest(c Call, send func(Reply), settle func(done bool)) *Request {
 	return &Request{Method: c.Method, Args: c.Args, ID: c.CorrID, send: send, settle: settle}
 }
@@ -51,12 +50,11 @@ func (r *Request) Wanted() bool { return r.send != nil }
 // Held reports whether a queue holds the request, so that it can be given back.
 func (r *Request) Held() bool { return r.settle != nil }
 
-// Stale marks the answer that follows as one from a state of that age, which may
-// be out of date. It belongs to whoever answers.
+// Stale marks the next answer as based on a state of that age, which may be out of
+// date. Only the goroutine that answers may call it.
 func (r *Request) Stale(age time.Duration) { r.stale = age }
 
-// Term puts into the answer that follows in which term whoever answers leads:
-// see OnTerm. 0 says none.
+// Term sets the leader's term in the next answer: see OnTerm. 0 means none.
 func (r *Request) Term(term uint64) { r.term = term }
 
 // Reply answers with data, encoded as JSON. Only the first of Reply, Fail, Done
@@ -70,7 +68,7 @@ func (r *Request) Reply(data any) {
 	r.finish(Reply{Data: raw})
 }
 
-// Status gives one of several answers; Reply or Fail must follow.
+// Status sends an intermediate answer; Reply or Fail must follow.
 func (r *Request) Status(data any) {
 	raw, err := encode(data)
 	if err == nil && r.send != nil && !r.ended.Load() {
@@ -78,10 +76,10 @@ func (r *Request) Status(data any) {
 	}
 }
 
-// Fail refuses, with a reason that a person can act on.
+// Fail refuses the request. The reason should say what to do.
 func (r *Request) Fail(reason string) { r.finish(Reply{Failed: true, Err: reason}) }
 
-// FailDetail refuses, and says more in detail, encoded as JSON.
+// FailDetail is Fail with additional information, encoded as JSON.
 func (r *Request) FailDetail(reason string, detail any) {
 	raw, err := json.Marshal(detail)
 	if err != nil {
@@ -90,8 +88,8 @@ func (r *Request) FailDetail(reason string, detail any) {
 	r.finish(Reply{Failed: true, Err: reason, Detail: raw})
 }
 
-// Done ends a request without an answer: a cast that was carried out. A call is
-// left to its caller's deadline.
+// Done ends a request without an answer: a cast that was carried out. The
+// caller of a call then times out.
 func (r *Request) Done() {
 	if r.end() && r.settle != nil {
 		r.settle(true)
@@ -99,9 +97,9 @@ func (r *Request) Done() {
 }
 
 // GiveBack hands the request back to the queue, which soon hands it to the
-// leader, or to another member, or to this one again. It reports false, and has
-// done nothing, where no queue holds the request, or it was ended before: what
-// is to become of it is then still for the Handler to say.
+// leader, or to another member, or to this one again. It does nothing and reports
+// false if no queue holds the request, or it has ended: then the Handler must
+// answer it.
 func (r *Request) GiveBack() bool {
 	if r.settle == nil || !r.end() {
 		return false

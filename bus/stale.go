@@ -5,22 +5,22 @@ import (
 	"time"
 )
 
-// maxStale bounds what an answer may say of its age.
+// maxStale bounds the age in an answer.
 const maxStale = 10 * 365 * 24 * time.Hour
 
-// staleKey is where a context has the function of OnStale.
+// staleKey is the context key of OnStale's function.
 type staleKey struct{}
 
-// OnStale returns a context whose calls tell f when they are answered, or
-// refused, from a state that may be out of date, and how old that state is. f
+// OnStale returns a context whose calls report to f how old the state is that an
+// answer, or refusal, is based on, if it may be out of date. f
 // is called before the call returns, on its goroutine. On the wire it is a
 // member of the answer, "stale", in milliseconds, which OWT's programs ignore.
 func OnStale(ctx context.Context, f func(age time.Duration)) context.Context {
 	return context.WithValue(ctx, staleKey{}, f)
 }
 
-// ReportStale is for those who implement a Conn: it tells whom OnStale named what
-// the answer says of its age.
+// ReportStale is for implementations of Conn: it passes the age in an answer to the
+// function of OnStale.
 func ReportStale(ctx context.Context, age time.Duration) {
 	if age <= 0 {
 		return
@@ -30,10 +30,10 @@ func ReportStale(ctx context.Context, age time.Duration) {
 	}
 }
 
-// staleMillis is an age as it travels, at least 1 for one that is stale at all.
+// staleMillis is the encoding of an age, at least 1 for a stale answer.
 func staleMillis(age time.Duration) int64 { return max(age.Milliseconds(), 1) }
 
-// staleAge reads it. What no age can be is none.
+// staleAge decodes it. Invalid values count as 0.
 func staleAge(ms float64) time.Duration {
 	if !(ms > 0) {
 		return 0

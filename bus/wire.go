@@ -11,7 +11,7 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// Call is a request as it travels: OWT's JSON object with the members method,
+// Call is a request on the wire: OWT's JSON object with the members method,
 // args and, where an answer is wanted, corrID and replyTo.
 type Call struct {
 	Method string
@@ -19,27 +19,27 @@ type Call struct {
 	// CorrID is the caller's number for the call, as JSON; OWT's programs count
 	// from 0. Nil in a cast.
 	CorrID json.RawMessage
-	// ReplyTo is where the answer goes, on a queue that needs to be told.
+	// ReplyTo is where the answer goes, on queues that need it in the body.
 	ReplyTo string
 }
 
-// Reply is an answer as it travels.
+// Reply is an answer on the wire.
 type Reply struct {
 	// Data is the answer as JSON; "error" where Err is set.
 	Data json.RawMessage
-	// Status tells that more answers follow (type "onStatus").
+	// Status reports that more answers follow (type "onStatus").
 	Status bool
-	// Err is the refusal. Failed tells an empty refusal from none.
+	// Err is the refusal. Failed distinguishes an empty refusal from none.
 	Err    string
 	Failed bool
 	// Detail goes with a refusal; OWT's programs ignore it.
 	Detail json.RawMessage
 	// CorrID is the number of the call.
 	CorrID json.RawMessage
-	// Stale is how old the state is that the answer is from, 0 for one that is
-	// up to date. OWT's programs ignore it.
+	// Stale is the age of the state that the answer is based on, 0 if it is up to
+	// date. OWT's programs ignore it.
 	Stale time.Duration
-	// Term is that of the manager that answers, 0 where it says none. OWT's
+	// Term is the term of the manager that answers, 0 if unknown. OWT's
 	// programs ignore it.
 	Term uint64
 }
@@ -49,8 +49,8 @@ const (
 	typeStatus   = "onStatus"
 )
 
-// ParseCall reads a request. Where it fails, the Call still has whatever could
-// be read of CorrID and ReplyTo, so that the caller can be told. It keeps parts
+// ParseCall reads a request. On error the Call still has CorrID and ReplyTo if
+// they could be parsed, so that an error can be sent to the caller. It keeps parts
 // of body, which must not be changed afterwards.
 func ParseCall(body []byte) (Call, error) {
 	var c Call

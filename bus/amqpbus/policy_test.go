@@ -15,7 +15,7 @@ import (
 	"github.com/muster-fleet/muster/internal/rabbittest"
 )
 
-// TestPolicies: under a policy for all queues the anchors stay: the queue of a
+// TestPolicies: under a policy for all queues the idle consumers stay: the queue of a
 // name lives while a member stands for it, no member that does not lead keeps a
 // request, and a leader gets all of them.
 func TestPolicies(t *testing.T) {
@@ -62,7 +62,7 @@ func TestPolicies(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got := consumers(t, b, name); got != 2 {
-				t.Errorf("the queue has %d consumers, want 2 anchors", got)
+				t.Errorf("the queue has %d consumers, want 2 idle ones", got)
 			}
 		})
 	}
@@ -83,7 +83,7 @@ func wantNoneBefore(t *testing.T, messages <-chan amqp.Delivery, mark func()) {
 				return
 			}
 			if dead++; dead == 1 {
-				t.Errorf("a plug became a dead letter: %q", d.Body)
+				t.Errorf("a placeholder became a dead letter: %q", d.Body)
 			}
 		case <-time.After(100 * time.Millisecond):
 		}

@@ -1,4 +1,4 @@
-// Package connect opens a connection to whichever message queue a URL names.
+// Package connect opens a connection to the message queue that a URL names.
 package connect
 
 import (
@@ -12,8 +12,8 @@ import (
 )
 
 // Open dials the message queue of o.URL: NATS for nats:// and tls://, RabbitMQ
-// for amqp:// and amqps://. It fails at once where nothing answers. Its errors
-// never hold a password.
+// for amqp:// and amqps://. It fails at once if no server answers. Its errors
+// contain no password.
 func Open(ctx context.Context, o bus.Options) (bus.Conn, error) {
 	scheme, _, found := strings.Cut(strings.TrimSpace(o.URL), "://")
 	if !found {

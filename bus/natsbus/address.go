@@ -12,7 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// address is where to connect, and as whom. The URLs hold no secrets.
+// address holds the servers and the credentials. The URLs contain no secrets.
 type address struct {
 	urls           []string
 	user, password string
@@ -41,7 +41,7 @@ func parseAddress(o bus.Options) (address, error) {
 	return a, nil
 }
 
-// take lets what the options say go before what the URLs say.
+// take lets the options override the URLs.
 func (a *address) take(o bus.Options) {
 	if o.User != "" {
 		a.user, a.password, a.token = o.User, o.Password, ""

@@ -53,7 +53,7 @@ func (c *Conn) call(ctx context.Context, server, method string, onStatus func(js
 	return c.wait(ctx, one)
 }
 
-// wait returns how the call ended, at its deadline at the latest.
+// wait waits for the result of the call, until its deadline.
 func (c *Conn) wait(ctx context.Context, one *call) result {
 	select {
 	case r := <-one.done:
@@ -80,7 +80,7 @@ func (c *Conn) Cast(ctx context.Context, server, method string, args ...any) err
 	return nil
 }
 
-// prepare does what can fail before anything is sent.
+// prepare checks the connection and encodes the request.
 func (c *Conn) prepare(ctx context.Context, server string, args []any) (string, bus.Args, error) {
 	if err := c.check(ctx); err != nil {
 		return "", nil, err
@@ -93,7 +93,7 @@ func (c *Conn) prepare(ctx context.Context, server string, args []any) (string, 
 	return subject, encoded, err
 }
 
-// check tells whether anything can be sent now.
+// check reports why nothing can be sent now.
 func (c *Conn) check(ctx context.Context) error {
 	if c.closing.Load() {
 		return bus.ErrClosed
@@ -128,7 +128,7 @@ func putBuffer(buf *[]byte, body []byte) {
 	}
 }
 
-// sendError puts an error of nats.go into the words of package bus.
+// sendError translates an error of nats.go to one of package bus.
 func (c *Conn) sendError(err error, size int) error {
 	switch {
 	case err == nil:
@@ -141,7 +141,7 @@ func (c *Conn) sendError(err error, size int) error {
 	return fmt.Errorf("%w (%w)", bus.ErrDisconnected, err)
 }
 
-// answered takes a message of the inbox to the call that waits for it.
+// answered passes an answer to the call that waits for it.
 func (c *Conn) answered(m *nats.Msg) {
 	slot, err := strconv.ParseUint(m.Subject[len(c.calls.prefix):], 36, 32)
 	if err != nil {

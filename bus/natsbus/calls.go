@@ -8,7 +8,7 @@ import (
 	"github.com/muster-fleet/muster/bus"
 )
 
-// call is one that waits for its answer.
+// call is a call in flight.
 type call struct {
 	slot   uint32
 	reply  string // the subject of the slot
@@ -17,7 +17,7 @@ type call struct {
 	server string // subject to which it goes
 	done   chan result
 
-	// told guards ended: once the call has returned, onStatus is not called.
+	// statusMu guards ended: onStatus is not called after the call has returned.
 	statusMu sync.Mutex
 	ended    bool
 	onStatus func(json.RawMessage)
@@ -50,11 +50,11 @@ func newCalls(prefix string) *calls {
 	return &calls{prefix: prefix, inFlight: map[uint32]*call{}}
 }
 
-// idle are calls for use again. A call with onStatus is not, since the
-// goroutine of the inbox may still look at it.
+// callPool holds calls to reuse. A call with onStatus is not reused, since the
+// goroutine of the inbox may still access it.
 var callPool = sync.Pool{New: func() any { return &call{done: make(chan result, 1)} }}
 
-// begin enters a call, which leaves by way of finish, abandon or fail.
+// begin registers a call. finish, abandon or fail removes it.
 func (c *calls) begin(socket uint64, server string, onStatus func(json.RawMessage)) (*call, error) {
 	one := callPool.Get().(*call)
 	one.socket, one.server, one.onStatus = socket, server, onStatus
@@ -70,7 +70,7 @@ func (c *calls) begin(socket uint64, server string, onStatus func(json.RawMessag
 	return one, nil
 }
 
-// release is for who began the call, when it has its result.
+// release returns a call to the pool, after its result was received.
 func (o *call) release() {
 	if o.onStatus == nil {
 		callPool.Put(o)
@@ -87,8 +87,8 @@ func (c *calls) takeSlot() slot {
 	return slot{c.slots, c.prefix + strconv.FormatUint(uint64(c.slots), 36)}
 }
 
-// find is the call of a slot if it is still in flight, has that number, and
-// wants to hear each status.
+// find returns the call of a slot if it is in flight, has that number and an
+// onStatus.
 func (c *calls) find(id uint32, number uint64) *call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -101,7 +101,7 @@ func (c *calls) find(id uint32, number uint64) *call {
 // anyNumber is for answers that do not say to which call they belong.
 const anyNumber = 0
 
-// finish ends the call of a slot, if it is still in flight and has that
+// finish completes the call of a slot, if it is still in flight and has that
 // number, and frees the slot.
 func (c *calls) finish(id uint32, number uint64, r result) {
 	c.mu.Lock()
@@ -115,7 +115,8 @@ func (c *calls) finish(id uint32, number uint64, r result) {
 	one.done <- r
 }
 
-// abandon ends a call without an answer. False means that its result is there.
+// abandon ends a call without an answer. It reports false if the call has its
+// result already.
 func (c *calls) abandon(one *call) bool {
 	c.mu.Lock()
 	mine := c.inFlight[one.slot] == one
@@ -161,7 +162,7 @@ func (c *calls) close(err error) {
 	c.fail(^uint64(0), err)
 }
 
-// status passes a status on, unless the call has returned.
+// status calls onStatus, unless the call has returned.
 func (o *call) status(data json.RawMessage) {
 	o.statusMu.Lock()
 	defer o.statusMu.Unlock()
@@ -170,7 +171,7 @@ func (o *call) status(data json.RawMessage) {
 	}
 }
 
-// silence waits for a status that is being told, and lets no more come.
+// stopStatus waits for a running onStatus, and prevents further calls of it.
 func (o *call) stopStatus() {
 	if o.onStatus == nil {
 		return

@@ -19,8 +19,8 @@ import (
 // Conn is a bus.Conn over NATS. Close and the Close of a Service or a
 // Subscription wait for handlers, so that a handler must not call them.
 type Conn struct {
-	// nc is the connection of nats.go that is in use. A new one takes its place
-	// where nats.go gives one up for good. Written with mu held.
+	// nc is the current connection of nats.go. It is replaced when nats.go closes
+	// it for good. Written with mu held.
 	nc    atomic.Pointer[nats.Conn]
 	urls  string
 	opts  []nats.Option
@@ -29,15 +29,15 @@ type Conn struct {
 	wire  *wire
 	calls *calls
 	watch watchers
-	// repeats keeps what is refused all the time out of the log.
+	// repeats limits how often a repeated error is logged.
 	repeats repeat.Counter
 
 	closing   atomic.Bool
 	closeOnce sync.Once
 	// keeper is the goroutine that replaces a connection of nats.go.
 	keeper sync.WaitGroup
-	// subscribing is held while the server is told of a subscription, so that
-	// its refusal is known to be about that one.
+	// subscribing is held while a subscription is sent to the server, so that a
+	// refusal can be attributed to it.
 	subscribing sync.Mutex
 
 	mu   sync.Mutex
@@ -46,7 +46,7 @@ type Conn struct {
 
 var _ bus.Conn = (*Conn)(nil)
 
-// open makes a fresh connection useful.
+// open sets up a new connection.
 func (c *Conn) open(ctx context.Context) error {
 	c.wire.use(c.wire.number())
 	if _, err := c.subscribe(ctx, c.calls.prefix+"*", "", answerLimit, c.answered); err != nil {
@@ -57,7 +57,7 @@ func (c *Conn) open(ctx context.Context) error {
 	return nil
 }
 
-// Close ends the connection. It gives what was sent some seconds to leave.
+// Close ends the connection. It waits up to flushTimeout for what was sent.
 func (c *Conn) Close() error {
 	c.closeOnce.Do(func() {
 		c.mu.Lock() // lets a subscription that is being made be seen
@@ -90,7 +90,7 @@ func (c *Conn) subscriptions() []*subscription {
 	return slices.Collect(maps.Keys(c.subs))
 }
 
-// Watch tells f how the connection stands, now and with each change.
+// Watch calls f with the current status and each change.
 func (c *Conn) Watch(f func(bus.Status)) (stop func()) { return c.watch.add(f) }
 
 func (c *Conn) disconnected(_ *nats.Conn, err error) {
@@ -104,8 +104,8 @@ func (c *Conn) disconnected(_ *nats.Conn, err error) {
 	c.watch.set(bus.Status{Err: fmt.Errorf("%w: %w", bus.ErrDisconnected, err)})
 }
 
-// reconnected waits until the server has taken the subscriptions, and then
-// lets messages through.
+// reconnected waits until the server has processed the subscriptions, and then
+// allows messages to be sent.
 func (c *Conn) reconnected(nc *nats.Conn) {
 	number := c.wire.number()
 	for nc.FlushTimeout(flushTimeout) != nil {
@@ -122,7 +122,7 @@ func (c *Conn) reconnected(nc *nats.Conn) {
 
 func (c *Conn) notReconnected(_ *nats.Conn, err error) { c.warnRepeated("still not connected", err) }
 
-// asyncError hears what the server objects to after it was sent.
+// asyncError handles errors that the server reports asynchronously.
 func (c *Conn) asyncError(_ *nats.Conn, sub *nats.Subscription, err error) {
 	if sub != nil {
 		c.log.Warn("subscription", "subject", sub.Subject, "err", err)
@@ -134,7 +134,7 @@ func (c *Conn) asyncError(_ *nats.Conn, sub *nats.Subscription, err error) {
 	c.warnRepeated("error from the server", err)
 }
 
-// complain logs what may come again and again, at growing intervals.
+// warnRepeated logs an error that may repeat, at growing intervals.
 func (c *Conn) warnRepeated(message string, err error) {
 	if n, due := c.repeats.Due(message + err.Error()); due {
 		c.log.Warn(message, "err", err, "times", n)

@@ -16,17 +16,16 @@ import (
 const (
 	firstPause = 50 * time.Millisecond
 	longPause  = time.Second
-	// pingEvery and pingsLost say that a broker that is silent for some 15 s
-	// is gone.
+	// With pingEvery and pingsLost a broker counts as gone after some 15 s of
+	// silence.
 	pingEvery = 5 * time.Second
 	pingsLost = 2
 	// flushTimeout bounds what has no deadline of its own.
 	flushTimeout = 5 * time.Second
 )
 
-// Dial connects. It fails at once where no server of the URL can be reached,
-// or refuses; it gives up when the context ends. A connection that is lost
-// later is made again by itself.
+// Dial connects. It fails at once if no server of the URL can be reached or the
+// server refuses, and when the context ends. The Conn later reconnects by itself.
 func Dial(ctx context.Context, o bus.Options) (*Conn, error) {
 	a, err := parseAddress(o)
 	if err != nil {
@@ -47,7 +46,7 @@ func Dial(ctx context.Context, o bus.Options) (*Conn, error) {
 // InProcess is a NATS server in this program: a natsserver.Server.
 type InProcess interface {
 	InProcessConn() (net.Conn, error)
-	// Credentials are what the server asks of a client.
+	// Credentials returns the user and password of a client.
 	Credentials() (user, password string)
 }
 
@@ -124,7 +123,7 @@ func pause(rounds int) time.Duration {
 	return d - mathrand.N(d/2)
 }
 
-// dialError says what to do about it.
+// dialError adds what an operator can do about an error.
 func dialError(ctx context.Context, a address, err, last error) error {
 	hint := ""
 	switch {

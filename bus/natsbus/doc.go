@@ -7,9 +7,8 @@
 //	muster.topic.TOPIC.WORD.WORD...$   notices; one token a word of the key, and an end token "$", so that exit.# also fits exit
 //	muster.reply.CONN.SLOT             answers to one Conn, which subscribes to muster.reply.CONN.* once
 //
-// The leader among members that stand for a name (Conn.JoinGroup) is in the queue
-// group "muster.TERM" instead, so that leaders of two terms share nothing; the
-// others subscribe to nothing.
+// The leader of a group (Conn.JoinGroup) is in the queue group "muster.TERM"
+// instead, so that leaders of two terms share nothing; followers do not subscribe.
 //
 // NAME, TOPIC and WORD are any text, made into one token each: printable ASCII
 // stands for itself, but for . * > $ % and blank; these and all other bytes
@@ -36,12 +35,12 @@
 // # Connection
 //
 // Dial fails at once when it cannot connect. A connection that is lost later
-// is made again for ever, after 50 ms at first and at most 1 s between two
-// attempts. Meanwhile nothing is kept for later: Call, Cast and Publish return
+// is restored without limit, after 50 ms at first and at most 1 s between two
+// attempts. Meanwhile nothing is buffered: Call, Cast and Publish return
 // bus.ErrDisconnected. So do, at once, the calls that were in flight: whether
 // they were carried out is unknown.
 //
-// The socket is written by a goroutine of its own, so that a broker that
-// stands still delays a call to its deadline and no longer. It counts as lost
-// after ten seconds.
+// The socket is written by a goroutine of its own, so that a frozen
+// broker delays a call no longer than its deadline. The socket counts as lost after
+// a write of ten seconds.
 package natsbus

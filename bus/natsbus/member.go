@@ -11,8 +11,8 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// groupMember is one member of those that serve a name in turn. NATS holds nothing
-// for anybody, so only a leader subscribes.
+// groupMember is a member of a group. NATS holds no requests, so only the leader
+// subscribes.
 type groupMember struct {
 	*service
 	name    string
@@ -23,13 +23,13 @@ type groupMember struct {
 	closed bool
 }
 
-// JoinGroup makes the Conn a member of those that serve a name in turn. Without a
-// leader the name is not there: callers get bus.ErrNoServer at once, and ask
-// again. What a leader had received when it died is lost: its callers run into
-// their deadline.
+// JoinGroup makes the Conn a member of the group that serves a name. Without a
+// leader the name does not exist: callers get bus.ErrNoServer at once, and must
+// retry. Requests that a leader had received when it died are lost: their callers
+// time out.
 //
-// Leaders of different terms all get every request, so that an old one that is
-// frozen swallows none.
+// Leaders of different terms all get every request, so that a frozen old leader
+// does not swallow any.
 func (c *Conn) JoinGroup(ctx context.Context, server string, h bus.Handler) (bus.GroupMember, error) {
 	subject, err := rpcSubject(server)
 	if err == nil {
@@ -52,10 +52,9 @@ func (p *groupMember) Lead(ctx context.Context, term uint64) error {
 	return nil
 }
 
-// lead subscribes, in a queue group of the term's. A leader that is elected
-// again stays in the group of its first term: what counts is that no other
-// leader is in it. A subscription that the server could not be told of now is
-// one for the next connection.
+// lead subscribes in the queue group of the term. A leader that is re-elected stays
+// in the group of its first term: what counts is that no other leader is in it. If
+// the subscription fails now, the next connection restores it.
 func (p *groupMember) lead(ctx context.Context, term uint64) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -71,7 +70,7 @@ func (p *groupMember) lead(ctx context.Context, term uint64) error {
 	return p.register(ctx)
 }
 
-// Follow makes this member one that does not lead.
+// Follow makes this member a follower.
 func (p *groupMember) Follow(context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -91,7 +90,8 @@ func (p *groupMember) Close() error {
 	return nil
 }
 
-// leave takes no more requests, and lets the handler have those that are here.
+// stopConsuming unsubscribes, and lets the handler process the requests received so
+// far.
 func (p *groupMember) stopConsuming() {
 	if p.leads {
 		p.subscription.end(closeMode(p.conn))
@@ -99,7 +99,7 @@ func (p *groupMember) stopConsuming() {
 	}
 }
 
-// how a subscription ends: in good order, if that is possible.
+// closeMode drains a subscription while connected, or else just ends it.
 func closeMode(c *Conn) func(*nats.Subscription) error {
 	if c.wire.up.Load() {
 		return (*nats.Subscription).Drain

@@ -9,7 +9,7 @@ import (
 	"github.com/muster-fleet/muster/bus"
 )
 
-// connectNATS makes a connection of nats.go. The channel is closed after its
+// connectNATS opens a connection of nats.go. The channel is closed after its
 // last callback.
 func (c *Conn) connectNATS() (*nats.Conn, <-chan struct{}, error) {
 	closed := make(chan struct{})
@@ -18,9 +18,9 @@ func (c *Conn) connectNATS() (*nats.Conn, <-chan struct{}, error) {
 	return nc, closed, err
 }
 
-// keep replaces each connection of nats.go that ends, until Close. nats.go
-// connects again by itself after most errors, but gives a connection up for good
-// when the server ends it for certain reasons: a body over a limit that was
+// keep replaces each connection of nats.go that is closed, until Close. nats.go
+// reconnects by itself after most errors, but closes a connection for good when the
+// server ends it for certain reasons: a body over a limit that was
 // lowered, a control line that is too long, an error that it does not know.
 func (c *Conn) keep(closed <-chan struct{}) {
 	for closed != nil {

@@ -56,8 +56,8 @@ func (s *service) start(ctx context.Context, server string) error {
 	return nil
 }
 
-// take is called for one message after the other. It is quick, whatever comes,
-// so that nothing waits in nats.go, which knows no signs of life.
+// take is called for one message at a time. It never blocks, so that nothing waits
+// in nats.go, which does not prefer keep-alives.
 func (s *service) take(m *nats.Msg) {
 	switch sender := func() string { return sender(m) }; {
 	case !s.bulk.Takes(len(m.Data), sender):
@@ -69,7 +69,7 @@ func (s *service) take(m *nats.Msg) {
 	}
 }
 
-// sender stands for whoever sent a message.
+// sender identifies the sender of a message.
 func sender(m *nats.Msg) string {
 	if m.Reply != "" {
 		return caller(m.Reply)
@@ -77,7 +77,7 @@ func sender(m *nats.Msg) string {
 	return intake.Subject(m.Data)
 }
 
-// refuse ends a request for which there is no room.
+// refuse answers a request for which there is no room.
 func (s *service) refuse(m *nats.Msg) {
 	if !s.refusing.Swap(true) {
 		s.conn.log.Warn("large requests come faster than they are read, refusing some", "subject", m.Subject)
@@ -88,7 +88,7 @@ func (s *service) refuse(m *nats.Msg) {
 	}
 }
 
-// read hands a request to the handler.
+// read parses a request and calls the handler.
 func (s *service) read(m *nats.Msg) {
 	if s.conn.closing.Load() {
 		return
@@ -109,8 +109,7 @@ func (s *service) read(m *nats.Msg) {
 	s.handler(req)
 }
 
-// caller is what the addresses have in common to which one Conn has its calls
-// answered.
+// caller is the common prefix of the reply subjects of one Conn.
 func caller(reply string) string { return reply[:strings.LastIndexByte(reply, '.')+1] }
 
 // sender answers a request; nil for a cast.
@@ -125,8 +124,8 @@ func (c *Conn) sender(to string, call bus.Call) func(bus.Reply) {
 	}
 }
 
-// answer sends an answer, if it can. Who waits for one that cannot be sent
-// runs into its deadline, but for one that is too large.
+// answer sends an answer. If that fails the caller times out, except that an answer
+// that is too large is replaced by a refusal.
 func (c *Conn) answer(to string, r bus.Reply) {
 	if c.closing.Load() || !c.wire.up.Load() {
 		return
@@ -152,8 +151,8 @@ func (c *Conn) publishReply(to string, r bus.Reply) (size int, err error) {
 // Malformed counts the bodies that could not be read as a request.
 func (s *service) Malformed() uint64 { return s.malformed.Load() }
 
-// Close takes no more requests, lets the handler have those that are here
-// already, and waits for it.
+// Close stops receiving, lets the handler process the requests received so far, and
+// waits for it.
 func (s *service) Close() error {
 	s.end(closeMode(s.conn))
 	return nil

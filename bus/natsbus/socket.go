@@ -9,19 +9,17 @@ import (
 )
 
 const (
-	// highWater is how many bytes wait for the socket before senders wait for
-	// room.
+	// highWater is how many bytes may be unsent before senders wait.
 	highWater = 4 << 20
-	// stall is how long one write may take before the connection counts as
-	// lost.
+	// stall is the deadline of one write.
 	stall = 10 * time.Second
 	// keepRoom is the largest buffer that is kept for the next batch.
 	keepRoom = 1 << 20
 )
 
-// socket is a net.Conn whose Write never waits for the network: a goroutine
-// of its own writes what has gathered. nats.go holds its lock while it writes,
-// and would make every caller wait for a broker that stands still.
+// socket is a net.Conn whose Write never waits for the network: a separate
+// goroutine writes all bytes buffered so far. nats.go holds its lock while it
+// writes, so that a frozen broker would block every caller.
 type socket struct {
 	net.Conn
 	number uint64
@@ -35,13 +33,12 @@ type socket struct {
 
 	mu      sync.Mutex
 	pending []byte
-	// taken is closed when pending is taken; nil while nobody waits for that.
+	// taken is closed when pending is taken; nil unless room waits for it.
 	taken chan struct{}
 	err   error
 }
 
-// newSocket starts the writer, which ends with Close. lost is told once, by
-// Close.
+// newSocket returns a socket; run writes until Close. Close calls lost once.
 func newSocket(c net.Conn, number uint64, lost func(uint64)) *socket {
 	return &socket{
 		Conn: c, number: number, lost: lost,
@@ -49,7 +46,7 @@ func newSocket(c net.Conn, number uint64, lost func(uint64)) *socket {
 	}
 }
 
-// Write takes p. The error is that of an earlier batch.
+// Write buffers p. Its error is that of an earlier batch.
 func (s *socket) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	if s.err != nil {
@@ -117,7 +114,7 @@ func (s *socket) run() {
 	}
 }
 
-// swap takes what has gathered and leaves an empty buffer.
+// swap takes the pending bytes and leaves an empty buffer.
 func (s *socket) swap(empty []byte) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -126,7 +123,7 @@ func (s *socket) swap(empty []byte) []byte {
 	return batch
 }
 
-// fail ends writing. Who waits for room goes on and finds out.
+// fail ends writing, and wakes callers of room.
 func (s *socket) fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -146,8 +143,8 @@ func (s *socket) replace(empty []byte) {
 	}
 }
 
-// room waits until not too much is waiting to be written. A socket that has
-// failed has room.
+// room waits until at most highWater bytes are unsent. It returns at once on a
+// socket that has failed.
 func (s *socket) room(ctx context.Context) error {
 	for s.waiting.Load() > highWater {
 		select {
@@ -159,7 +156,7 @@ func (s *socket) room(ctx context.Context) error {
 	return nil
 }
 
-// next is closed when what waits now has been taken.
+// next returns a channel that is closed when the pending bytes have been taken.
 func (s *socket) next() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -20,7 +20,7 @@ const (
 
 const upperHex = "0123456789ABCDEF"
 
-// plain tells whether a byte stands for itself in a token.
+// plain reports whether a byte stands for itself in a token.
 func plain(b byte) bool {
 	switch b {
 	case '.', '*', '>', '%', '$':

@@ -11,7 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// limit is how much may wait for the handler of a subscription before more is
+// limit bounds the messages that wait for the handler of a subscription; more are
 // dropped.
 type limit struct{ messages, bytes int }
 
@@ -24,14 +24,14 @@ var (
 	listenerLimit = limit{bus.ListenerBacklog + 1, 64 << 20}
 )
 
-// subscription is what a Conn hears on a subject: one subscription of nats.go
-// after the other, each with a goroutine of its own.
+// subscription is a subscription of a Conn: one of nats.go per connection, each with
+// its own goroutine.
 type subscription struct {
 	conn           *Conn
 	subject, queue string
 	limit          limit
 	handler        nats.MsgHandler
-	// last is called when the handler runs no more; it may be nil.
+	// last is called when the handler has returned for the last time; may be nil.
 	last func()
 
 	closeOnce sync.Once
@@ -49,7 +49,7 @@ func (c *Conn) newSubscription(subject, queue string, l limit, h nats.MsgHandler
 	return &subscription{conn: c, subject: subject, queue: queue, limit: l, handler: h}
 }
 
-// subscribe returns once the server knows.
+// subscribe subscribes, and returns once the server has confirmed it.
 func (c *Conn) subscribe(ctx context.Context, subject, queue string, l limit, h nats.MsgHandler) (*subscription, error) {
 	s := c.newSubscription(subject, queue, l, h)
 	if err := s.register(ctx); err != nil {
@@ -59,8 +59,8 @@ func (c *Conn) subscribe(ctx context.Context, subject, queue string, l limit, h 
 	return s, nil
 }
 
-// enter makes the subscription one of the Conn's, and returns once the server
-// knows. Where that fails it is one for the next connection, until end.
+// register adds the subscription to the Conn, and returns once the server has
+// confirmed it. If that fails, the next connection restores it, until end.
 func (s *subscription) register(ctx context.Context) error {
 	c := s.conn
 	c.subscribing.Lock()
@@ -85,8 +85,8 @@ func (c *Conn) add(s *subscription) error {
 	return c.sendError(s.begin(c.nc.Load()), 0)
 }
 
-// denied is the error where the server has refused the subscription, which it
-// says before it answers a flush.
+// denied returns the error if the server has refused the subscription, which it
+// reports before it answers a flush.
 func (s *subscription) denied(before, now error) error {
 	if now == before || !errors.Is(now, nats.ErrPermissionViolation) || !strings.Contains(now.Error(), `"`+s.subject+`"`) {
 		return nil
@@ -121,7 +121,7 @@ func (s *subscription) begin(nc *nats.Conn) error {
 	return sub.SetPendingLimits(s.limit.messages, s.limit.bytes)
 }
 
-// flush waits until the server has taken what was sent.
+// flush waits until the server has processed what was sent.
 func (c *Conn) flush(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()
@@ -163,7 +163,7 @@ func (s *subscription) await() {
 	}
 }
 
-// Dropped counts the messages that came while the handler was too busy.
+// Dropped counts the messages dropped because the handler was too slow.
 func (s *subscription) Dropped() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// Publish tells body to whoever listens.
+// Publish sends body to all listeners whose pattern matches.
 func (c *Conn) Publish(ctx context.Context, topic, key string, body any) error {
 	err := c.check(ctx)
 	if err == nil {
@@ -32,7 +32,7 @@ func (c *Conn) publish(topic, key string, body any) error {
 	return c.sendError(c.nc.Load().Publish(subject, encoded[0]), len(encoded[0]))
 }
 
-// Subscribe hears what is published on the topic with a key that fits.
+// Subscribe calls l with each message on the topic whose key matches.
 func (c *Conn) Subscribe(ctx context.Context, topic, pattern string, l bus.Listener) (bus.Subscription, error) {
 	err := c.check(ctx)
 	var s bus.Subscription

@@ -6,9 +6,9 @@ import (
 	"github.com/muster-fleet/muster/bus"
 )
 
-// watchers are told each change of the connection.
+// watchers notifies functions of each change of the connection.
 type watchers struct {
-	// tell is held while they are told, so that each hears all in order.
+	// notifying is held during notification, to keep the order.
 	notifying sync.Mutex
 
 	mu     sync.Mutex
@@ -17,7 +17,7 @@ type watchers struct {
 	all    map[int]func(bus.Status)
 }
 
-// add tells f how it stands, and from now on each change.
+// add calls f with the current status, and from now on with each change.
 func (w *watchers) add(f func(bus.Status)) (stop func()) {
 	w.notifying.Lock()
 	defer w.notifying.Unlock()
@@ -37,7 +37,7 @@ func (w *watchers) add(f func(bus.Status)) (stop func()) {
 	}
 }
 
-// set tells a change. Why it is not connected does not count as one.
+// set notifies of a change. A different reason for being disconnected is none.
 func (w *watchers) set(s bus.Status) {
 	w.notifying.Lock()
 	defer w.notifying.Unlock()

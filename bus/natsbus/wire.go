@@ -13,8 +13,8 @@ import (
 // dialTimeout is how long one attempt to connect may take.
 const dialTimeout = 2 * time.Second
 
-// wire makes the sockets of a Conn, one after the other, and knows whether
-// the last one is in use.
+// wire opens the sockets of a Conn, one after the other, and records whether the
+// latest is in use.
 type wire struct {
 	dial func(ctx context.Context, network, address string) (net.Conn, error)
 	lost func(number uint64)
@@ -39,8 +39,8 @@ func newWire(lost func(uint64)) *wire {
 	return w
 }
 
-// Dial makes nats.go connect through a socket of ours. It closes the one
-// before, which nats.go forgets where the server has refused it.
+// Dial is the custom dialer of nats.go. It closes the previous socket, which nats.go
+// does not do if the server has refused it.
 func (w *wire) Dial(network, address string) (net.Conn, error) {
 	if s := w.latest.Load(); s != nil {
 		_ = s.Close()
@@ -75,8 +75,8 @@ func (w *wire) closed(number uint64) {
 	w.lost(number)
 }
 
-// use says that the socket of that number carries messages from now on. False
-// means that it is closed already.
+// use marks the socket of that number as in use. It reports false if the socket is
+// closed already.
 func (w *wire) use(number uint64) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -105,7 +105,7 @@ func (w *wire) ready(ctx context.Context) error {
 	return w.latest.Load().room(ctx)
 }
 
-// abort ends attempts to connect, and the socket.
+// abort ends attempts to connect, and closes the socket.
 func (w *wire) abort() {
 	w.cancel()
 	w.mu.Lock() // lets a Dial that has just succeeded be seen

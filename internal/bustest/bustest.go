@@ -26,7 +26,7 @@ type Broker interface {
 	// Addr is the broker's TCP address; DialAt is Dial for a Wire to it.
 	Addr() string
 	DialAt(t testing.TB, addr string) bus.Conn
-	// Holds tells whether the broker holds a request until it was dealt with:
+	// Holds reports whether the broker holds a request until it is acknowledged:
 	// see bus.GroupMember.
 	Holds() bool
 	// Stop ends the broker at once. Its connections break.

@@ -7,7 +7,7 @@ import (
 	"github.com/muster-fleet/muster/bus"
 )
 
-// holdCases are for brokers that hold a request until it was dealt with.
+// holdCases are for brokers that hold a request until it is acknowledged.
 var holdCases = []testCase{
 	{"LeaderDies", leaderDies},
 	{"LeaderDiesWithCasts", leaderDiesWithCasts},

@@ -58,7 +58,7 @@ load_definitions = %[3]s/definitions.json
 `, b.port, b.tlsPort, b.dir)
 }
 
-// freePorts finds n ports that nobody listens on. They lie below the range from
+// freePorts finds n unused ports. They lie below the range from
 // which Linux takes the ports of outgoing connections: a client that tries a
 // port of that range again and again, while the broker is down, in the end
 // connects to itself. Another process may take a port before the broker does;

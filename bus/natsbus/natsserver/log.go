@@ -8,12 +8,11 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// serverLog takes what nats-server logs. Its notices are mostly a banner, and
-// are told at Debug.
+// serverLog is the logger of nats-server. It logs notices, mostly a banner, at Debug.
 type serverLog struct {
 	log *slog.Logger
-	// fatal gets the reason where the server cannot go on: its own logger
-	// would end the program.
+	// fatal receives fatal errors, for which nats-server's own logger would exit
+	// the program.
 	fatal chan string
 }
 
