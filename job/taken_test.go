@@ -5,16 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"testing"
-	"time"
 
 	"github.com/muster-fleet/muster"
-	"github.com/muster-fleet/muster/agent"
-	"github.com/muster-fleet/muster/agent/process"
-	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/job"
 	"github.com/muster-fleet/muster/node"
-	"github.com/muster-fleet/muster/worker"
-	"github.com/muster-fleet/muster/worker/load"
 )
 
 // A second run of a name that runs, with another spec or room or a misspelt
@@ -77,29 +71,4 @@ func TestASecondRunOfANameTouchesNothing(t *testing.T) {
 		t.Errorf("the first run: %+v", out)
 	}
 	f.nothingLeft()
-}
-
-// programs is an agent whose nodes are programs, each made for one task.
-func (f *fleet) programs(c process.Command) string {
-	f.t.Helper()
-	host, err := process.Open(process.Options{Dir: f.t.TempDir(), Agent: "shell"})
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	f.t.Cleanup(func() { _ = host.Close() })
-	a, err := agent.Start(f.ctx, f.dial(), agent.Options{
-		Worker: worker.Options{
-			ID: "shell", Purpose: "video", LoadInterval: 50 * time.Millisecond, Load: load.Func(func() float64 { return 0 }),
-		},
-		Launcher: host.Program(c), ReadLog: host.ReadLog,
-	})
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	f.t.Cleanup(func() {
-		if err := a.Close(context.Background()); err != nil && !errors.Is(err, bus.ErrClosed) {
-			f.t.Error(err)
-		}
-	})
-	return a.ID()
 }

@@ -177,7 +177,6 @@ func (p *mixing) picture(t *Tool) error {
 type has struct {
 	video, audio bool
 	streams      picked
-	fps          string
 }
 
 // args are ffmpeg's; has belongs to the inputs, output is the file to write

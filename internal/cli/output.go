@@ -26,7 +26,7 @@ const (
 
 var formats = []string{string(Tabular), string(JSON)}
 
-// Set, String and Type make a format a flag.
+// Set, with String and Type, makes a Format a flag.
 func (f *Format) Set(s string) error {
 	if !slices.Contains(formats, s) {
 		return fmt.Errorf("must be %s", strings.Join(formats, " or "))

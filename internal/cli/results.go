@@ -23,7 +23,7 @@ type ResultFormat string
 
 const formatMarkdown ResultFormat = "markdown"
 
-// Set, String and Type make a ResultFormat a flag.
+// Set, with String and Type, makes a ResultFormat a flag.
 func (f *ResultFormat) Set(s string) error {
 	if ResultFormat(s) == formatMarkdown {
 		*f = formatMarkdown
