@@ -175,7 +175,7 @@ func (m *machine) claimed(task string, number uint64) {
 		return
 	}
 	m.tasks = append(m.tasks, task)
-	m.farewells.cancel(task)
+	m.unackedReports.cancel(task)
 	m.report.due = true
 }
 
@@ -222,7 +222,7 @@ func (m *machine) replaced() {
 	if len(m.tasks) > 0 {
 		m.dropped(m.tasks)
 	}
-	m.tasks, m.numbers, m.pickups, m.farewells = nil, nil, farewells{}, farewells{}
+	m.tasks, m.numbers, m.pickups, m.unackedReports = nil, nil, unackedReports{}, unackedReports{}
 	m.changes++
 	m.member = false
 	m.end(ErrReplaced)

@@ -79,9 +79,9 @@ type machine struct {
 	changes int
 	state   *muster.State
 	report  report
-	farewells
+	unackedReports
 	// pickups are of tasks that were picked up lately.
-	pickups farewells
+	pickups unackedReports
 	// term is that of the manager that answered last, 0 where none said it.
 	term uint64
 	// stateBeat is the last keep-alive that was sent before the state was told.
@@ -227,9 +227,9 @@ func (m *machine) enter(answer string) {
 	if again && answer != answerInitializing && len(m.tasks) > 0 {
 		m.dropped(m.tasks)
 		m.changes++
-		m.tasks, m.numbers, m.pickups = nil, nil, farewells{}
+		m.tasks, m.numbers, m.pickups = nil, nil, unackedReports{}
 	}
-	m.doubt()
+	m.markUnacked()
 	m.unloaded = m.checks && len(m.tasks) > 0
 	m.tellAll()
 	if m.unloaded {
@@ -246,7 +246,7 @@ func (m *machine) enter(answer string) {
 // tellAll tells all that the manager should know of this worker. Farewells
 // come first: they are of tasks that it does not have.
 func (m *machine) tellAll() {
-	m.emit(m.farewells.again(m.id)...)
+	m.emit(m.unackedReports.again(m.id)...)
 	if m.state != nil {
 		m.tell("reportState", int(*m.state))
 	}
@@ -283,11 +283,11 @@ func (m *machine) heard(beat uint64) {
 	m.missed, m.silent = 0, 0
 	switch {
 	case !m.resync:
-		m.farewells.heard(beat)
+		m.unackedReports.heard(beat)
 		m.pickups.heard(beat)
-	case beat > m.resyncAfter: // until farewells are told again, an answer says nothing about them
+	case beat > m.resyncAfter: // until unacknowledged reports are repeated, an answer says nothing about them
 		m.resync = false
-		m.doubt()
+		m.markUnacked()
 		m.tellAll()
 	}
 	m.recover()
@@ -328,7 +328,7 @@ func (m *machine) rejoin(why error) {
 // before may be lost, and silence until now was not the manager's.
 func (m *machine) reconnected() {
 	m.silent = 0
-	m.doubt()
+	m.markUnacked()
 	m.mayHaveLost()
 	m.tick()
 	m.emit(rest{})
@@ -359,8 +359,8 @@ func (m *machine) add(tasks []string) {
 		if !slices.Contains(m.tasks, t) {
 			m.tasks = append(m.tasks, t)
 			fresh = append(fresh, t)
-			m.farewells.cancel(t)
-			m.pickups.add(farewell{task: t, beat: m.beat})
+			m.unackedReports.cancel(t)
+			m.pickups.add(unackedReport{task: t, beat: m.beat})
 		}
 	}
 	if len(fresh) > 0 && m.phase == joined {
@@ -385,12 +385,12 @@ func (m *machine) remove(task string) {
 
 // reject gives up a reservation: that of a task that was just laid down, where
 // it was.
-func (m *machine) reject(task string) { m.say("unschedule", task, m.farewells.placement(task)) }
+func (m *machine) reject(task string) { m.say("unschedule", task, m.unackedReports.placement(task)) }
 
 // say ends something of a task. placement is 0 where it is not known.
 func (m *machine) say(method, task string, placement uint64) {
-	f := farewell{method: method, task: task, placement: placement, beat: m.beat}
-	m.farewells.add(f)
+	f := unackedReport{method: method, task: task, placement: placement, beat: m.beat}
+	m.unackedReports.add(f)
 	if m.phase == joined {
 		m.emit(f.cast(m.id))
 	}

@@ -11,21 +11,21 @@ func (m *machine) ledIn(term uint64) {
 	}
 	m.term = term
 	if m.phase == joined && !m.resync { // else all is told soon
-		m.doubt()
-		m.tellLately()
+		m.markUnacked()
+		m.resendRecent()
 	}
 }
 
-// doubt takes it that what was told lately may not have been heard.
-func (m *machine) doubt() {
-	m.farewells.doubt(m.beat)
-	m.pickups.doubt(m.beat)
+// markUnacked assumes that recent reports may be lost.
+func (m *machine) markUnacked() {
+	m.unackedReports.markUnacked(m.beat)
+	m.pickups.markUnacked(m.beat)
 }
 
-// tellLately tells again what was told after all but the last keep-alives that
-// were answered.
-func (m *machine) tellLately() {
-	m.emit(m.farewells.again(m.id)...)
+// resendRecent repeats everything that two later answered keep-alives have not
+// confirmed yet.
+func (m *machine) resendRecent() {
+	m.emit(m.unackedReports.again(m.id)...)
 	if m.state != nil && m.beat <= m.stateBeat+certain {
 		m.tell("reportState", int(*m.state))
 	}

@@ -28,12 +28,12 @@ type host struct {
 	server *natsserver.Server // nil where the message queue is elsewhere
 	conn   bus.Conn
 	// neighbours is nil where no manager of OWT can be.
-	neighbours *neighbours
-	cloud      *cascading.Cloud // nil where none is configured
-	cohort     *cohort          // nil where the manager is alone
-	manager    *manager.Manager
-	lookout    *lookout       // nil where there is nobody else to lead
-	metrics    *metricsServer // nil where nobody wants any
+	neighbours  *neighbours
+	cloud       *cascading.Cloud // nil where none is configured
+	cohort      *cohort          // nil where the manager is alone
+	manager     *manager.Manager
+	leaderWatch *leaderWatch   // nil where there is nobody else to lead
+	metrics     *metricsServer // nil where nobody wants any
 	// restored takes the data directory as it is: see raft.Options.
 	restored bool
 }
@@ -60,7 +60,7 @@ func (h *host) start(ctx context.Context) error {
 		h.manager, err = manager.Start(ctx, h.conn, h.managerOptions())
 	}
 	if err == nil {
-		h.lookout, err = h.startLookout(ctx)
+		h.leaderWatch, err = h.startLeaderWatch(ctx)
 	}
 	if err == nil && h.cfg.Metrics.Addr != "" {
 		h.metrics, err = serveMetrics(h.cfg.Metrics.Addr, h.manager.Collector(), h.log)
@@ -221,8 +221,8 @@ func (h *host) close() error {
 	if h.metrics != nil {
 		errs = append(errs, h.metrics.close())
 	}
-	if h.lookout != nil {
-		errs = append(errs, h.lookout.close())
+	if h.leaderWatch != nil {
+		errs = append(errs, h.leaderWatch.close())
 	}
 	if h.cohort != nil && h.manager != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), handOverTime)

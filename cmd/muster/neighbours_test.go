@@ -21,8 +21,8 @@ import (
 	"github.com/muster-fleet/muster/config"
 )
 
-// standIn is a manager of OWT, as far as others on the queue can tell.
-type standIn struct {
+// owtManager is a manager of OWT, as far as others on the queue can tell.
+type owtManager struct {
 	t       *testing.T
 	cluster string
 	conn    *amqp.Connection
@@ -30,24 +30,24 @@ type standIn struct {
 	running sync.WaitGroup
 }
 
-func newStandIn(t *testing.T, url, cluster string) *standIn {
+func newOWTManager(t *testing.T, url, cluster string) *owtManager {
 	t.Helper()
 	conn, err := amqp.Dial(url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &standIn{t: t, cluster: cluster, conn: conn, end: func() {}}
+	s := &owtManager{t: t, cluster: cluster, conn: conn, end: func() {}}
 	t.Cleanup(s.stop)
 	return s
 }
 
-func (s *standIn) stop() {
+func (s *owtManager) stop() {
 	s.end()
 	s.running.Wait()
 	_ = s.conn.Close()
 }
 
-func (s *standIn) channel() *amqp.Channel {
+func (s *owtManager) channel() *amqp.Channel {
 	s.t.Helper()
 	ch, err := s.conn.Channel()
 	if err != nil {
@@ -57,7 +57,7 @@ func (s *standIn) channel() *amqp.Channel {
 }
 
 // say publishes the messages over and over, at OWT's rhythm.
-func (s *standIn) say(key string, bodies ...string) {
+func (s *owtManager) say(key string, bodies ...string) {
 	s.t.Helper()
 	ch, topic := s.channel(), s.cluster+".management"
 	if err := ch.ExchangeDeclare(topic, "topic", false, false, false, false, nil); err != nil {
@@ -84,7 +84,7 @@ func (s *standIn) say(key string, bodies ...string) {
 
 // serve takes the cluster's queue. Without answer it says nothing to callers, as
 // one that hangs.
-func (s *standIn) serve(answer bool) {
+func (s *owtManager) serve(answer bool) {
 	s.t.Helper()
 	ch, calls, err := s.consume()
 	for try := 0; err != nil && try < 10; try++ { // owtRpc goes with its last binding, another test's
@@ -109,7 +109,7 @@ func (s *standIn) serve(answer bool) {
 	s.end = func() { _ = ch.Close() }
 }
 
-func (s *standIn) consume() (*amqp.Channel, <-chan amqp.Delivery, error) {
+func (s *owtManager) consume() (*amqp.Channel, <-chan amqp.Delivery, error) {
 	ch := s.channel()
 	err := ch.ExchangeDeclare("owtRpc", "direct", false, true, false, false, nil)
 	if err == nil {
@@ -155,41 +155,41 @@ const votes = `{"type":"heartbeart","data":{"term":3,"leaderId":12345,"commitId"
 func TestRefusesToStartBesideOWT(t *testing.T) {
 	url := rabbit.Broker(t).URL()
 	for name, test := range map[string]struct {
-		prepare func(*standIn)
+		prepare func(*owtManager)
 		args    []string
 		want    []string
 	}{
 		"a master of 5.0": {
-			prepare: func(s *standIn) { s.say("clusterManager.slave", recorded(t, "declareMaster")...) },
+			prepare: func(s *owtManager) { s.say("clusterManager.slave", recorded(t, "declareMaster")...) },
 			want:    []string{"managers of OWT 4.2 to 5.1", "stop them first", "docs/owt.md", "--replica owt"},
 		},
 		"a master of 5.0, and Raft": {
-			prepare: func(s *standIn) { s.say("clusterManager.candidate", recorded(t, "selfRecommend")...) },
+			prepare: func(s *owtManager) { s.say("clusterManager.candidate", recorded(t, "selfRecommend")...) },
 			args:    []string{"--raft", "127.0.0.1:0", "--peers", "127.0.0.1:0"},
 			want:    []string{"managers of OWT 4.2 to 5.1"},
 		},
 		"a manager that is heard only on the queue": {
-			prepare: func(s *standIn) { s.serve(true) },
+			prepare: func(s *owtManager) { s.serve(true) },
 			want:    []string{"an OWT manager serves", "stop it first"},
 		},
 		"the master branch": {
-			prepare: func(s *standIn) { s.say("clusterManager.follower", votes) },
+			prepare: func(s *owtManager) { s.say("clusterManager.follower", votes) },
 			want:    []string{"OWT's master branch", "stop them all first"},
 		},
 		"the master branch, and --replica owt": {
-			prepare: func(s *standIn) { s.say("clusterManager.leader", votes) },
+			prepare: func(s *owtManager) { s.say("clusterManager.leader", votes) },
 			args:    []string{"--replica", "owt"},
 			want:    []string{"OWT's master branch", "OWT 4.2 to 5.1 only"},
 		},
 		"the queue, and --replica owt": {
-			prepare: func(s *standIn) { s.serve(true) },
+			prepare: func(s *owtManager) { s.serve(true) },
 			args:    []string{"--replica", "owt"},
 			want:    []string{"an OWT manager serves"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cluster := "beside " + strings.ReplaceAll(name, ".", " ")
-			s := newStandIn(t, url, cluster)
+			s := newOWTManager(t, url, cluster)
 			test.prepare(s)
 			args := append([]string{"manager", "--url", url, "--cluster", cluster, "--initial-time", "0s"}, test.args...)
 			contains(t, refusedWith(t, 1, args...).stderr, test.want...)
@@ -203,12 +203,12 @@ func TestHearsOWTManagersThatStartLater(t *testing.T) {
 	url := rabbit.Broker(t).URL()
 	p := begin(t, "manager", "--url", url, "--cluster", "later", "--initial-time", "0s")
 	p.await(`msg="manager takes requests"`)
-	newStandIn(t, url, "later").say("clusterManager.candidate", recorded(t, "selfRecommend")...)
+	newOWTManager(t, url, "later").say("clusterManager.candidate", recorded(t, "selfRecommend")...)
 	p.await(`level=ERROR msg="an OWT manager runs beside this one.*protocol="OWT 4.2 to 5.1"`)
 
 	p = begin(t, "manager", "--url", url, "--cluster", "later-owt", "--replica", "owt", "--initial-time", "0s")
 	p.await(`msg="manager takes requests"`)
-	newStandIn(t, url, "later-owt").say("clusterManager.candidate", votes)
+	newOWTManager(t, url, "later-owt").say("clusterManager.candidate", votes)
 	p.await(`muster: another manager uses this cluster's queue: managers of OWT's master branch`)
 	if status := p.ends(patience); status != 1 {
 		t.Errorf("it ends with %d", status)
@@ -230,7 +230,7 @@ func TestAwaitsAFreeQueue(t *testing.T) {
 	if err := h.awaitFreeQueue(t.Context(), time.Minute); err != nil {
 		t.Errorf("a queue that nobody has: %v", err)
 	}
-	s := newStandIn(t, url, "hangs")
+	s := newOWTManager(t, url, "hangs")
 	s.serve(false)
 	if err := h.awaitFreeQueue(t.Context(), time.Millisecond); !errors.Is(err, errNeighbour) {
 		t.Errorf("a queue with a consumer: %v", err)

@@ -95,7 +95,7 @@ func replay(t *testing.T, n uint64) {
 	}
 	t.Logf("seed %d, times in virtual milliseconds:\n%s", n, strings.Join(lines, "\n"))
 	if err != nil {
-		t.Errorf("seed %d: %v\nall of it: go test ./simtest -run TestSimulation -v -seed %d", n, err, n)
+		t.Errorf("seed %d: %v\nall of it: go test ./internal/simtest -run TestSimulation -v -seed %d", n, err, n)
 	}
 }
 

@@ -21,15 +21,15 @@ const (
 	// well under the silence for which a worker is given up. It doubles each
 	// time up to mostMisses, lest the lead goes round while the queue is away.
 	firstMisses, mostMisses = 4, 64
-	// topicLookout is where it talks to itself.
-	topicLookout = "musterManagers"
+	// topicLeaderWatch is where it talks to itself.
+	topicLeaderWatch = "musterManagers"
 )
 
-// lookout gives the lead away where this manager has it and the message queue
+// leaderWatch gives the lead away where this manager has it and the message queue
 // does not carry what it says: the other managers see a healthy leader, and
 // nobody else reaches it. A connection that is cut is silent for long before it
 // is known to be lost.
-type lookout struct {
+type leaderWatch struct {
 	conn     bus.Conn
 	key      string
 	leads    func(context.Context) bool
@@ -50,18 +50,18 @@ func leading(rep *raft.Replica) func(context.Context) bool {
 	}
 }
 
-// startLookout listens for what this manager says, where it has others to give
+// startLeaderWatch listens for what this manager says, where it has others to give
 // the lead to.
-func (h *host) startLookout(ctx context.Context) (*lookout, error) {
+func (h *host) startLeaderWatch(ctx context.Context) (*leaderWatch, error) {
 	if h.cohort == nil || h.cohort.leads == nil {
 		return nil, nil
 	}
-	l := &lookout{
+	l := &leaderWatch{
 		conn: h.conn, key: fmt.Sprintf("lookout.%x", rand.Uint64()), leads: h.cohort.leads, handOver: h.cohort.handOver,
 		log: h.log, heard: make(chan struct{}, 1),
 	}
 	var err error
-	if l.sub, err = h.conn.Subscribe(ctx, topicLookout, l.key, l.listen); err != nil {
+	if l.sub, err = h.conn.Subscribe(ctx, topicLeaderWatch, l.key, l.listen); err != nil {
 		return nil, fmt.Errorf("listen on the message queue: %w", err)
 	}
 	ctx, l.end = context.WithCancel(context.Background())
@@ -73,13 +73,13 @@ func (h *host) startLookout(ctx context.Context) (*lookout, error) {
 	return l, nil
 }
 
-func (l *lookout) close() error {
+func (l *leaderWatch) close() error {
 	l.end()
 	l.running.Wait()
 	return l.sub.Close()
 }
 
-func (l *lookout) listen(string, json.RawMessage) {
+func (l *leaderWatch) listen(string, json.RawMessage) {
 	select {
 	case l.heard <- struct{}{}:
 	default:
@@ -87,7 +87,7 @@ func (l *lookout) listen(string, json.RawMessage) {
 }
 
 // run counts looks and not time, which goes on while a process is stopped.
-func (l *lookout) run(ctx context.Context, ticks <-chan time.Time) {
+func (l *leaderWatch) run(ctx context.Context, ticks <-chan time.Time) {
 	missed, limit := 0, firstMisses
 	for {
 		select {
@@ -104,19 +104,19 @@ func (l *lookout) run(ctx context.Context, ticks <-chan time.Time) {
 		}
 		if missed++; missed > limit {
 			missed, limit = 0, min(2*limit, mostMisses)
-			l.giveAway(ctx)
+			l.stepDown(ctx)
 		}
 		l.say(ctx)
 	}
 }
 
-func (l *lookout) say(ctx context.Context) {
+func (l *leaderWatch) say(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, listenEvery)
 	defer cancel()
-	_ = l.conn.Publish(ctx, topicLookout, l.key, true) // what is not heard is what counts
+	_ = l.conn.Publish(ctx, topicLeaderWatch, l.key, true) // what is not heard is what counts
 }
 
-func (l *lookout) giveAway(ctx context.Context) {
+func (l *leaderWatch) stepDown(ctx context.Context) {
 	l.log.Warn("the message queue does not carry what this leader says: another manager is to lead")
 	ctx, cancel := context.WithTimeout(ctx, handOverTime)
 	defer cancel()
