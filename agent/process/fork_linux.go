@@ -30,8 +30,8 @@ func (n *node) fork(back *undo) error {
 		}
 		return err
 	}
-	n.kin.group = group
-	back.add(n.kin.release)
+	n.processTree.group = group
+	back.add(n.processTree.release)
 	return nil
 }
 
@@ -46,10 +46,10 @@ func refused(err error) bool {
 }
 
 func (n *node) makeGroup() *cgroup.Group {
-	if n.host.realm.group == nil {
+	if n.host.platform.group == nil {
 		return nil
 	}
-	group, err := n.host.realm.group.Make(n.spec.ID)
+	group, err := n.host.platform.group.Make(n.spec.ID)
 	if err == nil {
 		err = group.Limit(n.host.opts.Limits.MemoryBytes, n.host.opts.Limits.CPUs)
 	}
@@ -88,9 +88,9 @@ func (n *node) forkIn(group *cgroup.Group) error {
 	}
 	*n.cmd = cmd
 	n.exit = newExit(n.cmd, pidfd)
-	n.kin = kin{census: &n.host.realm.census, log: n.log, boot: n.host.realm.boot, mark: n.mark}
-	n.kin.first, err = proctab.Read(cmd.Process.Pid)
-	n.kin.first.PID = cmd.Process.Pid
+	n.processTree = processTree{procScan: &n.host.platform.procScan, log: n.log, boot: n.host.platform.boot, mark: n.mark}
+	n.processTree.first, err = proctab.Read(cmd.Process.Pid)
+	n.processTree.first.PID = cmd.Process.Pid
 	return nil
 }
 

@@ -21,13 +21,13 @@ type Host struct {
 	lock *os.File
 	// id names the directory, and run this host of all that have had it: all
 	// that is started carries both.
-	id, run string
-	count   atomic.Int64 // of nodes that were started
-	orphans int
-	sockets string // directory
-	logs    *nodelog.Store
-	forker  *forker
-	realm   realm // what the system gives to tell nodes apart
+	id, run  string
+	count    atomic.Int64 // of nodes that were started
+	orphans  int
+	sockets  string // directory
+	logs     *nodelog.Store
+	forker   *forker
+	platform platform // what the system gives to tell nodes apart
 
 	running  sync.WaitGroup // nodes, from before their start
 	carriers sync.WaitGroup // goroutines that carry output

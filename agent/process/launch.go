@@ -13,10 +13,10 @@ import (
 
 // kind is all that one node is started with.
 type kind struct {
-	argv, env []string
-	dir       string
-	voice     voice
-	manners   manners
+	argv, env     []string
+	dir           string
+	notifyChannel notifyChannel
+	limits        limits
 }
 
 // undo is what to do, in reverse order, where a start fails or a node has
@@ -68,12 +68,12 @@ func (h *Host) begin(s Spec, build func(*undo) (kind, error), back *undo) (*node
 	n := h.newNode(s, k)
 	n.cmd = exec.Command(k.argv[0], k.argv[1:]...)
 	n.cmd.Dir, n.cmd.Env = k.dir, n.environment(k.env)
-	childs, err := k.voice.prepare(n.cmd)
+	childs, err := k.notifyChannel.prepare(n.cmd)
 	defer closeAll(childs)
 	if err != nil {
 		return nil, err
 	}
-	back.add(k.voice.release)
+	back.add(k.notifyChannel.release)
 	pipe, err := n.connectOutput()
 	if err != nil {
 		return nil, err
@@ -86,7 +86,7 @@ func (h *Host) begin(s Spec, build func(*undo) (kind, error), back *undo) (*node
 
 func (h *Host) newNode(s Spec, k kind) *node {
 	return &node{
-		host: h, spec: s, manners: k.manners, voice: k.voice, log: h.opts.Logger,
+		host: h, spec: s, limits: k.limits, notifyChannel: k.notifyChannel, log: h.opts.Logger,
 		mark:  strings.Join([]string{h.id, h.run, strconv.FormatInt(h.count.Add(1), 10)}, "."),
 		ready: make(chan struct{}), done: make(chan struct{}), exited: make(chan struct{}),
 		sayings: make(chan saying), stopped: make(chan struct{}, 1),
@@ -127,13 +127,13 @@ func (n *node) start(pipe *os.File, back *undo) error {
 // not run.
 func (n *node) register(back *undo) error {
 	back.add(func() { _ = os.Remove(n.host.recordPath(n.spec.ID)) })
-	r := n.kin.record()
+	r := n.processTree.record()
 	r.Node, r.Mark = n.spec.ID, n.mark
 	err := n.host.writeRecord(r)
 	if err != nil {
-		n.kin.strike()
+		n.processTree.strike()
 		n.exit.wait()
-		n.kin.end()
+		n.processTree.end()
 		_ = n.exit.status()
 	}
 	return err
@@ -166,7 +166,7 @@ var private = []string{
 	"NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE",
 }
 
-// environment is that of the node, without what its voice adds.
+// environment is that of the node, without what its notifyChannel adds.
 func (n *node) environment(extra []string) []string {
 	env := slices.DeleteFunc(os.Environ(), func(entry string) bool {
 		name, _, _ := strings.Cut(entry, "=")

@@ -7,18 +7,18 @@ func (h *Host) used() (map[string]time.Duration, error) {
 	used := map[string]time.Duration{}
 	var counted []*node
 	for _, n := range h.alive() {
-		if n.kin.group == nil {
+		if n.processTree.group == nil {
 			counted = append(counted, n)
-		} else if t, err := n.kin.group.CPU(); err == nil { // it may just have ended
+		} else if t, err := n.processTree.group.CPU(); err == nil { // it may just have ended
 			used[n.mark] = t
 		}
 	}
 	if len(counted) == 0 {
 		return used, nil
 	}
-	t := h.realm.census.take()
+	t := h.platform.procScan.take()
 	for _, n := range counted {
-		for _, p := range t.with(n.kin.owns(t)) {
+		for _, p := range t.with(n.processTree.owns(t)) {
 			used[n.mark] += p.CPU
 		}
 	}

@@ -12,17 +12,17 @@ import (
 
 // node is a process and all that it started.
 type node struct {
-	host    *Host
-	spec    Spec
-	mark    string
-	manners manners
-	voice   voice
-	log     *slog.Logger
+	host          *Host
+	spec          Spec
+	mark          string
+	limits        limits
+	notifyChannel notifyChannel
+	log           *slog.Logger
 
-	cmd    *exec.Cmd
-	exit   exit   // of the first process
-	kin    kin    // all that belongs to the node
-	output *spool // what it writes
+	cmd         *exec.Cmd
+	exit        exit        // of the first process
+	processTree processTree // all that belongs to the node
+	output      *spool      // what it writes
 	// release gives back what the node has had: sockets, files, its cgroup.
 	release func()
 
@@ -81,14 +81,14 @@ func (n *node) Stop(grace time.Duration) {
 func (n *node) run() {
 	var listening, waiting sync.WaitGroup
 	listening.Go(func() {
-		n.voice.listen(n, func(s saying) { n.sayings <- s })
+		n.notifyChannel.listen(n, func(s saying) { n.sayings <- s })
 		close(n.sayings)
 	})
 	waiting.Go(func() { n.exit.wait(); close(n.exited) })
 	n.watch()
 	waiting.Wait()
-	n.kin.end()
-	listening.Go(n.voice.close) // beside this: it may be in the middle of a saying
+	n.processTree.end()
+	listening.Go(n.notifyChannel.close) // beside this: it may be in the middle of a saying
 	for s := range n.sayings {
 		n.hear(s)
 	}
@@ -101,10 +101,10 @@ func (n *node) watch() {
 	d := &n.deadline
 	d.ready, d.silence, d.end, d.parting = never(), never(), never(), never()
 	defer n.rest()
-	if n.manners.awaited == 0 {
+	if n.limits.awaited == 0 {
 		n.becomeReady()
 	} else {
-		d.ready.Reset(n.manners.awaited)
+		d.ready.Reset(n.limits.awaited)
 	}
 	sayings := n.sayings
 	for {
@@ -120,13 +120,13 @@ func (n *node) watch() {
 		case <-n.stopped:
 			n.obey()
 		case <-d.ready.C:
-			n.fail(fmt.Errorf("did not say %s in time", n.manners.readiness))
+			n.fail(fmt.Errorf("did not say %s in time", n.limits.readiness))
 		case <-d.silence.C:
-			n.fail(fmt.Errorf("hangs: no %s for %v", n.manners.signs, n.manners.silence))
+			n.fail(fmt.Errorf("hangs: no %s for %v", n.limits.signs, n.limits.silence))
 		case <-d.parting.C:
 			n.fail(errors.New("said STOPPING=1 and did not end in time"))
 		case <-d.end.C:
-			n.kin.strike()
+			n.processTree.strike()
 		}
 	}
 }
@@ -153,12 +153,12 @@ func (n *node) obey() {
 	n.mu.Unlock()
 	n.rest()
 	if left <= 0 {
-		n.kin.strike()
+		n.processTree.strike()
 		return
 	}
 	if !n.told {
 		n.told = true
-		n.kin.ask(n.manners.whole)
+		n.processTree.ask(n.limits.whole)
 	}
 	n.deadline.end.Reset(left)
 }
@@ -172,7 +172,7 @@ func (n *node) fail(fault error) {
 		n.fault = fault
 		n.log.Warn("process: node has failed and is killed", "node", n.spec.ID, "error", fault)
 	}
-	n.kin.strike()
+	n.processTree.strike()
 }
 
 // hear takes in what the node says of itself.
@@ -193,7 +193,7 @@ func (n *node) hear(s saying) {
 	case saysMoreTime:
 		n.extend(s.time)
 	case saysWatchdog:
-		n.manners.silence = s.time
+		n.limits.silence = s.time
 		n.sign()
 	case saysFault:
 		n.fail(s.err)
@@ -255,8 +255,8 @@ func (n *node) becomeReady() {
 // sign begins to wait for the next sign of life.
 func (n *node) sign() {
 	n.deadline.silence.Stop()
-	if n.isReady && n.manners.silence > 0 && !n.leaving && !n.isAsked() {
-		n.deadline.silence.Reset(n.manners.silence)
+	if n.isReady && n.limits.silence > 0 && !n.leaving && !n.isAsked() {
+		n.deadline.silence.Reset(n.limits.silence)
 	}
 }
 
@@ -267,7 +267,7 @@ func (n *node) depart() {
 	}
 	n.leaving = true
 	n.rest()
-	n.deadline.parting.Reset(n.manners.parting)
+	n.deadline.parting.Reset(n.limits.parting)
 }
 
 // finish closes the node's books: nothing of it is left.
@@ -312,14 +312,14 @@ func (n *node) verdict(ended error) error {
 		return n.fault
 	case n.isAsked():
 		return nil
-	case n.kin.outOfMemory():
+	case n.processTree.outOfMemory():
 		return fmt.Errorf("killed: it needed more than its memory limit: %w", orUnasked(ended))
 	case ended != nil:
 		return ended
-	case n.manners.endless:
+	case n.limits.endless:
 		return errUnasked
 	case !n.isReady:
-		return fmt.Errorf("ended before it said %s", n.manners.readiness)
+		return fmt.Errorf("ended before it said %s", n.limits.readiness)
 	}
 	return nil
 }

@@ -187,7 +187,7 @@ func TestNotifyBelievesOnlyItsOwn(t *testing.T) {
 	eachRealm(t, func(t *testing.T, h *Host) {
 		heardOfThem := fifo(t)
 		n := run(t, h, says("wait="+heardOfThem, "READY=1", "hang"))
-		t.Setenv("NOTIFY_SOCKET", n.(*node).voice.(*notify).path)
+		t.Setenv("NOTIFY_SOCKET", n.(*node).notifyChannel.(*notify).path)
 		if err := tell("STATUS=not the node's\nSTOPPING=1\nWATCHDOG=trigger"); err != nil {
 			t.Fatal(err)
 		}

@@ -67,7 +67,7 @@ func (v *notify) listen(n *node, say func(saying)) {
 			closeDescriptors(control)
 			return
 		}
-		if pid, known := sender(control); !known || n.kin.has(pid) {
+		if pid, known := sender(control); !known || n.processTree.has(pid) {
 			for _, s := range understandNotify(message) {
 				say(s)
 			}

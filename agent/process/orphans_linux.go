@@ -20,10 +20,10 @@ type orphans struct {
 // directory's mark has lost its host.
 func (h *Host) endOrphans(records []record) int {
 	o := orphans{id: h.id, records: slices.DeleteFunc(records, func(r record) bool {
-		return r.Boot == "" || r.Boot != h.realm.boot // the machine was started anew: they are gone
+		return r.Boot == "" || r.Boot != h.platform.boot // the machine was started anew: they are gone
 	})}
 	ended := map[proctab.Process]bool{}
-	killer := kin{log: h.opts.Logger}
+	killer := processTree{log: h.opts.Logger}
 	began := time.Now()
 	for wait := firstWait; ; wait = min(2*wait, mostWait) {
 		t := readTable(0)

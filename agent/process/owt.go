@@ -69,7 +69,7 @@ func (o owtNodes) Launch(ctx context.Context, s Spec) (Node, error) {
 	}
 	return o.host.launch(ctx, s, func(*undo) (kind, error) {
 		channel, err := newChannel()
-		return kind{argv: c.argv(s), env: c.Env, dir: c.Dir, voice: channel, manners: c.manners()}, err
+		return kind{argv: c.argv(s), env: c.Env, dir: c.Dir, notifyChannel: channel, limits: c.limits()}, err
 	})
 }
 
@@ -87,10 +87,10 @@ func orText(s, otherwise string) string {
 	return s
 }
 
-// manners are OWT's: its agent signals the first process only, and takes every
+// limits are OWT's: its agent signals the first process only, and takes every
 // end that it did not ask for as a failure, whatever the exit status.
-func (c OWTCommand) manners() manners {
-	return manners{
+func (c OWTCommand) limits() limits {
+	return limits{
 		awaited: orTime(c.ReadyTimeout, defaultReadyTimeout), silence: orTime(c.Silence, owtSilence),
 		endless: true, signs: "IMOK", readiness: "READY",
 	}

@@ -72,8 +72,8 @@ func TestOWTNodeFaults(t *testing.T) {
 
 // Three seconds are OWT's: IMOK every second must be enough.
 func TestOWTSilenceByDefault(t *testing.T) {
-	if got := owtNode("works").manners(); got.silence != 3*time.Second || !got.endless || got.whole {
-		t.Errorf("got %+v; want OWT's manners", got)
+	if got := owtNode("works").limits(); got.silence != 3*time.Second || !got.endless || got.whole {
+		t.Errorf("got %+v; want OWT's limits", got)
 	}
 }
 

@@ -146,19 +146,19 @@ func (p programs) Launch(ctx context.Context, s Spec) (Node, error) {
 		if err == nil {
 			err = c.checkArgv(s, argv)
 		}
-		return kind{argv: argv, env: env, dir: c.Dir, voice: p.voice(), manners: c.manners()}, err
+		return kind{argv: argv, env: env, dir: c.Dir, notifyChannel: p.notifyChannel(), limits: c.limits()}, err
 	})
 }
 
-func (p programs) voice() voice {
+func (p programs) notifyChannel() notifyChannel {
 	if p.command.Notify {
 		return p.host.newNotify(p.command.Watchdog)
 	}
-	return mute{}
+	return silent{}
 }
 
-func (c Command) manners() manners {
-	m := manners{whole: true, signs: "WATCHDOG=1", readiness: "READY=1"}
+func (c Command) limits() limits {
+	m := limits{whole: true, signs: "WATCHDOG=1", readiness: "READY=1"}
 	if c.Notify {
 		m.awaited = orTime(c.ReadyTimeout, defaultReadyTimeout)
 		m.silence = c.Watchdog

@@ -104,7 +104,7 @@ func TestHiddenChildOfAStoppedNode(t *testing.T) {
 // Control groups find also those that nothing else finds.
 func TestHiddenDaemon(t *testing.T) {
 	h := open(t, Options{})
-	if h.realm.group == nil {
+	if h.platform.group == nil {
 		t.Log("this machine allows no control groups: there is no promise to test")
 		return
 	}
@@ -115,10 +115,10 @@ func TestHiddenDaemon(t *testing.T) {
 	if err := end(t, n); err != nil || lives(p) {
 		t.Errorf("got %v; the hidden daemon lives: %v", err, lives(p))
 	}
-	if left := h.realm.group.Processes(); len(left) > 0 {
+	if left := h.platform.group.Processes(); len(left) > 0 {
 		t.Errorf("processes %v are left in the group", left)
 	}
-	if left := h.realm.group.Groups(); len(left) > 0 {
+	if left := h.platform.group.Groups(); len(left) > 0 {
 		t.Errorf("groups %v are left", left)
 	}
 }
@@ -183,15 +183,15 @@ func startDoomed(t *testing.T, dir, script string, env ...string) (kill func()) 
 // groupsOf are the control groups of all hosts of the directory, and of their
 // nodes, but for the host's own.
 func groupsOf(h *Host) (names []string) {
-	if h.realm.group == nil {
+	if h.platform.group == nil {
 		return nil
 	}
-	for _, g := range cgroup.At(filepath.Dir(h.realm.group.Dir())).Groups() {
-		if strings.HasSuffix(g.Dir(), h.groupSuffix()) && g.Dir() != h.realm.group.Dir() {
+	for _, g := range cgroup.At(filepath.Dir(h.platform.group.Dir())).Groups() {
+		if strings.HasSuffix(g.Dir(), h.groupSuffix()) && g.Dir() != h.platform.group.Dir() {
 			names = append(names, g.Dir())
 		}
 	}
-	for _, g := range h.realm.group.Groups() {
+	for _, g := range h.platform.group.Groups() {
 		names = append(names, g.Dir())
 	}
 	return names

@@ -12,10 +12,10 @@ import (
 	"github.com/muster-fleet/muster/agent/process/internal/proctab"
 )
 
-// realm is how the host tells its processes from others: by control groups
+// platform is how the host tells its processes from others: by control groups
 // where it may make them, by their marks and sessions where not.
-type realm struct {
-	census census
+type platform struct {
+	procScan procScan
 	// group has a group for every node. It is nil where there are none.
 	group *cgroup.Group
 	boot  string
@@ -27,8 +27,8 @@ func (h *Host) openRealm() error {
 		return err
 	}
 	h.keepDescriptors()
-	h.realm.boot = proctab.Boot()
-	h.realm.census.since = self.Start
+	h.platform.boot = proctab.Boot()
+	h.platform.procScan.since = self.Start
 	return nil
 }
 
@@ -59,7 +59,7 @@ func (h *Host) openGroups() {
 		h.noGroups(err.Error())
 		return
 	}
-	h.realm.group = &group
+	h.platform.group = &group
 	if !h.opts.Limits.some() {
 		return
 	}
@@ -91,7 +91,7 @@ func (h *Host) removeEarlier(own cgroup.Group) {
 
 // noGroups says once why there are no groups, and whether that matters.
 func (h *Host) noGroups(reason string) {
-	h.realm.group = nil
+	h.platform.group = nil
 	if h.opts.Limits.some() {
 		h.opts.Logger.Warn("process: limits do not hold: nodes have no control groups", "reason", reason)
 		h.opts.Limits = Limits{}
@@ -101,10 +101,10 @@ func (h *Host) noGroups(reason string) {
 }
 
 func (h *Host) closeRealm() {
-	if h.realm.group == nil {
+	if h.platform.group == nil {
 		return
 	}
-	if err := h.realm.group.Remove(); err != nil {
+	if err := h.platform.group.Remove(); err != nil {
 		h.opts.Logger.Warn("process: control group is left", "error", err)
 	}
 }

@@ -13,14 +13,14 @@ import (
 	"github.com/shirou/gopsutil/v4/process"
 )
 
-// realm has nothing here: a node is the session's process groups that can be
+// platform has nothing here: a node is the session's process groups that can be
 // named, which is the first.
-type realm struct{ boot string }
+type platform struct{ boot string }
 
 func (h *Host) openRealm() error {
-	h.realm.boot = "booted"
+	h.platform.boot = "booted"
 	if at, err := host.BootTime(); err == nil {
-		h.realm.boot = time.Unix(int64(at), 0).UTC().Format(time.RFC3339)
+		h.platform.boot = time.Unix(int64(at), 0).UTC().Format(time.RFC3339)
 	}
 	if h.opts.Limits.some() {
 		h.opts.Logger.Warn("process: limits do not hold: this system has no control groups")
@@ -35,7 +35,7 @@ func (h *Host) closeRealm() {}
 func (h *Host) endOrphans(records []record) int {
 	ended := 0
 	for _, r := range records {
-		if r.Boot == h.realm.boot && r.Start != 0 && startOf(r.PID) == r.Start && syscall.Kill(-r.PID, syscall.SIGKILL) == nil {
+		if r.Boot == h.platform.boot && r.Start != 0 && startOf(r.PID) == r.Start && syscall.Kill(-r.PID, syscall.SIGKILL) == nil {
 			ended++
 		}
 	}
@@ -55,16 +55,16 @@ func startOf(pid int) uint64 {
 	return uint64(at)
 }
 
-// kin is a process group.
-type kin struct {
+// processTree is a process group.
+type processTree struct {
 	pid   int
 	start uint64
 	boot  string
 }
 
-func (k *kin) record() record { return record{PID: k.pid, Start: k.start, Boot: k.boot} }
+func (k *processTree) record() record { return record{PID: k.pid, Start: k.start, Boot: k.boot} }
 
-func (k *kin) ask(whole bool) {
+func (k *processTree) ask(whole bool) {
 	target := k.pid
 	if whole {
 		target = -target
@@ -73,19 +73,19 @@ func (k *kin) ask(whole bool) {
 	_ = syscall.Kill(target, syscall.SIGCONT)
 }
 
-func (k *kin) strike() { _ = syscall.Kill(-k.pid, syscall.SIGKILL) }
+func (k *processTree) strike() { _ = syscall.Kill(-k.pid, syscall.SIGKILL) }
 
 // end kills until the group is empty.
-func (k *kin) end() {
+func (k *processTree) end() {
 	for wait := time.Millisecond; !errors.Is(syscall.Kill(-k.pid, syscall.SIGKILL), syscall.ESRCH); wait = min(2*wait, 100*time.Millisecond) {
 		time.Sleep(wait)
 	}
 }
 
-func (k *kin) outOfMemory() bool { return false }
+func (k *processTree) outOfMemory() bool { return false }
 
 // has believes everybody: the directory of the socket keeps others out.
-func (k *kin) has(int) bool { return true }
+func (k *processTree) has(int) bool { return true }
 
 // Senders are not known: only the agent's user may send.
 const (
@@ -105,7 +105,7 @@ func (n *node) fork(*undo) error {
 		return err
 	}
 	n.exit = exit{cmd: n.cmd, ended: new(error)}
-	n.kin = kin{pid: n.cmd.Process.Pid, start: startOf(n.cmd.Process.Pid), boot: n.host.realm.boot}
+	n.processTree = processTree{pid: n.cmd.Process.Pid, start: startOf(n.cmd.Process.Pid), boot: n.host.platform.boot}
 	return nil
 }
 

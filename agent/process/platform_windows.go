@@ -9,7 +9,7 @@ import (
 
 // On Windows a node is its first process. What that starts is its own affair.
 
-type realm struct{}
+type platform struct{}
 
 func (h *Host) openRealm() error {
 	h.opts.Logger.Warn("process: on this system only the first process of a node is ended, there are no limits, and no orphans are found")
@@ -19,18 +19,18 @@ func (h *Host) openRealm() error {
 func (h *Host) closeRealm()             {}
 func (h *Host) endOrphans([]record) int { return 0 }
 
-type kin struct{ cmd *exec.Cmd }
+type processTree struct{ cmd *exec.Cmd }
 
-func (k *kin) record() record    { return record{PID: k.cmd.Process.Pid} }
-func (k *kin) ask(bool)          { k.strike() } // no other signals
-func (k *kin) strike()           { _ = k.cmd.Process.Kill() }
-func (k *kin) end()              {}
-func (k *kin) outOfMemory() bool { return false }
+func (k *processTree) record() record    { return record{PID: k.cmd.Process.Pid} }
+func (k *processTree) ask(bool)          { k.strike() } // no other signals
+func (k *processTree) strike()           { _ = k.cmd.Process.Kill() }
+func (k *processTree) end()              {}
+func (k *processTree) outOfMemory() bool { return false }
 
 func (n *node) fork(*undo) error {
 	var err error
 	n.host.forker.do(func() { err = n.cmd.Start() })
-	n.exit, n.kin = exit{cmd: n.cmd, ended: new(error)}, kin{n.cmd}
+	n.exit, n.processTree = exit{cmd: n.cmd, ended: new(error)}, processTree{n.cmd}
 	return err
 }
 
@@ -51,12 +51,12 @@ func socketDir(wanted, _ string) (string, error) {
 	return wanted, errors.Join(os.RemoveAll(wanted), os.Mkdir(wanted, 0o700))
 }
 
-// absent is a voice that this system has no means for.
-type absent struct{ mute }
+// absent is a notifyChannel that this system has no means for.
+type absent struct{ silent }
 
 var errAbsent = errors.New("Windows has no sd_notify and no inherited channel: only programs that say nothing can be nodes here")
 
 func (absent) prepare(*exec.Cmd) ([]*os.File, error) { return nil, errAbsent }
 
-func newChannel() (voice, error)              { return absent{}, nil }
-func (h *Host) newNotify(time.Duration) voice { return absent{} }
+func newChannel() (notifyChannel, error)              { return absent{}, nil }
+func (h *Host) newNotify(time.Duration) notifyChannel { return absent{} }

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// voice is how a node of some kind tells of itself.
-type voice interface {
+// notifyChannel is how a node of some kind reports its state to the agent.
+type notifyChannel interface {
 	// prepare adds to the command what the node needs to speak. The files are
 	// closed once it has started.
 	prepare(cmd *exec.Cmd) (childs []*os.File, err error)
@@ -46,16 +46,16 @@ type saying struct {
 	errno syscall.Errno
 }
 
-// mute is the voice of programs that say nothing.
-type mute struct{}
+// silent is the channel of programs that report nothing.
+type silent struct{}
 
-func (mute) prepare(*exec.Cmd) ([]*os.File, error) { return nil, nil }
-func (mute) listen(*node, func(saying))            {}
-func (mute) close()                                {}
-func (mute) release()                              {}
+func (silent) prepare(*exec.Cmd) ([]*os.File, error) { return nil, nil }
+func (silent) listen(*node, func(saying))            {}
+func (silent) close()                                {}
+func (silent) release()                              {}
 
-// manners is what a kind of node is held to.
-type manners struct {
+// limits are the deadlines of a kind of node.
+type limits struct {
 	// awaited is how long it may take to be ready; 0 is ready at once.
 	awaited time.Duration
 	// silence is the longest time without a sign of life once it is ready; 0

@@ -11,20 +11,20 @@ import (
 	"github.com/muster-fleet/muster/agent/process/internal/proctab"
 )
 
-// kin is everything that belongs to a node: its control group, or its session,
+// processTree is everything that belongs to a node: its control group, or its session,
 // those who carry its mark, and all that descend from them.
-type kin struct {
-	census *census
-	log    *slog.Logger
-	boot   string
-	mark   string
+type processTree struct {
+	procScan *procScan
+	log      *slog.Logger
+	boot     string
+	mark     string
 	// first is the first process. It is not waited for before the others are
 	// gone, so that its number stays its own, as a process and as a session.
 	first proctab.Process
 	group *cgroup.Group
 }
 
-func (k *kin) record() record {
+func (k *processTree) record() record {
 	r := record{PID: k.first.PID, Start: k.first.Start, Boot: k.boot}
 	if k.group != nil {
 		r.Group = k.group.Dir()
@@ -34,7 +34,7 @@ func (k *kin) record() record {
 
 // ask asks the first process to end, or all of its process group. Those that
 // were stopped go on, so that they hear it.
-func (k *kin) ask(whole bool) {
+func (k *processTree) ask(whole bool) {
 	target := k.first.PID
 	if whole {
 		target = -target
@@ -45,7 +45,7 @@ func (k *kin) ask(whole bool) {
 
 // strike kills all that can be found now. What is started meanwhile may
 // escape: end goes on.
-func (k *kin) strike() {
+func (k *processTree) strike() {
 	if k.group != nil {
 		if err := k.group.Kill(); err != nil {
 			k.log.Error("process: kill a control group", "error", err)
@@ -58,8 +58,8 @@ func (k *kin) strike() {
 }
 
 // left finds who is alive. It is not sure where a process could not be told.
-func (k *kin) left() (all []proctab.Process, sure bool) {
-	t := k.census.take()
+func (k *processTree) left() (all []proctab.Process, sure bool) {
+	t := k.procScan.take()
 	if t.err != nil {
 		k.log.Error("process: read the table of processes", "error", t.err)
 	}
@@ -67,7 +67,7 @@ func (k *kin) left() (all []proctab.Process, sure bool) {
 }
 
 // owns tells which processes of a table are the node's own.
-func (k *kin) owns(t table) func(proctab.Process) bool {
+func (k *processTree) owns(t table) func(proctab.Process) bool {
 	return func(p proctab.Process) bool {
 		return p.Start >= k.first.Start &&
 			(p.Session == k.first.PID || slices.Contains(t.marks[p.PID], k.mark))
@@ -75,7 +75,7 @@ func (k *kin) owns(t table) func(proctab.Process) bool {
 }
 
 // kill kills processes, and returns those that it may not kill.
-func (k *kin) kill(all []proctab.Process) (spared []proctab.Process) {
+func (k *processTree) kill(all []proctab.Process) (spared []proctab.Process) {
 	for _, p := range all {
 		if err := proctab.Kill(p); err != nil {
 			k.log.Error("process: kill what a node has left", "pid", p.PID, "error", err)
@@ -97,7 +97,7 @@ const (
 )
 
 // end kills until nothing is left but the first process, which has ended.
-func (k *kin) end() {
+func (k *processTree) end() {
 	began, told := time.Now(), false
 	for wait := firstWait; !k.extinct(time.Since(began) > settling); wait = min(2*wait, mostWait) {
 		if time.Since(began) > patience && !told {
@@ -111,7 +111,7 @@ func (k *kin) end() {
 // extinct reports that nothing is left, or kills what is. What the host has no
 // right to kill it does not wait for; nor, once it is late, for a process that
 // cannot be told, which is most likely somebody else's.
-func (k *kin) extinct(late bool) bool {
+func (k *processTree) extinct(late bool) bool {
 	if k.group == nil {
 		left, sure := k.left()
 		return len(left) == len(k.kill(left)) && (sure || late)
@@ -126,10 +126,10 @@ func (k *kin) extinct(late bool) bool {
 	return empty
 }
 
-func (k *kin) outOfMemory() bool { return k.group != nil && k.group.OutOfMemory() }
+func (k *processTree) outOfMemory() bool { return k.group != nil && k.group.OutOfMemory() }
 
 // has reports that a process is one of the node's.
-func (k *kin) has(pid int) bool {
+func (k *processTree) has(pid int) bool {
 	if pid == k.first.PID {
 		return true
 	}
@@ -143,7 +143,7 @@ func (k *kin) has(pid int) bool {
 }
 
 // release gives back what the node's start took.
-func (k *kin) release() {
+func (k *processTree) release() {
 	if k.group == nil {
 		return
 	}

@@ -67,8 +67,8 @@ func (t table) ancestry() map[int]bool {
 	return line
 }
 
-// census reads the table for all who ask at the same time.
-type census struct {
+// procScan reads the table for all who ask at the same time.
+type procScan struct {
 	since uint64
 
 	reading sync.Mutex
@@ -84,7 +84,7 @@ type count struct {
 
 // take returns a table that was read after the call. Those who call while one
 // is being read share the next.
-func (c *census) take() table {
+func (c *procScan) take() table {
 	mine := c.join()
 	c.reading.Lock()
 	defer c.reading.Unlock()
@@ -98,7 +98,7 @@ func (c *census) take() table {
 	return mine.table
 }
 
-func (c *census) join() *count {
+func (c *procScan) join() *count {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.next == nil {
