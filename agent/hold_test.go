@@ -45,7 +45,8 @@ func TestNameIsTaken(t *testing.T) {
 	}
 }
 
-// Who joined a task that is not ready yet cannot end it either.
+// A caller who joined a task that is not ready yet cannot end it either: it is
+// refused, and the place stays the other caller's.
 func TestWaitingForATakenName(t *testing.T) {
 	s := newScript(t, Policy{MaxNodes: NoLimit}, true)
 	s.order("r", "t", `1`, "first")
@@ -53,7 +54,7 @@ func TestWaitingForATakenName(t *testing.T) {
 	s.did("launch 0t")
 	s.ref++
 	s.pool.recycle(s.now, s.ref, "a_0", muster.TaskEnd{Task: "t", By: "second"})
-	s.did("reject", "refuse node early recycled", "answer ok")
+	s.did("refuse node early recycled", "answer ok")
 	s.ready(0)
 	s.did("pickUp", "answer 0")
 }

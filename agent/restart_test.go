@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -34,7 +35,13 @@ func TestProgramOutlivesALoneManager(t *testing.T) {
 			return nil
 		})},
 	})
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
 	p, err := f.client.Schedule(f.ctx, client.Request{Purpose: "sample", Task: "task1"})
+	for errors.As(err, new(*client.NoWorkerError)) { // until its first report of load has arrived
+		<-again.C
+		p, err = f.client.Schedule(f.ctx, client.Request{Purpose: "sample", Task: "task1"})
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,8 +52,6 @@ func TestProgramOutlivesALoneManager(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.startManager()
-	again := time.NewTicker(20 * time.Millisecond)
-	defer again.Stop()
 	for known := []string(nil); !slices.Equal(known, []string{"task1"}); known, _ = f.client.Tasks(f.ctx, a.ID()) {
 		select {
 		case <-again.C:
