@@ -27,7 +27,7 @@ func TestPolicies(t *testing.T) {
 		"max-length-0":       `{"max-length":0}`,
 		"reject-publish":     `{"max-length":1,"overflow":"reject-publish"}`,
 		"expires":            `{"expires":1000}`,
-		"dead-item-exchange": `{"dead-item-exchange":"amq.fanout","message-ttl":100}`,
+		"dead-letter-exchange": `{"dead-letter-exchange":"amq.fanout","message-ttl":100}`,
 		"queue-mode":         `{"queue-mode":"lazy"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
