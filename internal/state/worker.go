@@ -67,12 +67,10 @@ func (s *State) putDownAll(w *worker, incarnation string) {
 	same := incarnation != "" && incarnation == w.incarnation
 	for w.running.first != nil && !same {
 		t := w.running.first
-		if t.reserve > 0 || incarnation != "" {
-			s.putDown(t)
-			continue
+		if t.reserve == 0 && incarnation == "" {
+			s.prolong(t, s.cfg.ReserveMillis)
 		}
-		s.do(muster.TaskLaidDown{Purpose: w.purpose.name, Task: t.name, Worker: w.ID, Until: s.deadline(s.cfg.ReserveMillis)})
-		s.prolong(t, s.cfg.ReserveMillis) // so that every copy knows for how long
+		s.putDown(t)
 	}
 }
 
