@@ -25,7 +25,7 @@ const (
 	workers = 3
 	rate    = 100 // calls a second
 	// patience bounds what a test waits for. A healthy run never comes near it.
-	patience = 60 * time.Second
+	patience = 3 * time.Minute
 	// some is how many calls are answered before, between and after faults.
 	some = 30
 )
