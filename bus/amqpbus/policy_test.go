@@ -22,13 +22,13 @@ func TestPolicies(t *testing.T) {
 	b := rabbittest.Start(t)
 	t.Cleanup(amqpbus.RenewPlaceholdersEvery(300 * time.Millisecond))
 	for name, definition := range map[string]string{
-		"message-ttl":        `{"message-ttl":100}`,
-		"max-length":         `{"max-length":1}`,
-		"max-length-0":       `{"max-length":0}`,
-		"reject-publish":     `{"max-length":1,"overflow":"reject-publish"}`,
-		"expires":            `{"expires":1000}`,
+		"message-ttl":          `{"message-ttl":100}`,
+		"max-length":           `{"max-length":1}`,
+		"max-length-0":         `{"max-length":0}`,
+		"reject-publish":       `{"max-length":1,"overflow":"reject-publish"}`,
+		"expires":              `{"expires":1000}`,
 		"dead-letter-exchange": `{"dead-letter-exchange":"amq.fanout","message-ttl":100}`,
-		"queue-mode":         `{"queue-mode":"lazy"}`,
+		"queue-mode":           `{"queue-mode":"lazy"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := b.Ctl(t.Context(), "set_policy", "all", ".*", definition, "--apply-to", "queues"); err != nil {
