@@ -26,7 +26,7 @@ const (
 
 var formats = []string{string(Tabular), string(JSON)}
 
-// Set, with String and Type, makes a Format a flag.
+// Set makes a Format a flag, with String and Type.
 func (f *Format) Set(s string) error {
 	if !slices.Contains(formats, s) {
 		return fmt.Errorf("must be %s", strings.Join(formats, " or "))

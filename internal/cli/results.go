@@ -23,7 +23,7 @@ type ResultFormat string
 
 const formatMarkdown ResultFormat = "markdown"
 
-// Set, with String and Type, makes a ResultFormat a flag.
+// Set makes a ResultFormat a flag, with String and Type.
 func (f *ResultFormat) Set(s string) error {
 	if ResultFormat(s) == formatMarkdown {
 		*f = formatMarkdown
