@@ -57,7 +57,7 @@ func (h *host) startLeaderWatch(ctx context.Context) (*leaderWatch, error) {
 		return nil, nil
 	}
 	l := &leaderWatch{
-		conn: h.conn, key: fmt.Sprintf("lookout.%x", rand.Uint64()), leads: h.cohort.leads, handOver: h.cohort.handOver,
+		conn: h.conn, key: fmt.Sprintf("leaderWatch.%x", rand.Uint64()), leads: h.cohort.leads, handOver: h.cohort.handOver,
 		log: h.log, heard: make(chan struct{}, 1),
 	}
 	var err error
