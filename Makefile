@@ -24,7 +24,7 @@ up: build ## build, then run a queue, a manager and three workers (ARGS='--worke
 demo: build tools ## transcode ten clips while an agent and an ffmpeg are killed
 	@scripts/demo
 
-test: tools ## run every test; installs RabbitMQ, Node.js, ffmpeg where missing (root)
+test: tools ## run every test; installs RabbitMQ, Node.js, ffmpeg, etcd where missing (root)
 	$(GO) test -timeout 25m $(PKG)
 
 # The packages without brokers, processes and media.
