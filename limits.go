@@ -25,6 +25,8 @@ const (
 	MaxTask = 1024
 	// MaxTasks is the number of tasks in one report of a worker.
 	MaxTasks = 10_000
+	// MaxScheduleMany is the number of tasks in one scheduleMany.
+	MaxScheduleMany = 1000
 	// MaxInfo is what a worker says of itself when it joins, as JSON.
 	MaxInfo = 64 << 10
 	// MaxLabels is the number of labels of a worker, and of requirements in a

@@ -82,6 +82,9 @@ type (
 		// counts as that.
 		ReserveMillis int64
 	}
+	// ScheduleMany is several Schedules in one command, decided in this order.
+	// Each has its own result; one that is refused leaves the others alone.
+	ScheduleMany struct{ Tasks []Schedule }
 	// Unschedule ends a reservation. A task that runs is left to its worker,
 	// and is forgotten as soon as it is laid down. Placement is the number of
 	// the placement, or that of the last claim of it; 0 is any.
@@ -178,4 +181,7 @@ type Result struct {
 	// Already placed. It is part of the state's memory of the last 65,536
 	// decisions, and is overwritten when as many more were made.
 	Explanation *muster.Explanation
+	// Many are the results of a ScheduleMany, one for each of its tasks; all
+	// else is then empty.
+	Many []Result
 }

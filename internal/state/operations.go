@@ -41,6 +41,7 @@ const (
 	opLayDownPlaced
 	opUnschedulePlaced
 	opForgetPurposes
+	opScheduleMany
 
 	opEnd // the first number that is free
 )
@@ -68,6 +69,7 @@ var decoders = [opEnd]func(reader) Op{
 	opConfigure:        decodeConfigure,
 	opClaimTask:        decodeClaimTask,
 	opForgetPurposes:   decodeForgetPurposes,
+	opScheduleMany:     decodeScheduleMany,
 }
 
 func init() {

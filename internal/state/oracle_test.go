@@ -210,6 +210,12 @@ func (o *oracle) apply(cmd Command) Result {
 		o.cfg = op.Config
 	case Schedule:
 		return o.schedule(op, cmd.Seed)
+	case ScheduleMany:
+		result := Result{Many: []Result{}}
+		for i, task := range op.Tasks {
+			result.Many = append(result.Many, o.schedule(task, cmd.Seed+uint64(i)*0xd1342543de82ef95))
+		}
+		return result
 	}
 	return Result{}
 }

@@ -131,8 +131,21 @@ func drawOp(t *rapid.T) Op {
 	case n <= 27:
 		return ClaimTask{Worker: worker, Task: task, Incarnation: one(t, "", "1", "2"), Placement: rapid.Uint64Range(0, 2000).Draw(t, "placement")}
 	}
-	purpose := one(t, append(testPurposes, "never")...)
-	return Schedule{Purpose: purpose, Task: task, Preference: drawPreference(t), ReserveMillis: one[int64](t, 0, -5, 100, 500, 3000, 600_000, math.MaxInt64)}
+	if rapid.IntRange(0, 5).Draw(t, "several") > 0 {
+		return drawSchedule(t)
+	}
+	var many ScheduleMany
+	for range rapid.IntRange(0, 6).Draw(t, "many") {
+		many.Tasks = append(many.Tasks, drawSchedule(t))
+	}
+	return many
+}
+
+func drawSchedule(t *rapid.T) Schedule {
+	return Schedule{
+		Purpose: one(t, append(testPurposes, "never")...), Task: fmt.Sprintf("t%d", rapid.IntRange(0, 25).Draw(t, "task")),
+		Preference: drawPreference(t), ReserveMillis: one[int64](t, 0, -5, 100, 500, 3000, 600_000, math.MaxInt64),
+	}
 }
 
 // TestAgreesWithScan holds State against the oracle over random histories, and
@@ -170,7 +183,7 @@ func (h *history) step(t *rapid.T, cmd Command) {
 	for _, ev := range events {
 		h.folded.Fold(cmd.At, ev)
 	}
-	h.twin.Apply(cmd)
+	h.applyToTwin(cmd)
 	if diff := cmp.Diff(h.oracle.dump(), h.state.dump()); diff != "" {
 		t.Fatalf("after %#v\noracle -, state +\n%s", cmd.Op, diff)
 	}
@@ -183,7 +196,27 @@ func (h *history) step(t *rapid.T, cmd Command) {
 	h.invariants(t, cmd, got)
 }
 
+// applyToTwin gives the twin a ScheduleMany as single Schedules, and all else as
+// it is.
+func (h *history) applyToTwin(cmd Command) {
+	many, ok := cmd.Op.(ScheduleMany)
+	if !ok {
+		h.twin.Apply(cmd)
+		return
+	}
+	h.twin.advance(cmd.At)
+	for i, task := range many.Tasks {
+		h.twin.Apply(Command{At: cmd.At, Seed: nthSeed(cmd.Seed, i), Op: task})
+	}
+}
+
 func compareResults(t *rapid.T, cmd Command, got, want Result) {
+	if len(got.Many) != len(want.Many) {
+		t.Fatalf("%#v: %d results, want %d", cmd.Op, len(got.Many), len(want.Many))
+	}
+	for i := range want.Many {
+		compareResults(t, Command{Op: cmd.Op.(ScheduleMany).Tasks[i]}, got.Many[i], want.Many[i])
+	}
 	if (got.Err == nil) != (want.Err == nil) {
 		t.Fatalf("%#v: error %v, want %v", cmd.Op, got.Err, want.Err)
 	}
