@@ -71,6 +71,7 @@ var methods = map[string]method{
 	"leaveConference": acts(decodeLeaveConference),
 
 	// Beyond OWT.
+	"scheduleMany":  acts(decodeScheduleMany),
 	"claimTask":     acts(decodeClaimTask),
 	"checkWorker":   reads(decodeCheckWorker),
 	"why":           looksUp(decodeWhy),
@@ -116,11 +117,29 @@ type reader struct {
 	method string
 	args   bus.Args
 	err    error
+	// item is 0 for the arguments of a request, and n for the members of the
+	// n-th task of a scheduleMany.
+	item int
 }
 
 func (r *reader) fail(i int, what, must string) {
-	if r.err == nil {
+	switch {
+	case r.err != nil:
+	case r.item > 0:
+		r.err = fmt.Errorf("%s: tasks[%d].%s %s", r.method, r.item-1, what, must)
+	default:
 		r.err = fmt.Errorf("%s: argument %d (%s) %s", r.method, i+1, what, must)
+	}
+}
+
+// wrap keeps an error that names the part of an argument.
+func (r *reader) wrap(i int, err error) {
+	switch {
+	case r.err != nil || err == nil:
+	case r.item > 0:
+		r.err = fmt.Errorf("%s: tasks[%d].%w", r.method, r.item-1, err)
+	default:
+		r.err = fmt.Errorf("%s: argument %d: %w", r.method, i+1, err)
 	}
 }
 
@@ -221,17 +240,13 @@ func (r *reader) info(i int) muster.Info {
 	if err == nil {
 		err = info.Check()
 	}
-	if err != nil && r.err == nil {
-		r.err = fmt.Errorf("%s: argument %d: %w", r.method, i+1, err)
-	}
+	r.wrap(i, err)
 	return info
 }
 
 func (r *reader) preference(i int) json.RawMessage {
 	raw := r.raw(i)
-	if err := muster.CheckPreference(raw); err != nil && r.err == nil {
-		r.err = fmt.Errorf("%s: argument %d: %w", r.method, i+1, err)
-	}
+	r.wrap(i, muster.CheckPreference(raw))
 	return raw
 }
 
@@ -275,13 +290,7 @@ func decodeLayDownTask(r *reader) action {
 }
 
 func decodeSchedule(r *reader) action {
-	op := state.Schedule{
-		Purpose:       r.name(0, "purpose"),
-		Task:          r.task(1),
-		Preference:    r.preference(2),
-		ReserveMillis: r.millis(3, "reserveTime"),
-	}
-	wanted := wantedOf(r.args)
+	op, wanted := r.schedule(), wantedIn(r.raw(4))
 	return func(c *core, req *bus.Request) { c.schedule(req, op, wanted) }
 }
 

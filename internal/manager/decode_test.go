@@ -33,6 +33,9 @@ func TestDecodeSaysWhatIsWrong(t *testing.T) {
 		{"layDownTask", `["w",{"task":""}]`, "layDownTask: argument 2 (task) must be a non-empty string"},
 		{"schedule", `["webrtc"]`, "schedule: argument 2 (task) must be a non-empty string"},
 		{"schedule", `["webrtc","t",{},"30s"]`, "schedule: argument 4 (reserveTime) must be a number"},
+		{"scheduleMany", `[]`, "scheduleMany: argument 1 (tasks) must be a non-empty array of objects"},
+		{"scheduleMany", `[{}]`, "scheduleMany: argument 1 (tasks) must be a non-empty array of objects"},
+		{"scheduleMany", `[[]]`, "scheduleMany: argument 1 (tasks) must be a non-empty array of objects"},
 		{"unschedule", `["w"]`, "unschedule: argument 2 (task) must be a non-empty string"},
 		{"getScheduled", `["webrtc"]`, "getScheduled: argument 2 (task) must be a non-empty string"},
 		{"bogus", `[]`, "Not support method"},
@@ -74,6 +77,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add([]byte(`{"method":"` + method + `","args":["webrtc","w",{"maxLoad":0.9},1000,{"explain":true}],"corrID":0,"replyTo":"q"}`))
 		f.Add([]byte(`{"method":"` + method + `","args":[]}`))
 	}
+	f.Add([]byte(`{"method":"scheduleMany","args":[[{"purpose":"webrtc","task":"t"},{"task":{"task":"u"},"purpose":"v","reserveTime":1},7],{"explain":true}]}`))
 	f.Add([]byte(`{"method":"schedule","args":["v","t",{"labels":{"a":{"in":["b"]}}}]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		call, err := bus.ParseCall(body)

@@ -25,7 +25,7 @@ func FuzzNames(f *testing.F) {
 	f.Fuzz(func(t *testing.T, purpose, worker, task, key, value string) {
 		m := newLeader(new(bytes.Buffer))
 		for _, method := range []string{
-			"join", "reportState", "reportLoad", "keepAlive", "schedule", "pickUpTasks", "schedule", "getScheduled", "why", "getWorkerAttr",
+			"join", "reportState", "reportLoad", "keepAlive", "schedule", "scheduleMany", "pickUpTasks", "schedule", "getScheduled", "why", "getWorkerAttr",
 			"getWorkers", "getTasks", "listWorkers", "listTasks", "status", "layDownTask", "unschedule", "schedule",
 		} {
 			m.fuzzed(t, method, purpose, worker, task, key, value)
@@ -48,7 +48,8 @@ func (m *Manager) fuzzed(t *testing.T, method, purpose, worker, task, key, value
 		"join":        p + `,` + w + `,` + labels[:len(labels)-1] + `,"maxLoad":0.9,"capacity":{"isps":[` + string(anyText(value)) + `],"regions":[]}}`,
 		"reportState": w + `,2`, "reportLoad": w + `,0.1`, "keepAlive": w, "quit": w,
 		"schedule": p + `,` + name + `,` + labels + `,1000,{"explain":true}`, "pickUpTasks": w + `,[` + name + `]`,
-		"layDownTask": w + `,` + name, "unschedule": w + `,` + name, "getScheduled": p + `,` + name, "why": p + `,` + name,
+		"scheduleMany": `[{"purpose":` + p + `,"task":` + name + `,"preference":` + labels + `}],{"explain":true}`,
+		"layDownTask":  w + `,` + name, "unschedule": w + `,` + name, "getScheduled": p + `,` + name, "why": p + `,` + name,
 		"getWorkerAttr": w, "getTasks": w, "getWorkers": p, "listWorkers": p, "listTasks": p,
 	}[method]
 	call, err := bus.ParseCall([]byte(`{"method":"` + method + `","args":[` + args + `],"corrID":1}`))

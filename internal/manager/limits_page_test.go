@@ -41,6 +41,7 @@ func TestLimitsPage(t *testing.T) {
 		{muster.MaxName, "join", join(`{"labels":{` + text(muster.MaxName+1) + `:"v"}}`)},
 		{muster.MaxLabelValue, "join", join(`{"labels":{"a":` + text(muster.MaxLabelValue+1) + `}}`)},
 		{muster.MaxPreference, "schedule", `["video","t",` + text(muster.MaxPreference) + `]`},
+		{muster.MaxScheduleMany, "scheduleMany", `[[{}` + strings.Repeat(`,{}`, muster.MaxScheduleMany) + `]]`},
 		{muster.MaxLabels, "schedule", `["video","t",` + labels(muster.MaxLabels+1) + `]`},
 	} {
 		_, err := decode(row.method, mustSplit(t, row.args))

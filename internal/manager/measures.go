@@ -45,7 +45,7 @@ func newMeasures() *measures {
 	}
 	return &measures{
 		placements: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "muster_placements_total",
-			Help: "Answers to schedule, by purpose, result (placed, refused) and why it was refused."}, []string{"purpose", "result", "reason"}),
+			Help: "Answers to schedule, and for each task of scheduleMany, by purpose, result (placed, refused) and why it was refused."}, []string{"purpose", "result", "reason"}),
 		decision: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "muster_decision_seconds",
 			Help:    "From the moment that the manager turned to a schedule to its answer, a majority of the managers included.",
 			Buckets: []float64{1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1, 3}}),
@@ -124,13 +124,31 @@ func (m *measures) overload(call bool) {
 // placed counts an answer to schedule.
 func (m *measures) placed(purpose string, result state.Result, took time.Duration) {
 	m.decision.Observe(took.Seconds())
-	reason := reasonLabel(result.Err)
+	m.countPlaced(purpose, reasonLabel(result.Err), 1)
+}
+
+// placedMany counts the answers in one to scheduleMany: one decision, and each
+// task. Tasks of one purpose that end alike are counted together.
+func (m *measures) placedMany(tasks []state.Schedule, results []state.Result, took time.Duration) {
+	m.decision.Observe(took.Seconds())
+	for i := 0; i < len(tasks); {
+		purpose, reason, n := tasks[i].Purpose, reasonLabel(results[i].Err), 0
+		for i < len(tasks) && tasks[i].Purpose == purpose && reasonLabel(results[i].Err) == reason {
+			i, n = i+1, n+1
+		}
+		m.countPlaced(purpose, reason, n)
+	}
+}
+
+// countPlaced counts n answers for tasks of a purpose, "" being the reason of
+// those that were placed.
+func (m *measures) countPlaced(purpose, reason string, n int) {
 	outcome := "placed"
-	if result.Err != nil {
+	if reason != "" {
 		outcome = "refused"
 	}
-	known := result.Err == nil || reason == "all-full" || reason == "no-match"
-	m.placements.WithLabelValues(m.purpose(purpose, known), outcome, reason).Inc()
+	known := reason == "" || reason == "all-full" || reason == "no-match"
+	m.placements.WithLabelValues(m.purpose(purpose, known), outcome, reason).Add(float64(n))
 }
 
 // reasonLabel is the kind of a refusal, without the names that are in it.

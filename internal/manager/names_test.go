@@ -25,6 +25,7 @@ var named = map[string]struct {
 	"claimTask":     {[]any{"w", map[string]any{"task": "t"}}, []int{0}},
 	"checkWorker":   {[]any{"w", map[string]any{}}, []int{0}},
 	"schedule":      {[]any{"video", "t", nil, 1000}, []int{0, 1}},
+	"scheduleMany":  {[]any{[]any{map[string]any{"purpose": "video", "task": "t"}}}, nil},
 	"unschedule":    {[]any{"w", "t"}, []int{0, 1}},
 	"getWorkerAttr": {[]any{"w"}, []int{0}},
 	"getWorkers":    {[]any{"video"}, []int{0}},

@@ -11,7 +11,6 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// answerSchedule answers as OWT does, and adds why where the caller asked.
 // wanted is what a caller of schedule wants to know beside OWT's answer, which
 // stays OWT's to the byte for everybody else.
 type wanted struct {
@@ -20,20 +19,21 @@ type wanted struct {
 	choice    bool // why this worker was
 }
 
-// wantedOf reads the fifth argument of schedule: {"placement": true, "explain":
+// wantedIn reads the fifth argument of schedule: {"placement": true, "explain":
 // true or "refusal"}.
-func wantedOf(args bus.Args) wanted {
-	if len(args) <= 4 {
+func wantedIn(raw json.RawMessage) wanted {
+	if raw == nil {
 		return wanted{}
 	}
-	explain := gjson.GetBytes(args[4], "explain")
+	explain := gjson.GetBytes(raw, "explain")
 	return wanted{
-		placement: gjson.GetBytes(args[4], "placement").Bool(),
+		placement: gjson.GetBytes(raw, "placement").Bool(),
 		refusal:   explain.Bool() || explain.Str == "refusal",
 		choice:    explain.Bool(),
 	}
 }
 
+// answerSchedule answers as OWT does, and adds what else is wanted.
 func answerSchedule(req *bus.Request, result state.Result, wanted wanted) {
 	switch {
 	case result.Err != nil && wanted.refusal && result.Explanation != nil:
