@@ -14,7 +14,10 @@ import (
 	"github.com/muster-fleet/muster/internal/cli"
 )
 
-const scheduleLong = `Place a task on a worker of a purpose. A task that is placed already gets the worker that it has.
+const scheduleLong = `Place tasks on workers of a purpose. A task that is placed already gets the worker that it has.
+
+Several tasks go to the manager together, which costs a fraction of as many calls; one that is refused does
+not hold the others back. A TASK of - reads names from standard input, one a line.
 
 The worker is held for the task until it picks the task up, or until --reserve is over.
 
@@ -22,17 +25,20 @@ The worker is held for the task until it picks the task up, or until --reserve i
 "algorithm", "labels": {"gpu": "a100"}}. --isp and --region are added to it.
 
 With -o json a placed task is the object {"purpose", "task", "worker", "info"}, info being what the worker
-said when it joined. A refused one is {"error", "explanation"}, and the reason is on stderr too.` + "\n" + precedence
+said when it joined. A refused one is {"error", "explanation"}, and the reason is on stderr too. Several tasks
+are {"tasks": [...]}, one object for each in their order, a refused one with its "purpose" and "task". The exit
+status is 1 if any was refused.` + "\n" + precedence
 
 func newScheduleCmd() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "schedule PURPOSE TASK",
-		Short: "Place a task on a worker",
+		Use:   "schedule PURPOSE TASK...",
+		Short: "Place tasks on workers",
 		Long:  scheduleLong,
 		Example: `  muster schedule webrtc room-1
   muster schedule webrtc room-2 --region eu --reserve 5m
-  muster schedule video mix-1 --preference '{"video":{"encode":["h264"],"decode":["vp8"]}}' -o json`,
-		Args: cli.Takes("PURPOSE", "TASK"),
+  muster schedule video mix-1 --preference '{"video":{"encode":["h264"],"decode":["vp8"]}}' -o json
+  ls *.mp4 | muster schedule video -`,
+		Args: cli.Takes("PURPOSE", "TASK..."),
 	}
 	a := askingFlags(cmd)
 	flags := cmd.Flags()
@@ -48,8 +54,16 @@ func newScheduleCmd() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		request := client.Request{Purpose: args[0], Task: args[1], Preference: wanted, Reserve: *reserve}
+		request := client.Request{Purpose: args[0], Preference: wanted, Reserve: *reserve}
+		names, err := taskNames(args[1:], cmd.InOrStdin())
+		if err != nil {
+			return err
+		}
 		return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
+			if len(args) > 2 || args[1] == fromStdin {
+				return scheduleMany(ctx, c, request, names, cmd.OutOrStdout(), *a.output)
+			}
+			request.Task = names[0]
 			placed, err := c.Schedule(ctx, request)
 			if err != nil {
 				return notPlaced(cmd.OutOrStdout(), *a.output, err)

@@ -17,7 +17,7 @@ func TestUsageErrors(t *testing.T) {
 		"workers --timeout soon":   "invalid argument",
 		"workers --timeout 0s":     "--timeout must be positive",
 		"workers --url http://x":   "--url",
-		"schedule webrtc":          "schedule takes PURPOSE TASK, got 1",
+		"schedule webrtc":          "schedule takes PURPOSE TASK..., got 1",
 		"why webrtc":               "why takes PURPOSE TASK, got 1",
 		"unschedule webrtc":        "unschedule takes PURPOSE TASK, got 1",
 		"version now":              "version takes no arguments",

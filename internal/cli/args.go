@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -34,17 +35,21 @@ func NoSuchCommand(cmd *cobra.Command, args []string) error {
 }
 
 // Takes refuses a wrong number of arguments, and says which ones are wanted.
-// Names in brackets may be left out.
+// Names in brackets may be left out; a last one that ends in "..." may be given
+// several times.
 func Takes(names ...string) cobra.PositionalArgs {
-	least := 0
+	least, most := 0, len(names)
 	for _, name := range names {
 		if !strings.HasPrefix(name, "[") {
 			least++
 		}
+		if strings.HasSuffix(name, "...") {
+			most = math.MaxInt
+		}
 	}
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
-		case len(args) >= least && len(args) <= len(names):
+		case len(args) >= least && len(args) <= most:
 			return nil
 		case len(names) == 0:
 			return Usagef("%s takes no arguments, got %q", cmd.Name(), args[0])
