@@ -149,21 +149,32 @@ whatever else the machine does falls on both. The echo server and its client use
 library and nothing of Muster, with bodies of the size of a schedule call and its answer, one
 connection a side. Manager, echo server and callers are all in this process.
 
+--via says how the manager is called: "wire" is a bare call on the queue, as OWT's programs make it, "sdk" is
+package client, which is what users of Muster get. --batch says how many tasks a call places; more than one
+go by scheduleMany. All combinations take turns.
+
   ceiling_per_s                   calls that the echo server answered in a second
   placements_per_s                tasks that the manager placed in a second
+  of_first, of_first_cpu          placements_per_s and cpu_ns ÷ those of the first combination of --via and --batch
   ratio                           the second ÷ the first; ratio_low and ratio_high are the quartiles over the slices
   ceiling_p50_ns, ceiling_p99_ns  how long a call to the echo server took
   p50_ns, p99_ns                  how long a placement took
-  ceiling_cpu_ns, cpu_ns          processor time of this process for a call, without that of a broker outside
-  failed                          schedule calls that were refused or not answered, with the first reason`
+  ceiling_cpu_ns, cpu_ns          processor time of this process for a call of the echo server and for a placement,
+                                  without that of a broker outside
+  failed                          calls that were refused or not answered, with the first reason`
 
 func newBenchRPCCmd() *cobra.Command {
 	var f cli.MeasureFlags
 	o := bench.DefaultRPCOptions()
+	via := []string{string(o.Via[0])}
 	cmd := &cobra.Command{
 		Use: "rpc", Short: "Measure a manager on a message queue, held against the queue itself", Long: benchRPCLong, Args: cli.Takes(),
-		Example: "  muster bench rpc --inflight 1,64,256\n  muster bench rpc --url amqp://localhost --inflight 64 --duration 30s",
+		Example: "  muster bench rpc --inflight 1,64,256\n  muster bench rpc --managers 3 --via wire,sdk --batch 1,32\n  muster bench rpc --url amqp://localhost --inflight 64 --duration 30s",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.Via = nil
+			for _, v := range via {
+				o.Via = append(o.Via, bench.Via(v))
+			}
 			if err := o.Validate(); err != nil {
 				return cli.Usagef("%v", err)
 			}
@@ -176,8 +187,10 @@ func newBenchRPCCmd() *cobra.Command {
 	flags.IntVar(&o.Workers, "workers", o.Workers, "workers of the fleet")
 	flags.IntVar(&o.Managers, "managers", o.Managers, "managers; several agree by Raft, all in this process")
 	flags.IntSliceVar(&o.Inflight, "inflight", o.Inflight, "calls outstanding at a time; several numbers, comma-separated, are several measurements")
-	flags.DurationVar(&o.Duration, "duration", o.Duration, "time for each measurement, half of which the echo server gets")
-	flags.DurationVar(&o.Slice, "slice", o.Slice, "time after which echo server and manager take turns")
+	flags.DurationVar(&o.Duration, "duration", o.Duration, "time for each measurement, which the echo server and each way to call share")
+	flags.DurationVar(&o.Slice, "slice", o.Slice, "time after which they take turns")
+	flags.StringSliceVar(&via, "via", via, "how the manager is called: wire, sdk, or both, comma-separated")
+	flags.IntSliceVar(&o.Batch, "batch", o.Batch, "tasks that a call places; several numbers, comma-separated")
 	flags.DurationVar(&o.Reserve, "reserve", o.Reserve, "time that a placement lasts")
 	flags.IntVar(&o.ISPs, "isps", o.ISPs, "isps of the fleet")
 	flags.IntVar(&o.Regions, "regions", o.Regions, "regions of each isp")
@@ -192,7 +205,7 @@ func benchRPC(cmd *cobra.Command, o bench.RPCOptions, format cli.ResultFormat) e
 	results, err := bench.RPC(cmd.Context(), o)
 	bar.Close()
 	if len(results) > 0 {
-		if err := cli.PrintResults(cmd.OutOrStdout(), format, rpcColumns, results, len(o.Inflight) == 1); err != nil {
+		if err := cli.PrintResults(cmd.OutOrStdout(), format, rpcColumns, results, len(results) == 1); err != nil {
 			return err
 		}
 	}

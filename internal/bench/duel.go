@@ -2,16 +2,14 @@ package bench
 
 import (
 	"context"
-	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/muster-fleet/muster/internal/bench/measure"
-	"github.com/muster-fleet/muster/internal/bench/testbed"
 )
 
-// duel is one measurement of manager against echo.
+// duel is one measurement of the manager, called in one or several ways, against
+// the echo server.
 type duel struct {
 	rig      *rig
 	inflight int
@@ -19,32 +17,51 @@ type duel struct {
 	before time.Duration
 }
 
-// run lets both sides take turns, each going first in every second pair.
-func (d duel) run(ctx context.Context) (RPCResult, error) {
+// contender is one way to call the manager.
+type contender struct {
+	via   Via
+	batch int
+	load  *measure.Load
+}
+
+// run lets all sides take turns, in the reverse order each second round.
+func (d duel) run(ctx context.Context) ([]RPCResult, error) {
 	r, o := d.rig, d.rig.opts
 	echo, err := r.dialEcho(d.inflight)
 	if err != nil {
-		return RPCResult{}, err
+		return nil, err
 	}
 	defer echo.close()
 	ceiling := measure.NewLoad(d.inflight, echo.call)
-	manager := measure.NewLoad(d.inflight, r.place(d.inflight))
-	sides := []*measure.Load{ceiling, manager}
+	contenders := d.contenders()
+	sides := []*measure.Load{ceiling}
+	for _, c := range contenders {
+		sides = append(sides, c.load)
+	}
 	for _, side := range sides { // what is slow only once is not counted
 		side.Slice(ctx, o.Slice)
 		side.Forget()
 	}
-	pairs := int(o.Duration / (2 * o.Slice))
-	for pair := 0; pair < pairs && ctx.Err() == nil; pair++ {
+	round := time.Duration(len(sides)) * o.Slice
+	rounds := max(int(o.Duration/round), 1)
+	for done := 0; done < rounds && ctx.Err() == nil; done++ {
 		for _, side := range sides {
 			side.Slice(ctx, o.Slice)
 		}
 		slices.Reverse(sides)
-		d.progress(time.Duration(pair+1) * 2 * o.Slice)
+		d.progress(o.Duration * time.Duration(done+1) / time.Duration(rounds))
 	}
-	result := d.result(ceiling, manager)
-	result.Interrupted = ctx.Err() != nil
-	return result, nil
+	return d.results(ctx, ceiling, contenders), nil
+}
+
+// contenders are the ways to call the manager that are asked for.
+func (d duel) contenders() (all []contender) {
+	for _, via := range d.rig.opts.Via {
+		for _, batch := range d.rig.opts.Batch {
+			all = append(all, contender{via, batch, measure.NewLoad(d.inflight, d.rig.place(via, batch, d.inflight))})
+		}
+	}
+	return all
 }
 
 func (d duel) progress(done time.Duration) {
@@ -54,23 +71,43 @@ func (d duel) progress(done time.Duration) {
 	}
 }
 
-func (d duel) result(ceiling, manager *measure.Load) RPCResult {
-	echoed, placed := ceiling.Times(), manager.Times()
+func (d duel) results(ctx context.Context, ceiling *measure.Load, contenders []contender) []RPCResult {
+	var all []RPCResult
+	for _, c := range contenders {
+		result := d.result(ceiling, c)
+		result.Interrupted = ctx.Err() != nil
+		first := &result
+		if len(all) > 0 {
+			first = &all[0]
+		}
+		if first.PlacementsPerS > 0 && first.CPU > 0 {
+			result.OfFirst = measure.Round(float64(result.PlacementsPerS)/float64(first.PlacementsPerS), 3)
+			result.OfFirstCPU = measure.Round(float64(result.CPU)/float64(first.CPU), 3)
+		}
+		all = append(all, result)
+	}
+	return all
+}
+
+func (d duel) result(ceiling *measure.Load, c contender) RPCResult {
+	echoed, placed := ceiling.Times(), c.load.Times()
 	out := RPCResult{
 		Bus: d.rig.kind, Managers: d.rig.opts.Managers, Workers: d.rig.opts.Workers, Inflight: d.inflight,
-		CeilingPerS: ceiling.PerSecond(), PlacementsPerS: manager.PerSecond(),
+		Via: c.via, Batch: c.batch,
+		CeilingPerS: ceiling.PerSecond(), PlacementsPerS: int64(c.batch) * c.load.PerSecond(),
 		CeilingP50: echoed.Quantile(0.50), CeilingP99: echoed.Quantile(0.99),
 		P50: placed.Quantile(0.50), P99: placed.Quantile(0.99),
-		CeilingCPU: ceiling.CPUPerCall(), CPU: manager.CPUPerCall(),
-		Slices: len(manager.Rates()),
+		CeilingCPU: ceiling.CPUPerCall(), CPU: c.load.CPUPerCall() / time.Duration(c.batch),
+		Slices: len(c.load.Rates()),
 	}
 	if out.CeilingPerS > 0 {
 		out.Ratio = measure.Round(float64(out.PlacementsPerS)/float64(out.CeilingPerS), 3)
 	}
-	out.RatioLow, out.RatioHigh = quartiles(manager.Rates(), ceiling.Rates())
-	out.Failed, out.Reason = manager.Failed()
+	out.RatioLow, out.RatioHigh = quartiles(c.load.Rates(), ceiling.Rates())
+	out.RatioLow, out.RatioHigh = float64(c.batch)*out.RatioLow, float64(c.batch)*out.RatioHigh
+	out.Failed, out.Reason = c.load.Failed()
 	out.EchoFailed, _ = ceiling.Failed()
-	out.Calls = manager.Answered() + out.Failed
+	out.Calls = c.load.Answered() + out.Failed
 	return out
 }
 
@@ -89,28 +126,4 @@ func quartiles(a, b []float64) (low, high float64) {
 	slices.Sort(ratios)
 	last := len(ratios) - 1
 	return measure.Round(ratios[last/4], 3), measure.Round(ratios[last-last/4], 3)
-}
-
-// place returns a caller that places tasks of new names, asking for each pool
-// of the fleet in turn.
-func (r *rig) place(lanes int) measure.Caller {
-	type counter struct {
-		n int
-		_ [56]byte // a cache line for each lane
-	}
-	counters := make([]counter, lanes)
-	prefixes := make([]string, lanes)
-	r.duels++
-	for i := range prefixes {
-		prefixes[i] = fmt.Sprintf("task-%d-%d-", r.duels, i)
-	}
-	reserve := r.opts.Reserve.Milliseconds()
-	return func(ctx context.Context, lane int) error {
-		n := counters[lane].n
-		counters[lane].n++
-		task := string(strconv.AppendInt(append(make([]byte, 0, 32), prefixes[lane]...), int64(n), 10))
-		preference := r.fleet.Pools[(n+lane)%len(r.fleet.Pools)].Preference
-		_, err := r.caller.Call(ctx, r.opts.Cluster, "schedule", testbed.Purpose, task, preference, reserve)
-		return err
-	}
 }

@@ -19,11 +19,11 @@ type rig struct {
 	bus    bus.Options // as opts.Bus, with the address of a broker that was started
 	kind   string
 	fleet  *testbed.Fleet
-	caller bus.Conn
+	caller bus.Conn // of every way to call
 	// example is an answer to a schedule call, the same in size as any other.
 	example json.RawMessage
-	// duels counts those begun, so that no two place tasks of the same name.
-	duels int
+	// callers counts those made, so that no two place tasks of the same name.
+	callers int
 	// stops are called in reverse order.
 	stops []func()
 }

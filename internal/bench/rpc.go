@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/internal/bench/testbed"
 )
@@ -23,11 +25,15 @@ type RPCOptions struct {
 	// memory.
 	Managers int
 	// Inflight is how many calls are outstanding at a time; each is measured
-	// for Duration, half of which the echo server gets.
+	// for Duration, which the echo server and each way to call share.
 	Inflight []int
 	Duration time.Duration
 	// Slice is the time after which echo and manager take turns.
 	Slice time.Duration
+	// Via is how the manager is called, Batch how many tasks each call places;
+	// all combinations of the two take turns with the echo server.
+	Via   []Via
+	Batch []int
 	// Reserve is how long a placement lasts. It bounds the tasks that the
 	// manager holds to what it places in that time.
 	Reserve time.Duration
@@ -41,12 +47,23 @@ type RPCOptions struct {
 	Progress func(done, total time.Duration)
 }
 
+// Via is how a caller reaches the manager.
+type Via string
+
+const (
+	// ViaWire is a bare call of schedule or scheduleMany on the queue, as OWT's
+	// programs make it: no number of the placement, no reasons.
+	ViaWire Via = "wire"
+	// ViaSDK is package client, as users of Muster call it.
+	ViaSDK Via = "sdk"
+)
+
 // DefaultRPCOptions returns a fleet of 100 workers on an embedded NATS server.
 func DefaultRPCOptions() RPCOptions {
 	return RPCOptions{
 		Bus: bus.Options{URL: testbed.EmbeddedNATS}, Workers: 100, ISPs: 4, Regions: 8, Managers: 1,
 		Inflight: []int{256}, Duration: 10 * time.Second, Slice: 250 * time.Millisecond,
-		Reserve: time.Second, Seed: 1,
+		Via: []Via{ViaWire}, Batch: []int{1}, Reserve: time.Second, Seed: 1,
 	}
 }
 
@@ -57,6 +74,13 @@ type RPCResult struct {
 	Managers int    `json:"managers"`
 	Workers  int    `json:"workers"`
 	Inflight int    `json:"inflight"`
+	// Via is how the manager was called, Batch how many tasks a call placed.
+	Via   Via `json:"via"`
+	Batch int `json:"batch"`
+	// OfFirst is PlacementsPerS ÷ that of the first combination of Via and Batch
+	// with as many calls in flight, OfFirstCPU the same of CPU.
+	OfFirst    float64 `json:"of_first"`
+	OfFirstCPU float64 `json:"of_first_cpu"`
 	// CeilingPerS is the calls that the bare echo server answered in a second,
 	// PlacementsPerS the tasks that the manager placed, Ratio the second ÷ the
 	// first. RatioLow and RatioHigh are the quartiles of the ratios of single
@@ -71,13 +95,13 @@ type RPCResult struct {
 	CeilingP99 time.Duration `json:"ceiling_p99_ns"`
 	P50        time.Duration `json:"p50_ns"`
 	P99        time.Duration `json:"p99_ns"`
-	// How much processor time of this process, callers included, a call took;
-	// that of a broker outside is not in it.
+	// How much processor time of this process, callers included, a call of the
+	// echo server and a placement took; that of a broker outside is not in it.
 	CeilingCPU time.Duration `json:"ceiling_cpu_ns"`
 	CPU        time.Duration `json:"cpu_ns"`
-	// Calls is how many schedule calls were made, Failed how many of them were
-	// refused or not answered, Reason why the first of these was. They are not
-	// among the placements.
+	// Calls is how many calls were made, Failed how many of them were refused or
+	// not answered, Reason why the first of these was. They are not among the
+	// placements. A call of several tasks fails with the first of them.
 	Calls  int    `json:"calls"`
 	Failed int    `json:"failed"`
 	Reason string `json:"reason,omitempty"`
@@ -108,6 +132,10 @@ func (o RPCOptions) Validate() error {
 		return errors.New("bench: managers must be at least 1")
 	case o.ISPs < 1 || o.Regions < 1:
 		return errors.New("bench: isps and regions must be at least 1")
+	case len(o.Via) == 0 || slices.ContainsFunc(o.Via, func(v Via) bool { return v != ViaWire && v != ViaSDK }):
+		return errors.New("bench: via must be wire or sdk")
+	case len(o.Batch) == 0 || slices.Min(o.Batch) < 1 || slices.Max(o.Batch) > muster.MaxScheduleMany:
+		return fmt.Errorf("bench: batch must be from 1 to %d", muster.MaxScheduleMany)
 	case len(o.Inflight) == 0:
 		return errors.New("bench: inflight must name a number of calls")
 	case o.Slice <= 0 || o.Duration < 2*o.Slice:
@@ -143,11 +171,11 @@ func RPC(ctx context.Context, o RPCOptions) ([]RPCResult, error) {
 			break
 		}
 		d := duel{rig: r, inflight: inflight, before: time.Duration(i) * o.Duration}
-		result, err := d.run(ctx)
+		of, err := d.run(ctx)
 		if err != nil {
 			return results, err
 		}
-		results = append(results, result)
+		results = append(results, of...)
 	}
 	return results, nil
 }

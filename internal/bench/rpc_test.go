@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -65,6 +66,38 @@ func TestRPCWithThreeManagers(t *testing.T) {
 	}
 }
 
+func TestRPCEveryWayToCall(t *testing.T) {
+	o := small(testbed.EmbeddedNATS)
+	o.Inflight, o.Via, o.Batch = []int{4}, []Via{ViaWire, ViaSDK}, []int{1, 5}
+	results, err := RPC(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ways []string
+	for _, r := range results {
+		ways = append(ways, fmt.Sprint(r.Via, r.Batch))
+		if r.Failed != 0 || r.Calls == 0 || r.PlacementsPerS <= 0 || r.OfFirst <= 0 || r.OfFirstCPU <= 0 {
+			t.Errorf("%+v", r)
+		}
+	}
+	if got, want := strings.Join(ways, " "), "wire1 wire5 sdk1 sdk5"; got != want {
+		t.Errorf("measured %s, want %s", got, want)
+	}
+}
+
+// A call of several tasks fails with the first of them.
+func TestAllPlaced(t *testing.T) {
+	for answer, want := range map[string]string{
+		`{"tasks":[{"id":"w"},{"id":"v"}]}`:     "<nil>",
+		`{"tasks":[{"id":"w"},{"error":"no"}]}`: "no",
+		`{"tasks":[{"id":"w"}]}`:                "1 answers for 2 tasks",
+	} {
+		if err := allPlaced([]byte(answer), 2); fmt.Sprint(err) != want {
+			t.Errorf("%s: %v, want %s", answer, err, want)
+		}
+	}
+}
+
 func TestRPCOverRabbitMQ(t *testing.T) {
 	results, err := RPC(t.Context(), small(rabbit.Broker(t).URL()))
 	if err != nil {
@@ -103,6 +136,8 @@ func TestRPCRefusesWhatCannotBe(t *testing.T) {
 		"regions":             func(o *RPCOptions) { o.Regions = 0 },
 		"inflight must be":    func(o *RPCOptions) { o.Inflight = []int{1, 0} },
 		"inflight must name":  func(o *RPCOptions) { o.Inflight = nil },
+		"via":                 func(o *RPCOptions) { o.Via = []Via{"telepathy"} },
+		"batch":               func(o *RPCOptions) { o.Batch = []int{1, 1001} },
 		"duration":            func(o *RPCOptions) { o.Duration = o.Slice },
 		"reserve must be at ": func(o *RPCOptions) { o.Reserve = 0 },
 	} {
