@@ -28,11 +28,36 @@ type claim struct {
 	number uint64 // of the placement
 }
 
-// claimOf reads an answer. The words are those of the wire.
+// claimsOf reads an answer, which says something of several tasks if it is one
+// to scheduleMany.
+func claimsOf(l *letter, r bus.Reply) []claim {
+	if l.method != "scheduleMany" {
+		return []claim{claimOf(l, r)}
+	}
+	var asked []struct{ Purpose, Task string }
+	var said struct {
+		Tasks []json.RawMessage
+	}
+	if json.Unmarshal(l.args[0], &asked) != nil || r.Failed || json.Unmarshal(r.Data, &said) != nil || len(said.Tasks) != len(asked) {
+		return make([]claim, len(asked))
+	}
+	claims := make([]claim, len(asked))
+	for i, task := range asked {
+		one := bus.Reply{Data: said.Tasks[i]}
+		var refused struct{ Error string }
+		if json.Unmarshal(one.Data, &refused) == nil && refused.Error != "" {
+			one = bus.Reply{Failed: true, Err: refused.Error}
+		}
+		claims[i] = scheduleClaim(taskKey{task.Purpose, task.Task}, one)
+	}
+	return claims
+}
+
+// claimOf reads an answer about one task. The words are those of the wire.
 func claimOf(l *letter, r bus.Reply) claim {
 	switch l.method {
 	case "schedule":
-		return scheduleClaim(l, r)
+		return scheduleClaim(taskKey{arg(l, 0), arg(l, 1)}, r)
 	case "getScheduled":
 		c := claim{key: taskKey{arg(l, 0), arg(l, 1)}}
 		switch {
@@ -48,8 +73,8 @@ func claimOf(l *letter, r bus.Reply) claim {
 	return claim{}
 }
 
-func scheduleClaim(l *letter, r bus.Reply) claim {
-	c := claim{key: taskKey{arg(l, 0), arg(l, 1)}}
+func scheduleClaim(key taskKey, r bus.Reply) claim {
+	c := claim{key: key}
 	var placed struct {
 		ID        string
 		Placement uint64
@@ -93,7 +118,7 @@ func (t *truth) leaving(m *simManager, l *letter, r bus.Reply) {
 	if !m.leads() && !r.Failed && !strings.HasPrefix(l.method, "get") && l.method != "checkWorker" {
 		t.sim.failf("%s does not lead, and answers %s: %s", m.name, l, short(r))
 	}
-	if !r.Failed && (l.method == "schedule" || l.method == "unschedule") {
+	if !r.Failed && (l.method == "schedule" || l.method == "scheduleMany" || l.method == "unschedule") {
 		key := [2]uint64{m.link.gen, m.link.Role().Term}
 		t.acked[key] = max(t.acked[key], m.link.index)
 	}
@@ -119,13 +144,17 @@ func (t *truth) note(who string, l *letter, r bus.Reply) {
 	}
 }
 
-// check holds an answer against where the task was since the call: it must have
-// been true at some time.
+// check holds an answer against where its tasks were since the call: it must
+// have been true at some time.
 func (t *truth) check(l *letter, r bus.Reply, what string) {
-	c := claimOf(l, r)
-	if c.says == saysNothing {
-		return
+	for _, c := range claimsOf(l, r) {
+		if c.says != saysNothing {
+			t.checkClaim(c, l, r, what)
+		}
 	}
+}
+
+func (t *truth) checkClaim(c claim, l *letter, r bus.Reply, what string) {
 	t.answers++
 	ok := t.held(c.key, l.sent, func(worker string) bool {
 		switch c.says {

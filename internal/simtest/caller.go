@@ -71,6 +71,8 @@ func (c *simCaller) act() {
 	case k < 50 || len(c.mine) == 0:
 		c.fresh++
 		c.place(taskKey{c.sim.purpose(), fmt.Sprintf("%s-%d", c.name, c.fresh)})
+	case k < 55: // several tasks in one call
+		c.placeMany()
 	case k < 60: // a task that all callers know
 		c.place(taskKey{c.sim.purpose(), fmt.Sprintf("room-%d", c.sim.rng.IntN(4))})
 	case k < 75:
@@ -98,16 +100,46 @@ func (c *simCaller) place(key taskKey) {
 		return
 	}
 	c.schedule(key, reserve, func(worker, _ string, number uint64) {
-		if worker == "" {
-			return
-		}
-		if !slices.Contains(c.mine, key) {
-			c.mine = append(c.mine, key)
-		}
-		if c.sim.chance(700) {
-			c.begin(key, worker, number, reserve)
+		if worker != "" {
+			c.got(claim{key: key, worker: worker, number: number}, reserve)
 		}
 	})
+}
+
+// placeMany asks for workers for some new tasks, one that all callers know and
+// perhaps one of its own, in one call.
+func (c *simCaller) placeMany() {
+	keys := []taskKey{{c.sim.purpose(), fmt.Sprintf("room-%d", c.sim.rng.IntN(4))}}
+	for range 1 + c.sim.rng.IntN(3) {
+		c.fresh++
+		keys = append(keys, taskKey{c.sim.purpose(), fmt.Sprintf("%s-%d", c.name, c.fresh)})
+	}
+	if own := c.any(); c.sim.chance(500) && own != keys[0] {
+		keys = append(keys, own)
+	}
+	reserve := reserveTimes[c.sim.rng.IntN(len(reserveTimes))]
+	tasks := make([]map[string]any, len(keys))
+	for i, key := range keys {
+		tasks[i] = map[string]any{"purpose": key.purpose, "task": key.task, "reserveTime": reserve}
+	}
+	args := []any{tasks}
+	c.operate("scheduleMany", keys, args, func(r bus.Reply, ok bool) {
+		for _, claim := range claimsOf(&letter{method: "scheduleMany", args: encode(args)}, r) {
+			if ok && claim.worker != "" {
+				c.got(claim, reserve)
+			}
+		}
+	})
+}
+
+// got is a worker for a task: mostly the caller has it begin.
+func (c *simCaller) got(on claim, reserve int) {
+	if !slices.Contains(c.mine, on.key) {
+		c.mine = append(c.mine, on.key)
+	}
+	if c.sim.chance(700) {
+		c.begin(on.key, on.worker, on.number, reserve)
+	}
 }
 
 // begin has a task begun. Where that is late, the task is placed again first,
@@ -138,7 +170,7 @@ func (c *simCaller) lateness(reserve int) time.Duration {
 // good: a caller does not ask again.
 func (c *simCaller) placeTooLarge(key taskKey) {
 	large := map[string]string{"isp": strings.Repeat("x", muster.MaxPreference)}
-	c.operate("schedule", key, []any{key.purpose, key.task, large, 400}, func(r bus.Reply, ok bool) {
+	c.operate("schedule", []taskKey{key}, []any{key.purpose, key.task, large, 400}, func(r bus.Reply, ok bool) {
 		if ok && !r.Failed {
 			c.sim.failf("%s: a preference of %d bytes was taken", key, muster.MaxPreference)
 		}
@@ -149,7 +181,7 @@ func (c *simCaller) placeTooLarge(key taskKey) {
 // number of the placement, or why there is none.
 func (c *simCaller) schedule(key taskKey, reserve int, ended func(worker, refusal string, number uint64)) {
 	args := []any{key.purpose, key.task, map[string]string{}, reserve, map[string]bool{"placement": true}}
-	c.operate("schedule", key, args, func(r bus.Reply, ok bool) {
+	c.operate("schedule", []taskKey{key}, args, func(r bus.Reply, ok bool) {
 		if ended == nil {
 			return
 		}
@@ -166,7 +198,7 @@ func (c *simCaller) schedule(key taskKey, reserve int, ended func(worker, refusa
 // look asks where a task is.
 func (c *simCaller) look(key taskKey, found func(worker string)) {
 	args := []any{key.purpose, key.task}
-	c.operate("getScheduled", key, args, func(r bus.Reply, ok bool) {
+	c.operate("getScheduled", []taskKey{key}, args, func(r bus.Reply, ok bool) {
 		if ok && !r.Failed && found != nil {
 			found(text(r.Data))
 		}
@@ -175,45 +207,50 @@ func (c *simCaller) look(key taskKey, found func(worker string)) {
 
 // release gives a placement up.
 func (c *simCaller) release(key taskKey, worker string, ended func(r bus.Reply, ok bool)) {
-	c.operate("unschedule", key, []any{worker, key.task}, func(r bus.Reply, ok bool) {
+	c.operate("unschedule", []taskKey{key}, []any{worker, key.task}, func(r bus.Reply, ok bool) {
 		if ended != nil {
 			ended(r, ok)
 		}
 	})
 }
 
-// operate calls until there is an answer, or patience is over.
-func (c *simCaller) operate(method string, key taskKey, args []any, ended func(r bus.Reply, ok bool)) {
+// operate calls until there is an answer about these tasks, or patience is over.
+func (c *simCaller) operate(method string, keys []taskKey, args []any, ended func(r bus.Reply, ok bool)) {
 	c.open++
 	until := c.sim.now + patience
 	var try func(wait time.Duration)
 	try = func(wait time.Duration) {
-		a := &attempt{key: key, look: method == "getScheduled", start: c.sim.now}
+		tries := make([]*attempt, len(keys))
+		for i, key := range keys {
+			tries[i] = &attempt{key: key, look: method == "getScheduled", start: c.sim.now}
+		}
 		if method != "unschedule" {
-			c.attempts = append(c.attempts, a)
+			c.attempts = append(c.attempts, tries...)
 		}
 		l := &letter{method: method, args: encode(args)}
 		c.ask(method, args, tryTime, func(r bus.Reply, err error) {
-			a.note(l, r, err, c.sim.now)
+			for i, claim := range claimsOf(l, r) {
+				tries[i].note(claim, err, c.sim.now)
+			}
 			over := c.sim.now >= until
 			if (err != nil || unsettled(r)) && !over {
 				c.when(wait, func() { try(min(2*wait, againLast)) })
 				return
 			}
-			c.ended(method, key, err)
+			c.ended(method, keys, err)
 			ended(r, err == nil)
 		})
 	}
-	c.sim.logf("%s: %s %s %v", c.name, method, key, args)
+	c.sim.logf("%s: %s %v %v", c.name, method, keys, args)
 	try(againFirst)
 }
 
-func (c *simCaller) ended(method string, key taskKey, err error) {
+func (c *simCaller) ended(method string, keys []taskKey, err error) {
 	c.open--
 	c.done++
 	if err != nil {
 		c.given++
-		c.sim.logf("%s gives up: %s %s: %v", c.name, method, key, err)
+		c.sim.logf("%s gives up: %s %v: %v", c.name, method, keys, err)
 	}
 }
 
@@ -222,12 +259,11 @@ func unsettled(r bus.Reply) bool {
 	return r.Failed && (r.Err == string(muster.ReasonAskAgain) || r.Err == string(muster.ReasonNotReady))
 }
 
-func (a *attempt) note(l *letter, r bus.Reply, err error, now time.Duration) {
+func (a *attempt) note(claim claim, err error, now time.Duration) {
 	a.end = now
 	if err != nil {
 		return
 	}
-	claim := claimOf(l, r)
 	a.answered = claim.says == saysOn || claim.says == saysNowhere
 	a.worker = claim.worker
 }

@@ -107,7 +107,7 @@ func (p *player) call(method string, key taskKey, reserve time.Duration) *told {
 			answered(bus.Reply{Failed: worker == ""}, refusal != "unanswered", "placed", "refused")
 		})
 	case "look":
-		p.caller.operate("getScheduled", key, []any{key.purpose, key.task}, func(r bus.Reply, ok bool) {
+		p.caller.operate("getScheduled", []taskKey{key}, []any{key.purpose, key.task}, func(r bus.Reply, ok bool) {
 			t.place(text(r.Data))
 			answered(r, ok, "placed", "nowhere")
 		})
