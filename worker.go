@@ -147,6 +147,27 @@ type Worker struct {
 	Tasks []string `json:"tasks"`
 	// Reserved are the tasks that are placed on it and not picked up yet.
 	Reserved []string `json:"reserved"`
+	// RunningCount and ReservedCount are how many they are, where a list has the
+	// first of them only, or none.
+	RunningCount  int `json:"running_count,omitempty"`
+	ReservedCount int `json:"reserved_count,omitempty"`
 	// Info is what it said when it joined.
 	Info Info `json:"info"`
+}
+
+// Status is the worker's state in one word: "ready", "full" (its load is at its
+// limit, or not reported yet), "not-ready" or "initializing".
+func (w Worker) Status() string {
+	switch {
+	case !w.State.MayTake():
+		return w.State.String()
+	case w.Load >= w.Info.MaxLoad:
+		return "full"
+	}
+	return StateReady.String()
+}
+
+// CountTasks returns how many tasks it runs, and how many more are placed on it.
+func (w Worker) CountTasks() (running, reserved int) {
+	return max(w.RunningCount, len(w.Tasks)), max(w.ReservedCount, len(w.Reserved))
 }

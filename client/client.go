@@ -53,9 +53,10 @@ func (c *Client) WorkerIDs(ctx context.Context, purpose string) ([]string, error
 	return list[string](ctx, c, "getWorkers", orAll(purpose))
 }
 
-// Workers lists the workers of a purpose; "" means every purpose.
+// Workers lists the workers of a purpose by purpose and id, with the first 100 tasks
+// of each; "" means every purpose. EachWorker does so without holding all of them.
 func (c *Client) Workers(ctx context.Context, purpose string) ([]muster.Worker, error) {
-	return list[muster.Worker](ctx, c, "listWorkers", orAll(purpose))
+	return collect(c.EachWorker(ctx, WorkerQuery{Purpose: purpose, Names: true, Limit: MaxPage}))
 }
 
 // Tasks lists the tasks that a worker runs.
@@ -64,9 +65,10 @@ func (c *Client) Tasks(ctx context.Context, worker string) ([]string, error) {
 }
 
 // ListTasks lists the tasks of a purpose with their workers, reserved and
-// running; "" means every purpose.
+// running, by purpose, worker and name; "" means every purpose. EachTask does so
+// without holding all of them.
 func (c *Client) ListTasks(ctx context.Context, purpose string) ([]Task, error) {
-	return list[Task](ctx, c, "listTasks", orAll(purpose))
+	return collect(c.EachTask(ctx, TaskQuery{Purpose: purpose, Limit: MaxPage}))
 }
 
 // Scheduled returns the worker on which a task is.

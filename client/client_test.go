@@ -152,12 +152,12 @@ func TestLookUps(t *testing.T) {
 			func(ctx context.Context) (any, error) {
 				all, err := c.Workers(ctx, "")
 				return []any{all[0].ID, all[0].Load, all[0].Debit, all[0].Tasks, all[0].Reserved, all[0].Info.Capacity.Regions}, err
-			}, `listWorkers "all"`, `["w1",0.5,0.1,["a"],["b"],["eu"]]`,
+			}, `listWorkers "all" {"names":true,"limit":1000}`, `["w1",0.5,0.1,["a"],["b"],["eu"]]`,
 		},
 		"WorkerIDs": {func(ctx context.Context) (any, error) { return c.WorkerIDs(ctx, "video") }, `getWorkers "video"`, `["w1","w2"]`},
 		"Tasks":     {func(ctx context.Context) (any, error) { return c.Tasks(ctx, "w1") }, `getTasks "w1"`, `["a"]`},
 		"ListTasks": {
-			func(ctx context.Context) (any, error) { return c.ListTasks(ctx, "video") }, `listTasks "video"`,
+			func(ctx context.Context) (any, error) { return c.ListTasks(ctx, "video") }, `listTasks "video" {"limit":1000}`,
 			`[{"purpose":"video","task":"b","worker":"w1","state":"reserved","until":1700000000000}]`,
 		},
 		"Scheduled":  {func(ctx context.Context) (any, error) { return c.Scheduled(ctx, "video", "a") }, `getScheduled "video" "a"`, `"w1"`},

@@ -18,15 +18,23 @@ func newTasksCmd() *cobra.Command {
 		Short: "List the tasks and where they are",
 		Long: `List the tasks of a purpose, or of all, and the workers that they are on.
 
+By purpose, worker and name; --limit and the filters ask the manager for a part of them only.
 A task is "reserved" until its worker picks it up, and "running" from then on. With -o json each is
 {"purpose", "task", "worker", "state", "until"}: until is when a reservation ends, in milliseconds since 1970.` + "\n" + precedence,
-		Example: "  muster tasks\n  muster tasks webrtc -o json",
+		Example: "  muster tasks\n  muster tasks webrtc -o json\n  muster tasks --limit 50 --state reserved --label gpu=a100",
 		Args:    cli.Takes("[PURPOSE]"),
 	}
-	a := askingFlags(cmd)
+	a, part := askingFlags(cmd), partFlags(cmd, "reserved or running")
+	worker := cmd.Flags().String("worker", "", "only those on the worker with this `id`")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := part.check("reserved", "running"); err != nil {
+			return err
+		}
+		query := client.TaskQuery{
+			Purpose: optional(args), Worker: *worker, State: client.TaskState(part.state), Region: part.region, Labels: part.labels, Limit: part.page(),
+		}
 		return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
-			tasks, err := c.ListTasks(ctx, optional(args))
+			tasks, err := firstOf(c.EachTask(ctx, query), part.limit)
 			if err == nil {
 				err = knownPurpose(ctx, c, optional(args), len(tasks))
 			}

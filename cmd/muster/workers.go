@@ -19,17 +19,24 @@ func newWorkersCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "workers [PURPOSE]",
 		Short: "List the workers and how loaded they are",
-		Long: `List the workers of a purpose, or all, in the order in which they joined.
+		Long: `List the workers of a purpose, or all, by purpose and id. --limit and the filters ask the manager for a
+part of them only.
 
 LOAD is what the worker measured last, DEBIT what recent placements are expected to add to it. From LIMIT
 on the worker gets no further tasks; one that has not reported a load yet counts as full.` + "\n" + precedence,
-		Example: "  muster workers\n  muster workers webrtc -o json",
+		Example: "  muster workers\n  muster workers webrtc -o json\n  muster workers --state full --region eu --limit 20",
 		Args:    cli.Takes("[PURPOSE]"),
 	}
-	a := askingFlags(cmd)
+	a, part := askingFlags(cmd), partFlags(cmd, "ready, full, not-ready or initializing")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := part.check("ready", "full", "not-ready", "initializing"); err != nil {
+			return err
+		}
+		query := client.WorkerQuery{
+			Purpose: optional(args), State: part.state, Region: part.region, Labels: part.labels, Names: true, Limit: part.page(),
+		}
 		return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
-			workers, err := c.Workers(ctx, optional(args))
+			workers, err := firstOf(c.EachWorker(ctx, query), part.limit)
 			if err == nil {
 				err = knownPurpose(ctx, c, optional(args), len(workers))
 			}
@@ -52,20 +59,9 @@ func printWorkers(w io.Writer, workers []muster.Worker) error {
 	}
 	t := cli.Table{Heading: []string{"PURPOSE", "WORKER", "STATE", "LOAD", "DEBIT", "LIMIT", "TASKS", "SERVES"}}
 	for _, x := range workers {
-		t.Add(x.Purpose, x.ID, workerState(x), percent(x.Load), percent(x.Debit), percent(x.Info.MaxLoad), taskCount(x), serves(x.Info))
+		t.Add(x.Purpose, x.ID, x.Status(), percent(x.Load), percent(x.Debit), percent(x.Info.MaxLoad), taskCount(x), serves(x.Info))
 	}
 	return t.Print(w)
-}
-
-// workerState is how ready a worker is. One that never said so is ready.
-func workerState(w muster.Worker) string {
-	switch {
-	case !w.State.MayTake():
-		return w.State.String()
-	case w.Load >= w.Info.MaxLoad:
-		return "full"
-	}
-	return muster.StateReady.String()
 }
 
 func percent(x float64) string { return fmt.Sprintf("%.1f%%", 100*x) }
@@ -73,10 +69,11 @@ func percent(x float64) string { return fmt.Sprintf("%.1f%%", 100*x) }
 // taskCount is such as "2 running, 1 reserved, of 8".
 func taskCount(w muster.Worker) string {
 	var parts []string
+	running, reserved := w.CountTasks()
 	for _, p := range []struct {
 		n    int
 		what string
-	}{{len(w.Tasks), "running"}, {len(w.Reserved), "reserved"}} {
+	}{{running, "running"}, {reserved, "reserved"}} {
 		if p.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))
 		}

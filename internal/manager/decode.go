@@ -324,13 +324,25 @@ func decodeWhy(r *reader) query {
 }
 
 func decodeListWorkers(r *reader) query {
-	purpose := r.name(0, "purpose")
-	return func(_ *core, req *bus.Request, s *state.State) { listWorkers(req, s, purpose) }
+	purpose, query := r.name(0, "purpose"), r.page(1)
+	return func(_ *core, req *bus.Request, s *state.State) {
+		if query != nil {
+			pageWorkers(req, s, purpose, query)
+			return
+		}
+		listWorkers(req, s, purpose)
+	}
 }
 
 func decodeListTasks(r *reader) query {
-	purpose := r.name(0, "purpose")
-	return func(_ *core, req *bus.Request, s *state.State) { listTasks(req, s, purpose) }
+	purpose, query := r.name(0, "purpose"), r.page(1)
+	return func(_ *core, req *bus.Request, s *state.State) {
+		if query != nil {
+			pageTasks(req, s, purpose, query)
+			return
+		}
+		listTasks(req, s, purpose)
+	}
 }
 
 // change is the action that does no more than apply op: answered "ok", where

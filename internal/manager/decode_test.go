@@ -38,6 +38,10 @@ func TestDecodeSaysWhatIsWrong(t *testing.T) {
 		{"scheduleMany", `[[]]`, "scheduleMany: argument 1 (tasks) must be a non-empty array of objects"},
 		{"unschedule", `["w"]`, "unschedule: argument 2 (task) must be a non-empty string"},
 		{"getScheduled", `["webrtc"]`, "getScheduled: argument 2 (task) must be a non-empty string"},
+		{"listTasks", `["all",[]]`, "listTasks: argument 2 (query) must be an object with the members limit, after, names, worker, task, state, region and labels (it must not be of type array)"},
+		{"listTasks", `["all",{"limit":1001}]`, "listTasks: argument 2 (query) must have a limit from 1 to 1000"},
+		{"listWorkers", `["all",{"limit":0}]`, "listWorkers: argument 2 (query) must have a limit from 1 to 1000"},
+		{"listWorkers", `["all",{"after":"x"}]`, "listWorkers: argument 2 (query) must have the member next of the page before as its member after"},
 		{"bogus", `[]`, "Not support method"},
 		{"", `[]`, "Not support method"},
 	}

@@ -43,6 +43,7 @@ func TestLimitsPage(t *testing.T) {
 		{muster.MaxPreference, "schedule", `["video","t",` + text(muster.MaxPreference) + `]`},
 		{muster.MaxScheduleMany, "scheduleMany", `[[{}` + strings.Repeat(`,{}`, muster.MaxScheduleMany) + `]]`},
 		{muster.MaxLabels, "schedule", `["video","t",` + labels(muster.MaxLabels+1) + `]`},
+		{pageMost, "listTasks", `["all",{"limit":1001}]`},
 	} {
 		_, err := decode(row.method, mustSplit(t, row.args))
 		if err == nil {

@@ -163,13 +163,17 @@ func listTasks(req *bus.Request, s *state.State, purpose string) {
 	}
 	tasks := []listedTask{}
 	for _, t := range s.AllTasks(purpose) {
-		listed := listedTask{Purpose: t.Purpose, Task: t.Task, Worker: t.Worker, State: "reserved", Until: t.Until, Placement: t.Placement}
-		if t.Running {
-			listed.State, listed.Until = "running", 0
-		}
-		tasks = append(tasks, listed)
+		tasks = append(tasks, listedOf(t))
 	}
 	req.Reply(tasks)
+}
+
+func listedOf(t state.Task) listedTask {
+	listed := listedTask{Purpose: t.Purpose, Task: t.Task, Worker: t.Worker, State: "reserved", Until: t.Until, Placement: t.Placement}
+	if t.Running {
+		listed.State, listed.Until = "running", 0
+	}
+	return listed
 }
 
 // orEmpty keeps a list that has nothing in it from being null in JSON.

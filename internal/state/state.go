@@ -16,6 +16,7 @@ type State struct {
 	purposes map[string]*purpose
 	workers  map[string]*worker
 	joins    uint64 // how many workers ever joined: the join order
+	order    nameOrder
 	// placements is the highest placement number that was given.
 	placements uint64
 	wheel      wheel

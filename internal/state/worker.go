@@ -14,6 +14,7 @@ type worker struct {
 	sched.Worker
 	purpose  *purpose
 	joined   uint64
+	gone     bool            // it has left; nameOrder may still have it
 	running  list            // in pick-up order; those since the last report are fresh
 	reserved list            // in the order of their reservation
 	raw      json.RawMessage // Info().Raw, here because each placement answers it
@@ -97,6 +98,7 @@ func (s *State) add(p *purpose, id string, info muster.Info) *worker {
 	w := &worker{purpose: p, joined: s.joins, raw: info.Raw, incarnation: Incarnation(info.Raw)}
 	w.ID, w.Owner = id, w
 	s.workers[id] = w
+	s.order.add(w)
 	p.pool.Add(&w.Worker, info)
 	return w
 }
@@ -136,6 +138,7 @@ func (s *State) foldLeft(e muster.WorkerLeft) {
 	w.purpose.pool.Remove(&w.Worker)
 	w.purpose.vacant = s.now
 	delete(s.workers, e.Worker)
+	s.order.remove(w)
 }
 
 // reportState is the operation ReportState.
