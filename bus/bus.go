@@ -51,6 +51,15 @@ const (
 	// TopicTasks carries what happens to the tasks of agents, under the keys
 	// "<purpose>.started", ".done", ".failed" and ".event". It is Muster's own.
 	TopicTasks = "musterTasks"
+	// TopicEvents carries what happens to clusters: under KeyFeed the batches of
+	// muster.FeedBatch, under KeyHTTP where HTTP servers are. It is Muster's own.
+	TopicEvents = "musterEvents"
+)
+
+// The keys of TopicEvents.
+const (
+	KeyFeed = "feed"
+	KeyHTTP = "http"
 )
 
 // DefaultTimeout is how long OWT's programs wait for an answer, in

@@ -34,6 +34,8 @@ type core struct {
 	unheard func() bool
 	// notify publishes the departure of a worker.
 	notify func(muster.WorkerLeft)
+	// feed publishes what happens; nil in a simulation.
+	feed *feed
 	// recycler ends tasks at OWT's agents; nil where there is no queue.
 	recycler *recycler
 
@@ -119,6 +121,7 @@ func (c *core) follow() (changed bool) {
 	c.measures.roles.Inc()
 	c.log.Info("role", "role", role.Kind.String(), "term", role.Term, "leader", role.Leader)
 	c.alive = c.newLiveness()
+	c.feed.follow(role)
 	if !c.leads() {
 		return true
 	}
@@ -184,6 +187,7 @@ func (c *core) lookUp(req *bus.Request, answer func(*state.State)) {
 
 // observe handles the events of an applied command.
 func (c *core) observe(events []muster.Event) {
+	c.feed.observe(events)
 	for _, e := range events {
 		switch e := e.(type) {
 		case muster.WorkerJoined:
@@ -347,5 +351,6 @@ func (c *core) schedule(req *bus.Request, op state.Schedule, wanted wanted) {
 	c.propose(req, op, func(result state.Result) {
 		answerSchedule(req, result, wanted)
 		c.measures.placed(op.Purpose, result, time.Since(begin))
+		c.feed.decided(op, result)
 	})
 }

@@ -118,6 +118,7 @@ func (m *Manager) begin(ctx context.Context, alone bool) error {
 	m.done.Go(func() { m.run(running) })
 	m.done.Go(func() { m.server.run(running) })
 	m.done.Go(func() { m.notifier.run(running) })
+	m.done.Go(func() { m.core.feed.run(running) })
 	m.done.Go(func() { m.probe.run(running) })
 	if m.beacon != nil {
 		m.done.Go(func() { m.beacon.run(running) })
@@ -154,6 +155,7 @@ func newManager(conn bus.Conn, opts Options) *Manager {
 	m.core.notify = m.notifier.enqueue
 	if conn != nil {
 		m.core.recycler = newRecycler(conn)
+		m.core.feed = newFeed(conn, opts.Cluster, log)
 	}
 	m.core.unheard = func() bool { return !m.link.up() }
 	m.core.keepTime(newClock())
