@@ -113,6 +113,9 @@ func (c *core) scheduleMany(req *bus.Request, m many) {
 		}
 		req.Reply(placedMany(result.Many, m))
 		c.measures.placedMany(m.op.Tasks, result.Many, time.Since(begin))
+		for i, task := range m.op.Tasks {
+			c.feed.decided(task, result.Many[i])
+		}
 	})
 }
 
