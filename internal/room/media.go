@@ -1,0 +1,37 @@
+package room
+
+// Track says what a publisher sends in a media section.
+type Track struct {
+	// ID names the track in its room.
+	ID string `json:"id"`
+	// Source is what it shows: "camera", "mic", "screen" or "sound".
+	Source string `json:"source"`
+}
+
+// Offer is a client's offer for a session, the first or a later one.
+type Offer struct {
+	// Room and Session name it. The caller chooses the name of the session; an
+	// offer of a known one renegotiates it.
+	Room    string `json:"room"`
+	Session string `json:"session"`
+	// Owner is the participant, for lists.
+	Owner string `json:"owner"`
+	// SDP is the offer. Its candidates are not used: the client reaches the
+	// server, which learns the client's address from that.
+	SDP string `json:"sdp"`
+	Change
+}
+
+// Change is what a session publishes and wants. What it does not mention stays
+// as it is.
+type Change struct {
+	// Publish says by mid what the client sends there; a Track without an ID
+	// is withdrawn.
+	Publish map[string]Track `json:"publish,omitempty"`
+	// Want says by mid which track the client is to get there, by its ID; "" is
+	// none.
+	Want map[string]string `json:"want,omitempty"`
+	// View says by track how high its picture is on the client's screen, in
+	// pixels; 0 is hidden.
+	View map[string]int `json:"view,omitempty"`
+}

@@ -1,0 +1,32 @@
+package rtc
+
+// Limits bound what clients can ask of a server. A field that is zero has its
+// default.
+type Limits struct {
+	// SDP is the most bytes of an offer.
+	SDP int
+	// Sections is the most media sections of an offer.
+	Sections int
+	// Sessions is the most sessions at once.
+	Sessions int
+	// Tracks is the most tracks of a room.
+	Tracks int
+}
+
+// DefaultLimits returns the limits with every default filled in.
+func DefaultLimits() Limits { return Limits{}.withDefaults() }
+
+func (l Limits) withDefaults() Limits {
+	for _, f := range []struct {
+		field *int
+		value int
+	}{{&l.SDP, 256 << 10}, {&l.Sections, 128}, {&l.Sessions, 2000}, {&l.Tracks, 500}} {
+		if *f.field == 0 {
+			*f.field = f.value
+		}
+	}
+	return l
+}
+
+// maxPacket is the largest RTP packet that is read, in bytes.
+const maxPacket = 1500

@@ -1,0 +1,193 @@
+package rtc
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+)
+
+var begin = time.Unix(1000, 0)
+
+func at(d time.Duration) time.Time { return begin.Add(d) }
+
+func TestKeyFramesAreSpaced(t *testing.T) {
+	var th Throttle
+	asked := 0
+	for ms := range 3000 { // a request each millisecond for 3 s
+		now := at(time.Duration(ms) * time.Millisecond)
+		if th.Ask(now) {
+			asked++
+		}
+	}
+	if asked != 10 {
+		t.Errorf("%d requests in 3 s, want 10", asked)
+	}
+	last := at(3 * time.Second)
+	th = Throttle{}
+	if !th.Ask(last) || th.Ask(last.Add(KeyFrameGap/2)) || th.Due(last.Add(KeyFrameGap/2)) {
+		t.Error("a second request goes out at once")
+	}
+	if !th.Due(last.Add(KeyFrameGap)) || th.Due(last.Add(3*KeyFrameGap)) {
+		t.Error("a request that was held back goes out once, when its time has come")
+	}
+}
+
+func TestSpeakers(t *testing.T) {
+	var s Speakers
+	now := begin
+	talk := func(ms int, levels map[string]uint8) {
+		for range ms / 20 {
+			now = now.Add(20 * time.Millisecond)
+			for track, level := range levels {
+				s.Hear(track, level, now)
+			}
+		}
+	}
+	want := func(changed bool, names ...string) {
+		t.Helper()
+		got, did := s.Tick(now)
+		if !slices.Equal(got, names) || did != changed {
+			t.Errorf("speakers %v (changed: %v), want %v (%v)", got, did, names, changed)
+		}
+	}
+	want(false)
+	talk(500, map[string]uint8{"a": 20, "b": 90})
+	want(true, "a")
+	talk(400, map[string]uint8{"a": 127, "b": 90}) // a pause between words
+	want(false, "a")
+	talk(500, map[string]uint8{"a": 30, "b": 15})
+	want(true, "a", "b") // who spoke first keeps the place
+	talk(2000, map[string]uint8{"a": 127, "b": 15})
+	want(true, "b")
+	talk(2000, nil) // muted: no packets at all
+	want(true)
+	talk(40, map[string]uint8{"c": 10}) // a click is no speech
+	want(false)
+	s.Forget("b")
+}
+
+// three encodings with two temporal layers each
+func simulcast(track string, height, priority int) Demand {
+	d := Demand{Track: track, Height: height, Priority: priority}
+	for i, rate := range []int{150_000, 500_000, 2_000_000} {
+		d.Layers = append(d.Layers,
+			Layer{Encoding: i, Temporal: 0, Bitrate: rate * 6 / 10, Height: 180 << i}, Layer{Encoding: i, Temporal: 1, Bitrate: rate, Height: 180 << i})
+	}
+	return d
+}
+
+// A line that carries less, and more again, in virtual time.
+func TestAllocator(t *testing.T) {
+	var a Allocator
+	demands := []Demand{simulcast("a", 720, 0), simulcast("b", 720, 0)}
+	run := func(from, to time.Duration, estimate int) (trace []string) {
+		last := ""
+		for d := from; d < to; d += 500 * time.Millisecond {
+			out := a.Allocate(at(d), estimate, demands)
+			used := 0
+			for _, l := range out {
+				used += l.Bitrate
+			}
+			if estimate > 0 && used > estimate {
+				t.Fatalf("at %v: %d bit/s are sent, of an estimate of %d", d, used, estimate)
+			}
+			if line := show(out); line != last {
+				trace = append(trace, line)
+				last = line
+			}
+		}
+		return trace
+	}
+	check := func(what string, got []string, want ...string) {
+		t.Helper()
+		if !slices.Equal(got, want) {
+			t.Errorf("%s:\n got %q\nwant %q", what, got, want)
+		}
+	}
+	check("nothing is known: what the screen needs", run(0, time.Second, 0), "a=2.1 b=2.1")
+	check("at once what fits", run(time.Second, 2*time.Second, 1_100_000), "a=1.1 b=1.1")
+	check("still less", run(2*time.Second, 3*time.Second, 200_000), "a=0.0 b=0.0")
+	check("more: not at once, and a step at a time", run(3*time.Second, 9*time.Second, 1_500_000),
+		"a=0.0 b=0.0", "a=0.1 b=0.0", "a=0.1 b=0.1", "a=1.0 b=0.1", "a=1.0 b=1.0", "a=1.1 b=1.0", "a=1.1 b=1.1")
+	demands[1].Height = 0
+	check("one is hidden: the other gets its share", run(9*time.Second, 12*time.Second, 1_500_000), "a=2.0")
+	demands[0].Height = 180
+	check("a small picture needs no large layer", run(12*time.Second, 13*time.Second, 1_500_000), "a=0.1")
+}
+
+func show(out map[string]Layer) string {
+	var parts []string
+	for track, l := range out {
+		parts = append(parts, fmt.Sprintf("%s=%d.%d", track, l.Encoding, l.Temporal))
+	}
+	slices.Sort(parts)
+	line := ""
+	for i, p := range parts {
+		if i > 0 {
+			line += " "
+		}
+		line += p
+	}
+	return line
+}
+
+// A raise that fails is tried again later each time.
+func TestAllocatorBacksOff(t *testing.T) {
+	var a Allocator
+	demands := []Demand{simulcast("a", 720, 0)}
+	a.Allocate(begin, 600_000, demands)
+	var raises []time.Duration
+	estimate := 600_000
+	had := 1
+	for d := time.Duration(0); d < 2*time.Minute; d += 100 * time.Millisecond {
+		out := a.Allocate(at(d), estimate, demands)
+		switch is := out["a"].Encoding; {
+		case is > had:
+			raises = append(raises, d)
+			estimate = 600_000 // the larger layer congests the line
+			had = is
+		case is < had:
+			had = is
+		default:
+			estimate = 3_000_000 // the line looks empty
+		}
+	}
+	if len(raises) < 4 {
+		t.Fatalf("raises at %v", raises)
+	}
+	for i := 2; i < min(len(raises), 5); i++ {
+		if raises[i]-raises[i-1] < (raises[i-1]-raises[i-2])*3/2 {
+			t.Errorf("raises at %v: the pauses do not grow", raises)
+		}
+	}
+}
+
+// A shared screen gets its best before faces get more than their least.
+func TestAllocatorPriority(t *testing.T) {
+	var a Allocator
+	out := a.Allocate(begin, 2_500_000, []Demand{simulcast("face", 720, 0), simulcast("screen", 720, 1)})
+	if got := show(out); got != "face=1.1 screen=2.1" {
+		t.Errorf("got %s", got)
+	}
+	var many []Demand
+	for i := range 20 {
+		many = append(many, simulcast(fmt.Sprintf("t%02d", i), 720, 0))
+	}
+	if got := len(new(Allocator).Allocate(begin, 500_000, many)); got != 5 {
+		t.Errorf("%d tracks are sent on a line for five", got)
+	}
+}
+
+func TestRanksOfEncodings(t *testing.T) {
+	for _, rids := range [][]string{{"q", "h", "f"}, {"f", "h", "q"}, {"0", "1", "2"}, {"l", "m", "h"}, {"h", "l", "m"}} {
+		ranks := rankRIDs(rids)
+		smallest := map[bool]string{true: "q", false: "l"}[slices.Contains(rids, "q")]
+		if slices.Contains(rids, "0") {
+			smallest = "0"
+		}
+		if len(ranks) != 3 || ranks[smallest] != 0 {
+			t.Errorf("%v: %v", rids, ranks)
+		}
+	}
+}

@@ -1,0 +1,149 @@
+package rtc
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"time"
+
+	"github.com/pion/dtls/v3"
+	"github.com/pion/ice/v4"
+	"github.com/pion/webrtc/v4"
+)
+
+const (
+	// The times after which a silent client is disconnected and then given up.
+	// Clients are moved by signalling, never by these.
+	disconnectedTime = 5 * time.Second
+	failedTime       = 15 * time.Second
+	keepAliveTime    = 2 * time.Second
+	// tcpBuffer is how much may wait for a slow client over TCP, in bytes.
+	tcpBuffer = 1 << 20
+)
+
+// network is the two ports of a server.
+type network struct {
+	addr   string
+	public string
+	ips    []net.IP
+	udp    ice.UDPMux
+	tcp    ice.TCPMux
+	conns  []net.PacketConn
+	accept net.Listener
+}
+
+// listen opens one port for UDP and the same for TCP.
+func listen(address, public string) (*network, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, fmt.Errorf("rtc: the address for media must be host:port, not %q: %w", address, err)
+	}
+	ip := net.ParseIP(host)
+	if ip == nil {
+		return nil, fmt.Errorf("rtc: the address for media must begin with an IP address, not %q", host)
+	}
+	n := &network{public: public}
+	if n.ips, err = addresses(ip); err != nil {
+		return nil, err
+	}
+	if n.accept, err = net.Listen("tcp", address); err != nil {
+		return nil, fmt.Errorf("rtc: port for media: %w", err)
+	}
+	port := n.accept.Addr().(*net.TCPAddr).Port
+	n.addr = net.JoinHostPort(host, fmt.Sprint(port))
+	var muxes []ice.UDPMux
+	for _, ip := range n.ips {
+		conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: ip, Port: port})
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("rtc: port for media: %w", err), n.close())
+		}
+		_ = conn.SetReadBuffer(socketBuffer)
+		_ = conn.SetWriteBuffer(socketBuffer)
+		batched := newBatchConn(conn)
+		n.conns = append(n.conns, batched)
+		muxes = append(muxes, ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: batched}))
+	}
+	n.udp = muxes[0]
+	if len(muxes) > 1 {
+		n.udp = ice.NewMultiUDPMuxDefault(muxes...)
+	}
+	n.tcp = ice.NewTCPMuxDefault(ice.TCPMuxParams{Listener: n.accept, ReadBufferSize: 64, WriteBufferSize: tcpBuffer})
+	return n, nil
+}
+
+// socketBuffer is what the kernel may hold of a burst, in bytes: a key frame
+// for many subscribers at once.
+const socketBuffer = 4 << 20
+
+// addresses are those of the interfaces where the server listens at all of
+// them, else the one.
+func addresses(ip net.IP) ([]net.IP, error) {
+	if !ip.IsUnspecified() {
+		return []net.IP{ip}, nil
+	}
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil, fmt.Errorf("rtc: addresses of this machine: %w", err)
+	}
+	var out []net.IP
+	for _, a := range all {
+		n, ok := a.(*net.IPNet)
+		if !ok || n.IP.IsLinkLocalUnicast() || ip.To4() != nil && n.IP.To4() == nil {
+			continue
+		}
+		out = append(out, n.IP)
+	}
+	if len(out) == 0 {
+		return nil, errors.New("rtc: this machine has no address at which to listen for media")
+	}
+	return out, nil
+}
+
+// settings are those of every connection: our two ports and nothing else.
+func (n *network) settings() (webrtc.SettingEngine, error) {
+	var s webrtc.SettingEngine
+	s.SetICEUDPMux(n.udp)
+	s.SetICETCPMux(n.tcp)
+	s.DisableActiveTCP(true)
+	s.DisableMediaEngineCopy(true) // see codecs.go
+	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	s.SetIncludeLoopbackCandidate(true)
+	s.SetIPFilter(func(ip net.IP) bool {
+		return slices.ContainsFunc(n.ips, func(ours net.IP) bool { return ours.Equal(ip) })
+	})
+	s.SetNetworkTypes([]webrtc.NetworkType{
+		webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6,
+	})
+	s.SetICETimeouts(disconnectedTime, failedTime, keepAliveTime)
+	// GCM costs a third of AES-CM with SHA-1 on processors of today.
+	s.SetSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80)
+	if n.public == "" {
+		return s, nil
+	}
+	return s, s.SetICEAddressRewriteRules(webrtc.ICEAddressRewriteRule{
+		External: []string{n.public}, AsCandidateType: webrtc.ICECandidateTypeHost, Mode: webrtc.ICEAddressRewriteReplace,
+	})
+}
+
+func (n *network) close() error {
+	var errs []error
+	if n.udp != nil {
+		errs = append(errs, n.udp.Close())
+	}
+	if n.tcp != nil {
+		errs = append(errs, n.tcp.Close())
+	}
+	for _, c := range n.conns {
+		errs = append(errs, ignoreClosed(c.Close()))
+	}
+	errs = append(errs, ignoreClosed(n.accept.Close()))
+	return errors.Join(errs...)
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}

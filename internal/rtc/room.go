@@ -1,0 +1,121 @@
+package rtc
+
+import (
+	"fmt"
+	"sync"
+	"time"
+)
+
+// room is the tracks and slots that belong together.
+type room struct {
+	server *Server
+	name   string
+
+	mu       sync.Mutex
+	tracks   map[string]*track
+	wanted   map[*slot]string
+	sessions int
+
+	hearing  sync.Mutex
+	speakers Speakers
+}
+
+// publish names a section. Who had the name before loses it, with its
+// subscribers: a publisher that comes again is newer than what is left of it.
+func (r *room) publish(t *track, as Track) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if as.ID == "" {
+		r.unname(t)
+		return nil
+	}
+	old := r.tracks[as.ID]
+	if old == t {
+		t.name(as)
+		return nil
+	}
+	if old == nil && len(r.tracks) >= r.server.limits.Tracks {
+		return fmt.Errorf("rtc: room %s has %d tracks, which is the limit", r.name, len(r.tracks))
+	}
+	if old != nil {
+		r.unname(old)
+	}
+	r.unname(t)
+	t.name(as)
+	r.tracks[as.ID] = t
+	for s, id := range r.wanted {
+		if id == as.ID && s.kind == t.kind {
+			t.attach(s)
+		}
+	}
+	return nil
+}
+
+// unname takes a track out of the room. The caller has locked r.
+func (r *room) unname(t *track) {
+	had := t.name(Track{})
+	if had.ID == "" || r.tracks[had.ID] != t {
+		return
+	}
+	delete(r.tracks, had.ID)
+	for s, id := range r.wanted {
+		if id == had.ID {
+			t.detach(s)
+			s.leave()
+		}
+	}
+	r.hearing.Lock()
+	defer r.hearing.Unlock()
+	r.speakers.Forget(had.ID)
+}
+
+func (r *room) withdraw(t *track) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.unname(t)
+}
+
+// want points a slot to a track, which may not be there yet; "" is none.
+func (r *room) want(s *slot, id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.wanted[s] == id && id != "" {
+		return
+	}
+	if old := s.leave(); old != nil {
+		old.detach(s)
+	}
+	delete(r.wanted, s)
+	if id == "" {
+		return
+	}
+	r.wanted[s] = id
+	if t := r.tracks[id]; t != nil && t.kind == s.kind {
+		t.attach(s)
+	}
+}
+
+// hear takes the level of a packet.
+func (r *room) hear(track string, level uint8, now time.Time) {
+	r.hearing.Lock()
+	defer r.hearing.Unlock()
+	r.speakers.Hear(track, level, now)
+}
+
+// speaking are the tracks that speak, and whether that has changed.
+func (r *room) speaking(now time.Time) ([]string, bool) {
+	r.hearing.Lock()
+	defer r.hearing.Unlock()
+	return r.speakers.Tick(now)
+}
+
+// list are the tracks at present.
+func (r *room) list() []*track {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := make([]*track, 0, len(r.tracks))
+	for _, t := range r.tracks {
+		out = append(out, t)
+	}
+	return out
+}

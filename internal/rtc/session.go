@@ -1,0 +1,334 @@
+package rtc
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/interceptor/pkg/gcc"
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+)
+
+const (
+	// The estimate of what a subscriber's line carries, in bits per second.
+	startEstimate = 1_000_000
+	leastEstimate = 50_000
+	mostEstimate  = 50_000_000
+	// unknownHeight is the height of a picture of which the subscriber has not
+	// said how high it shows it.
+	unknownHeight = 720
+	// screenPriority lets a shared screen come before faces.
+	screenPriority = 1
+)
+
+// session is one PeerConnection.
+type session struct {
+	server *Server
+	room   *room
+	id     string
+	owner  string
+	pc     *webrtc.PeerConnection
+	api    *webrtc.API
+	// publishes: it sends to us, else it receives.
+	publishes bool
+	// connected is closed with the first connection, gone with the last state.
+	connected, gone chan struct{}
+	ending          sync.Once
+	reading         sync.WaitGroup
+
+	// negotiating: one offer at a time.
+	negotiating sync.Mutex
+
+	mu sync.Mutex
+	// sections are what it publishes, slots what it gets, by mid.
+	sections map[string]*track
+	slots    map[string]*slot
+	view     map[string]int
+
+	allocator Allocator
+	estimator *gcc.SendSideBWE
+	pacer     interceptor.RTPWriter
+	reported  atomic.Bool // transport-cc feedback has come
+	sequence  atomic.Uint32
+}
+
+// negotiate answers an offer.
+func (s *session) negotiate(ctx context.Context, d *description) (string, error) {
+	s.negotiating.Lock()
+	defer s.negotiating.Unlock()
+	s.addSections(d)
+	if err := s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: d.sdp}); err != nil {
+		return "", fmt.Errorf("rtc: the offer of %s cannot be used: %w", s.id, err)
+	}
+	if err := s.addSlots(); err != nil {
+		return "", err
+	}
+	answer, err := s.pc.CreateAnswer(nil)
+	if err != nil {
+		return "", fmt.Errorf("rtc: answering %s: %w", s.id, err)
+	}
+	gathered := webrtc.GatheringCompletePromise(s.pc)
+	if err := s.pc.SetLocalDescription(answer); err != nil {
+		return "", fmt.Errorf("rtc: answering %s: %w", s.id, err)
+	}
+	select {
+	case <-gathered:
+	case <-ctx.Done():
+		return "", fmt.Errorf("rtc: answering %s: %w", s.id, context.Cause(ctx))
+	}
+	return s.pc.LocalDescription().SDP, nil
+}
+
+// addSections makes a track of each section in which the client sends.
+func (s *session) addSections(d *description) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range d.media {
+		if m.sends && s.sections[m.mid] == nil {
+			s.sections[m.mid] = &track{room: s.room, kind: m.kind, from: s, ranks: rankRIDs(m.rids)}
+		}
+	}
+}
+
+// addSlots gives each section in which the client receives a sender, by its
+// mid: AddTrack might take another section of the same kind.
+func (s *session) addSlots() error {
+	for _, t := range s.pc.GetTransceivers() {
+		if t.Direction() != webrtc.RTPTransceiverDirectionSendonly || t.Sender() != nil {
+			continue
+		}
+		slot := newSlot(s, t.Mid(), t.Kind())
+		sender, err := s.api.NewRTPSender(slot, s.pc.SCTP().Transport())
+		if err == nil {
+			err = t.SetSender(sender, slot)
+		}
+		if err != nil {
+			return fmt.Errorf("rtc: section %s of %s: %w", t.Mid(), s.id, err)
+		}
+		s.mu.Lock()
+		s.slots[t.Mid()] = slot
+		s.mu.Unlock()
+		s.reading.Go(func() { slot.control(sender) })
+	}
+	return nil
+}
+
+// apply takes a change of what is published and wanted.
+func (s *session) apply(c Change) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for mid, t := range c.Publish {
+		section := s.sections[mid]
+		if section == nil {
+			return fmt.Errorf("rtc: %s publishes %s in section %q, which its offer does not have", s.id, t.ID, mid)
+		}
+		if err := s.room.publish(section, t); err != nil {
+			return err
+		}
+	}
+	for mid, id := range c.Want {
+		slot := s.slots[mid]
+		if slot == nil {
+			return fmt.Errorf("rtc: %s wants %s in section %q, which its offer does not have", s.id, id, mid)
+		}
+		s.room.want(slot, id)
+	}
+	if c.View != nil {
+		s.view = maps.Clone(c.View)
+	}
+	return nil
+}
+
+// onTrack reads what a publisher begins to send.
+func (s *session) onTrack(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
+	mid := receiver.RTPTransceiver().Mid()
+	s.mu.Lock()
+	t := s.sections[mid]
+	s.mu.Unlock()
+	if t == nil {
+		return
+	}
+	var level uint8
+	for _, e := range receiver.GetParameters().HeaderExtensions {
+		if e.URI == audioLevel {
+			level = uint8(e.ID)
+		}
+	}
+	t.read(remote, level)
+}
+
+// tell sends RTCP to the client. A client that is gone does not get it.
+func (s *session) tell(p rtcp.Packet) { _ = s.pc.WriteRTCP([]rtcp.Packet{p}) }
+
+// writer is where a slot writes: past the estimator, where there is
+// transport-cc.
+func (s *session) writer(c webrtc.TrackLocalContext, sequenceID uint8) webrtc.TrackLocalWriter {
+	stream := c.WriteStream()
+	if sequenceID == 0 {
+		return stream
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.estimator == nil {
+		s.estimator = newEstimator()
+	}
+	write := interceptor.RTPWriterFunc(func(h *rtp.Header, payload []byte, _ interceptor.Attributes) (int, error) {
+		return stream.WriteRTP(h, payload)
+	})
+	extensions := []interceptor.RTPHeaderExtension{{URI: transportCC, ID: int(sequenceID)}}
+	for _, n := range []webrtc.SSRC{c.SSRC(), c.SSRCRetransmission()} {
+		pacer := s.estimator.AddStream(&interceptor.StreamInfo{SSRC: uint32(n), RTPHeaderExtensions: extensions}, write)
+		if s.pacer == nil {
+			s.pacer = pacer
+		}
+	}
+	return stream
+}
+
+func newEstimator() *gcc.SendSideBWE {
+	e, err := gcc.NewSendSideBWE(
+		gcc.SendSideBWEInitialBitrate(startEstimate), gcc.SendSideBWEMinBitrate(leastEstimate),
+		gcc.SendSideBWEMaxBitrate(mostEstimate), gcc.SendSideBWEPacer(gcc.NewNoOpPacer()))
+	if err != nil {
+		panic(err) // the options above do not fail
+	}
+	return e
+}
+
+// send writes a packet of a slot, numbered for transport-cc where the client
+// wants that. The slot is locked.
+func (s *session) send(slot *slot, h *rtp.Header, payload []byte) {
+	if slot.sequenceID == 0 {
+		_, _ = slot.writer.WriteRTP(h, payload) // a peer that is gone is noticed by its state
+		return
+	}
+	n := s.sequence.Add(1)
+	slot.sequence = [2]byte{byte(n >> 8), byte(n)}
+	_ = h.SetExtension(slot.sequenceID, slot.sequence[:])
+	_, _ = s.pacer.Write(h, payload, slot.attribute)
+}
+
+// feedback takes what the client reports of its line.
+func (s *session) feedback(packets []rtcp.Packet) {
+	s.mu.Lock()
+	e := s.estimator
+	s.mu.Unlock()
+	if e == nil {
+		return
+	}
+	for _, p := range packets {
+		if _, ok := p.(*rtcp.TransportLayerCC); ok {
+			s.reported.Store(true)
+		}
+	}
+	_ = e.WriteRTCP(packets, nil) // what it cannot read is not about our packets
+}
+
+// estimate is what the line carries, 0 where that is not known.
+func (s *session) estimate() int {
+	s.mu.Lock()
+	e := s.estimator
+	s.mu.Unlock()
+	if e == nil || !s.reported.Load() {
+		return 0
+	}
+	return e.GetTargetBitrate()
+}
+
+// allocate chooses the layers of everything that the client gets.
+func (s *session) allocate(now time.Time) {
+	s.mu.Lock()
+	slots := make([]*slot, 0, len(s.slots))
+	for _, slot := range s.slots {
+		if slot.kind == webrtc.RTPCodecTypeVideo {
+			slots = append(slots, slot)
+		}
+	}
+	view := s.view
+	s.mu.Unlock()
+	var demands []Demand
+	bySlot := map[*slot]string{}
+	for _, slot := range slots {
+		t := slot.carried()
+		if t == nil {
+			continue
+		}
+		d := t.demand(now, view)
+		if len(d.Layers) == 0 && d.Height > 0 {
+			continue // nothing arrives yet
+		}
+		d.Track = slot.mid + " " + d.Track // one track may be wanted twice
+		bySlot[slot] = d.Track
+		demands = append(demands, d)
+	}
+	if len(bySlot) == 0 {
+		return
+	}
+	chosen := s.allocator.Allocate(now, s.estimate(), demands)
+	for slot, name := range bySlot {
+		l, ok := chosen[name]
+		slot.aim(l, ok)
+	}
+}
+
+// demand is what the allocator needs to know of a track.
+func (t *track) demand(now time.Time, view map[string]int) Demand {
+	layers := t.offers(now)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	d := Demand{Track: t.ID, Layers: layers, Height: unknownHeight}
+	if t.Source == "screen" {
+		d.Priority = screenPriority
+	}
+	if height, ok := view[t.ID]; ok {
+		d.Height = height
+	}
+	return d
+}
+
+// reports are the sender reports of all slots.
+func (s *session) reports(now time.Time) {
+	s.mu.Lock()
+	slots := make([]*slot, 0, len(s.slots))
+	for _, slot := range s.slots {
+		slots = append(slots, slot)
+	}
+	s.mu.Unlock()
+	var out []rtcp.Packet
+	for _, slot := range slots {
+		if r := slot.report(now); r != nil {
+			out = append(out, r)
+		}
+	}
+	if len(out) > 0 {
+		_ = s.pc.WriteRTCP(out)
+	}
+}
+
+// end closes the connection and takes what it published out of the room.
+func (s *session) end() {
+	s.ending.Do(func() {
+		close(s.gone)
+		s.server.forget(s)
+		s.mu.Lock()
+		sections, slots, estimator := s.sections, s.slots, s.estimator
+		s.mu.Unlock()
+		for _, t := range sections {
+			s.room.withdraw(t)
+		}
+		for _, slot := range slots {
+			s.room.want(slot, "")
+		}
+		_ = s.pc.Close()
+		s.reading.Wait()
+		if estimator != nil {
+			_ = estimator.Close()
+		}
+	})
+}

@@ -1,0 +1,122 @@
+package rtcload
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/interceptor"
+	"github.com/pion/sdp/v3"
+	"github.com/pion/webrtc/v4"
+
+	"github.com/muster-fleet/muster/internal/rtc"
+)
+
+// Signal has a server answer an offer.
+type Signal func(ctx context.Context, o rtc.Offer) (answer string, err error)
+
+// Client makes connections. The zero value is a client on the loopback that
+// reports nothing of what it receives.
+type Client struct {
+	// Feedback lets its connections ask for lost packets, and report what
+	// arrived, also for transport-cc, as a browser does.
+	Feedback bool
+	// TCP lets it use no UDP.
+	TCP bool
+}
+
+// connection is a PeerConnection of the client.
+func (c Client) connection() (*webrtc.PeerConnection, error) {
+	m := &webrtc.MediaEngine{}
+	if err := m.RegisterDefaultCodecs(); err != nil {
+		return nil, err
+	}
+	if err := m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: sdp.AudioLevelURI}, webrtc.RTPCodecTypeAudio); err != nil {
+		return nil, err
+	}
+	if err := webrtc.ConfigureSimulcastExtensionHeaders(m); err != nil {
+		return nil, err
+	}
+	registry := &interceptor.Registry{}
+	if c.Feedback {
+		if err := webrtc.RegisterDefaultInterceptors(m, registry); err != nil {
+			return nil, err
+		}
+	}
+	var s webrtc.SettingEngine
+	s.SetIncludeLoopbackCandidate(true)
+	s.SetIPFilter(func(ip net.IP) bool { return ip.IsLoopback() && ip.To4() != nil })
+	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+	if c.TCP {
+		s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeTCP4})
+	}
+	api := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(s))
+	return api.NewPeerConnection(webrtc.Configuration{})
+}
+
+// connect offers, and waits until the connection stands. fill completes the
+// offer when the sections have their mids.
+func connect(ctx context.Context, pc *webrtc.PeerConnection, signal Signal, o rtc.Offer, fill func(*rtc.Offer)) error {
+	connected, failed := make(chan struct{}, 1), make(chan struct{}, 1)
+	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
+		switch s {
+		case webrtc.PeerConnectionStateConnected:
+			notify(connected)
+		case webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
+			notify(failed)
+		}
+	})
+	if err := negotiate(ctx, pc, signal, o, fill); err != nil {
+		return err
+	}
+	select {
+	case <-connected:
+		return nil
+	case <-failed:
+		return errors.New("rtcload: the connection failed")
+	case <-ctx.Done():
+		return fmt.Errorf("rtcload: connecting: %w", context.Cause(ctx))
+	}
+}
+
+func notify(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// negotiate exchanges an offer for its answer.
+func negotiate(ctx context.Context, pc *webrtc.PeerConnection, signal Signal, o rtc.Offer, fill func(*rtc.Offer)) error {
+	offer, err := pc.CreateOffer(nil)
+	if err != nil {
+		return err
+	}
+	gathered := webrtc.GatheringCompletePromise(pc)
+	if err := pc.SetLocalDescription(offer); err != nil {
+		return err
+	}
+	select {
+	case <-gathered:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	o.SDP = pc.LocalDescription().SDP
+	fill(&o)
+	answer, err := signal(ctx, o)
+	if err != nil {
+		return err
+	}
+	return pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer})
+}
+
+// kindOf is what a track is, by its source.
+func kindOf(t rtc.Track) webrtc.RTPCodecType {
+	if t.Source == "mic" || t.Source == "sound" {
+		return webrtc.RTPCodecTypeAudio
+	}
+	return webrtc.RTPCodecTypeVideo
+}

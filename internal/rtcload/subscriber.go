@@ -1,0 +1,83 @@
+package rtcload
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+
+	"github.com/muster-fleet/muster/internal/rtc"
+)
+
+// Subscriber receives tracks.
+type Subscriber struct {
+	pc       *webrtc.PeerConnection
+	received atomic.Uint64
+	byMid    map[string]string
+	onPacket func(track string, p *rtp.Packet, a interceptor.Attributes)
+}
+
+// Subscribe connects a subscriber of these tracks. onPacket gets each packet,
+// on the goroutine of its track; nil only counts.
+func (c Client) Subscribe(ctx context.Context, signal Signal, room, session string,
+	onPacket func(track string, p *rtp.Packet, a interceptor.Attributes), tracks ...rtc.Track,
+) (*Subscriber, error) {
+	pc, err := c.connection()
+	if err != nil {
+		return nil, err
+	}
+	s := &Subscriber{pc: pc, byMid: map[string]string{}, onPacket: onPacket}
+	var sections []*webrtc.RTPTransceiver
+	for _, t := range tracks {
+		section, err := pc.AddTransceiverFromKind(kindOf(t), webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
+		if err != nil {
+			return nil, closing(pc, err)
+		}
+		sections = append(sections, section)
+	}
+	pc.OnTrack(s.read)
+	err = connect(ctx, pc, signal, rtc.Offer{Room: room, Session: session, Owner: session}, func(o *rtc.Offer) {
+		o.Want = map[string]string{}
+		for i, section := range sections {
+			o.Want[section.Mid()] = tracks[i].ID
+			s.byMid[section.Mid()] = tracks[i].ID
+		}
+	})
+	if err != nil {
+		return nil, closing(pc, fmt.Errorf("rtcload: subscribing: %w", err))
+	}
+	return s, nil
+}
+
+func (s *Subscriber) read(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
+	track := s.byMid[receiver.RTPTransceiver().Mid()]
+	if s.onPacket == nil {
+		buffer := make([]byte, 1600)
+		for {
+			if _, _, err := remote.Read(buffer); err != nil {
+				return
+			}
+			s.received.Add(1)
+		}
+	}
+	for {
+		p, a, err := remote.ReadRTP()
+		if err != nil {
+			return
+		}
+		s.received.Add(1)
+		s.onPacket(track, p, a)
+	}
+}
+
+// Received counts the packets that arrived.
+func (s *Subscriber) Received() uint64 { return s.received.Load() }
+
+// Connection is the client's end, for what this package does not do.
+func (s *Subscriber) Connection() *webrtc.PeerConnection { return s.pc }
+
+// Close ends it.
+func (s *Subscriber) Close() error { return s.pc.Close() }
