@@ -9,10 +9,11 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
-	"runtime"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/muster-fleet/muster/internal/childproc"
 )
 
 // output runs a program that ends by itself, and returns what it wrote. Its
@@ -78,7 +79,6 @@ func (r *run) do(ctx context.Context) error {
 		return err
 	}
 	r.cmd = exec.Command(r.program, r.args...)
-	r.cmd.SysProcAttr = bound()
 	if r.said == nil {
 		r.said = &tail{}
 	}
@@ -89,7 +89,7 @@ func (r *run) do(ctx context.Context) error {
 		return fmt.Errorf("media: %w", err)
 	}
 	started, ended := make(chan error, 1), make(chan error, 1)
-	go r.keep(theirs, started, ended)
+	go r.start(theirs, started, ended)
 	err = <-started
 	if err == nil {
 		err = r.wait(ctx, ended)
@@ -98,11 +98,13 @@ func (r *run) do(ctx context.Context) error {
 	return err
 }
 
-// keep runs the program on a thread that lasts as long as it does: Linux kills
-// it when the thread ends that started it (see bound).
-func (r *run) keep(theirs []*os.File, started, ended chan<- error) {
-	runtime.LockOSThread() // never unlocked, so that the thread ends with this goroutine
-	err := r.cmd.Start()
+// start runs the program, and reports its start and its end. The program ends
+// with the node, even where that is killed, and stays in the group of the node,
+// which the agent ends as a whole.
+func (r *run) start(theirs []*os.File, started, ended chan<- error) {
+	launcher := childproc.NewLauncher()
+	defer launcher.Close()
+	err := launcher.Start(r.cmd)
 	for _, f := range theirs {
 		_ = f.Close()
 	}

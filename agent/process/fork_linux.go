@@ -67,7 +67,7 @@ func (n *node) forkIn(group *cgroup.Group) error {
 	pidfd := -1
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Setsid:    true,
-		Pdeathsig: syscall.SIGKILL, // bound to the forker's thread
+		Pdeathsig: syscall.SIGKILL, // bound to the launcher's thread
 		PidFD:     &pidfd,
 	}
 	if group != nil {
@@ -79,7 +79,7 @@ func (n *node) forkIn(group *cgroup.Group) error {
 		cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = true, int(dir.Fd())
 	}
 	var err error
-	n.host.forker.do(func() { err = cmd.Start() })
+	n.host.launcher.Do(func() { err = cmd.Start() })
 	if err != nil {
 		if pidfd >= 0 {
 			_ = syscall.Close(pidfd)

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 
 	"github.com/muster-fleet/muster/agent/process/internal/nodelog"
+	"github.com/muster-fleet/muster/internal/childproc"
 )
 
 // Host runs the nodes of one agent.
@@ -26,7 +27,7 @@ type Host struct {
 	orphans  int
 	sockets  string // directory
 	logs     *nodelog.Store
-	forker   *forker
+	launcher *childproc.Launcher
 	platform platform // what the system gives to tell nodes apart
 
 	running  sync.WaitGroup // nodes, from before their start
@@ -62,7 +63,7 @@ func Open(opts Options) (*Host, error) {
 		}
 		return nil, fmt.Errorf("process: Options.Dir %s: %w", opts.Dir, err)
 	}
-	h.forker = newForker()
+	h.launcher = childproc.NewLauncher()
 	return h, nil
 }
 
@@ -152,7 +153,7 @@ func (h *Host) Close() error {
 	h.mu.Unlock()
 	h.running.Wait()
 	h.carriers.Wait()
-	h.forker.close()
+	h.launcher.Close()
 	h.closeRealm()
 	return errors.Join(h.removeSecrets(), os.RemoveAll(h.sockets), h.lock.Close())
 }

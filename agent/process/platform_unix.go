@@ -100,7 +100,7 @@ func sender([]syscall.SocketControlMessage) (int, bool) { return 0, false }
 func (n *node) fork(*undo) error {
 	n.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	var err error
-	n.host.forker.do(func() { err = n.cmd.Start() })
+	n.host.launcher.Do(func() { err = n.cmd.Start() })
 	if err != nil {
 		return err
 	}

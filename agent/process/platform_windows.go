@@ -29,7 +29,7 @@ func (k *processTree) outOfMemory() bool { return false }
 
 func (n *node) fork(*undo) error {
 	var err error
-	n.host.forker.do(func() { err = n.cmd.Start() })
+	n.host.launcher.Do(func() { err = n.cmd.Start() })
 	n.exit, n.processTree = exit{cmd: n.cmd, ended: new(error)}, processTree{n.cmd}
 	return err
 }

@@ -10,13 +10,13 @@ import (
 	"github.com/muster-fleet/muster/internal/cli"
 )
 
-// allReady reports whether each member of the crew can be given tasks.
-func allReady(workers []muster.Worker, members []member) bool {
+// allReady reports whether each worker can be given tasks.
+func allReady(workers []muster.Worker, started []child) bool {
 	ready := map[string]bool{}
 	for _, w := range workers {
 		ready[w.ID] = w.State.MayTake() && w.Load < w.Info.MaxLoad
 	}
-	for _, m := range members {
+	for _, m := range started {
 		if m.purpose != managerPurpose && !ready[m.name] {
 			return false
 		}
@@ -25,12 +25,12 @@ func allReady(workers []muster.Worker, members []member) bool {
 }
 
 // greet prints what runs, and what to type next.
-func (u *up) greet(h *host, members []member, ready bool) {
+func (u *up) greet(h *host, started []child, ready bool) {
 	say := func(format string, a ...any) { _, _ = fmt.Fprintf(u.stdout, format, a...) }
 	say("%s at %s\n\n", cli.Bold(u.stdout, "Cluster "+h.cfg.Manager.Name), h.url())
-	if len(members) > 0 {
+	if len(started) > 0 {
 		t := cli.Table{Heading: []string{"PURPOSE", "NAME", "PID"}}
-		for _, m := range members {
+		for _, m := range started {
 			t.Add(m.purpose, m.name, fmt.Sprint(m.pid))
 		}
 		_ = t.Print(u.stdout)
@@ -44,14 +44,14 @@ func (u *up) greet(h *host, members []member, ready bool) {
 		say("These workers handle no media: %v\n\n", u.noMedia)
 	}
 	say("In another terminal:\n\n")
-	for _, line := range u.nextLines(h, members) {
+	for _, line := range u.nextLines(h, started) {
 		say("  %s\n", line)
 	}
 	say("\nCtrl-C ends all of it.\n")
 }
 
 // nextLines are commands to try.
-func (u *up) nextLines(h *host, members []member) []string {
+func (u *up) nextLines(h *host, started []child) []string {
 	this, where := os.Args[0], u.whereFlags(h)
 	lines := []string{
 		this + " workers" + where,
@@ -65,8 +65,8 @@ func (u *up) nextLines(h *host, members []member) []string {
 	if u.managers > 1 {
 		lines = append(lines, this+" status"+where)
 	}
-	if i := slices.IndexFunc(members, func(m member) bool { return m.purpose != managerPurpose }); i >= 0 {
-		m := members[i]
+	if i := slices.IndexFunc(started, func(m child) bool { return m.purpose != managerPurpose }); i >= 0 {
+		m := started[i]
 		lines = append(lines, fmt.Sprintf("kill -9 %d     # the %s worker; forgotten %s", m.pid, m.purpose, forgets(h.cfg)))
 	}
 	return lines

@@ -27,11 +27,11 @@ func beginManager(t *testing.T, args ...string) (p *started, url string) {
 func free(t *testing.T, url string, ids ...string) {
 	t.Helper()
 	eventually(t, "the workers are not ready", func() bool {
-		var members []member
+		var started []child
 		for _, id := range ids {
-			members = append(members, member{duty: duty{name: id}})
+			started = append(started, child{childSpec: childSpec{name: id}})
 		}
-		return allReady(decoded[[]muster.Worker](t, "workers", "--url", url), members)
+		return allReady(decoded[[]muster.Worker](t, "workers", "--url", url), started)
 	})
 }
 

@@ -132,25 +132,25 @@ func (u *up) load() (*config.Config, error) {
 // staff runs the workers until ctx is over.
 func (u *up) staff(ctx context.Context, h *host) error {
 	u.findMedia(ctx)
-	duties := u.duties(h)
+	specs := u.workerSpecs(h)
 	if u.managers > 1 {
-		managers, err := u.managerDuties(h)
+		managers, err := u.managerSpecs(h)
 		if err != nil {
 			return err
 		}
-		duties = append(managers, duties...)
+		specs = append(managers, specs...)
 	}
-	crew, err := hire(duties)
+	started, err := startChildren(specs)
 	if err != nil {
 		return err
 	}
-	defer crew.dismiss()
-	if ready := awaitWorkers(ctx, h, crew); ctx.Err() == nil {
-		u.greet(h, crew.members, ready)
+	defer started.stop()
+	if ready := awaitWorkers(ctx, h, started.list); ctx.Err() == nil {
+		u.greet(h, started.list, ready)
 	}
 	for {
 		select {
-		case end := <-crew.ends:
+		case end := <-started.exits:
 			_, _ = fmt.Fprintf(u.stderr, "muster: %s (pid %d) ended: %s.%s\n", end.name, end.pid, end.how, consequence(end, h.cfg))
 		case <-ctx.Done():
 			_, _ = fmt.Fprintln(u.stderr, "muster: ending")
@@ -160,7 +160,7 @@ func (u *up) staff(ctx context.Context, h *host) error {
 }
 
 // consequence is what the end of a process means for the cluster.
-func consequence(end ending, cfg *config.Config) string {
+func consequence(end childExit, cfg *config.Config) string {
 	if end.purpose == managerPurpose {
 		return " The others go on as long as they are a majority. To start it again:\n  " + end.commandLine()
 	}
@@ -185,9 +185,9 @@ func (u *up) offersMedia(purpose string) bool {
 	return u.media && u.noMedia == nil && mediaKind(purpose) != ""
 }
 
-// duties are the command lines of the workers.
-func (u *up) duties(h *host) []duty {
-	var duties []duty
+// workerSpecs are the command lines of the workers.
+func (u *up) workerSpecs(h *host) []childSpec {
+	var specs []childSpec
 	for i := range u.workers {
 		purpose := upPurposes[i%len(upPurposes)]
 		id := newWorkerID(purpose)
@@ -197,16 +197,16 @@ func (u *up) duties(h *host) []duty {
 		for _, load := range u.loads {
 			args = append(args, "--load", load)
 		}
-		duties = append(duties, duty{name: id, purpose: purpose, args: args})
+		specs = append(specs, childSpec{name: id, purpose: purpose, args: args})
 	}
-	return duties
+	return specs
 }
 
 // kindArgs say whether a worker is an agent with media, or only holds a place.
 func (u *up) kindArgs(purpose string) []string {
 	switch {
 	case u.offersMedia(purpose):
-		return []string{"agent", "--drain-time", "0s", "--grace", (dismissTime / 2).String()}
+		return []string{"agent", "--drain-time", "0s", "--grace", (stopTime / 2).String()}
 	case purpose == "video":
 		return []string{"worker", "--encode", upCodecs, "--decode", upCodecs}
 	}
@@ -242,15 +242,15 @@ func newWorkerID(purpose string) string {
 
 // awaitWorkers waits until every worker has reported a load below its limit,
 // and says whether that came true within readyTime.
-func awaitWorkers(ctx context.Context, h *host, c *crew) (ready bool) {
+func awaitWorkers(ctx context.Context, h *host, workers []child) (ready bool) {
 	asker := client.New(h.conn, client.Options{Cluster: h.cfg.Manager.Name})
 	ctx, cancel := context.WithTimeout(ctx, readyTime)
 	defer cancel()
 	again := time.NewTicker(50 * time.Millisecond)
 	defer again.Stop()
 	for {
-		workers, err := asker.Workers(ctx, "")
-		if err == nil && allReady(workers, c.members) {
+		known, err := asker.Workers(ctx, "")
+		if err == nil && allReady(known, workers) {
 			return true
 		}
 		select {

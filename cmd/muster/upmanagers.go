@@ -8,30 +8,30 @@ import (
 	"github.com/muster-fleet/muster/config"
 )
 
-// managerPurpose stands for a manager among the duties of up.
+// managerPurpose stands for a manager among the processes of up.
 const managerPurpose = "manager"
 
-// managerDuties are the command lines of several managers that agree by Raft on
+// managerSpecs are the command lines of several managers that agree by Raft on
 // this machine, around the message queue of h.
-func (u *up) managerDuties(h *host) ([]duty, error) {
+func (u *up) managerSpecs(h *host) ([]childSpec, error) {
 	addrs, err := freeAddrs(u.managers)
 	if err != nil {
 		return nil, err
 	}
 	env := u.managerEnv(h.cfg)
-	var duties []duty
+	var specs []childSpec
 	for i, addr := range addrs {
 		args := []string{"manager", "--raft", addr, "--peers", strings.Join(addrs, ","),
 			"--initial-time", h.cfg.Manager.InitialTime.String()}
 		if metrics := nextPort(h.cfg.Metrics.Addr, i); metrics != "" {
 			args = append(args, "--metrics", metrics)
 		}
-		duties = append(duties, duty{
+		specs = append(specs, childSpec{
 			name: fmt.Sprintf("manager %d at %s", i+1, addr), purpose: managerPurpose,
 			args: append(args, u.commonArgs(h)...), env: env,
 		})
 	}
-	return duties, nil
+	return specs, nil
 }
 
 // managerEnv is what the managers find in their environment: nothing where they
@@ -50,9 +50,9 @@ func (u *up) managerEnv(cfg *config.Config) []string {
 }
 
 // commandLine is what starts a process of up again, to be copied into a shell.
-func (d *duty) commandLine() string {
+func (s *childSpec) commandLine() string {
 	words := []string{"muster"}
-	for _, arg := range d.args {
+	for _, arg := range s.args {
 		if strings.ContainsAny(arg, " \t\n\"'$&|;<>()*?[]{}~#!\\`") || arg == "" {
 			arg = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
 		}

@@ -7,15 +7,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
-
-// ownGroup puts the broker into a process group of its own, and has the kernel
-// kill it when its parent ends in whatever way.
-func ownGroup() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-}
 
 // awaitHalt waits until every thread of the group stands still, which SIGSTOP
 // brings about a little after it was sent.

@@ -8,12 +8,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/muster-fleet/muster/internal/childproc"
 )
 
 // startLimit bounds a start, on a machine that is busy with other tests too.
@@ -37,17 +38,16 @@ func (b *Broker) startNode() (*node, error) {
 	return n, <-n.started
 }
 
-// runNodes runs one node after the other. Linux kills a node when the thread
-// that started it ends (Pdeathsig), so one thread is kept for them all.
+// runNodes runs one node after the other.
 func (b *Broker) runNodes(path string) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	launcher := childproc.NewLauncher()
+	defer launcher.Close()
 	for n := range b.nodes {
-		n.run(b.command(path))
+		n.run(launcher, b.command(path))
 	}
 }
 
-func (n *node) run(cmd *exec.Cmd) {
+func (n *node) run(launcher *childproc.Launcher, cmd *exec.Cmd) {
 	defer close(n.gone)
 	out, in, err := os.Pipe()
 	if err != nil {
@@ -56,7 +56,7 @@ func (n *node) run(cmd *exec.Cmd) {
 	}
 	defer out.Close()
 	cmd.Stdout, cmd.Stderr = in, in
-	err = cmd.Start()
+	err = launcher.Start(cmd)
 	in.Close()
 	if err == nil {
 		n.pid = cmd.Process.Pid
@@ -115,7 +115,7 @@ func (b *Broker) command(path string) *exec.Cmd {
 	cmd := exec.Command(path)
 	cmd.Dir = b.dir
 	cmd.Env = b.environment()
-	cmd.SysProcAttr = ownGroup()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	return cmd
 }
 

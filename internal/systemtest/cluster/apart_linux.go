@@ -15,9 +15,9 @@ import (
 // the last that lives in it.
 func newCrewApart() (*Crew, error) {
 	c := NewCrew()
-	failed := make(chan error, 1)
-	c.starts <- func() { failed <- syscall.Unshare(syscall.CLONE_NEWNET) }
-	if err := <-failed; err != nil {
+	var err error
+	c.launcher.Do(func() { err = syscall.Unshare(syscall.CLONE_NEWNET) })
+	if err != nil {
 		c.Close()
 		return nil, fmt.Errorf("make a network namespace: %w", err)
 	}
@@ -27,24 +27,17 @@ func newCrewApart() (*Crew, error) {
 // joinWire gives the network of the crew a device with an address, and returns
 // its other end: packets that leave the network are read, and come when they
 // are written.
-func (c *Crew) joinWire(addr string) (*os.File, error) {
-	type made struct {
-		end *os.File
-		err error
-	}
-	done := make(chan made, 1)
-	c.starts <- func() {
-		end, name, err := openTUN()
-		if err == nil {
+func (c *Crew) joinWire(addr string) (end *os.File, err error) {
+	c.launcher.Do(func() {
+		var name string
+		if end, name, err = openTUN(); err == nil {
 			err = configure(name, addr)
 		}
-		done <- made{end, err}
+	})
+	if err != nil && end != nil {
+		_ = end.Close()
 	}
-	m := <-done
-	if m.err != nil && m.end != nil {
-		_ = m.end.Close()
-	}
-	return m.end, m.err
+	return end, err
 }
 
 // openTUN makes a device in the network of the thread that calls it. The device

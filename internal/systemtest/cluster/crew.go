@@ -4,16 +4,16 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"sync"
+
+	"github.com/muster-fleet/muster/internal/childproc"
 )
 
 // Crew starts processes that end together with this one, however it ends
 // (on Linux; elsewhere they outlive one that is killed). Close ends them.
 type Crew struct {
-	starts  chan func()
-	keeper  sync.WaitGroup
-	waiting sync.WaitGroup
+	launcher *childproc.Launcher
+	waiting  sync.WaitGroup
 
 	mu      sync.Mutex
 	running map[*Process]bool
@@ -30,27 +30,13 @@ type Process struct {
 
 // NewCrew returns one without processes.
 func NewCrew() *Crew {
-	c := &Crew{starts: make(chan func()), running: map[*Process]bool{}}
-	c.keeper.Go(c.keep)
-	return c
-}
-
-// keep starts the processes on a thread that lasts as long as the crew: Linux
-// kills them when the thread ends that started them (see bound).
-func (c *Crew) keep() {
-	runtime.LockOSThread() // never unlocked, so that the thread ends with this goroutine
-	for start := range c.starts {
-		start()
-	}
+	return &Crew{launcher: childproc.NewLauncher(), running: map[*Process]bool{}}
 }
 
 // Start runs a command, which must not have been started. It must not be
 // called after Close.
 func (c *Crew) Start(cmd *exec.Cmd) (*Process, error) {
-	cmd.SysProcAttr = bound()
-	started := make(chan error, 1)
-	c.starts <- func() { started <- cmd.Start() }
-	if err := <-started; err != nil {
+	if err := c.launcher.StartInGroup(cmd); err != nil {
 		return nil, fmt.Errorf("start %s: %w", cmd.Path, err)
 	}
 	p := &Process{PID: cmd.Process.Pid, Gone: make(chan struct{}), cmd: cmd}
@@ -77,8 +63,7 @@ func (c *Crew) Close() {
 	}
 	c.mu.Unlock()
 	c.waiting.Wait()
-	close(c.starts)
-	c.keeper.Wait()
+	c.launcher.Close()
 }
 
 // Signal sends a signal to it. One that has ended does not mind.
