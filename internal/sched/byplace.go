@@ -75,17 +75,17 @@ func (x byPlace) inTurn(set *bitset, place int32, out *picks) {
 	}
 }
 
-// turns is the strategy round-robin.
-type turns struct{ byPlace }
+// roundRobin is the strategy round-robin.
+type roundRobin struct{ byPlace }
 
-func (x turns) choose(t *tier, _ uint64, out *picks) {
+func (x roundRobin) choose(t *tier, _ uint64, out *picks) {
 	x.inTurn(x.bits(t), x.cursor+1, out)
 }
 
-// sticky is the strategy last-used.
-type sticky struct{ byPlace }
+// lastUsed is the strategy last-used.
+type lastUsed struct{ byPlace }
 
-func (x sticky) choose(t *tier, _ uint64, out *picks) {
+func (x lastUsed) choose(t *tier, _ uint64, out *picks) {
 	set := x.bits(t)
 	if x.last != nil && set.has(x.last.ord) {
 		out.add(x.last.seat(), 0)

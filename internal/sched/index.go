@@ -1,11 +1,16 @@
 package sched
 
-import "github.com/muster-fleet/muster"
+import (
+	"fmt"
+
+	"github.com/muster-fleet/muster"
+)
 
 // index keeps the available workers as a strategy needs them, and chooses.
 type index interface {
-	// enter and leave tell that a worker is available from now on, or no
-	// more; update that the load or the debit of an available one changed.
+	// enter adds a worker that has become available, and leave removes one
+	// that no longer is; update follows a change of the load or the debit of
+	// an available one.
 	enter(w *Worker)
 	leave(w *Worker)
 	update(w *Worker)
@@ -24,11 +29,15 @@ func (p *Pool) newIndex() index {
 	case muster.WeightRobin:
 		return byWeight{p}
 	case muster.LastUsed:
-		return sticky{byPlace{p}}
+		return lastUsed{byPlace{p}}
 	case muster.RoundRobin:
-		return turns{byPlace{p}}
+		return roundRobin{byPlace{p}}
 	case muster.TwoChoices:
 		return twoChoices{byPlace{p}}
+	case muster.RandomlyPick:
+		return random{byPlace{p}}
 	}
-	return random{byPlace{p}}
+	// Callers check names with ParseStrategy. Another index in its place would
+	// hide a strategy that was added elsewhere and forgotten here.
+	panic(fmt.Sprintf("sched: strategy %q has no index", p.strategy))
 }
