@@ -19,7 +19,7 @@ func (n *node) fork(back *undo) error {
 	err := n.forkIn(group)
 	if group != nil && refused(err) {
 		if bare := n.forkIn(nil); bare == nil {
-			n.host.opts.Logger.Warn("process: a node could not be started in a control group, and runs without", "node", n.spec.ID, "reason", err)
+			n.host.opts.Logger.Warn("a node could not be started in a control group, and runs without", "node", n.spec.ID, "reason", err)
 			_ = group.Remove()
 			group, err = nil, nil
 		}
@@ -54,7 +54,7 @@ func (n *node) makeGroup() *cgroup.Group {
 		err = group.Limit(n.host.opts.Limits.MemoryBytes, n.host.opts.Limits.CPUs)
 	}
 	if err != nil {
-		n.host.opts.Logger.Warn("process: a node has no control group", "node", n.spec.ID, "reason", err)
+		n.host.opts.Logger.Warn("a node has no control group", "node", n.spec.ID, "reason", err)
 		return nil
 	}
 	return &group

@@ -170,7 +170,7 @@ func (n *node) fail(fault error) {
 	}
 	if n.fault == nil {
 		n.fault = fault
-		n.log.Warn("process: node has failed and is killed", "node", n.spec.ID, "error", fault)
+		n.log.Warn("node has failed and is killed", "node", n.spec.ID, "err", fault)
 	}
 	n.processTree.strike()
 }
@@ -248,7 +248,7 @@ func (n *node) becomeReady() {
 	n.isReady = true
 	n.deadline.ready.Stop()
 	n.sign()
-	n.log.Debug("process: node is ready", "node", n.spec.ID, "pid", n.PID())
+	n.log.Debug("node is ready", "node", n.spec.ID, "pid", n.PID())
 	close(n.ready)
 }
 
@@ -277,9 +277,9 @@ func (n *node) finish() {
 	err := n.verdict(ended)
 	if err != nil {
 		err = fmt.Errorf("process: node %s: %w%s%s", n.spec.ID, err, n.lastReport(), tail)
-		n.log.Warn("process: node ended badly", "node", n.spec.ID, "error", err)
+		n.log.Warn("node ended badly", "node", n.spec.ID, "err", err)
 	} else {
-		n.log.Debug("process: node ended", "node", n.spec.ID)
+		n.log.Debug("node ended", "node", n.spec.ID)
 	}
 	n.release()
 	n.mu.Lock()

@@ -72,7 +72,7 @@ func (v *notify) listen(n *node, say func(saying)) {
 				say(s)
 			}
 		} else {
-			n.log.Debug("process: a message about a node is not by one of its processes", "node", n.spec.ID, "pid", pid)
+			n.log.Debug("a message about a node is not by one of its processes", "node", n.spec.ID, "pid", pid)
 		}
 		// A sender waits for this (BARRIER=1) to know that it was heard: until
 		// then it must be alive, or nobody could tell whose it was.

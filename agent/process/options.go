@@ -26,7 +26,7 @@ type Options struct {
 	Limits Limits
 	// NoCgroups does without control groups also where there could be some.
 	NoCgroups bool
-	// Logger gets what the host has to say; nil is nobody.
+	// Logger gets the messages of the host; nil discards them.
 	Logger *slog.Logger
 }
 
@@ -65,6 +65,7 @@ func (o Options) complete() (Options, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	o.Logger = o.Logger.With("component", "process")
 	return o, nil
 }
 

@@ -113,11 +113,11 @@ func (s *spool) write() {
 		p, ended = s.take(p)
 		if _, err := s.sink.Write(p); err != nil && failed == nil {
 			failed = err
-			s.log.Error("process: output of a node is lost: is the disk full?", "error", err)
+			s.log.Error("output of a node is lost: is the disk full?", "err", err)
 		}
 	}
 	if err := s.sink.Close(); err != nil && failed == nil {
-		s.log.Error("process: close the log of a node", "error", err)
+		s.log.Error("close the log of a node", "err", err)
 	}
 }
 
@@ -135,10 +135,10 @@ func (s *spool) close() string {
 	select {
 	case <-s.written:
 	case <-late.C:
-		s.log.Error("process: the disk does not take the output of a node in time")
+		s.log.Error("the disk does not take the output of a node in time")
 	}
 	if err := s.pipe.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
-		s.log.Error("process: close the output of a node", "error", err)
+		s.log.Error("close the output of a node", "err", err)
 	}
 	return s.lastLines()
 }

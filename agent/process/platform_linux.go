@@ -38,7 +38,7 @@ func (h *Host) keepDescriptors() {
 	const firstOther = 3 // after standard input, output and error
 	err := unix.CloseRange(firstOther, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC)
 	if err != nil {
-		h.opts.Logger.Debug("process: descriptors that the agent has inherited reach its nodes (Linux before 5.11)", "error", err)
+		h.opts.Logger.Debug("descriptors that the agent has inherited reach its nodes (Linux before 5.11)", "err", err)
 	}
 }
 
@@ -64,7 +64,7 @@ func (h *Host) openGroups() {
 		return
 	}
 	if err := own.Delegate(group); err != nil {
-		h.opts.Logger.Warn("process: limits do not hold: the machine does not allow control groups with limits", "reason", err)
+		h.opts.Logger.Warn("limits do not hold: the machine does not allow control groups with limits", "reason", err)
 		h.opts.Limits = Limits{}
 	}
 }
@@ -93,11 +93,11 @@ func (h *Host) removeEarlier(own cgroup.Group) {
 func (h *Host) noGroups(reason string) {
 	h.platform.group = nil
 	if h.opts.Limits.some() {
-		h.opts.Logger.Warn("process: limits do not hold: nodes have no control groups", "reason", reason)
+		h.opts.Logger.Warn("limits do not hold: nodes have no control groups", "reason", reason)
 		h.opts.Limits = Limits{}
 		return
 	}
-	h.opts.Logger.Info("process: nodes have no control groups; sessions and marks tell what belongs to them", "reason", reason)
+	h.opts.Logger.Info("nodes have no control groups; sessions and marks tell what belongs to them", "reason", reason)
 }
 
 func (h *Host) closeRealm() {
@@ -105,6 +105,6 @@ func (h *Host) closeRealm() {
 		return
 	}
 	if err := h.platform.group.Remove(); err != nil {
-		h.opts.Logger.Warn("process: control group is left", "error", err)
+		h.opts.Logger.Warn("control group is left", "err", err)
 	}
 }

@@ -23,7 +23,7 @@ func (h *Host) openRealm() error {
 		h.platform.boot = time.Unix(int64(at), 0).UTC().Format(time.RFC3339)
 	}
 	if h.opts.Limits.some() {
-		h.opts.Logger.Warn("process: limits do not hold: this system has no control groups")
+		h.opts.Logger.Warn("limits do not hold: this system has no control groups")
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ func (k *processTree) ask(whole bool) {
 func (k *processTree) strike() {
 	if k.group != nil {
 		if err := k.group.Kill(); err != nil {
-			k.log.Error("process: kill a control group", "error", err)
+			k.log.Error("kill a control group", "err", err)
 		}
 		return
 	}
@@ -61,7 +61,7 @@ func (k *processTree) strike() {
 func (k *processTree) left() (all []proctab.Process, sure bool) {
 	t := k.procScan.take()
 	if t.err != nil {
-		k.log.Error("process: read the table of processes", "error", t.err)
+		k.log.Error("read the table of processes", "err", t.err)
 	}
 	return t.with(k.owns(t)), !t.unsettled
 }
@@ -78,7 +78,7 @@ func (k *processTree) owns(t table) func(proctab.Process) bool {
 func (k *processTree) kill(all []proctab.Process) (spared []proctab.Process) {
 	for _, p := range all {
 		if err := proctab.Kill(p); err != nil {
-			k.log.Error("process: kill what a node has left", "pid", p.PID, "error", err)
+			k.log.Error("kill what a node has left", "pid", p.PID, "err", err)
 			spared = append(spared, p)
 		}
 	}
@@ -102,7 +102,7 @@ func (k *processTree) end() {
 	for wait := firstWait; !k.extinct(time.Since(began) > settling); wait = min(2*wait, mostWait) {
 		if time.Since(began) > patience && !told {
 			told = true
-			k.log.Error("process: what a node has left does not end", "session", k.first.PID)
+			k.log.Error("what a node has left does not end", "session", k.first.PID)
 		}
 		time.Sleep(wait)
 	}
@@ -121,7 +121,7 @@ func (k *processTree) extinct(late bool) bool {
 		err = k.group.Kill()
 	}
 	if err != nil {
-		k.log.Error("process: end a control group", "error", err)
+		k.log.Error("end a control group", "err", err)
 	}
 	return empty
 }
@@ -156,6 +156,6 @@ func (k *processTree) release() {
 		time.Sleep(wait)
 	}
 	if err != nil {
-		k.log.Warn("process: control group of a node is left", "error", err)
+		k.log.Warn("control group of a node is left", "err", err)
 	}
 }
