@@ -25,6 +25,9 @@ const (
 	ReleasedExpired ReleaseReason = "expired"
 	// ReleasedUnscheduled is a reservation that its caller gave up.
 	ReleasedUnscheduled ReleaseReason = "unscheduled"
+	// ReleasedDrained is a task that ended on a worker that is drained, or that
+	// moves on from it after the drain's deadline.
+	ReleasedDrained ReleaseReason = "drained"
 	// ReleasedWorkerLeft is a task whose worker left the cluster.
 	ReleasedWorkerLeft ReleaseReason = "worker-left"
 )
@@ -94,6 +97,52 @@ type (
 	// TaskRefused is a pick-up that did not happen, because the task is on
 	// another worker.
 	TaskRefused struct{ Purpose, Task, Worker, Holder string }
+
+	// DrainOrdered is a drain that began. The workers in it follow, each with a
+	// WorkerDrained.
+	DrainOrdered struct {
+		Drain    uint64
+		Order    DrainOrder
+		Deadline Instant
+	}
+	// WorkerDrained is a worker that gets no new tasks from now on, because of a
+	// drain; with Drain 0 it is in none any more.
+	WorkerDrained struct {
+		Worker string
+		Drain  uint64
+	}
+	// WorkerCordoned is a worker that gets no new tasks from now on, or does
+	// again.
+	WorkerCordoned struct {
+		Worker   string
+		Cordoned bool
+	}
+	// DrainOverdue is a drain whose deadline has passed with tasks left.
+	DrainOverdue struct{ Drain uint64 }
+	// DrainEmptied is a drain whose last task ended.
+	DrainEmptied struct{ Drain uint64 }
+	// DrainTrimmed is a drain that forgets the workers that left long ago.
+	DrainTrimmed struct{ Drain uint64 }
+	// DrainEnded is a drain that keeps no tasks from workers any more: State is
+	// DrainCalledOff or DrainOver.
+	DrainEnded struct {
+		Drain uint64
+		State DrainState
+	}
+	// StrategyChanged is a purpose's strategy that an operator set, or with ""
+	// left to the configuration again.
+	StrategyChanged struct {
+		Purpose  string
+		Strategy Strategy
+	}
+	// DebitChanged is the debit that an operator set, or with an empty Mode left
+	// to the configuration again.
+	DebitChanged struct {
+		Mode         string
+		Fixed, Floor float64
+	}
+	// Audited is a write by an operator that was recorded.
+	Audited struct{ Entry AuditEntry }
 )
 
 func (WorkerJoined) event()       {}
@@ -107,3 +156,13 @@ func (TaskLaidDown) event()       {}
 func (TaskReleased) event()       {}
 func (PurposeForgotten) event()   {}
 func (TaskRefused) event()        {}
+func (DrainOrdered) event()       {}
+func (WorkerDrained) event()      {}
+func (WorkerCordoned) event()     {}
+func (DrainOverdue) event()       {}
+func (DrainEmptied) event()       {}
+func (DrainTrimmed) event()       {}
+func (DrainEnded) event()         {}
+func (StrategyChanged) event()    {}
+func (DebitChanged) event()       {}
+func (Audited) event()            {}

@@ -40,6 +40,18 @@ const (
 	MaxSpec = 256 << 10
 	// MaxPurposes is the number of purposes that a cluster knows at a time.
 	MaxPurposes = 1000
+	// MaxDrains is the number of drains that a cluster remembers, those that
+	// ended included.
+	MaxDrains = 256
+	// MaxSelected is the number of workers in all drains together, and of those
+	// that are cordoned.
+	MaxSelected = 10_000
+	// MaxDeadline is the latest deadline of a drain, in milliseconds: 30 days.
+	MaxDeadline = 30 * 24 * 60 * 60 * 1000
+	// MaxAudit is the number of entries that the audit keeps.
+	MaxAudit = 1000
+	// MaxAuditText is each of the texts of an audit entry.
+	MaxAuditText = 2048
 )
 
 var (

@@ -36,6 +36,10 @@ const (
 	RuleCodec
 	// RuleLabel excludes workers whose labels do not meet a requirement.
 	RuleLabel
+	// RuleDraining excludes workers that are drained, RuleCordoned those that an
+	// operator keeps new tasks from.
+	RuleDraining
+	RuleCordoned
 	// RuleNotReady excludes workers that reported a state other than ready.
 	RuleNotReady
 	// RuleFull excludes workers whose load has reached their limit, or that
@@ -50,7 +54,7 @@ const (
 	NumRules
 )
 
-var ruleNames = [NumRules]string{"isp", "codec", "label", "not_ready", "full", "slots", "region"}
+var ruleNames = [NumRules]string{"isp", "codec", "label", "draining", "cordoned", "not_ready", "full", "slots", "region"}
 
 func (r Rule) String() string { return ruleNames[r] }
 

@@ -17,6 +17,18 @@ const (
 	ReasonNoMatch        Reason = "No worker matches the preference."
 )
 
+// ReasonLastWorkers begins the refusal of an order that would leave a purpose
+// without a worker; what would be lost follows.
+const ReasonLastWorkers Reason = "refused unless forced: "
+
+// The other refusals of orders by operators.
+const (
+	// ReasonNoneSelected: no worker matches the selector.
+	ReasonNoneSelected Reason = "no worker matches"
+	// ReasonNoDrain: no drain has that number, or none is in force for it.
+	ReasonNoDrain Reason = "no such drain is in force"
+)
+
 // ReasonAskAgain is that of a manager, one of several, that does not lead at
 // the moment. It is none of OWT's: where a queue can, it hands the request to
 // the leader instead.

@@ -153,6 +153,13 @@ type Worker struct {
 	ReservedCount int `json:"reserved_count,omitempty"`
 	// Info is what it said when it joined.
 	Info Info `json:"info"`
+	// Drain is the number of the drain that keeps new tasks from it, 0 for none;
+	// Cordoned tells that an operator does without a drain.
+	Drain    uint64 `json:"drain,omitempty"`
+	Cordoned bool   `json:"cordoned,omitempty"`
+	// HeardMillis is how long ago the leader heard its last sign of life, in
+	// milliseconds; nil where that is not known.
+	HeardMillis *int64 `json:"heard_ms,omitempty"`
 }
 
 // Status is the worker's state in one word: "ready", "full" (its load is at its

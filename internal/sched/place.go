@@ -53,6 +53,8 @@ func (v *view) candidates(excluded *muster.Excluded) (*tier, int) {
 	for i := range v.tiers {
 		for _, c := range v.tiers[i].classes {
 			n[i] += c.statuses[available]
+			excluded[muster.RuleDraining] += c.statuses[draining]
+			excluded[muster.RuleCordoned] += c.statuses[cordoned]
 			excluded[muster.RuleNotReady] += c.statuses[notReady]
 			excluded[muster.RuleFull] += c.statuses[full]
 			excluded[muster.RuleSlots] += c.statuses[noSlots]

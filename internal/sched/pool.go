@@ -180,11 +180,11 @@ func (p *Pool) refresh(w *Worker) {
 
 // Tally is the workers of a pool in figures. A worker that is kept from taking
 // tasks by more than one cause counts under the first.
-type Tally struct{ Workers, NotReady, Full, NoSlots, Available int }
+type Tally struct{ Workers, Draining, Cordoned, NotReady, Full, NoSlots, Available int }
 
 // Tally counts the workers.
 func (p *Pool) Tally() Tally {
-	return Tally{p.live, p.statuses[notReady], p.statuses[full], p.statuses[noSlots], p.statuses[available]}
+	return Tally{p.live, p.statuses[draining], p.statuses[cordoned], p.statuses[notReady], p.statuses[full], p.statuses[noSlots], p.statuses[available]}
 }
 
 // All yields the workers in join order.

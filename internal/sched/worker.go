@@ -19,6 +19,8 @@ type Worker struct {
 	status   status
 	state    int8
 	reported bool
+	// draining and cordoned keep new tasks from it, whatever it says itself.
+	draining, cordoned bool
 
 	// Owner is the record that holds this one.
 	Owner any
@@ -36,6 +38,8 @@ type status uint8
 
 const (
 	available status = iota
+	draining
+	cordoned
 	notReady
 	full
 	noSlots
@@ -45,6 +49,10 @@ const (
 // assess returns the worker's status as its figures have it.
 func (w *Worker) assess() status {
 	switch {
+	case w.draining:
+		return draining
+	case w.cordoned:
+		return cordoned
 	case !w.State().MayTake():
 		return notReady
 	case !w.reported || w.charged() >= w.limit:
@@ -104,6 +112,17 @@ func (w *Worker) SetState(s muster.State) {
 	w.state = int8(s)
 	w.pool.refresh(w)
 }
+
+// SetHeld says whether an operator keeps new tasks from the worker. It stays so
+// when the worker joins again.
+func (w *Worker) SetHeld(draining, cordoned bool) {
+	w.draining, w.cordoned = draining, cordoned
+	w.pool.refresh(w)
+}
+
+// IsDraining and IsCordoned tell what SetHeld said.
+func (w *Worker) IsDraining() bool { return w.draining }
+func (w *Worker) IsCordoned() bool { return w.cordoned }
 
 // Report sets the load, and gives back the debit that it replaces.
 func (w *Worker) Report(load float64, settled Units) {

@@ -26,8 +26,12 @@ func (t *truth) released(k *link, key taskKey, by state.Op, e muster.TaskRelease
 // isCause tells what may take a task from its worker.
 func isCause(op state.Op, why muster.ReleaseReason) bool {
 	switch op.(type) {
-	case state.Unschedule, state.LayDownTask:
+	case state.LayDownTask:
+		return why == muster.ReleasedUnscheduled || why == muster.ReleasedDrained
+	case state.Unschedule:
 		return why == muster.ReleasedUnscheduled
+	case state.Schedule, state.ScheduleMany:
+		return why == muster.ReleasedDrained
 	case state.Expire:
 		return why == muster.ReleasedExpired
 	case state.Quit, state.WorkerLost:

@@ -19,7 +19,7 @@ type writer struct{ *wire.Writer }
 // reader reads what a writer wrote.
 type reader struct {
 	*wire.Reader
-	old bool // a snapshot of version 1
+	version int // of the snapshot
 }
 
 // info writes all of an info but Raw, which commands and snapshots write

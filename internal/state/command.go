@@ -177,6 +177,11 @@ type Result struct {
 	// Already tells that the task was placed before, on the same worker; of a
 	// Join, that the worker was in the cluster before, with the same purpose.
 	Already bool
+	// Drain is set by a Drain or an Undrain that was done, Workers by a Cordon.
+	Drain   *muster.Drain
+	Workers []string
+	// Losses are why an order was refused that was not forced.
+	Losses []muster.Loss
 	// Explanation is set by every Schedule, done or not, save one that was
 	// Already placed. It is part of the state's memory of the last 65,536
 	// decisions, and is overwritten when as many more were made.

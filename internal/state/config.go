@@ -71,9 +71,15 @@ func (s *State) reconfigure(c Config) error {
 
 func (s *State) configure(c Config) {
 	s.cfg = c
-	s.fixed, s.floor = sched.UnitsOf(c.Debit.Fixed), sched.UnitsOf(c.Debit.Floor)
+	s.applyConfig()
+}
+
+// applyConfig has the purposes place as the configuration and the operators want.
+func (s *State) applyConfig() {
+	debit := s.debitInForce()
+	s.fixed, s.floor = sched.UnitsOf(debit.Fixed), sched.UnitsOf(debit.Floor)
 	for name, p := range s.purposes {
-		p.pool.SetStrategy(s.cfg.strategy(name))
+		p.pool.SetStrategy(s.strategy(name))
 		s.trust(p)
 	}
 }
@@ -82,7 +88,7 @@ func (s *State) configure(c Config) {
 // once they are more than a guess: tasks of some purposes are never picked up,
 // so that what they cost is never learned, and a guess must not fill a fleet.
 func (s *State) trust(p *purpose) {
-	mode := s.cfg.Debit.Mode
+	mode := s.debitInForce().Mode
 	p.pool.SetFirm(mode == DebitFixed || mode == DebitLearned && p.cost.Sure())
 }
 
@@ -95,7 +101,7 @@ func (c *Config) strategy(purpose string) muster.Strategy {
 
 // debit is what a placement of the purpose adds to its worker now.
 func (s *State) debit(p *purpose) sched.Units {
-	switch s.cfg.Debit.Mode {
+	switch s.debitInForce().Mode {
 	case DebitFixed:
 		return s.fixed
 	case DebitLearned:

@@ -37,7 +37,7 @@ func (s *State) foldLoad(e muster.WorkerLoadChanged) {
 	fresh, settled := w.settle()
 	w.ended = false
 	w.Report(e.Load, settled)
-	if known && fresh > 0 && s.cfg.Debit.Mode == DebitLearned {
+	if known && fresh > 0 && s.debitInForce().Mode == DebitLearned {
 		w.purpose.cost.Observe((w.Measured()-old)/fresh, s.floor)
 		s.trust(w.purpose)
 	}

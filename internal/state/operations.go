@@ -42,6 +42,13 @@ const (
 	opUnschedulePlaced
 	opForgetPurposes
 	opScheduleMany
+	opDrain
+	opUndrain
+	opStepDrains
+	opCordon
+	opSetStrategy
+	opSetDebit
+	opRecord
 
 	opEnd // the first number that is free
 )
@@ -70,6 +77,13 @@ var decoders = [opEnd]func(reader) Op{
 	opClaimTask:        decodeClaimTask,
 	opForgetPurposes:   decodeForgetPurposes,
 	opScheduleMany:     decodeScheduleMany,
+	opDrain:            decodeDrain,
+	opUndrain:          decodeUndrain,
+	opStepDrains:       decodeStepDrains,
+	opCordon:           decodeCordon,
+	opSetStrategy:      decodeSetStrategy,
+	opSetDebit:         decodeSetDebit,
+	opRecord:           decodeRecord,
 }
 
 func init() {
@@ -122,6 +136,17 @@ func (op LayDownTask) apply(s *State, _ uint64) Result { return Result{Err: s.la
 func (op Schedule) apply(s *State, seed uint64) Result { return s.schedule(op, seed) }
 func (op Unschedule) apply(s *State, _ uint64) Result  { return Result{Err: s.unschedule(op)} }
 func (op Configure) apply(s *State, _ uint64) Result   { return Result{Err: s.reconfigure(op.Config)} }
+func (op Drain) apply(s *State, _ uint64) Result       { return s.order(op) }
+func (op Undrain) apply(s *State, _ uint64) Result     { return s.undrain(op) }
+func (op Cordon) apply(s *State, _ uint64) Result      { return s.cordon(op) }
+func (op SetStrategy) apply(s *State, _ uint64) Result { return Result{Err: s.setStrategy(op)} }
+func (op SetDebit) apply(s *State, _ uint64) Result    { return Result{Err: s.setDebit(op)} }
+func (op Record) apply(s *State, _ uint64) Result      { return Result{Err: s.note(op)} }
+
+func (StepDrains) apply(s *State, _ uint64) Result {
+	s.stepDrains()
+	return Result{}
+}
 
 func (Expire) apply(s *State, _ uint64) Result {
 	s.expire()

@@ -97,6 +97,8 @@ func fill(rng *rand.Rand, v reflect.Value) {
 		return
 	}
 	switch v.Kind() {
+	case reflect.Bool:
+		v.SetBool(true)
 	case reflect.String:
 		v.SetString(strings.Repeat("x", rng.IntN(200)))
 	case reflect.Int, reflect.Int64:

@@ -8,10 +8,7 @@ import (
 )
 
 func (o *oracle) place(op Schedule, seed uint64, why *muster.Explanation) (*oracleWorker, error) {
-	why.Strategy = o.cfg.General
-	if s, ok := o.cfg.Strategies[op.Purpose]; ok {
-		why.Strategy = s
-	}
+	why.Strategy = o.strategy(op.Purpose)
 	m := o.memory[op.Purpose]
 	if m == nil {
 		return nil, muster.ReasonNoScheduler(op.Purpose)
@@ -75,10 +72,23 @@ func (o *oracle) place(op Schedule, seed uint64, why *muster.Explanation) (*orac
 	return order[0], nil
 }
 
+// canPlace tells whether there is a worker for a task, and chooses none.
+func (o *oracle) canPlace(op Schedule) bool {
+	pref, err := muster.ParsePreference(op.Preference)
+	return err == nil && slices.ContainsFunc(o.workers, func(w *oracleWorker) bool {
+		return w.purpose == op.Purpose && oracleMatch(w, pref) < 0 && o.dynamic(w) < 0
+	})
+}
+
 // dynamic returns the rule that keeps the worker out for now, or -1.
 func (o *oracle) dynamic(w *oracleWorker) muster.Rule {
 	n, _ := o.held(w)
+	_, cordoned := o.operators.cordoned[w.id]
 	switch {
+	case o.drainOf(w) != nil:
+		return muster.RuleDraining
+	case cordoned:
+		return muster.RuleCordoned
 	case w.state != 2 && w.state != -1:
 		return muster.RuleNotReady
 	case !w.reported || o.charged(w) >= nano(w.info.MaxLoad):

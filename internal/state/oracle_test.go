@@ -20,6 +20,8 @@ type oracle struct {
 	memory  map[string]*oracleMemory
 	why     map[string]muster.Explanation
 	placed  uint64 // the highest placement number
+
+	operators oracleHeld
 }
 
 type oracleWorker struct {
@@ -62,7 +64,7 @@ type oracleMemory struct {
 }
 
 func newOracle(cfg Config) *oracle {
-	return &oracle{cfg: cfg, memory: map[string]*oracleMemory{}, why: map[string]muster.Explanation{}}
+	return &oracle{cfg: cfg, memory: map[string]*oracleMemory{}, why: map[string]muster.Explanation{}, operators: newOracleHeld()}
 }
 
 func nano(f float64) int64 { return int64(math.Round(f * 1e9)) }
@@ -102,7 +104,7 @@ func (o *oracle) score(w *oracleWorker) int64 {
 
 // charged is what counts against the limit: the debit only where it is known.
 func (o *oracle) charged(w *oracleWorker) int64 {
-	mode := o.cfg.Debit.Mode
+	mode := o.debits().Mode
 	if mode == DebitFixed || mode == DebitLearned && o.memory[w.purpose].seen >= 10 {
 		return o.score(w)
 	}
@@ -133,6 +135,7 @@ func (o *oracle) remove(w *oracleWorker) {
 	if m.spare == w {
 		m.spare = nil
 	}
+	o.departed(w.id)
 }
 
 func (o *oracle) apply(cmd Command) Result {
@@ -190,6 +193,9 @@ func (o *oracle) apply(cmd Command) Result {
 			return fail(true)
 		}
 		o.putDown(t)
+		if o.drainOf(w) != nil {
+			o.drop(func(u *oracleTask) bool { return u == t })
+		}
 	case Unschedule:
 		w := o.find(op.Worker)
 		if w == nil {
@@ -216,6 +222,25 @@ func (o *oracle) apply(cmd Command) Result {
 			result.Many = append(result.Many, o.schedule(task, cmd.Seed+uint64(i)*0xd1342543de82ef95))
 		}
 		return result
+	case Drain:
+		return o.drain(op)
+	case Undrain:
+		return o.undrain(op)
+	case Cordon:
+		return o.cordon(op)
+	case StepDrains:
+		o.stepDrains()
+	case SetStrategy:
+		_, configured := o.cfg.Strategies[op.Purpose]
+		if o.memory[op.Purpose] == nil && !configured {
+			return fail(true)
+		}
+		o.operators.strategies[op.Purpose] = op.Strategy
+	case SetDebit:
+		o.operators.debit = &op.Debit
+		if op.Reset {
+			o.operators.debit = nil
+		}
 	}
 	return Result{}
 }
@@ -263,6 +288,7 @@ func (o *oracle) join(op Join) Result {
 	}
 	w.info, w.state, w.reported = op.Info, muster.StateUnreported, false
 	w.load = op.Info.MaxLoad
+	o.arrived(w)
 	return Result{Already: already}
 }
 
@@ -283,10 +309,10 @@ func (o *oracle) load(w *oracleWorker, load float64) {
 			t.fresh, t.debit = false, 0
 		}
 	}
-	if fresh > 0 && w.reported && !w.ended && o.cfg.Debit.Mode == DebitLearned {
+	if fresh > 0 && w.reported && !w.ended && o.debits().Mode == DebitLearned {
 		m := o.memory[w.purpose]
 		added := (nano(load) - nano(w.load)) / fresh
-		added = min(max(added, nano(o.cfg.Debit.Floor)), 5e8)
+		added = min(max(added, nano(o.debits().Floor)), 5e8)
 		m.cost += (added - m.cost) / 10
 		m.seen++
 	}
@@ -334,11 +360,11 @@ func (o *oracle) claim(op ClaimTask) Result {
 }
 
 func (o *oracle) debit(m *oracleMemory) int64 {
-	switch o.cfg.Debit.Mode {
+	switch o.debits().Mode {
 	case DebitFixed:
-		return nano(o.cfg.Debit.Fixed)
+		return nano(o.debits().Fixed)
 	case DebitLearned:
-		return max(m.cost, nano(o.cfg.Debit.Floor))
+		return max(m.cost, nano(o.debits().Floor))
 	}
 	return 0
 }
@@ -349,7 +375,8 @@ func (o *oracle) schedule(op Schedule, seed uint64) Result {
 		reserve = o.cfg.ReserveMillis
 	}
 	reserve = min(reserve, MaxReserveMillis)
-	if t := o.task(op.Purpose, op.Task); t != nil {
+	t := o.task(op.Purpose, op.Task)
+	if t != nil && (!o.handsBack(t.on) || !o.canPlace(op)) {
 		t.reserve = max(t.reserve, reserve)
 		if !t.running {
 			t.until = max(t.until, o.now+muster.Instant(t.reserve))
@@ -357,6 +384,12 @@ func (o *oracle) schedule(op Schedule, seed uint64) Result {
 		return Result{Worker: t.on.id, Info: t.on.info.Raw, Placement: t.placement, Already: true}
 	}
 	why := muster.Explanation{Purpose: op.Purpose, Task: op.Task, At: o.now}
+	defer func() { // of a task that is handed back, once the new place is chosen
+		if t != nil {
+			t.on.ended = t.on.ended || t.running
+			o.tasks = slices.DeleteFunc(o.tasks, func(u *oracleTask) bool { return u == t })
+		}
+	}()
 	w, err := o.place(op, seed, &why)
 	o.why[op.Purpose+" "+op.Task] = why
 	if err != nil {

@@ -14,14 +14,20 @@ func (s *State) schedule(op Schedule, seed uint64) Result {
 	if p == nil {
 		return s.noScheduler(op)
 	}
-	if t := p.tasks[op.Task]; t != nil {
-		return s.prolong(t, reserve)
+	held := p.tasks[op.Task]
+	if held != nil && !held.worker.handsBack() {
+		return s.prolong(held, reserve)
 	}
 	why := s.last.next()
 	why.Purpose, why.Task, why.At = p.name, op.Task, s.now
 	chosen, err := p.pool.Place(op.Preference, seed, why)
-	if err != nil {
+	switch {
+	case err != nil && held != nil: // it stays where it is
+		return s.prolong(held, reserve)
+	case err != nil:
 		return Result{Err: err, Explanation: why}
+	case held != nil:
+		s.release(held, muster.ReleasedDrained)
 	}
 	w := chosen.Owner.(*worker)
 	debit := s.debit(p)
@@ -35,7 +41,7 @@ func (s *State) noScheduler(op Schedule) Result {
 	reason := muster.ReasonNoScheduler(op.Purpose)
 	why := s.last.next()
 	why.Purpose, why.Task, why.At = op.Purpose, op.Task, s.now
-	why.Strategy, why.Reason = s.cfg.strategy(op.Purpose), string(reason)
+	why.Strategy, why.Reason = s.strategy(op.Purpose), string(reason)
 	why.Chosen, why.Others = nil, nil
 	return Result{Err: reason, Explanation: why}
 }

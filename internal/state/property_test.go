@@ -99,7 +99,9 @@ func drawOp(t *rapid.T) Op {
 	workers := []string{"w0", "w1", "w2", "w3", "w4", "w5", "w6", "w7", "w8", "w9", "w10", "w11"}
 	worker := one(t, workers...)
 	task := fmt.Sprintf("t%d", rapid.IntRange(0, 25).Draw(t, "task"))
-	switch n := rapid.IntRange(0, 40).Draw(t, "op"); {
+	switch n := rapid.IntRange(-9, 40).Draw(t, "op"); {
+	case n < 0:
+		return drawOrder(t, worker)
 	case n == 0:
 		return Configure{drawConfig(t)}
 	case n == 1:
@@ -148,6 +150,37 @@ func drawSchedule(t *rapid.T) Schedule {
 	}
 }
 
+func drawSelector(t *rapid.T, worker string) muster.Selector {
+	return one(t, muster.Selector{Worker: worker}, muster.Selector{Worker: worker}, muster.Selector{Purpose: one(t, testPurposes...)},
+		muster.Selector{Region: one(t, testRegions...)}, muster.Selector{Labels: map[string]string{"gpu": one(t, "1", "2")}},
+		muster.Selector{Purpose: one(t, testPurposes...), Labels: map[string]string{"zone": "1"}})
+}
+
+// drawOrder draws what an operator does.
+func drawOrder(t *rapid.T, worker string) Op {
+	selector := drawSelector(t, worker)
+	switch n := rapid.IntRange(0, 20).Draw(t, "order"); {
+	case n <= 5:
+		return Drain{muster.DrainOrder{
+			Selector: selector, Sticky: rapid.Bool().Draw(t, "sticky"), Force: rapid.IntRange(0, 2).Draw(t, "force") > 0,
+			DeadlineMillis: one[int64](t, 0, 300, 1000), Policy: one(t, "", muster.DrainWait, muster.DrainHandBack, muster.DrainEnd),
+		}}
+	case n <= 8:
+		return Undrain{Selector: selector}
+	case n == 9:
+		return Undrain{Drain: rapid.Uint64Range(1, 6).Draw(t, "drain")}
+	case n <= 12:
+		return Cordon{Selector: selector, Force: rapid.Bool().Draw(t, "force")}
+	case n == 13:
+		return Cordon{Selector: selector, Off: true}
+	case n == 14:
+		return SetStrategy{Purpose: one(t, append(testPurposes, "never")...), Strategy: one(t, append(muster.Strategies, "")...)}
+	case n == 15:
+		return SetDebit{Debit: drawConfig(t).Debit, Reset: rapid.Bool().Draw(t, "reset")}
+	}
+	return StepDrains{}
+}
+
 // TestAgreesWithScan holds State against the oracle over random histories, and
 // against copies of itself: one that is fed its events, one that is given the
 // same commands, and its own snapshot, with which it goes on.
@@ -159,6 +192,9 @@ func TestAgreesWithScan(t *testing.T) {
 		h.state.limits = limits
 		for range rapid.IntRange(1, 150).Draw(t, "length") {
 			at := h.oracle.now + muster.Instant(rapid.IntRange(-50, 400).Draw(t, "passes"))
+			if rapid.IntRange(0, 60).Draw(t, "leap") == 0 {
+				at += GoneMemory
+			}
 			h.step(t, Command{At: at, Seed: rapid.Uint64().Draw(t, "seed"), Op: drawOp(t)})
 			if rapid.IntRange(0, 15).Draw(t, "restore") == 0 {
 				h.restore(t, limits)
@@ -180,6 +216,9 @@ func (h *history) step(t *rapid.T, cmd Command) {
 	if _, ok := cmd.Op.(Configure); ok {
 		h.folded.Apply(cmd)
 	}
+	if diff := cmp.Diff(h.oracle.dumpHeld(), h.state.dumpHeld()); diff != "" {
+		t.Fatalf("after %#v\noracle -, state +\n%s", cmd.Op, diff)
+	}
 	for _, ev := range events {
 		h.folded.Fold(cmd.At, ev)
 	}
@@ -188,6 +227,9 @@ func (h *history) step(t *rapid.T, cmd Command) {
 		t.Fatalf("after %#v\noracle -, state +\n%s", cmd.Op, diff)
 	}
 	if diff := cmp.Diff(h.state.dump(), h.folded.dump()); diff != "" {
+		t.Fatalf("after %#v\nstate -, folded +\n%s", cmd.Op, diff)
+	}
+	if diff := cmp.Diff(h.state.dumpHeld(), h.folded.dumpHeld()); diff != "" {
 		t.Fatalf("after %#v\nstate -, folded +\n%s", cmd.Op, diff)
 	}
 	if diff := cmp.Diff(h.state.Counts(), h.folded.Counts()); diff != "" {

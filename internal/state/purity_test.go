@@ -15,7 +15,7 @@ import (
 // machine, other goroutines, or chance.
 var allowed = []string{
 	"bytes", "cmp", "encoding/binary", "encoding/json", "errors", "fmt", "hash/crc32", "iter", "maps", "math",
-	"math/bits", "slices", "strconv", "strings",
+	"math/bits", "slices", "strconv", "strings", "unicode/utf8",
 	"github.com/muster-fleet/muster", "github.com/muster-fleet/muster/internal/sched", "github.com/muster-fleet/muster/internal/wire",
 }
 

@@ -21,6 +21,7 @@ type purpose struct {
 	name              string
 	pool              *sched.Pool
 	cost              sched.Cost
+	lasts             lasts
 	tasks             map[string]*task
 	reserved, running int
 	// vacant is since when it has had no workers, while it has none.
@@ -41,7 +42,7 @@ func (p *purpose) vacantSince() muster.Instant {
 func (s *State) purpose(name string) *purpose {
 	p := s.purposes[name]
 	if p == nil {
-		pool := sched.NewPool(name, s.cfg.strategy(name))
+		pool := sched.NewPool(name, s.strategy(name))
 		pool.Limit(s.limits)
 		p = &purpose{name: name, pool: pool, cost: sched.NewCost(), tasks: map[string]*task{}, vacant: s.now}
 		s.purposes[name] = p

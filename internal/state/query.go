@@ -31,6 +31,10 @@ type Count struct {
 	Workers int `json:"workers"`
 	Ready   int `json:"ready"`
 	Full    int `json:"full"`
+	// Draining and Cordoned are the workers that an operator keeps new tasks
+	// from; they are not among the Ready ones.
+	Draining int `json:"draining,omitempty"`
+	Cordoned int `json:"cordoned,omitempty"`
 	// Reserved and Running are how many tasks are.
 	Reserved int `json:"reserved"`
 	Running  int `json:"running"`
@@ -70,10 +74,15 @@ func (s *State) Worker(id string) (muster.Worker, bool) {
 	if w == nil {
 		return muster.Worker{}, false
 	}
-	return muster.Worker{
+	view := muster.Worker{
 		ID: id, Purpose: w.purpose.name, State: w.State(), Load: w.Load(), Debit: w.Debit().Float(),
 		Tasks: w.running.names(), Reserved: w.reserved.names(), Info: *w.Info(),
-	}, true
+		Cordoned: w.IsCordoned(),
+	}
+	if w.drain != nil {
+		view.Drain = w.drain.id
+	}
+	return view, true
 }
 
 // Workers returns the workers of the purpose in the order in which they joined,
@@ -174,7 +183,8 @@ func (s *State) Counts() []Count {
 		n := p.pool.Tally()
 		counts = append(counts, Count{
 			Purpose: name, Strategy: p.pool.Strategy(),
-			Workers: n.Workers, Ready: n.Workers - n.NotReady, Full: n.Full + n.NoSlots,
+			Workers: n.Workers, Ready: n.Workers - n.Draining - n.Cordoned - n.NotReady, Full: n.Full + n.NoSlots,
+			Draining: n.Draining, Cordoned: n.Cordoned,
 			Reserved: p.reserved, Running: p.running, Debit: s.debit(p).Float(),
 		})
 	}

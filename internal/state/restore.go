@@ -16,19 +16,29 @@ import (
 // are none are an error, and take no more memory than a few times their length.
 func Restore(snapshot []byte) (*State, error) {
 	body := len(snapshot) - crc32.Size
-	old := bytes.HasPrefix(snapshot, []byte(snapshotMagic1))
+	version := versionOf(snapshot)
 	switch {
-	case !old && !bytes.HasPrefix(snapshot, []byte(snapshotMagic)):
+	case version == 0:
 		return nil, fmt.Errorf("%w: it does not begin with %q", errSnapshot, snapshotMagic)
 	case body < len(snapshotMagic) || crc32.ChecksumIEEE(snapshot[:body]) != binary.BigEndian.Uint32(snapshot[body:]):
 		return nil, fmt.Errorf("%w: the checksum is wrong", errSnapshot)
 	}
-	return restore(snapshot[len(snapshotMagic):body], old)
+	return restore(snapshot[len(snapshotMagic):body], version)
 }
 
-// restore reads what is between the magic and the checksum, of version 1 if old.
-func restore(body []byte, old bool) (*State, error) {
-	r := reader{Reader: &wire.Reader{Buf: body}, old: old}
+// versionOf returns the version of a snapshot's format, 0 for what is none.
+func versionOf(snapshot []byte) int {
+	for i, magic := range []string{snapshotMagic1, snapshotMagic2, snapshotMagic} {
+		if bytes.HasPrefix(snapshot, []byte(magic)) {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// restore reads what is between the magic and the checksum.
+func restore(body []byte, version int) (*State, error) {
+	r := reader{Reader: &wire.Reader{Buf: body}, version: version}
 	cfg := r.config()
 	if r.Bad() {
 		return nil, fmt.Errorf("%w: the configuration", errSnapshot)
@@ -36,8 +46,11 @@ func restore(body []byte, old bool) (*State, error) {
 	s := New(cfg)
 	s.now = muster.Instant(r.between(0, math.MaxInt64))
 	s.wheel.tick = tickOf(s.now)
-	if !old {
+	if version > 1 {
 		s.placements = r.Uint()
+	}
+	if version > 2 {
+		r.operators(s)
 	}
 	purposes := r.purposes(s)
 	workers := r.workers(s, purposes)
@@ -57,8 +70,11 @@ func (r reader) purposes(s *State) []*purpose {
 		r.Check(s.purposes[name] == nil)
 		p := s.purpose(name)
 		p.cost = sched.CostOf(sched.Units(r.between(0, int64(sched.One))), int(r.between(0, math.MaxInt8)))
-		if !r.old {
+		if r.version > 1 {
 			p.vacant = muster.Instant(r.between(0, int64(s.now)))
+		}
+		if r.version > 2 {
+			p.lasts = r.lasts()
 		}
 		s.trust(p)
 		purposes = append(purposes, p)
@@ -106,6 +122,9 @@ func (r reader) worker(s *State, w *worker) {
 			fresh = r.Bool()
 			r.Check(fresh || !before)
 			s.run(t, fresh)
+			if r.version > 2 {
+				t.since = muster.Instant(r.between(0, int64(s.now)))
+			}
 		}
 	}
 	for range r.Count() {
@@ -126,7 +145,7 @@ func (r reader) task(s *State, w *worker) *task {
 	reserve := r.between(0, MaxReserveMillis)
 	debit := r.between(0, int64(sched.UnitsOf(MaxDebit)))
 	var placement, claim uint64
-	if !r.old {
+	if r.version > 1 {
 		placement, claim = r.Uint(), r.Uint()
 		r.Check(placement <= s.placements && claim <= s.placements)
 	}

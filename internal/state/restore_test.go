@@ -100,7 +100,7 @@ func FuzzRestore(f *testing.F) {
 // does, must work, and have a snapshot of its own.
 func checkBody(t *testing.T, body []byte) {
 	t.Helper()
-	s, err := restore(body, false)
+	s, err := restore(body, snapshotVersion)
 	if err != nil {
 		return
 	}

@@ -45,7 +45,8 @@ func (s *State) foldPickedUp(e muster.TaskPickedUp) {
 	s.run(t, true)
 }
 
-// layDown is the operation LayDownTask.
+// layDown is the operation LayDownTask. A worker that is drained is not held for
+// the task any longer.
 func (s *State) layDown(op LayDownTask) error {
 	w, err := s.worker(op.Worker)
 	if err != nil {
@@ -58,7 +59,11 @@ func (s *State) layDown(op LayDownTask) error {
 	if !t.claimedAs(op.Placement) {
 		return muster.ReasonPlacementOver
 	}
+	w.purpose.lasts.observe(int64(s.now - t.since))
 	s.putDown(t)
+	if t = w.on(op.Task); t != nil && w.drain != nil {
+		s.release(t, muster.ReleasedDrained)
+	}
 	return nil
 }
 

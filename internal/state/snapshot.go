@@ -12,17 +12,21 @@ import (
 )
 
 // snapshotMagic begins a snapshot. Its digit is the version of the format.
-// Version 1 had no placement numbers; it can still be read.
+// Version 1 had no placement numbers, version 2 nothing of what operators do and
+// how long tasks last; both can still be read.
 const (
-	snapshotMagic  = "muster-state 2\n"
-	snapshotMagic1 = "muster-state 1\n"
+	snapshotMagic   = "muster-state 3\n"
+	snapshotMagic2  = "muster-state 2\n"
+	snapshotMagic1  = "muster-state 1\n"
+	snapshotVersion = 3
 )
 
 // Snapshot returns all that decisions depend on, as bytes: equal states give
 // equal bytes. The explanations of past decisions are not part of it.
 //
 //	magic, config, time, highest placement number
-//	purposes by name:         name, learned cost, from how many reports, vacant since
+//	what operators set:       strategies, debit, drains, cordons, audit
+//	purposes by name:         name, learned cost, from how many reports, vacant since, how long tasks last
 //	workers in join order:    purpose, id, info, reports, credit, tasks
 //	purposes by name:         what the pool remembers
 //	CRC-32 of the above
@@ -31,6 +35,7 @@ func (s *State) Snapshot() []byte {
 	w.config(&s.cfg)
 	w.Int(int64(s.now))
 	w.Uint(s.placements)
+	w.operators(s)
 	names := s.purposeNames()
 	index := map[*purpose]uint64{}
 	w.Uint(uint64(len(names)))
@@ -41,6 +46,7 @@ func (s *State) Snapshot() []byte {
 		w.Int(int64(p.cost.Estimate()))
 		w.Int(int64(p.cost.Seen()))
 		w.Int(int64(p.vacantSince()))
+		w.lasts(&p.lasts)
 	}
 	workers := s.joinOrder()
 	places := make(map[*sched.Worker]int64, len(workers))
@@ -89,6 +95,7 @@ func (w writer) worker(worker *worker) {
 	for t := worker.running.first; t != nil; t = t.next {
 		w.task(t)
 		w.Bool(t.fresh)
+		w.Int(int64(t.since))
 	}
 	w.Uint(uint64(worker.reserved.n))
 	for t := worker.reserved.first; t != nil; t = t.next {

@@ -24,13 +24,20 @@ type State struct {
 	events     []muster.Event
 	free       *task
 	limits     sched.Limits
-	applying   bool // inside of Apply
+	steering   steering
+	drains     []*drain           // by number
+	lastDrain  uint64             // the highest number that was given
+	cordons    map[string]*cordon // by worker
+	audit      []muster.AuditEntry
+	audited    uint64 // the number of the last entry
+	applying   bool   // inside of Apply
 }
 
 // New returns an empty cluster. A member of cfg that Validate would refuse
 // counts as its default.
 func New(cfg Config) *State {
-	s := &State{purposes: map[string]*purpose{}, workers: map[string]*worker{}, limits: sched.DefaultLimits()}
+	s := &State{purposes: map[string]*purpose{}, workers: map[string]*worker{}, cordons: map[string]*cordon{}, limits: sched.DefaultLimits()}
+	s.steering.strategies = map[string]muster.Strategy{}
 	s.last.limit = maxDecisions
 	s.configure(cfg.repaired())
 	return s
@@ -65,8 +72,8 @@ func (s *State) apply(cmd Command) Result {
 // this copy does not have is ignored.
 //
 // Workers, tasks, loads, debits and learned costs are then equal. What events do
-// not carry is not: the configuration, weight-robin's credits, and the worker
-// that two-choices keeps in mind. A copy that must decide exactly alike is given
+// not carry is not: the configuration, weight-robin's credits, the worker that
+// two-choices keeps in mind, and how long tasks last. A copy that must decide exactly alike is given
 // the commands, or a snapshot.
 func (s *State) Fold(at muster.Instant, ev muster.Event) {
 	s.advance(at)
@@ -103,6 +110,34 @@ func (s *State) fold(ev muster.Event) {
 	case muster.PurposeForgotten:
 		s.foldForgotten(e)
 	case muster.TaskRefused: // nothing happened
+	default:
+		s.foldOperator(ev)
+	}
+}
+
+// foldOperator is fold for the events of what operators do.
+func (s *State) foldOperator(ev muster.Event) {
+	switch e := ev.(type) {
+	case muster.DrainOrdered:
+		s.foldOrdered(e)
+	case muster.WorkerDrained:
+		s.foldDrained(e)
+	case muster.WorkerCordoned:
+		s.foldCordoned(e)
+	case muster.DrainOverdue:
+		s.foldOverdue(e)
+	case muster.DrainEmptied:
+		s.foldEmptied(e)
+	case muster.DrainTrimmed:
+		s.foldTrimmed(e)
+	case muster.DrainEnded:
+		s.foldEnded(e)
+	case muster.StrategyChanged:
+		s.foldStrategy(e)
+	case muster.DebitChanged:
+		s.foldDebit(e)
+	case muster.Audited:
+		s.foldAudited(e)
 	}
 }
 

@@ -15,6 +15,8 @@ type task struct {
 	running bool
 	fresh   bool   // running, and picked up since its worker's last report
 	slot    uint16 // of the wheel, while it is reserved
+	// since is when it was picked up, while it runs.
+	since muster.Instant
 	// placement is the number of the placement, 0 where it is not known.
 	placement uint64
 	// claim is the number of the last claim that was granted, 0 where there was
@@ -129,7 +131,7 @@ func (s *State) unreserve(t *task) {
 
 // run begins the run of a task that is in no list.
 func (s *State) run(t *task, fresh bool) {
-	t.running, t.fresh = true, fresh
+	t.running, t.fresh, t.since = true, fresh, s.now
 	t.worker.running.push(t)
 	t.worker.purpose.running++
 }

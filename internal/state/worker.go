@@ -24,6 +24,8 @@ type worker struct {
 	// ended tells that a task ended here since the last report, so that the
 	// next one does not say what the fresh tasks added.
 	ended bool
+	// drain is the drain that it is in, nil for none.
+	drain *drain
 }
 
 // worker finds a worker for a command.
@@ -85,6 +87,7 @@ func (s *State) foldJoined(e muster.WorkerJoined) {
 	if w != nil && w.purpose.name == e.Purpose {
 		w.raw, w.incarnation = info.Raw, Incarnation(info.Raw)
 		w.purpose.pool.Rejoin(&w.Worker, info)
+		s.hold(w)
 		return
 	}
 	if w != nil {
@@ -100,6 +103,7 @@ func (s *State) add(p *purpose, id string, info muster.Info) *worker {
 	s.workers[id] = w
 	s.order.add(w)
 	p.pool.Add(&w.Worker, info)
+	s.hold(w)
 	return w
 }
 
@@ -137,6 +141,7 @@ func (s *State) foldLeft(e muster.WorkerLeft) {
 	}
 	w.purpose.pool.Remove(&w.Worker)
 	w.purpose.vacant = s.now
+	s.letGo(w)
 	delete(s.workers, e.Worker)
 	s.order.remove(w)
 }

@@ -200,7 +200,7 @@ func updateBody(ev muster.Event) json.RawMessage {
 	case muster.TaskReserved:
 		return reservedBody(e)
 	case muster.TaskReleased:
-		if e.Reason == muster.ReleasedUnscheduled {
+		if e.Reason == muster.ReleasedUnscheduled || e.Reason == muster.ReleasedDrained {
 			return update(unscheduled, onWorker(e.Worker, e.Task))
 		}
 	}
