@@ -9,6 +9,7 @@ import (
 // advance lets happen what was due until now.
 func (p *pool) advance(now time.Time) {
 	p.now = now
+	p.expireLease()
 	late := func(r *request) bool { return !now.Before(r.until) }
 	for _, n := range slices.Clone(p.nodes) {
 		p.expire(n, late)
@@ -72,6 +73,9 @@ func (p *pool) next() time.Time {
 	}
 	if p.now.Before(p.trouble.retryAt) {
 		consider(p.trouble.retryAt)
+	}
+	if !p.lease.IsZero() {
+		consider(p.lease)
 	}
 	return first
 }

@@ -24,7 +24,8 @@
 //	queryTask(task)                  a muster.TaskReport, also of one that ended
 //	listNodes()                      [muster.Node]
 //	readLog({node, offset, limit})   a muster.LogPart
-//	drain()                          "ok": no new tasks from now on
+//	drain({lease_ms, end}?)          "ok": no new tasks from now on, or for that long
+//	undrain()                        "ok": ends a drain with a lease
 //	ping()                           "pong"
 //
 // spec, any JSON, is for nodes that are made for their task. result says how

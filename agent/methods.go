@@ -27,6 +27,7 @@ func (a *Agent) handlers(others map[string]worker.Handler) map[string]worker.Han
 		"listNodes":   a.listNodes,
 		"readLog":     a.readLog,
 		"drain":       a.drain,
+		"undrain":     a.undrain,
 		"ping":        func(_ context.Context, _ *worker.Worker, r *bus.Request) { r.Reply("pong") },
 	}
 	maps.Copy(all, others)
@@ -194,12 +195,4 @@ func replyOr(r *bus.Request, found any, ok bool) {
 
 func (a *Agent) listNodes(_ context.Context, _ *worker.Worker, r *bus.Request) {
 	a.owner.do(func(p *pool, now time.Time) { r.Reply(a.owner.list(p, now)) })
-}
-
-// drain answers when the draining has begun.
-func (a *Agent) drain(_ context.Context, _ *worker.Worker, r *bus.Request) {
-	a.owner.do(func(p *pool, now time.Time) {
-		p.drain(now)
-		p.emit(answer{a.owner.keep(r), "ok"})
-	})
 }

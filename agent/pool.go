@@ -61,7 +61,9 @@ type pool struct {
 	// unavailable is what was reported last.
 	unavailable      bool
 	draining, closed bool
-	ended            history
+	// lease is until when it is drained, zero for good; see drainUntil.
+	lease time.Time
+	ended history
 	// failed has the tasks whose node ended before it was ready, while no
 	// caller waited.
 	failed map[string]failedStart
@@ -308,7 +310,7 @@ func (p *pool) disappoint(n *node, reason string, err error) {
 // drain takes no further tasks. Those that run go on.
 func (p *pool) drain(now time.Time) {
 	p.advance(now)
-	p.draining = true
+	p.draining, p.lease = true, time.Time{}
 	p.refuseQueue()
 	p.finish()
 }
@@ -341,7 +343,7 @@ func (p *pool) refuseQueue() {
 
 // close ends everything.
 func (p *pool) close(now time.Time, why string) {
-	p.draining, p.closed = true, true
+	p.draining, p.closed, p.lease = true, true, time.Time{}
 	p.endAll(now, why)
 }
 
