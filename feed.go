@@ -23,6 +23,8 @@ type FeedEvent struct {
 	// them each rule kept out.
 	Workers  int       `json:"workers,omitempty"`
 	Excluded *Excluded `json:"excluded,omitempty"`
+	// Drain is the number of the drain that the event is about.
+	Drain uint64 `json:"drain,omitempty"`
 	// Detail is the event of a type that is not among the constants.
 	Detail json.RawMessage `json:"detail,omitempty"`
 }
@@ -40,7 +42,19 @@ const (
 	FeedPickUpRefused = "task.pick-up-refused"
 	FeedPurposeForgot = "purpose.forgotten"
 	FeedLeader        = "leader"
-	FeedOther         = "other"
+	// FeedOrder is a write by an operator, with its AuditEntry as Detail; the others
+	// say what came of it. Drain is the number of a drain.
+	FeedOrder          = "order"
+	FeedWorkerDrained  = "worker.drained"
+	FeedWorkerFreed    = "worker.undrained"
+	FeedWorkerCordoned = "worker.cordoned"
+	FeedWorkerOpened   = "worker.uncordoned"
+	FeedDrainBegan     = "drain.began"
+	FeedDrainOverdue   = "drain.overdue"
+	FeedDrainEmpty     = "drain.empty"
+	FeedDrainEnded     = "drain.ended"
+	FeedStrategy       = "strategy"
+	FeedOther          = "other"
 )
 
 // FeedBatch is what happened within a moment. The leader publishes one when something

@@ -163,9 +163,13 @@ type Worker struct {
 }
 
 // Status is the worker's state in one word: "ready", "full" (its load is at its
-// limit, or not reported yet), "not-ready" or "initializing".
+// limit, or not reported yet), "draining", "cordoned", "not-ready" or "initializing".
 func (w Worker) Status() string {
 	switch {
+	case w.Drain != 0:
+		return "draining"
+	case w.Cordoned:
+		return "cordoned"
 	case !w.State.MayTake():
 		return w.State.String()
 	case w.Load >= w.Info.MaxLoad:

@@ -66,6 +66,10 @@ type PurposeStatus struct {
 	Workers int `json:"workers"`
 	Ready   int `json:"ready"`
 	Full    int `json:"full"`
+	// Draining and Cordoned are the workers that an operator keeps new tasks
+	// from; they are not among the Ready ones.
+	Draining int `json:"draining,omitempty"`
+	Cordoned int `json:"cordoned,omitempty"`
 	// Running and Reserved count tasks.
 	Running  int `json:"running"`
 	Reserved int `json:"reserved"`

@@ -33,6 +33,13 @@ var (
 	// ErrNoSlot: nobody placed the task there, and the worker has as many as it
 	// takes (GetNode).
 	ErrNoSlot error = muster.ReasonNoSlot
+	// ErrLastWorkers: an order would leave a purpose without a worker. The error
+	// is a *LastWorkersError.
+	ErrLastWorkers = errors.New("a purpose would have no worker left")
+	// ErrNoneSelected: no worker matches the selector.
+	ErrNoneSelected error = muster.ReasonNoneSelected
+	// ErrNoDrain: no drain has that number, or none is in force for the selector.
+	ErrNoDrain error = muster.ReasonNoDrain
 	// ErrUnsupported: the manager, or the worker, does not have the method.
 	ErrUnsupported = errors.New("method not supported")
 	// ErrOverloaded: too much waited, and did so for as long as the call could
@@ -102,6 +109,10 @@ func understand(err error) error {
 		return &refusal{ErrNoTask, remote}
 	case reason == ErrPlacementOver.Error():
 		return &refusal{ErrPlacementOver, remote}
+	case reason == ErrNoneSelected.Error():
+		return &refusal{ErrNoneSelected, remote}
+	case reason == ErrNoDrain.Error():
+		return &refusal{ErrNoDrain, remote}
 	case reason == ErrInvalidPurpose.Error():
 		return &refusal{ErrInvalidPurpose, remote}
 	case strings.HasPrefix(reason, noScheduler):
@@ -129,4 +140,23 @@ func notScheduled(remote *bus.RemoteError) error {
 		e.Explanation = &why
 	}
 	return e
+}
+
+// refusalOf returns the refusal in err that begins with those words, nil where
+// there is none.
+func refusalOf(err error, words string) *bus.RemoteError {
+	var remote *bus.RemoteError
+	if !errors.As(err, &remote) || !strings.HasPrefix(remote.Reason, words) {
+		return nil
+	}
+	return remote
+}
+
+// decodeDetail reads what a refusal says beside its words. One without leaves v
+// as it is.
+func decodeDetail(remote *bus.RemoteError, v any) error {
+	if len(remote.Detail) == 0 {
+		return nil
+	}
+	return json.Unmarshal(remote.Detail, v)
 }

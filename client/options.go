@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 )
 
@@ -31,6 +32,9 @@ type Options struct {
 	// PlainOWT leaves out what OWT's own manager does not understand: an
 	// argument of schedule that asks for explanations.
 	PlainOWT bool
+	// Operator is who gives orders with this client, for the audit, where an
+	// order does not say.
+	Operator muster.Operator
 }
 
 // DefaultOptions returns the options with every default filled in.

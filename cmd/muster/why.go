@@ -79,6 +79,8 @@ var ruleWords = [muster.NumRules]string{
 	muster.RuleISP:      "serve other providers",
 	muster.RuleCodec:    "lack a wanted codec or algorithm",
 	muster.RuleLabel:    "lack a wanted label",
+	muster.RuleDraining: "are drained (see `muster drains`)",
+	muster.RuleCordoned: "are cordoned by an operator",
 	muster.RuleNotReady: "said that they are not ready",
 	muster.RuleFull:     "are at the limit of their load, or told none yet",
 	muster.RuleSlots:    "hold as many tasks as they may",

@@ -38,6 +38,9 @@ type core struct {
 	feed *feed
 	// recycler ends tasks at OWT's agents; nil where there is no queue.
 	recycler *recycler
+	drainer  *drainer
+	// lastHeard is the last sign of life of each worker, by the core's time.
+	lastHeard map[string]muster.Instant
 
 	measures   *measures
 	panicLog   rateLimit
@@ -122,6 +125,7 @@ func (c *core) follow() (changed bool) {
 	c.log.Info("role", "role", role.Kind.String(), "term", role.Term, "leader", role.Leader)
 	c.alive = c.newLiveness()
 	c.feed.follow(role)
+	clear(c.lastHeard)
 	if !c.leads() {
 		return true
 	}
@@ -192,10 +196,12 @@ func (c *core) observe(events []muster.Event) {
 		switch e := e.(type) {
 		case muster.WorkerJoined:
 			c.alive.Heard(e.Worker)
+			c.lastHeard[e.Worker] = c.now()
 			c.reportCapacity(e.Purpose)
 			c.log.Info("worker joined", "worker", e.Worker, "purpose", e.Purpose)
 		case muster.WorkerLeft:
 			c.alive.Forget(e.Worker)
+			delete(c.lastHeard, e.Worker)
 			delete(c.rejoining, e.Worker)
 			c.reportCapacity(e.Purpose)
 			c.measures.left.WithLabelValues(c.measures.purpose(e.Purpose, true), string(e.Reason)).Inc()
@@ -262,6 +268,7 @@ func (c *core) expire() {
 	if c.replica.State().PurposesDue() {
 		c.propose(nil, state.ForgetPurposes{}, nil)
 	}
+	c.lookAtDrains()
 	c.flush()
 }
 
@@ -306,6 +313,7 @@ func (c *core) keepAlive(req *bus.Request, worker string) {
 		return
 	}
 	c.alive.Heard(worker)
+	c.lastHeard[worker] = c.now()
 	if c.rejoining[worker] {
 		delete(c.rejoining, worker)
 		req.Reply("whoareyou")

@@ -80,6 +80,17 @@ var methods = map[string]method{
 	"status":        looksUp(func(*reader) query { return (*core).status }),
 	"addManager":    acts(decodeAddManager),
 	"removeManager": acts(decodeRemoveManager),
+
+	// Orders of operators.
+	"drain":       acts(decodeDrain),
+	"undrain":     acts(decodeUndrain),
+	"cordon":      acts(decodeCordon),
+	"uncordon":    acts(decodeUncordon),
+	"setStrategy": acts(decodeSetStrategy),
+	"setDebit":    acts(decodeSetDebit),
+	"listDrains":  looksUp(decodeListDrains),
+	"getDrain":    looksUp(decodeGetDrain),
+	"audit":       looksUp(decodeAudit),
 }
 
 // isLookUp reports whether a request may be answered from a stale state.
@@ -325,12 +336,12 @@ func decodeWhy(r *reader) query {
 
 func decodeListWorkers(r *reader) query {
 	purpose, query := r.name(0, "purpose"), r.page(1)
-	return func(_ *core, req *bus.Request, s *state.State) {
+	return func(c *core, req *bus.Request, s *state.State) {
 		if query != nil {
-			pageWorkers(req, s, purpose, query)
+			c.pageWorkers(req, s, purpose, query)
 			return
 		}
-		listWorkers(req, s, purpose)
+		c.listWorkers(req, s, purpose)
 	}
 }
 

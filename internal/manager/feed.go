@@ -147,6 +147,9 @@ func feedEvent(e muster.Event) muster.FeedEvent {
 		return muster.FeedEvent{Type: muster.FeedPickUpRefused, Purpose: e.Purpose, Task: e.Task, Worker: e.Worker, Holder: e.Holder}
 	case muster.PurposeForgotten:
 		return muster.FeedEvent{Type: muster.FeedPurposeForgot, Purpose: e.Purpose}
+	case muster.WorkerDrained, muster.WorkerCordoned, muster.DrainOrdered, muster.DrainOverdue, muster.DrainEmptied,
+		muster.DrainEnded, muster.StrategyChanged, muster.Audited:
+		return orderEvent(e)
 	default:
 		detail, err := json.Marshal(e)
 		if err != nil {

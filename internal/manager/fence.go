@@ -14,13 +14,16 @@ import (
 )
 
 // placement reads the number of a placement, which may be absent.
-func (r *reader) placement(i int) uint64 {
+func (r *reader) placement(i int) uint64 { return r.whole(i, "placement") }
+
+// whole reads a whole number, 0 where it is absent.
+func (r *reader) whole(i int, what string) uint64 {
 	if r.raw(i) == nil {
 		return 0
 	}
 	n := gjson.ParseBytes(r.raw(i))
 	if n.Type != gjson.Number || n.Num < 0 {
-		r.fail(i, "placement", "must be a number that is not negative")
+		r.fail(i, what, "must be a number that is not negative")
 	}
 	return n.Uint()
 }

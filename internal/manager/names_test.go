@@ -36,6 +36,21 @@ var named = map[string]struct {
 	"listTasks":     {[]any{"video"}, []int{0}},
 	"addManager":    {[]any{"host:1"}, []int{0}},
 	"removeManager": {[]any{"host:1"}, []int{0}},
+
+	"drain":       {[]any{selecting("w")}, nil},
+	"undrain":     {[]any{selecting("w")}, nil},
+	"cordon":      {[]any{selecting("w")}, nil},
+	"uncordon":    {[]any{selecting("w")}, nil},
+	"setStrategy": {[]any{map[string]any{"purpose": "video"}}, nil},
+	"setDebit":    {[]any{map[string]any{"mode": "off"}}, nil},
+	"listDrains":  {nil, nil},
+	"getDrain":    {[]any{1}, nil},
+	"audit":       {nil, nil},
+}
+
+// selecting is an order for a worker.
+func selecting(worker string) map[string]any {
+	return map[string]any{"selector": map[string]any{"worker": worker}}
 }
 
 // quoted is a name as a JSON string, byte for byte.
@@ -103,6 +118,18 @@ func TestBadNamesInsideOfArgumentsAreRefused(t *testing.T) {
 		{"schedule", `["video","t","` + "\xff" + `"]`, "preference must be valid UTF-8"},
 		{"claimTask", `["w",{"task":"a\n"}]`, "(task) must not have control characters"},
 		{"claimTask", `["w",{"task":"t","incarnation":"a\u0000"}]`, "(incarnation) must not have control characters"},
+		{"drain", `[{"selector":{"worker":"a\n"}}]`, "selector.worker must not have control characters"},
+		{"drain", `[{"selector":{"labels":{"a":"\u0000"}}}]`, "selector.labels.a must not have control characters"},
+		{"drain", `[{"selector":{"worker":"w"},"by":{"name":"` + long + `"}}]`, "operator.name must not be longer than 255 bytes"},
+		{"drain", `[{"selector":{}}]`, "selector must have a worker, a purpose, a region or labels"},
+		{"drain", `[{"selector":{"worker":"w"},"polcy":"end"}]`, `unknown field "polcy"`},
+		{"drain", `[{"selector":{"worker":"w"},"policy":"kill"}]`, `unknown policy "kill": use one of wait, hand-back, end`},
+		{"drain", `[{"selector":{"worker":"w"},"deadline_ms":-1}]`, "deadline_ms must be 0 (none) to"},
+		{"undrain", `[{"selector":{"region":"` + long + `"}}]`, "selector.region must not be longer than 255 bytes"},
+		{"cordon", `[{"selector":{"purpose":"\u0007"}}]`, "selector.purpose must not have control characters"},
+		{"uncordon", `["w"]`, "argument 1 (order) must be an object"},
+		{"setStrategy", `[{"purpose":""}]`, "purpose must be a non-empty string"},
+		{"setStrategy", `[{"purpose":"video","strategy":"best"}]`, "unknown strategy"},
 		{"pickUpTasks", `["w",["a","b\n"]]`, "tasks) [1] must not have control characters"},
 	} {
 		if _, err := decode(test.method, mustSplit(t, test.args)); err == nil || !strings.Contains(err.Error(), test.want) {

@@ -138,8 +138,11 @@ func placeOf(cursor string) (p state.Place, err error) {
 	return state.Place(place), err
 }
 
-func pageWorkers(req *bus.Request, s *state.State, purpose string, q *pageQuery) {
+func (c *core) pageWorkers(req *bus.Request, s *state.State, purpose string, q *pageQuery) {
 	list, next, more := s.PageWorkers(q.filter(purpose), q.after, q.bounds())
+	for i := range list {
+		list[i].HeardMillis = c.heard(list[i].ID)
+	}
 	req.Reply(workersPage{Workers: list, Next: cursor(next, more)})
 }
 

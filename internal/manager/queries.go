@@ -134,14 +134,25 @@ func why(req *bus.Request, s *state.State, purpose, task string) {
 	req.Reply(explanation)
 }
 
-func listWorkers(req *bus.Request, s *state.State, purpose string) {
+func (c *core) listWorkers(req *bus.Request, s *state.State, purpose string) {
 	workers := []muster.Worker{}
 	for _, id := range s.Workers(purpose) {
 		if w, ok := s.Worker(id); ok {
+			w.HeardMillis = c.heard(id)
 			workers = append(workers, w)
 		}
 	}
 	req.Reply(workers)
+}
+
+// heard is how long ago a worker was heard, in milliseconds. Only a leader knows.
+func (c *core) heard(worker string) *int64 {
+	at, ok := c.lastHeard[worker]
+	if !ok {
+		return nil
+	}
+	ago := max(int64(c.now()-at), 0)
+	return &ago
 }
 
 // listedTask is a task in the answer to listTasks.

@@ -91,7 +91,9 @@ func (s snapshot) collect(out chan<- prometheus.Metric) {
 	for _, p := range s.known() {
 		gauge(descWorkers, float64(p.Ready-p.Full), p.Purpose, "free")
 		gauge(descWorkers, float64(p.Full), p.Purpose, "full")
-		gauge(descWorkers, float64(p.Workers-p.Ready), p.Purpose, "not-ready")
+		gauge(descWorkers, float64(p.Workers-p.Ready-p.Draining-p.Cordoned), p.Purpose, "not-ready")
+		gauge(descWorkers, float64(p.Draining), p.Purpose, "draining")
+		gauge(descWorkers, float64(p.Cordoned), p.Purpose, "cordoned")
 		gauge(descTasks, float64(p.Running), p.Purpose, "running")
 		gauge(descTasks, float64(p.Reserved), p.Purpose, "reserved")
 		gauge(descDebit, p.Debit, p.Purpose)
@@ -117,6 +119,7 @@ func (s snapshot) known() (out []state.Count) {
 		}
 		sum := &out[i]
 		sum.Workers, sum.Ready, sum.Full = sum.Workers+p.Workers, sum.Ready+p.Ready, sum.Full+p.Full
+		sum.Draining, sum.Cordoned = sum.Draining+p.Draining, sum.Cordoned+p.Cordoned
 		sum.Running, sum.Reserved, sum.Debit = sum.Running+p.Running, sum.Reserved+p.Reserved, max(sum.Debit, p.Debit)
 	}
 	return out

@@ -109,8 +109,8 @@ func (s *State) selected(sel muster.Selector) ([]*worker, error) {
 	return found, nil
 }
 
-// order is the operation Drain.
-func (s *State) order(op Drain) Result {
+// beginDrain is the operation Drain.
+func (s *State) beginDrain(op Drain) Result {
 	if err := op.Order.Check(); err != nil {
 		return Result{Err: err}
 	}
@@ -255,7 +255,7 @@ func (s *State) foldDrained(e muster.WorkerDrained) {
 		return
 	}
 	if d := s.drain(e.Drain); d != nil && d.active() {
-		w.move(d)
+		s.move(w, d)
 	} else if e.Drain == 0 {
 		s.exempt(w)
 	}
@@ -273,10 +273,12 @@ func (s *State) exempt(w *worker) {
 	w.drain = nil
 }
 
-// move puts a worker into a drain, and out of the one that it is in.
-func (w *worker) move(d *drain) {
-	if w.drain != nil && w.drain != d {
-		w.include(w.drain).off = true
+// move puts a worker into a drain, and out of the one that it was in.
+func (s *State) move(w *worker, d *drain) {
+	for _, other := range s.drains {
+		if m := other.member(w.ID); m != nil && other != d {
+			m.off = true
+		}
 	}
 	w.include(d).off = false
 	w.drain = d
@@ -302,7 +304,7 @@ func (s *State) hold(w *worker) {
 	}
 	for _, d := range slices.Backward(s.drains) {
 		if d.covers(w) {
-			w.move(d)
+			s.move(w, d)
 			break
 		}
 	}

@@ -193,3 +193,11 @@ func (s *State) OverdueDrains() []uint64 {
 	}
 	return ids
 }
+
+// drainID is the number of the drain that the worker is in, 0 for none.
+func (w *worker) drainID() uint64 {
+	if w.drain == nil {
+		return 0
+	}
+	return w.drain.id
+}

@@ -136,7 +136,7 @@ func (op LayDownTask) apply(s *State, _ uint64) Result { return Result{Err: s.la
 func (op Schedule) apply(s *State, seed uint64) Result { return s.schedule(op, seed) }
 func (op Unschedule) apply(s *State, _ uint64) Result  { return Result{Err: s.unschedule(op)} }
 func (op Configure) apply(s *State, _ uint64) Result   { return Result{Err: s.reconfigure(op.Config)} }
-func (op Drain) apply(s *State, _ uint64) Result       { return s.order(op) }
+func (op Drain) apply(s *State, _ uint64) Result       { return s.beginDrain(op) }
 func (op Undrain) apply(s *State, _ uint64) Result     { return s.undrain(op) }
 func (op Cordon) apply(s *State, _ uint64) Result      { return s.cordon(op) }
 func (op SetStrategy) apply(s *State, _ uint64) Result { return Result{Err: s.setStrategy(op)} }

@@ -90,10 +90,8 @@ func (o *oracle) enlist(w *oracleWorker) {
 func (o *oracle) put(d *oracleDrain, id string) {
 	for _, other := range o.operators.drains {
 		if i := slices.Index(other.in, id); i >= 0 && other != d && !other.ended {
-			if w := o.find(id); w != nil && o.drainOf(w) == other {
-				other.in = slices.Delete(other.in, i, i+1)
-				other.off = append(other.off, id)
-			}
+			other.in = slices.Delete(other.in, i, i+1)
+			other.off = append(other.off, id)
 		}
 	}
 	d.off = slices.DeleteFunc(d.off, func(x string) bool { return x == id })

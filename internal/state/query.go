@@ -74,15 +74,11 @@ func (s *State) Worker(id string) (muster.Worker, bool) {
 	if w == nil {
 		return muster.Worker{}, false
 	}
-	view := muster.Worker{
+	return muster.Worker{
 		ID: id, Purpose: w.purpose.name, State: w.State(), Load: w.Load(), Debit: w.Debit().Float(),
 		Tasks: w.running.names(), Reserved: w.reserved.names(), Info: *w.Info(),
-		Cordoned: w.IsCordoned(),
-	}
-	if w.drain != nil {
-		view.Drain = w.drain.id
-	}
-	return view, true
+		Drain: w.drainID(), Cordoned: w.IsCordoned(),
+	}, true
 }
 
 // Workers returns the workers of the purpose in the order in which they joined,
