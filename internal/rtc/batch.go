@@ -1,25 +1,35 @@
 package rtc
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"sync"
+	"time"
 
 	"golang.org/x/net/ipv4"
 )
 
 const (
-	// batchSize is the most packets of one system call.
-	batchSize = 64
+	// batchWait is how long the first packet of a batch waits for others. The
+	// packets of a frame reach us within about this time.
+	batchWait = 500 * time.Microsecond
 	// batchWaiting is the most packets that wait; a sender that is faster than
 	// the kernel waits with them.
-	batchWaiting = 1024
+	batchWaiting = 4096
+	// mostMessages is the most messages of one system call.
+	mostMessages = 64
+	// mostSegments and mostBytes bound what the kernel cuts into packets itself.
+	mostSegments = 48
+	mostBytes    = 60_000
+	// mostKnown is how many addresses are remembered.
+	mostKnown = 8192
 )
 
 // batchConn gathers the packets that many connections send at about the same
-// time, and gives them to the kernel together (sendmmsg, where there is one).
-// A packet never waits for others: the first one wakes the writer, and those
-// that come while it wakes or writes go with the next call.
+// time, and gives them to the kernel together: those of one size to one address
+// as a single message that the kernel cuts (UDP GSO), and many messages with one
+// system call (sendmmsg), where the system has these.
 type batchConn struct {
 	*net.UDPConn
 	batch *ipv4.PacketConn
@@ -31,9 +41,14 @@ type batchConn struct {
 	err     error
 	wake    chan struct{}
 	done    chan struct{}
-
-	// addresses of peers, in the form that the system call takes
+	// known are the addresses of peers, in the form that the system call takes.
 	known map[netip.AddrPort]*net.UDPAddr
+
+	// of the goroutine that writes
+	segments bool // the kernel cuts
+	messages []ipv4.Message
+	sizes    []int
+	open     map[*net.UDPAddr]int
 }
 
 type outgoing struct {
@@ -43,9 +58,6 @@ type outgoing struct {
 
 var packetPool = sync.Pool{New: func() any { b := make([]byte, 0, maxPacket); return &b }}
 
-// mostKnown is how many addresses are remembered.
-const mostKnown = 8192
-
 func newBatchConn(conn *net.UDPConn) net.PacketConn {
 	if conn.LocalAddr().(*net.UDPAddr).IP.To4() == nil {
 		return conn // golang.org/x/net sends batches per family; this one is rare
@@ -53,6 +65,7 @@ func newBatchConn(conn *net.UDPConn) net.PacketConn {
 	c := &batchConn{
 		UDPConn: conn, batch: ipv4.NewPacketConn(conn), known: map[netip.AddrPort]*net.UDPAddr{},
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
+		segments: segmentable(conn), open: map[*net.UDPAddr]int{},
 	}
 	c.room = sync.NewCond(&c.mu)
 	go c.write()
@@ -76,23 +89,34 @@ func (c *batchConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 		c.mu.Unlock()
 		return 0, net.ErrClosed
 	}
-	address := c.known[to]
-	if address == nil {
-		if len(c.known) >= mostKnown {
-			clear(c.known)
-		}
-		address = net.UDPAddrFromAddrPort(to)
-		c.known[to] = address
-	}
-	c.waiting = append(c.waiting, outgoing{address, data})
+	first := len(c.waiting) == 0
+	c.waiting = append(c.waiting, outgoing{c.address(to), data})
 	err := c.err
 	c.err = nil
 	c.mu.Unlock()
+	if first {
+		c.signal()
+	}
+	return len(b), err
+}
+
+func (c *batchConn) address(to netip.AddrPort) *net.UDPAddr {
+	a := c.known[to]
+	if a == nil {
+		if len(c.known) >= mostKnown {
+			clear(c.known)
+		}
+		a = net.UDPAddrFromAddrPort(to)
+		c.known[to] = a
+	}
+	return a
+}
+
+func (c *batchConn) signal() {
 	select {
 	case c.wake <- struct{}{}:
 	default:
 	}
-	return len(b), err
 }
 
 // WriteTo is net.PacketConn's.
@@ -108,48 +132,91 @@ func (c *batchConn) WriteTo(b []byte, to net.Addr) (int, error) {
 func (c *batchConn) write() {
 	defer close(c.done)
 	var taken []outgoing
-	messages := make([]ipv4.Message, batchSize)
-	for i := range messages {
-		messages[i].Buffers = make([][]byte, 1)
-	}
 	for range c.wake {
+		time.Sleep(batchWait)
 		c.mu.Lock()
 		taken, c.waiting = c.waiting, taken[:0]
 		closed := c.closed
 		c.mu.Unlock()
 		c.room.Broadcast()
-		for rest := taken; len(rest) > 0; {
-			n := min(len(rest), batchSize)
-			c.flush(messages[:n], rest[:n])
-			rest = rest[n:]
-		}
+		c.flush(taken)
 		if closed {
 			return
 		}
 	}
 }
 
-// flush sends a batch. A packet that cannot be sent, such as to an address
-// without a route, is dropped, as UDP does.
-func (c *batchConn) flush(messages []ipv4.Message, packets []outgoing) {
-	for i, p := range packets {
-		messages[i].Buffers[0], messages[i].Addr = *p.data, p.to
-	}
-	for rest := messages; len(rest) > 0; {
-		n, err := c.batch.WriteBatch(rest, 0)
+// flush sends a batch.
+func (c *batchConn) flush(packets []outgoing) {
+	used := c.group(packets)
+	for rest := c.messages[:used]; len(rest) > 0; {
+		n, err := c.batch.WriteBatch(rest[:min(len(rest), mostMessages)], 0)
 		if err != nil {
-			c.mu.Lock()
-			if !c.closed {
-				c.err = err
-			}
-			c.mu.Unlock()
-			n = max(n, 0) + 1
+			n = max(n, 0)
+			c.failed(rest[n], err)
+			n++
 		}
-		rest = rest[min(max(n, 1), len(rest)):]
+		rest = rest[max(n, 1):]
 	}
 	for _, p := range packets {
 		packetPool.Put(p.data)
 	}
+}
+
+// failed deals with a message that could not be sent. What the network card
+// cannot cut goes out packet by packet from now on. A packet to an address
+// without a route is dropped, as UDP does.
+func (c *batchConn) failed(m ipv4.Message, err error) {
+	if len(m.Buffers) > 1 {
+		c.segments = false
+		for _, b := range m.Buffers {
+			_, _ = c.UDPConn.WriteTo(b, m.Addr)
+		}
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed && !errors.Is(err, net.ErrClosed) {
+		c.err = err
+	}
+}
+
+// group makes messages of packets and returns how many. Packets to one address
+// stay in their order.
+func (c *batchConn) group(packets []outgoing) (used int) {
+	clear(c.open)
+	for _, p := range packets {
+		size := len(*p.data)
+		if i, ok := c.open[p.to]; ok && c.fits(i, size) {
+			m := &c.messages[i]
+			m.Buffers = append(m.Buffers, *p.data)
+			c.sizes[i] += size
+			if len(m.Buffers) == 2 {
+				m.OOB = segmentSize(m.OOB[:0], len(m.Buffers[0]))
+			}
+			if size < len(m.Buffers[0]) { // only the last one may be shorter
+				delete(c.open, p.to)
+			}
+			continue
+		}
+		if used == len(c.messages) {
+			c.messages = append(c.messages, ipv4.Message{})
+			c.sizes = append(c.sizes, 0)
+		}
+		m := &c.messages[used]
+		m.Buffers, m.OOB, m.Addr = append(m.Buffers[:0], *p.data), m.OOB[:0], p.to
+		c.sizes[used] = size
+		if c.segments {
+			c.open[p.to] = used
+		}
+		used++
+	}
+	return used
+}
+
+func (c *batchConn) fits(i, size int) bool {
+	m := &c.messages[i]
+	return size <= len(m.Buffers[0]) && len(m.Buffers) < mostSegments && c.sizes[i]+size <= mostBytes
 }
 
 // Close sends what waits, and closes the port.
@@ -162,10 +229,7 @@ func (c *batchConn) Close() error {
 	c.closed = true
 	c.mu.Unlock()
 	c.room.Broadcast()
-	select {
-	case c.wake <- struct{}{}:
-	default:
-	}
+	c.signal()
 	<-c.done
 	return c.UDPConn.Close()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/rtp"
@@ -17,6 +18,7 @@ import (
 type Publisher struct {
 	pc     *webrtc.PeerConnection
 	tracks map[string]*sending
+	sent   atomic.Uint64
 }
 
 type sending struct {
@@ -123,6 +125,7 @@ func (p *Publisher) Frame(track string, packets, size int, key bool, height int)
 			if err := local.WriteRTP(&rtp.Packet{Header: h, Payload: payload}); err != nil {
 				return fmt.Errorf("rtcload: sending %s: %w", track, err)
 			}
+			p.sent.Add(1)
 		}
 	}
 	return nil
@@ -181,6 +184,9 @@ func (p *Publisher) Run(ctx context.Context, track string, rate, packets, size i
 		}
 	}
 }
+
+// Sent counts the packets that went out.
+func (p *Publisher) Sent() uint64 { return p.sent.Load() }
 
 // Connection is the client's end, for what this package does not do.
 func (p *Publisher) Connection() *webrtc.PeerConnection { return p.pc }

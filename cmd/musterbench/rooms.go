@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-fleet/muster/internal/cli"
+	"github.com/muster-fleet/muster/internal/roombench"
+)
+
+const roomsLong = `Sends made-up media through a server to subscribers, and counts what arrives for each second of the
+server's processor time. The servers are Muster's SFU, and plain pion: a track that every connection
+sends, as pion's examples do it. Each is a process of its own; clients are the same (pion, with feedback
+as browsers give it), on the loopback, and share the machine. The servers take turns.
+
+A publisher sends a picture of 2.1 Mbit/s (240 packets a second) and sound (50). In 1x20 one of them has
+20 subscribers; in 10x10 ten people send and get the other nine.
+
+  per_cpu_second    packets that arrived ÷ seconds of the server's processor time; the median of the turns
+  ratio             that ÷ plain pion's
+  cpu               processors that the server kept busy
+  lost              share of the packets that did not arrive
+  memory_per_track  resident memory of the server ÷ tracks that its subscribers get, in bytes`
+
+func newRoomsCmd() *cobra.Command {
+	var f cli.MeasureFlags
+	o := roombench.DefaultOptions()
+	cmd := &cobra.Command{
+		Use: "rooms", Short: "Measure forwarding of media beside plain pion", Long: roomsLong, Args: cli.Takes(),
+		Example: "  musterbench rooms\n  musterbench rooms --shapes 1x50 --rounds 5 -o json",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			self, err := os.Executable()
+			if err != nil {
+				return fmt.Errorf("find this program: %w", err)
+			}
+			o.Server = []string{self, serveRooms}
+			if o.Rounds < 1 || o.Duration <= 0 {
+				return cli.Usagef("--rounds and --duration must be positive, not %d and %v", o.Rounds, o.Duration)
+			}
+			return f.Profiled(func() error { return printRooms(cmd, o, f.Format) })
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringSliceVar(&o.Shapes, "shapes", o.Shapes, "publishers x subscribers, comma-separated")
+	flags.StringSliceVar(&o.Kinds, "servers", o.Kinds, "servers to measure")
+	flags.IntVar(&o.Rounds, "rounds", o.Rounds, "turns of each server")
+	flags.DurationVar(&o.Duration, "duration", o.Duration, "time of each turn")
+	f.Add(cmd)
+	return cmd
+}
+
+// serveRooms is the verb that runs a server of the measurement.
+const serveRooms = "serve-rooms"
+
+func newServeRoomsCmd() *cobra.Command {
+	var f cli.MeasureFlags
+	cmd := &cobra.Command{
+		Use: serveRooms + " KIND", Short: "Run a server of the verb rooms (started by it)", Hidden: true, Args: cobra.ExactArgs(1),
+	}
+	f.Add(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return f.Profiled(func() error { return roombench.Serve(cmd.Context(), args[0], cmd.OutOrStdout()) })
+	}
+	return cmd
+}
+
+func printRooms(cmd *cobra.Command, o roombench.Options, format cli.ResultFormat) error {
+	bar := cli.NewBar(cmd.ErrOrStderr())
+	o.Progress = func(done, total int) { bar.Set(float64(done) / float64(total)) }
+	results, err := roombench.Run(cmd.Context(), o)
+	bar.Close()
+	if len(results) > 0 {
+		if err := cli.PrintResults(cmd.OutOrStdout(), format, roomsColumns, results, true); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+var roomsColumns = []cli.Column[roombench.Result]{
+	cli.Col("shape", func(r roombench.Result) string { return r.Shape }),
+	cli.Col("server", func(r roombench.Result) string { return r.Server }),
+	cli.Col("packets per CPU second", func(r roombench.Result) string { return cli.Thousands(int64(r.PerCPUSecond)) }),
+	cli.Col("÷ pion", func(r roombench.Result) string { return fmt.Sprintf("%.2f", r.Ratio) }),
+	cli.Col("CPU", func(r roombench.Result) string { return fmt.Sprintf("%.2f", r.CPU) }),
+	cli.Col("lost", func(r roombench.Result) string { return fmt.Sprintf("%.2f %%", 100*r.Lost) }),
+	cli.Col("memory per track", func(r roombench.Result) string { return cli.Thousands(r.Memory) }),
+}
