@@ -105,7 +105,7 @@ func (m *Manager) begin(ctx context.Context, alone bool) error {
 		}
 	}
 	var err error
-	if m.probe, err = openProbe(ctx, m.conn); err != nil {
+	if m.probe, err = openProbe(ctx, m.conn, m.core.opts.Cluster); err != nil {
 		return errors.Join(fmt.Errorf("manager: subscribe to its own probes: %w", err), m.closeBeacon())
 	}
 	m.follow()
@@ -242,6 +242,9 @@ func (m *Manager) handle(req *bus.Request) {
 }
 
 func (m *Manager) read(req *bus.Request) {
+	if m.probe.takes(req) {
+		return
+	}
 	detachArgs(req)
 	act, err := decode(req.Method, req.Args)
 	if err != nil {
@@ -385,14 +388,19 @@ func (m *Manager) probeQueue() {
 		m.link.setStale(false)
 		return
 	}
-	carried := m.probe.next()
-	switch {
-	case !m.link.setStale(!carried):
-	case carried:
+	found := m.probe.next(m.core.leads(), m.core.opts.CheckAliveInterval)
+	if !m.link.setStale(found != probesCarried) {
+		return
+	}
+	switch found {
+	case probesCarried:
 		m.log.Info("message queue delivers again")
-	default:
+	case noticesLate:
 		m.core.measures.losses.Inc()
 		m.log.Warn("eviction suspended: message queue does not deliver this manager's own probes")
+	case requestsLate:
+		m.core.measures.losses.Inc()
+		m.log.Warn("eviction suspended: requests wait in the message queue, and signs of life among them")
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -14,24 +15,66 @@ import (
 // topicProbes is where managers send messages to themselves.
 const topicProbes = "musterManagers"
 
-// queueProbe sends a message through the queue to itself in each liveness
-// interval. One that is not back an interval later means that the queue carries
-// nothing, although the connection looks well: a broker that is frozen, or out
-// of memory, silences all workers at once.
+// probeMethod is a keep-alive, so that the probe waits where those of the workers
+// wait, and so that any manager that gets it by mistake ignores it: it comes from
+// a worker that nobody knows.
+const probeMethod = "keepAlive"
+
+// probePatience is how long a probe may take, at least an interval.
+const probePatience = 500 * time.Millisecond
+
+// queueProbe sends messages through the queue to itself in each liveness
+// interval. While one is late, workers cannot be heard in time either, although
+// the connection looks well:
+//
+//   - A notice that is late: the broker carries nothing. It is frozen, or out of
+//     memory.
+//   - A request of a leader that is late: requests wait. RabbitMQ keeps them in one
+//     queue, in which a flood delays the signs of life.
 type queueProbe struct {
-	conn bus.Conn
-	key  string
-	sub  bus.Subscription
-	// due holds a token when a message is to be sent.
+	conn    bus.Conn
+	cluster string
+	key     string          // of the notices
+	name    json.RawMessage // of the worker that sends the requests
+	sub     bus.Subscription
+	// due holds a token when messages are to be sent.
 	due chan struct{}
 
-	sent  uint64        // by the owner
-	heard atomic.Uint64 // the newest that came back
-	send  atomic.Uint64 // the newest that is to be sent
+	notices, requests echo
+	leads             atomic.Bool // requests are probed
 }
 
-func openProbe(ctx context.Context, conn bus.Conn) (*queueProbe, error) {
-	p := &queueProbe{conn: conn, key: fmt.Sprintf("probe.%x", rand.Uint64()), due: make(chan struct{}, 1)}
+// echo is a message that is sent in each interval and comes back.
+type echo struct {
+	sent  uint64        // by the owner
+	send  atomic.Uint64 // the newest that is to be sent
+	heard atomic.Uint64 // the newest that came back
+}
+
+func (e *echo) hear(n uint64) {
+	if n > e.heard.Load() {
+		e.heard.Store(n)
+	}
+}
+
+// next reports whether what was sent that many intervals ago came back, and has
+// the next one sent.
+func (e *echo) next(intervals uint64) (carried bool) {
+	carried = e.sent < intervals || e.heard.Load() > e.sent-intervals
+	e.sent++
+	e.send.Store(e.sent)
+	return carried
+}
+
+// forget expects nothing back of what was sent.
+func (e *echo) forget() { e.heard.Store(e.sent) }
+
+func openProbe(ctx context.Context, conn bus.Conn, cluster string) (*queueProbe, error) {
+	id := fmt.Sprintf("%x", rand.Uint64())
+	p := &queueProbe{
+		conn: conn, cluster: cluster, due: make(chan struct{}, 1),
+		key: "probe." + id, name: json.RawMessage(strconv.Quote("muster-probe-" + id)),
+	}
 	var err error
 	p.sub, err = conn.Subscribe(ctx, topicProbes, p.key, p.listen)
 	return p, err
@@ -41,25 +84,53 @@ func (p *queueProbe) close() error { return p.sub.Close() }
 
 func (p *queueProbe) listen(_ string, body json.RawMessage) {
 	var n uint64
-	if json.Unmarshal(body, &n) == nil && n > p.heard.Load() {
-		p.heard.Store(n)
+	if json.Unmarshal(body, &n) == nil {
+		p.notices.hear(n)
 	}
 }
 
-// next reports whether the last message came back, and has the next one sent.
-func (p *queueProbe) next() (carried bool) {
-	carried = p.heard.Load() >= p.sent
-	p.sent++
-	p.send.Store(p.sent)
-	select {
-	case p.due <- struct{}{}:
-	default:
+// takes reports whether a request is a probe of this manager's own, and ends it.
+func (p *queueProbe) takes(req *bus.Request) bool {
+	if p == nil || req.Method != probeMethod || len(req.Args) != 2 || string(req.Args[0]) != string(p.name) {
+		return false
 	}
-	return carried
+	if n, err := strconv.ParseUint(string(req.Args[1]), 10, 64); err == nil {
+		p.requests.hear(n)
+	}
+	req.Done()
+	return true
+}
+
+// probed is what the probes found.
+type probed int
+
+const (
+	probesCarried probed = iota
+	noticesLate
+	requestsLate
+)
+
+// next reports how the last messages fared, and has the next ones sent.
+func (p *queueProbe) next(leads bool, interval time.Duration) (found probed) {
+	intervals := uint64(max(1, probePatience/interval))
+	if !p.notices.next(intervals) {
+		found = noticesLate
+	}
+	if !leads {
+		p.requests.forget()
+	} else if !p.requests.next(intervals) && found == probesCarried {
+		found = requestsLate
+	}
+	p.leads.Store(leads)
+	token(p.due)
+	return found
 }
 
 // forget expects nothing back of what was sent.
-func (p *queueProbe) forget() { p.heard.Store(p.sent) }
+func (p *queueProbe) forget() {
+	p.notices.forget()
+	p.requests.forget()
+}
 
 // run sends until ctx is over. Sending may wait for the broker.
 func (p *queueProbe) run(ctx context.Context) {
@@ -73,8 +144,12 @@ func (p *queueProbe) run(ctx context.Context) {
 	}
 }
 
+// publish ignores errors: what does not come back is what counts.
 func (p *queueProbe) publish(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	_ = p.conn.Publish(ctx, topicProbes, p.key, p.send.Load()) // what does not come back is what counts
+	_ = p.conn.Publish(ctx, topicProbes, p.key, p.notices.send.Load())
+	if p.leads.Load() {
+		_ = p.conn.Cast(ctx, p.cluster, probeMethod, p.name, p.requests.send.Load())
+	}
 }
