@@ -27,7 +27,6 @@ func (c *channel) prepare(cmd *exec.Cmd) ([]*os.File, error) {
 	if err != nil {
 		return []*os.File{childs}, err
 	}
-	const firstExtra = 3 // after standard input, output and error
 	cmd.Env = append(cmd.Env,
 		"NODE_CHANNEL_FD="+strconv.Itoa(firstExtra+len(cmd.ExtraFiles)), "NODE_CHANNEL_SERIALIZATION_MODE=json")
 	cmd.ExtraFiles = append(cmd.ExtraFiles, childs)

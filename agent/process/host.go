@@ -30,6 +30,9 @@ type Host struct {
 	launcher *childproc.Launcher
 	platform platform // what the system gives to tell nodes apart
 
+	writeScript sync.Once // of passConfig
+	scriptErr   error
+
 	running  sync.WaitGroup // nodes, from before their start
 	carriers sync.WaitGroup // goroutines that carry output
 

@@ -15,6 +15,7 @@ import (
 type kind struct {
 	argv, env     []string
 	dir           string
+	files         []*os.File // that it inherits, the first as firstExtra
 	notifyChannel notifyChannel
 	limits        limits
 }
@@ -62,11 +63,13 @@ func (h *Host) launch(ctx context.Context, s Spec, build func(*undo) (kind, erro
 
 func (h *Host) begin(s Spec, build func(*undo) (kind, error), back *undo) (*node, error) {
 	k, err := build(back)
+	defer closeAll(k.files)
 	if err != nil {
 		return nil, err
 	}
 	n := h.newNode(s, k)
 	n.cmd = exec.Command(k.argv[0], k.argv[1:]...)
+	n.cmd.ExtraFiles = k.files
 	n.cmd.Dir, n.cmd.Env = k.dir, n.environment(k.env)
 	childs, err := k.notifyChannel.prepare(n.cmd)
 	defer closeAll(childs)
@@ -141,7 +144,7 @@ func (n *node) register(back *undo) error {
 
 func closeAll(files []*os.File) {
 	for _, f := range files {
-		_ = f.Close()
+		_ = f.Close() // nil is one that could not be made
 	}
 }
 
@@ -163,7 +166,7 @@ const (
 var private = []string{
 	varNode, varAgent, varPurpose, varTask, varRoom, varSpec, varSpecFile, varMark,
 	"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES",
-	"NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE",
+	"NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE", varConfigFD,
 }
 
 // environment is that of the node, without what its notifyChannel adds.

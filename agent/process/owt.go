@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -16,7 +18,8 @@ import (
 //	node ./workingNode <node id> <agent id> <configuration as JSON>
 //
 // with Node's channel between processes, and says READY, then IMOK every
-// second.
+// second. The configuration is one of its arguments only as far as the node sees:
+// on the command line, which every user can read, it does not stand.
 type OWTCommand struct {
 	// Program is Node.js (default "node", looked for in PATH), and Script
 	// what it runs (default "./workingNode").
@@ -25,7 +28,7 @@ type OWTCommand struct {
 	// what that requires.
 	Dir string
 	// Config is the node's configuration, as OWT's agent passes it on; nil is
-	// {}.
+	// {}. It may hold a password. With one, Program must be Node.js.
 	Config json.RawMessage
 	// Env is added to the environment, as "NAME=value".
 	Env []string
@@ -69,15 +72,21 @@ func (o owtNodes) Launch(ctx context.Context, s Spec) (Node, error) {
 	}
 	return o.host.launch(ctx, s, func(*undo) (kind, error) {
 		channel, err := newChannel()
-		return kind{argv: c.argv(s), env: c.Env, dir: c.Dir, notifyChannel: channel, limits: c.limits()}, err
+		if err != nil {
+			return kind{}, err
+		}
+		k := kind{env: c.Env, dir: c.Dir, notifyChannel: channel, limits: c.limits()}
+		program, args := orText(c.Program, "node"), []string{orText(c.Script, "./workingNode"), s.ID, s.Agent}
+		if len(c.Config) == 0 {
+			k.argv = append(append(k.argv, program), append(args, "{}")...)
+			return k, nil
+		}
+		config, err := o.host.passConfig(c.Config)
+		k.argv = append(append(k.argv, program, "-r", config.script), args...)
+		k.env = append(slices.Clone(k.env), config.env())
+		k.files = []*os.File{config.file}
+		return k, err
 	})
-}
-
-func (c OWTCommand) argv(s Spec) []string {
-	return []string{
-		orText(c.Program, "node"), orText(c.Script, "./workingNode"),
-		s.ID, s.Agent, orText(string(c.Config), "{}"),
-	}
 }
 
 func orText(s, otherwise string) string {

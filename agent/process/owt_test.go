@@ -5,7 +5,11 @@ package process
 import (
 	"encoding/json"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -104,5 +108,53 @@ func TestOWTRefuses(t *testing.T) {
 		if _, err := h.OWT(c).Launch(t.Context(), Spec{ID: "x"}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v; want an error that names %s", err, want)
 		}
+	}
+}
+
+// A node sees its configuration where OWT's agent puts it, and nobody else sees
+// the password in it.
+func TestOWTNodesPasswordIsSeenByNobodyElse(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux shows the environment of a process in a file")
+	}
+	const password = "gJ4wQz0kUe"
+	h := open(t, Options{})
+	c := owtNode("works")
+	c.Config = json.RawMessage(fmt.Sprintf(`{"does":"works","beat":50,"rabbit":{"password":%q},"large":%q}`, password, strings.Repeat("x", 200_000)))
+	n := launch(t, h, h.OWT(c), Spec{ID: "video-1@host_0", Agent: "video-1@host"})
+	soon(t, n.Ready(), "READY")
+	for _, file := range []string{"cmdline", "environ"} {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", n.PID(), file))
+		if err != nil || len(text) == 0 || strings.Contains(string(text), password) {
+			t.Errorf("%s: %v: %.300q", file, err, text)
+		}
+	}
+	files, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", n.PID()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if to, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", n.PID(), f.Name())); err == nil && strings.Contains(to, "config-") {
+			t.Errorf("the node still holds %s", to)
+		}
+	}
+	if err := filepath.WalkDir(h.opts.Dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() || strings.Contains(path, dirLogs) { // this node prints its configuration
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if strings.Contains(string(text), password) {
+			t.Errorf("%s has the password", path)
+		}
+		return err
+	}); err != nil {
+		t.Error(err)
+	}
+	n.Stop(time.Hour)
+	if err := end(t, n); err != nil {
+		t.Errorf("stopped: %v", err)
+	}
+	if got := output(t, h, "video-1@host_0"); !strings.Contains(got, password) {
+		t.Errorf("the node did not see its configuration: %.300s", got)
 	}
 }
