@@ -3,11 +3,16 @@ package job
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/client"
 )
+
+// ErrWorkerSilent is what Stop wraps where the worker that has the task does not
+// answer: whether the task runs there still is unknown.
+var ErrWorkerSilent = errors.New("the worker that has the task does not answer")
 
 // Begin places a job and starts it, and does not wait for its end. Of opts it
 // heeds Patience and OnUpdate.
@@ -36,6 +41,8 @@ func Stop(ctx context.Context, c *client.Client, purpose, task string) (worker, 
 	switch {
 	case errors.Is(err, client.ErrNoTask):
 		return worker, "", c.Unschedule(ctx, worker, task)
+	case errors.Is(err, bus.ErrNoServer), errors.Is(err, context.DeadlineExceeded):
+		return worker, "", fmt.Errorf("%w: %w", ErrWorkerSilent, err)
 	case err != nil:
 		return worker, "", err
 	}

@@ -25,6 +25,14 @@ func TestMisleadingAnswers(t *testing.T) {
 	})
 	contains(t, done(t, "why", "video", "room", "--url", url), "ignored", "anything, video.bitrate")
 
+	signalAll(t, []int{worker.cmd.Process.Pid}, syscall.SIGSTOP)
+	silent := refusedWith(t, 1, "stop", "video", "room", "--timeout", "2s", "--url", url)
+	signalAll(t, []int{worker.cmd.Process.Pid}, syscall.SIGCONT)
+	contains(t, silent.stderr, "worker video-1, which has video room, does not answer")
+	if strings.Contains(silent.stderr, "the manager of") {
+		t.Errorf("the manager answers: %s", silent.stderr)
+	}
+
 	s := decoded[client.Status](t, "status", "--url", url)
 	if len(s.Managers) != 1 || s.Managers[0].Version != "v0.0.0-test" {
 		t.Errorf("the version of the manager is not in its status: %+v", s.Managers)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -25,6 +26,10 @@ again. Stopping may take longer than --timeout where a node has much to finish.`
 		purpose, task := args[0], args[1]
 		return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
 			worker, node, err := job.Stop(ctx, c, purpose, task)
+			if errors.Is(err, job.ErrWorkerSilent) {
+				return &cli.Refusal{Err: fmt.Errorf("worker %s, which has %s %s, does not answer: look at its log; the task may run there until the manager has evicted it",
+					worker, purpose, task)}
+			}
 			if err != nil {
 				return err
 			}
