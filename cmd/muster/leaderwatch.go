@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/muster-fleet/muster/bus"
@@ -38,6 +39,8 @@ type leaderWatch struct {
 
 	heard   chan struct{}
 	sub     bus.Subscription
+	unwatch func()
+	blocked atomic.Bool // the broker takes no messages, of anybody
 	end     context.CancelFunc
 	running sync.WaitGroup
 }
@@ -64,6 +67,7 @@ func (h *host) startLeaderWatch(ctx context.Context) (*leaderWatch, error) {
 	if l.sub, err = h.conn.Subscribe(ctx, topicLeaderWatch, l.key, l.listen); err != nil {
 		return nil, fmt.Errorf("listen on the message queue: %w", err)
 	}
+	l.unwatch = h.conn.Watch(l.follow)
 	ctx, l.end = context.WithCancel(context.Background())
 	ticks := time.NewTicker(listenEvery)
 	l.running.Go(func() {
@@ -74,10 +78,13 @@ func (h *host) startLeaderWatch(ctx context.Context) (*leaderWatch, error) {
 }
 
 func (l *leaderWatch) close() error {
+	l.unwatch()
 	l.end()
 	l.running.Wait()
 	return l.sub.Close()
 }
+
+func (l *leaderWatch) follow(s bus.Status) { l.blocked.Store(s.Blocked) }
 
 func (l *leaderWatch) listen(string, json.RawMessage) {
 	select {
@@ -86,7 +93,8 @@ func (l *leaderWatch) listen(string, json.RawMessage) {
 	}
 }
 
-// run counts looks and not time, which goes on while a process is stopped.
+// run counts looks and not time, which goes on while a process is stopped. A
+// broker that is blocked takes the next leader's messages no more than this one's.
 func (l *leaderWatch) run(ctx context.Context, ticks <-chan time.Time) {
 	missed, limit := 0, firstMisses
 	for {
@@ -98,7 +106,7 @@ func (l *leaderWatch) run(ctx context.Context, ticks <-chan time.Time) {
 		case <-ctx.Done():
 			return
 		}
-		if !l.leads(ctx) {
+		if l.blocked.Load() || !l.leads(ctx) {
 			missed = 0
 			continue
 		}
