@@ -93,7 +93,9 @@ func (t *ackTable) tick() {
 	}
 	if t.core.elected() {
 		term := t.core.rn.BasicStatus().GetTerm()
-		t.note(t.core.id, t.core.store.ackUpTo(term, t.core.store.last()))
+		if t.core.store.hard.GetTerm() == term { // else others elected it before its own disk knows the term
+			t.note(t.core.id, t.core.store.ackUpTo(term, t.core.store.last()))
+		}
 		t.send()
 	}
 	if t.changed {
