@@ -99,3 +99,8 @@ func (s *Stepped) EnterService() { s.m.core.enterService() }
 
 // Connected tells how the connection to the queue stands.
 func (s *Stepped) Connected(up bool) { s.m.link.set(bus.Status{Connected: up}) }
+
+// Blocked tells that the queue takes no messages, or does so again.
+func (s *Stepped) Blocked(blocked bool) {
+	s.m.link.set(bus.Status{Connected: true, Blocked: blocked})
+}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 )
 
@@ -27,6 +28,11 @@ type letter struct {
 
 func (l *letter) String() string {
 	return fmt.Sprintf("%s/%d %s%s", l.from, l.number, l.method, l.args)
+}
+
+// tooLarge reports that no manager takes it: see placeTooLarge.
+func (l *letter) tooLarge() bool {
+	return l.method == "schedule" && len(l.args[2]) > muster.MaxPreference
 }
 
 // broker is a model of RabbitMQ as bus/amqpbus uses it: one queue, in which a
@@ -156,6 +162,32 @@ func (b *broker) back(l *letter, reply bus.Reply, err error) {
 	}
 	if l.back.queueOpen {
 		l.back.toClient(func() { l.back.client.receive(l, reply, err) })
+	}
+}
+
+// block has the broker take no messages for a while, as at a memory alarm. The
+// managers hear of it: RabbitMQ says so, and of NATS, which stands still then, their
+// probes do.
+func (b *broker) block(d time.Duration) {
+	s := b.sim
+	b.blocked = max(b.blocked, s.now+d)
+	s.logf("the queue takes no messages until %s", millis(b.blocked))
+	b.tellBlocked(true)
+	s.after(d, func() {
+		if s.now < b.blocked {
+			return
+		}
+		s.logf("the queue takes messages again")
+		s.truth.unblocked()
+		b.tellBlocked(false)
+	})
+}
+
+func (b *broker) tellBlocked(blocked bool) {
+	for _, m := range b.sim.managers {
+		if m.conn != nil {
+			m.hearBlocked(m.conn, blocked)
+		}
 	}
 }
 

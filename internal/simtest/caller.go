@@ -167,12 +167,16 @@ func (c *simCaller) lateness(reserve int) time.Duration {
 }
 
 // placeTooLarge asks with a preference that no log takes. It must be refused for
-// good: a caller does not ask again.
+// good, so that the caller does not ask again, and not be given back to the queue
+// either (see deliver).
 func (c *simCaller) placeTooLarge(key taskKey) {
 	large := map[string]string{"isp": strings.Repeat("x", muster.MaxPreference)}
 	c.operate("schedule", []taskKey{key}, []any{key.purpose, key.task, large, 400}, func(r bus.Reply, ok bool) {
-		if ok && !r.Failed {
+		switch {
+		case ok && !r.Failed:
 			c.sim.failf("%s: a preference of %d bytes was taken", key, muster.MaxPreference)
+		case ok && unsettled(r):
+			c.sim.failf("%s: the caller with a preference of %d bytes is to ask again: %s", key, muster.MaxPreference, r.Err)
 		}
 	})
 }

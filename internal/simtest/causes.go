@@ -66,11 +66,24 @@ func (t *truth) alive(l *letter, r bus.Reply) {
 	}
 }
 
+// unblocked is a queue that takes messages again: whatever silence there was does
+// not count.
+func (t *truth) unblocked() {
+	for id := range t.heard {
+		t.heard[id] = max(t.heard[id], t.sim.now)
+	}
+}
+
 // proposes notes when a command is proposed, and how silent the worker was then
-// that is to be given up.
-func (t *truth) proposes(cmd state.Command) {
+// that is to be given up. While the queue takes no messages nobody is silent for
+// longer.
+func (t *truth) proposes(m *simManager, cmd state.Command) {
 	t.proposed[cmd.Seed] = t.sim.now
 	if op, ok := cmd.Op.(state.WorkerLost); ok {
-		t.silent[cmd.Seed] = t.sim.now - t.heard[op.Worker]
+		now := t.sim.now
+		if m.unheard > 0 {
+			now = m.unheard
+		}
+		t.silent[cmd.Seed] = now - t.heard[op.Worker]
 	}
 }

@@ -105,8 +105,7 @@ func (s *Sim) fault() {
 	case k < 95:
 		s.workerFault()
 	case k < 97:
-		s.broker.blocked = s.now + s.between(50*time.Millisecond, time.Second)
-		s.logf("the queue takes no messages until %s", millis(s.broker.blocked))
+		s.broker.block(s.between(50*time.Millisecond, 3*time.Second)) // longer than a worker may be silent
 	default:
 		s.broker.restart(s.between(10*time.Millisecond, 400*time.Millisecond))
 	}

@@ -61,7 +61,7 @@ func (k *link) Propose(batch ...replica.Proposal) {
 
 // watched is a proposal of which the simulation hears before its owner.
 func (k *link) watched(p replica.Proposal) replica.Proposal {
-	k.m.sim.truth.proposes(p.Command)
+	k.m.sim.truth.proposes(k.m, p.Command)
 	done := p.Done
 	p.Done = func(result state.Result, events []muster.Event, err error) {
 		if err == nil {

@@ -42,6 +42,8 @@ type simManager struct {
 	link    *link
 	role    replica.Role // the last that the queue was to be told
 	waited  replica.Role // in which the initial time has begun
+	// unheard is since when it knows that nobody can be heard, 0 where it does not.
+	unheard time.Duration
 }
 
 func newSimManager(s *Sim, name string, durable bool) *simManager {
@@ -58,7 +60,7 @@ func newSimManager(s *Sim, name string, durable bool) *simManager {
 
 func (m *simManager) boot() {
 	s := m.sim
-	m.stepped, m.role, m.waited = nil, replica.Role{}, replica.Role{}
+	m.stepped, m.role, m.waited, m.unheard = nil, replica.Role{}, replica.Role{}, 0
 	m.client.boot()
 	if !m.durable {
 		m.disk = disk{}
@@ -106,9 +108,28 @@ func (m *simManager) takeStand() {
 
 func (m *simManager) reconnected() {
 	m.takeStand()
+	m.unheard = 0
 	if m.stepped != nil {
 		m.stepped.Connected(true)
 	}
+	if m.sim.now < m.sim.broker.blocked {
+		m.hearBlocked(m.conn, true)
+	}
+}
+
+// hearBlocked has the manager hear, on a connection, whether the queue takes
+// messages.
+func (m *simManager) hearBlocked(c *conn, blocked bool) {
+	c.toClient(func() {
+		if m.conn != c || m.stepped == nil {
+			return
+		}
+		m.unheard = 0
+		if blocked {
+			m.unheard = m.sim.now
+		}
+		m.stepped.Blocked(blocked)
+	})
 }
 
 // deliver is a request that came from the queue.
@@ -122,6 +143,9 @@ func (m *simManager) deliver(at *stand, l *letter) {
 		wait := time.Duration(0)
 		if !done {
 			wait = giveBackAfter
+			if l.tooLarge() {
+				m.sim.failf("%s gives back a request that no log takes: %s/%d %s", m.name, l.from, l.number, l.method)
+			}
 		}
 		m.when(wait, func() {
 			if c.clientOpen {

@@ -133,11 +133,10 @@ func difference(a, b string) string {
 	return "one is longer"
 }
 
-// Seeds that found something once: 3957, a manager that could not start from
-// its disk, since a snapshot of its own had followed a newer one there; 8772, an
-// earlier life of a manager that stayed a member for good.
+// Seeds that found something once. 276: a leader that was killed before its own disk
+// had the term was refused at its next start, as an older copy of its directory.
 func TestSeedsThatFoundSomething(t *testing.T) {
-	for _, n := range []uint64{3957, 8772} {
+	for _, n := range []uint64{276} {
 		if _, err := Run(n, false); err != nil {
 			replay(t, n)
 		}

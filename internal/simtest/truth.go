@@ -38,6 +38,7 @@ type truth struct {
 	spans    map[taskKey][]span
 	broken   map[taskKey]bool          // released at some time, by whatever cause
 	until    map[taskKey]time.Duration // before which a reservation must not end
+	numbers  map[taskKey]uint64        // of the placements in force; 0 where a snapshot is all that is known
 	proposed map[uint64]time.Duration  // when commands were, by their seeds
 
 	heard map[string]time.Duration // when workers were told last that they are known
@@ -51,7 +52,7 @@ type truth struct {
 func newTruth(s *Sim) *truth {
 	return &truth{
 		sim: s, leaders: map[[2]uint64]string{}, states: map[[2]uint64]uint64{}, acked: map[[2]uint64]uint64{}, silent: map[uint64]time.Duration{},
-		on: map[taskKey]string{}, spans: map[taskKey][]span{}, broken: map[taskKey]bool{}, until: map[taskKey]time.Duration{}, heard: map[string]time.Duration{}, proposed: map[uint64]time.Duration{}, seen: map[[2]any]bool{},
+		on: map[taskKey]string{}, spans: map[taskKey][]span{}, broken: map[taskKey]bool{}, until: map[taskKey]time.Duration{}, numbers: map[taskKey]uint64{}, heard: map[string]time.Duration{}, proposed: map[uint64]time.Duration{}, seen: map[[2]any]bool{},
 	}
 }
 
@@ -157,13 +158,16 @@ func (t *truth) applied(k *link, cmd state.Command, events []muster.Event) {
 	if k.gen != t.gen || k.index != t.index || t.by != k {
 		return
 	}
+	t.granted(k, cmd, events)
 	for _, e := range events {
 		switch e := e.(type) {
 		case muster.TaskReserved:
 			t.reserved(k, taskKey{e.Purpose, e.Task}, e.Worker)
+			t.numbers[taskKey{e.Purpose, e.Task}] = e.Placement
 			t.hold(taskKey{e.Purpose, e.Task}, e.ReserveMillis, t.proposed[cmd.Seed])
 		case muster.TaskPickedUp:
 			t.pickedUp(k, taskKey{e.Purpose, e.Task}, e.Worker)
+			t.numbers[taskKey{e.Purpose, e.Task}] = e.Placement
 		case muster.TaskReleased:
 			t.released(k, taskKey{e.Purpose, e.Task}, cmd.Op, e)
 		case muster.WorkerJoined:
@@ -189,6 +193,26 @@ func (t *truth) reserved(k *link, key taskKey, worker string) {
 		}
 	default:
 		t.sim.failf("%s is placed on %s, and on %s already", key, worker, now)
+	}
+}
+
+// granted checks a claim that is granted, before what it changes: the placement that
+// its caller was given must be in force, or the caller comes too late.
+func (t *truth) granted(k *link, cmd state.Command, events []muster.Event) {
+	op, ok := cmd.Op.(state.ClaimTask)
+	if !ok || op.Placement == 0 {
+		return
+	}
+	for _, e := range events {
+		e, ok := e.(muster.TaskClaimed)
+		if !ok {
+			continue
+		}
+		key := taskKey{e.Purpose, e.Task}
+		now := t.numbers[key]
+		if t.on[key] != op.Worker || now != 0 && now != op.Placement {
+			t.sim.failf("%d: %s may begin %s as placement %d: it is on %q as %d", k.index, op.Worker, key, op.Placement, t.on[key], now)
+		}
 	}
 }
 
@@ -237,6 +261,7 @@ func (t *truth) move(key taskKey, worker string) {
 	if worker == "" {
 		delete(t.on, key)
 		delete(t.until, key)
+		delete(t.numbers, key)
 		t.broken[key] = true
 	} else {
 		t.on[key] = worker
