@@ -6,15 +6,24 @@ import (
 	"time"
 )
 
-// giveBackAfter delays a request that is given back, so that one that no member
-// accepts does not circulate without pause.
-const giveBackAfter = 5 * time.Millisecond
+const (
+	// giveBackAfter delays a request that is given back, so that one that no member
+	// accepts does not circulate without pause.
+	giveBackAfter = 5 * time.Millisecond
+	// singleAfter is how long a delivery that was dealt with waits for those before
+	// it in a flood, so that one acknowledgement covers all. RabbitMQ finds a single
+	// delivery by going through all before it that are not acknowledged: with
+	// thousands of them it does little else.
+	singleAfter = 50 * time.Millisecond
+	// fewOpen are so few that the broker finds each at once.
+	fewOpen = mostInHand
+)
 
 // hold tracks the unacknowledged deliveries of one channel. The broker redelivers
 // them to another member when the channel is closed.
 //
 // Delivery tags count from 1. One acknowledgement can cover all deliveries up to a
-// tag, so hold tracks which are open: answers given in order need one
+// tag, so hold tracks which are open: answers given nearly in order need one
 // acknowledgement per batch.
 type hold struct {
 	session *session
@@ -30,8 +39,8 @@ type hold struct {
 	received uint64 // the highest tag received
 	oldest   *held  // list of open deliveries, by tag
 	newest   *held
-	settled  []*held
-	spare    []*held
+	settled  []*held // not acknowledged yet, by the time at which they were settled
+	looked   uint64  // the limit when settled was last looked through
 	returned []*held // by due time
 }
 
@@ -40,7 +49,7 @@ type held struct {
 	hold         *hold
 	tag          uint64
 	older, newer *held
-	due          time.Time // when it is given back
+	due          time.Time // when it is given back, or acknowledged alone
 	again        bool      // it is redelivered
 }
 
@@ -128,6 +137,8 @@ func (k *held) settle(done bool) {
 	h := k.hold
 	h.mu.Lock()
 	if done {
+		k.due = time.Now().Add(singleAfter)
+		h.unlink(k)
 		h.settled = append(h.settled, k)
 	} else {
 		k.due = time.Now().Add(giveBackAfter)
@@ -153,68 +164,97 @@ func (h *hold) run() {
 			runtime.Gosched()
 		case <-pause.C:
 		case <-h.ending:
-			h.acknowledge()
+			h.acknowledge(time.Now().Add(singleAfter))
 			return
 		case <-h.session.over:
 			return
 		}
-		h.acknowledge()
-		if wait := h.giveBack(); wait > 0 {
-			pause.Reset(wait)
+		now := time.Now()
+		if next := soonest(h.acknowledge(now), h.giveBack(now)); !next.IsZero() {
+			pause.Reset(time.Until(next))
 		}
 	}
 }
 
-// acknowledge acknowledges the settled deliveries.
-func (h *hold) acknowledge() {
-	all, limit := h.takeSettled()
-	var upTo uint64
-	for _, k := range all {
-		if k.tag <= limit {
-			upTo = max(upTo, k.tag)
-		} else {
-			h.channel.acknowledge(k.tag, false)
-		}
+// soonest returns the earlier of two times, of which either may be zero.
+func soonest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// acknowledge acknowledges settled deliveries: all before which none is open, and
+// alone those that waited long enough, or any where few are open. It returns when
+// the next one will have waited long enough, zero if none waits.
+func (h *hold) acknowledge(now time.Time) (next time.Time) {
+	upTo, singles, next := h.takeSettled(now)
+	for _, tag := range singles {
+		h.channel.acknowledge(tag, false)
 	}
 	if upTo > 0 {
 		h.channel.acknowledge(upTo, true)
 	}
+	return next
 }
 
-// takeSettled also returns the tag up to which all deliveries are settled.
-func (h *hold) takeSettled() (all []*held, limit uint64) {
+// takeSettled takes out what can be acknowledged: all up to a tag, 0 for none, and
+// single ones.
+func (h *hold) takeSettled(now time.Time) (upTo uint64, singles []uint64, next time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	all = h.settled
-	clear(h.spare)
-	h.settled, h.spare = h.spare[:0], all
-	for _, k := range all {
-		h.unlink(k)
+	if len(h.settled) == 0 {
+		return 0, nil, next
 	}
-	h.meter.settle(len(all))
-	limit = h.received
-	if h.oldest != nil {
-		limit = min(limit, h.oldest.tag-1)
+	limit, few := h.limit(), h.meter.open <= fewOpen
+	if limit == h.looked && !few && h.settled[0].due.After(now) {
+		return 0, nil, h.settled[0].due // nothing has changed that could help
 	}
-	return all, limit
+	h.looked = limit
+	rest := h.settled[:0]
+	for _, k := range h.settled {
+		switch {
+		case k.tag <= limit:
+			upTo = max(upTo, k.tag)
+		case few, !k.due.After(now):
+			singles = append(singles, k.tag)
+		default:
+			rest = append(rest, k)
+		}
+	}
+	h.meter.settle(len(h.settled) - len(rest))
+	clear(h.settled[len(rest):])
+	h.settled = rest
+	if len(rest) > 0 {
+		next = rest[0].due
+	}
+	return upTo, singles, next
 }
 
-// giveBack returns due deliveries to the queue. Its result is the time until the
-// next one is due, 0 if there is none.
-func (h *hold) giveBack() time.Duration {
+// limit is the tag up to which everything was received and nothing is open.
+func (h *hold) limit() uint64 {
+	if h.oldest != nil {
+		return min(h.received, h.oldest.tag-1)
+	}
+	return h.received
+}
+
+// giveBack returns due deliveries to the queue. Its result is when the next one is
+// due, zero if there is none.
+func (h *hold) giveBack(now time.Time) (next time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for len(h.returned) > 0 {
 		k := h.returned[0]
-		if wait := time.Until(k.due); wait > 0 {
-			return wait
+		if k.due.After(now) {
+			return k.due
 		}
 		h.returned = h.returned[1:]
 		h.unlink(k)
 		h.meter.settle(1)
 		h.channel.giveBack(k.tag)
 	}
-	return 0
+	return next
 }
 
 // end acknowledges the settled deliveries. Open ones go to another member when the
