@@ -88,6 +88,16 @@ func Launch(ctx context.Context, dir string) (*Broker, error) {
 // Addr is the host and port of AMQP without TLS.
 func (b *Broker) Addr() string { return fmt.Sprintf("127.0.0.1:%d", b.port) }
 
+// PID is the process that runs now, 0 while none does.
+func (b *Broker) PID() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.node == nil {
+		return 0
+	}
+	return b.node.pid
+}
+
 // URL is where the broker is, with user and password.
 func (b *Broker) URL() string { return "amqp://guest:guest@" + b.Addr() + "/" }
 

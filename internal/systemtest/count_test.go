@@ -123,6 +123,7 @@ type counting struct {
 	*counter
 	client  *client.Client
 	stop    chan struct{}
+	ending  sync.Once
 	callers sync.WaitGroup
 	kept    sync.Map // task: the worker that runs it until the end
 }
@@ -134,6 +135,7 @@ func (r *rig) beginCounting() *counting {
 	for i := range countedAgents {
 		c.joinAgent(fmt.Sprintf("%s-%d", countedPurpose, i))
 	}
+	r.Cleanup(c.finish) // before the agents end, also where the test failed
 	for i := range 4 * countedAgents {
 		c.callers.Go(func() { c.callOn(i) })
 	}
@@ -223,10 +225,18 @@ func (c *counting) keep(n int) {
 	}
 }
 
+// finish ends the calls, once, and prints and checks the counts.
+func (c *counting) finish() {
+	c.Helper()
+	c.ending.Do(func() {
+		close(c.stop)
+		c.callers.Wait()
+		c.verifyCounts()
+	})
+}
+
 func (c *counting) verifyCounts() {
 	c.Helper()
-	close(c.stop)
-	c.callers.Wait()
 	var lost []string
 	c.kept.Range(func(task, worker any) bool {
 		if !c.runs(worker.(string), task.(string)) {
@@ -236,8 +246,8 @@ func (c *counting) verifyCounts() {
 	})
 	c.counter.mu.Lock()
 	defer c.counter.mu.Unlock()
-	c.Logf("counted at the workers: starts %d, ends %d, late callers refused %d, lost %d, on two workers %d, over N %d",
-		c.starts, c.ends, c.late, len(lost), len(c.double), len(c.over))
+	c.Logf("counted at the workers, after %d faults: starts %d, ends %d, late callers refused %d, lost %d, on two workers %d, over N %d",
+		c.faults, c.starts, c.ends, c.late, len(lost), len(c.double), len(c.over))
 	for _, problems := range [][]string{lost, c.double, c.over} {
 		if len(problems) > 0 {
 			c.Errorf("%d, the first: %s", len(problems), problems[0])
@@ -259,7 +269,7 @@ func TestCountedAtTheWorkers(t *testing.T) {
 			r.replace(r.leader())
 		}
 		r.while(r.Stop, r.Continue)
-		c.verifyCounts()
+		c.finish()
 		r.verify()
 	})
 }

@@ -1,6 +1,7 @@
 package systemtest
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -8,13 +9,12 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	amqp "github.com/rabbitmq/amqp091-go"
-
-	"github.com/muster-fleet/muster/bus"
-	"github.com/muster-fleet/muster/bus/connect"
 )
 
 // floodVariable makes this program one that floods a manager: with "schedules"
@@ -28,6 +28,8 @@ const (
 	bodySize   = 8<<20 - 4096 // NATS takes 8 MiB, the subject included
 	silentEach = 1000         // connections to a port
 	floodBurst = 10 * time.Millisecond
+	// silentPause is before a connection that was closed is replaced.
+	silentPause = time.Second
 )
 
 // runFlood ends with the process.
@@ -51,61 +53,70 @@ func runFlood(kind string) int {
 	return 1
 }
 
-// begun tells the test that the flood is under way.
-func begun() { fmt.Println("begun") }
+// sent is how much was sent so far: requests, or connections.
+var sent atomic.Int64
 
-// floodSchedules makes calls of one caller, most of which are never waited for
-// by anybody else.
+// begun tells the test that the flood is under way, and from then on how much was
+// sent.
+func begun() {
+	fmt.Println(sent.Load())
+	go func() {
+		for range time.Tick(100 * time.Millisecond) {
+			fmt.Println(sent.Load())
+		}
+	}()
+}
+
+// floodSchedules makes calls of one caller. It takes the answers, and reads none.
 func floodSchedules(url, name string) error {
-	conn, err := connect.Open(context.Background(), bus.Options{URL: url})
+	to, err := dialRaw(url, name)
 	if err != nil {
 		return err
 	}
-	room := make(chan struct{}, 4*floodRate)
+	answers, err := to.answers()
+	if err != nil {
+		return err
+	}
 	n := 0
 	begun()
 	for range time.Tick(floodBurst) {
 		for range floodRate / int(time.Second/floodBurst) {
 			n++
-			task := fmt.Sprint("flood-", n)
-			room <- struct{}{}
-			go func() {
-				defer func() { <-room }()
-				ctx, cancel := context.WithTimeout(context.Background(), bus.DefaultTimeout*time.Millisecond)
-				defer cancel()
-				_, _ = conn.Call(ctx, name, "schedule", purpose, task, nil, 100)
-			}()
+			body := fmt.Appendf(nil, `{"method":"schedule","args":[%q,"flood-%d",null,100],"corrID":%d,"replyTo":%q}`, purpose, n, n, answers)
+			if err := to.send(body, answers); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// floodBodies makes calls and casts with bodies as large as NATS takes.
+// floodBodies makes casts with bodies as large as NATS takes.
 func floodBodies(url, name string) error {
-	conn, err := connect.Open(context.Background(), bus.Options{URL: url})
+	to, err := dialRaw(url, name)
 	if err != nil {
 		return err
 	}
-	task := strings.Repeat("x", bodySize)
+	body := []byte(`{"method":"pickUpTasks","args":["nobody",["` + strings.Repeat("x", bodySize) + `"]]}`)
 	begun()
 	for range time.Tick(time.Second / bodyRate) {
-		ctx, cancel := context.WithTimeout(context.Background(), bus.DefaultTimeout*time.Millisecond)
-		_ = conn.Cast(ctx, name, "pickUpTasks", "nobody", []string{task})
-		cancel()
+		if err := to.send(body, ""); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
 // floodGarbage sends what is no request.
 func floodGarbage(url, name string) error {
-	send, err := rawSender(url, name)
+	to, err := dialRaw(url, name)
 	if err != nil {
 		return err
 	}
 	begun()
 	for range time.Tick(floodBurst) {
 		for range floodRate / int(time.Second/floodBurst) {
-			if err := send(garbage()); err != nil {
+			if err := to.send(garbage(), ""); err != nil {
 				return err
 			}
 		}
@@ -129,26 +140,91 @@ func garbage() []byte {
 	return body
 }
 
-// rawSender sends bodies to a server without the adapter.
-func rawSender(url, name string) (func([]byte) error, error) {
+// raw sends bodies to a server without the adapter, as cheaply as can be: the
+// processors are for the broker and the manager.
+type raw struct {
+	name string
+	nats *nats.Conn
+	amqp *amqp.Channel
+}
+
+func dialRaw(url, name string) (*raw, error) {
 	if strings.HasPrefix(url, "nats:") {
 		nc, err := nats.Connect(url)
-		if err != nil {
-			return nil, err
-		}
-		return func(body []byte) error { return nc.Publish("muster.rpc."+name, body) }, nil
+		return &raw{name: name, nats: nc}, err
 	}
-	conn, err := amqp.Dial(url)
+	conn, err := amqp.DialConfig(url, amqp.Config{Dial: dialBuffered})
 	if err != nil {
 		return nil, err
 	}
 	ch, err := conn.Channel()
+	return &raw{name: name, amqp: ch}, err
+}
+
+// send sends a body; answers is where the answer goes, "" for nowhere.
+func (r *raw) send(body []byte, answers string) error {
+	sent.Add(1)
+	switch {
+	case r.nats != nil && answers == "":
+		return r.nats.Publish("muster.rpc."+r.name, body)
+	case r.nats != nil:
+		return r.nats.PublishRequest("muster.rpc."+r.name, answers, body)
+	}
+	return r.amqp.PublishWithContext(context.Background(), "owtRpc", r.name, false, false, amqp.Publishing{Body: body})
+}
+
+// answers returns where answers go, which are thrown away.
+func (r *raw) answers() (string, error) {
+	if r.nats != nil {
+		inbox := nats.NewInbox()
+		_, err := r.nats.Subscribe(inbox, func(*nats.Msg) {})
+		return inbox, err
+	}
+	q, err := r.amqp.QueueDeclare("", false, true, true, false, nil)
+	if err != nil {
+		return "", err
+	}
+	if err := r.amqp.QueueBind(q.Name, q.Name, "owtRpc", false, nil); err != nil {
+		return "", err
+	}
+	deliveries, err := r.amqp.Consume(q.Name, "", true, true, false, false, nil)
+	if err != nil {
+		return "", err
+	}
+	go func() {
+		for range deliveries {
+		}
+	}()
+	return q.Name, nil
+}
+
+// buffered is a connection that writes a burst at once.
+type buffered struct {
+	net.Conn
+	mu  sync.Mutex
+	out *bufio.Writer
+}
+
+func dialBuffered(network, addr string) (net.Conn, error) {
+	conn, err := net.Dial(network, addr)
 	if err != nil {
 		return nil, err
 	}
-	return func(body []byte) error {
-		return ch.PublishWithContext(context.Background(), "owtRpc", name, false, false, amqp.Publishing{Body: body})
-	}, nil
+	b := &buffered{Conn: conn, out: bufio.NewWriterSize(conn, 1<<16)}
+	go func() {
+		for range time.Tick(floodBurst / 2) {
+			b.mu.Lock()
+			_ = b.out.Flush() // the next Write reports it
+			b.mu.Unlock()
+		}
+	}()
+	return b, nil
+}
+
+func (b *buffered) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.out.Write(p)
 }
 
 // floodTCP writes noise to a port, on one connection after the other.
@@ -183,11 +259,15 @@ func floodSilence(ports []string) error {
 }
 
 func beSilent(port string, begin bool) {
-	for range time.Tick(100 * time.Millisecond) {
+	for first := true; ; first = false {
+		if !first {
+			time.Sleep(silentPause)
+		}
 		conn, err := net.DialTimeout("tcp", port, time.Second)
 		if err != nil {
 			continue
 		}
+		sent.Add(1)
 		if begin {
 			_, _ = conn.Write([]byte("G"))
 		}

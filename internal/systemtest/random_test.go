@@ -30,7 +30,7 @@ func TestFaultsAtRandom(t *testing.T) {
 		for range *faults {
 			r.injectRandom(random, apart)
 		}
-		c.verifyCounts()
+		c.finish()
 		r.verify()
 	})
 }

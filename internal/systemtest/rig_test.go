@@ -1,14 +1,12 @@
 package systemtest
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os/exec"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -51,28 +49,7 @@ type rig struct {
 	faults int
 	url    string
 	fleet  *fleet
-	output output
-}
-
-// output is what processes print.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-// has tells whether a process printed a text.
-func (o *output) has(text string) bool { return strings.Contains(o.String(), text) }
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
+	output outputs
 }
 
 // setup is what a rig has that others do not.
@@ -100,7 +77,7 @@ func startRig(t *testing.T, q queue, has setup) *rig {
 	r := &rig{T: t, ctx: ctx, url: q.URL(), name: fmt.Sprintf("systemtest-%d", rigs.Add(1))}
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("the processes printed:\n%s", r.output.String())
+			t.Logf("the processes printed at last:\n%s", r.output.tails())
 		}
 	})
 	var err error
@@ -109,13 +86,13 @@ func startRig(t *testing.T, q queue, has setup) *rig {
 	t.Cleanup(func() { _ = r.conn.Close() })
 	o := cluster.Options{
 		Program: program, URL: q.URL(), Name: r.name,
-		Managers: 3, Config: config + has.config, Cuttable: has.cuttable, Apart: has.apart, Replica: has.replica, Output: &r.output,
+		Managers: 3, Config: config + has.config, Cuttable: has.cuttable, Apart: has.apart, Replica: has.replica, Output: r.output.of,
 	}
 	r.Cluster, err = cluster.Start(r.conn, o)
 	r.must(err)
 	t.Cleanup(r.Cluster.Close)
 	r.must(r.AwaitHealth(ctx))
-	r.client = client.New(r.conn, client.Options{Cluster: o.Name, Timeout: patience / 2, TryTimeout: 500 * time.Millisecond})
+	r.client = client.New(r.conn, client.Options{Cluster: o.Name, Timeout: patience, TryTimeout: 500 * time.Millisecond})
 	r.startWorkers(o, has.fleet)
 	r.load = &history.Load{Schedule: r.schedule, Look: r.look, Rate: rate, Seed: 1}
 	if has.rate > 0 {
@@ -139,6 +116,15 @@ func (r *rig) must(err error) {
 	}
 }
 
+// dial makes one more connection to the queue.
+func (r *rig) dial() bus.Conn {
+	r.Helper()
+	conn, err := connect.Open(r.ctx, bus.Options{URL: r.url})
+	r.must(err)
+	r.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
 // startWorkers returns when they may get tasks: as many as wanted in this
 // program, or else a few as processes.
 func (r *rig) startWorkers(o cluster.Options, inside int) {
@@ -158,7 +144,8 @@ func (r *rig) startWorker(o cluster.Options, id string) {
 	r.Helper()
 	cmd := exec.Command(program, "worker", "--url", o.URL, "--cluster", o.Name,
 		"--purpose", purpose, "--id", id, "--load", "memory", "--max-load", "1")
-	cmd.Stdout, cmd.Stderr = o.Output, o.Output
+	cmd.Stdout = o.Output(id)
+	cmd.Stderr = cmd.Stdout
 	_, err := r.Crew().Start(cmd)
 	r.must(err)
 }
@@ -238,10 +225,15 @@ func (r *rig) leader() *cluster.Manager {
 // awaitOn waits until the manager that leads knows where a task runs.
 func (r *rig) awaitOn(task, id string) {
 	r.Helper()
+	r.awaitOnPurpose(purpose, task, id)
+}
+
+func (r *rig) awaitOnPurpose(purpose, task, id string) {
+	r.Helper()
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
 	for {
-		now, err := r.look(task)
+		now, err := r.client.Scheduled(r.ctx, purpose, task)
 		if err == nil && now == id {
 			return
 		}

@@ -38,8 +38,8 @@ type Options struct {
 	// Apart gives every manager a network of its own, with a wire between them
 	// on which Disturb works. Needs Linux, root and the program ip.
 	Apart bool
-	// Output gets what the managers print. Nil means nobody.
-	Output io.Writer
+	// Output returns where a process prints, by its address. Nil means nowhere.
+	Output func(process string) io.Writer
 }
 
 // Cluster is managers that run. Its methods are for one goroutine at a time.
@@ -178,7 +178,10 @@ func (c *Cluster) command(m *Manager) *exec.Cmd {
 	}
 	cmd := exec.Command(c.opts.Program, args...)
 	cmd.Stdin = strings.NewReader(c.opts.Config)
-	cmd.Stdout, cmd.Stderr = c.opts.Output, c.opts.Output
+	if c.opts.Output != nil {
+		cmd.Stdout = c.opts.Output(m.Addr)
+		cmd.Stderr = cmd.Stdout
+	}
 	for _, entry := range os.Environ() {
 		if !strings.HasPrefix(entry, "MUSTER_") {
 			cmd.Env = append(cmd.Env, entry)
