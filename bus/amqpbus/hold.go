@@ -61,13 +61,13 @@ func newHold(s *session, l *asyncChannel) *hold {
 	}
 }
 
-// receive adds a delivery. Tags must be in order.
-func (h *hold) receive(tag uint64) *held {
+// receive adds a delivery with a body of that length. Tags must be in order.
+func (h *hold) receive(tag uint64, bytes int) *held {
 	k := &held{hold: h, tag: tag}
 	h.mu.Lock()
 	h.received = tag
 	h.link(k)
-	h.meter.add(1)
+	h.meter.receive(bytes)
 	h.mu.Unlock()
 	h.stir()
 	return k

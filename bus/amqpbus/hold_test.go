@@ -19,7 +19,7 @@ func TestHoldKnowsWhatIsOpen(t *testing.T) {
 		arrived := map[uint64]bool{}
 		for i := range n {
 			tag := uint64(i + 1)
-			open[tag] = h.receive(tag)
+			open[tag] = h.receive(tag, 1)
 			arrived[tag] = true
 			for tag, k := range open {
 				if r.IntN(3) == 0 {
@@ -63,7 +63,7 @@ func TestEachIsAcknowledgedOnce(t *testing.T) {
 		h := newHold(&session{}, nil)
 		var open []*held
 		for i := range n {
-			open = append(open, h.receive(uint64(i+1)))
+			open = append(open, h.receive(uint64(i+1), 1))
 		}
 		// Nearly in order, as when some are dealt with by another goroutine.
 		for i := range open {

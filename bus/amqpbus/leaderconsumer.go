@@ -27,6 +27,7 @@ type leaderConsumer struct {
 	consumers int    // started so far
 	tag       string // of the current consumer
 	window    window
+	bodies    bodySize
 	readers   sync.WaitGroup // the goroutines of receive
 }
 
@@ -133,7 +134,7 @@ func (d *leaderConsumer) receive(deliveries <-chan amqp.Delivery) error {
 }
 
 func (d *leaderConsumer) take(delivery amqp.Delivery) {
-	k := d.hold.receive(delivery.DeliveryTag)
+	k := d.hold.receive(delivery.DeliveryTag, len(delivery.Body))
 	k.again = delivery.Redelivered
 	d.member.take(delivery.Body, k)
 }
@@ -204,7 +205,8 @@ func (d *leaderConsumer) measure() (again bool) {
 		}
 		r.waiting = q.Messages
 	}
-	w := d.window.after(r)
+	d.bodies = d.bodies.after(r)
+	w := d.bodies.fit(d.window.after(r))
 	if w.limit == d.window.limit {
 		d.window = w
 	} else if err := d.resize(w); err != nil {

@@ -8,6 +8,8 @@ type meter struct {
 	open    int
 	full    bool // the limit was reached
 	settled int
+	arrived int
+	bytes   int           // of what arrived
 	begun   time.Time     // of the reading
 	since   time.Time     // of the last change
 	area    time.Duration // open × time
@@ -26,6 +28,13 @@ func (m *meter) add(n int) {
 	m.full = m.full || m.open >= m.limit
 }
 
+// receive counts a delivery with a body of that length.
+func (m *meter) receive(bytes int) {
+	m.add(1)
+	m.arrived++
+	m.bytes += bytes
+}
+
 func (m *meter) settle(n int) {
 	if n > 0 {
 		m.add(-n)
@@ -40,7 +49,10 @@ func (m *meter) read() reading {
 	if past := m.since.Sub(m.begun); past > 0 {
 		r.mean = m.area.Seconds() / past.Seconds()
 	}
-	m.begun, m.area, m.settled = m.since, 0, 0
+	if m.arrived > 0 {
+		r.body = float64(m.bytes) / float64(m.arrived)
+	}
+	m.begun, m.area, m.settled, m.arrived, m.bytes = m.since, 0, 0, 0, 0
 	m.full = m.open >= m.limit
 	return r
 }

@@ -52,6 +52,8 @@ type reading struct {
 	full    bool    // the limit was reached
 	settled int
 	waiting int // in the queue, at its end
+	// body is the mean length of the bodies that arrived, 0 where none did.
+	body float64
 }
 
 // window is how many requests a leader may have in hand, a power of two.
@@ -120,4 +122,32 @@ func most(waiting, limit int) int {
 		return floodInHand
 	}
 	return max(mostInHand, limit)
+}
+
+// handBytes is about how many bytes of requests are in hand at most. The client
+// library keeps all that the broker sends, and the broker knows no such limit.
+const handBytes = 64 << 20
+
+// bodySize is the mean length of recent bodies.
+type bodySize float64
+
+// after returns the mean after one more look.
+func (b bodySize) after(r reading) bodySize {
+	const share = 0.2 // of the latest look
+	if r.body == 0 {
+		return b
+	}
+	return (1-share)*b + share*bodySize(r.body)
+}
+
+// fit returns the window if so many such bodies may be in hand, or a smaller one.
+func (b bodySize) fit(w window) window {
+	limit := w.limit
+	for limit > leastInHand && float64(limit)*float64(b) > handBytes {
+		limit /= 2
+	}
+	if limit == w.limit {
+		return w
+	}
+	return window{limit: limit}
 }

@@ -141,3 +141,23 @@ func TestPlaceholderIsRenewed(t *testing.T) {
 		}
 	})
 }
+
+// TestWindowFitsTheBodies: the larger the bodies, the fewer of them.
+func TestWindowFitsTheBodies(t *testing.T) {
+	b, w := bodySize(0), window{limit: 64}
+	for _, c := range []struct {
+		body float64
+		want int
+	}{{200, 64}, {8 << 20, 8}, {0, 8}} {
+		for range 100 {
+			b = b.after(reading{body: c.body})
+			w = b.fit(w)
+		}
+		if w.limit != c.want {
+			t.Errorf("bodies of %.0f bytes: %d in hand, want %d", c.body, w.limit, c.want)
+		}
+	}
+	if w = b.fit(window{limit: floodInHand}); float64(w.limit)*float64(b) > handBytes {
+		t.Errorf("%d in hand of %.0f bytes each", w.limit, b)
+	}
+}
