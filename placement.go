@@ -40,10 +40,10 @@ const (
 	// operator keeps new tasks from.
 	RuleDraining
 	RuleCordoned
-	// RuleNotReady excludes workers that reported a state other than ready.
+	// RuleNotReady excludes workers that reported a state other than ready, or
+	// that have not reported a load yet.
 	RuleNotReady
-	// RuleFull excludes workers whose load has reached their limit, or that
-	// have not reported a load yet.
+	// RuleFull excludes workers whose load has reached their limit.
 	RuleFull
 	// RuleSlots excludes workers that hold as many tasks as they may.
 	RuleSlots

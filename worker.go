@@ -138,9 +138,10 @@ type Worker struct {
 	Purpose string `json:"purpose"`
 	// State is what it reported last, StateUnreported before that.
 	State State `json:"state"`
-	// Load is what it reported last, from 0 to 1, or its limit before that: a
-	// worker that has not said how loaded it is counts as full.
-	Load float64 `json:"load"`
+	// Load is what it reported last, from 0 to 1. Before that it is its limit, as on
+	// OWT's wire, and NoLoad is set: the worker gets no tasks yet.
+	Load   float64 `json:"load"`
+	NoLoad bool    `json:"no_load,omitempty"`
 	// Debit is the load that recent placements are expected to add to Load.
 	Debit float64 `json:"debit"`
 	// Tasks are the tasks it runs, in the order in which it picked them up.
@@ -163,7 +164,8 @@ type Worker struct {
 }
 
 // Status is the worker's state in one word: "ready", "full" (its load is at its
-// limit, or not reported yet), "draining", "cordoned", "not-ready" or "initializing".
+// limit), "draining", "cordoned", "not-ready" or "initializing" (it said so, or
+// reported no load yet).
 func (w Worker) Status() string {
 	switch {
 	case w.Drain != 0:
@@ -172,6 +174,8 @@ func (w Worker) Status() string {
 		return "cordoned"
 	case !w.State.MayTake():
 		return w.State.String()
+	case w.NoLoad:
+		return StateInitializing.String()
 	case w.Load >= w.Info.MaxLoad:
 		return "full"
 	}

@@ -60,9 +60,8 @@ type Evictions struct {
 type PurposeStatus struct {
 	Purpose  string          `json:"purpose"`
 	Strategy muster.Strategy `json:"strategy"`
-	// Ready workers may take tasks as far as they say; Full are those of them
-	// that are at the limit of their load or of their tasks, or that did not
-	// report a load yet.
+	// Ready workers reported a load and may take tasks as far as they say; Full are
+	// those of them that are at the limit of their load or of their tasks.
 	Workers int `json:"workers"`
 	Ready   int `json:"ready"`
 	Full    int `json:"full"`

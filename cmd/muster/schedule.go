@@ -105,6 +105,9 @@ func notPlaced(w io.Writer, f cli.Format, err error) error {
 	case none.Explanation == nil:
 	case none.Explanation.Workers == 0: // OWT's words would be wrong: nothing is full
 		r.Err = noWorkers(none.Purpose)
+	case none.Explanation.Excluded[muster.RuleNotReady] == none.Explanation.Workers: // nor are these
+		r.Err = fmt.Errorf("no worker of purpose %s is ready: %d are there, and said that they are not, or have not reported a load yet",
+			none.Purpose, none.Explanation.Workers)
 	default:
 		r.Details = exclusions(none.Explanation)
 	}

@@ -81,8 +81,8 @@ var ruleWords = [muster.NumRules]string{
 	muster.RuleLabel:    "lack a wanted label",
 	muster.RuleDraining: "are drained (see `muster drains`)",
 	muster.RuleCordoned: "are cordoned by an operator",
-	muster.RuleNotReady: "said that they are not ready",
-	muster.RuleFull:     "are at the limit of their load, or told none yet",
+	muster.RuleNotReady: "said that they are not ready, or reported no load yet",
+	muster.RuleFull:     "are at the limit of their load",
 	muster.RuleSlots:    "hold as many tasks as they may",
 	muster.RuleRegion:   "are outside the wanted region",
 }

@@ -23,7 +23,7 @@ func newWorkersCmd() *cobra.Command {
 part of them only.
 
 LOAD is what the worker measured last, DEBIT what recent placements are expected to add to it. From LIMIT
-on the worker gets no further tasks; one that has not reported a load yet counts as full.` + "\n" + precedence,
+on the worker gets no further tasks; one that has not reported a load yet gets none.` + "\n" + precedence,
 		Example: "  muster workers\n  muster workers webrtc -o json\n  muster workers --state full --region eu --limit 20",
 		Args:    cli.Takes("[PURPOSE]"),
 	}
@@ -59,9 +59,17 @@ func printWorkers(w io.Writer, workers []muster.Worker) error {
 	}
 	t := cli.Table{Heading: []string{"PURPOSE", "WORKER", "STATE", "LOAD", "DEBIT", "LIMIT", "TASKS", "SERVES"}}
 	for _, x := range workers {
-		t.Add(x.Purpose, x.ID, x.Status(), percent(x.Load), percent(x.Debit), percent(x.Info.MaxLoad), taskCount(x), serves(x.Info))
+		t.Add(x.Purpose, x.ID, x.Status(), loadText(x), percent(x.Debit), percent(x.Info.MaxLoad), taskCount(x), serves(x.Info))
 	}
 	return t.Print(w)
+}
+
+// loadText is the load that a worker reported, "-" before that.
+func loadText(w muster.Worker) string {
+	if w.NoLoad {
+		return "-"
+	}
+	return percent(w.Load)
 }
 
 func percent(x float64) string { return fmt.Sprintf("%.1f%%", 100*x) }

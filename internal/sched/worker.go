@@ -53,9 +53,9 @@ func (w *Worker) assess() status {
 		return draining
 	case w.cordoned:
 		return cordoned
-	case !w.State().MayTake():
+	case !w.State().MayTake(), !w.reported:
 		return notReady
-	case !w.reported || w.charged() >= w.limit:
+	case w.charged() >= w.limit:
 		return full
 	case w.slots > 0 && w.tasks >= w.slots:
 		return noSlots

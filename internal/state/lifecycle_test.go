@@ -188,6 +188,27 @@ func TestJoiningAgain(t *testing.T) {
 	}
 }
 
+// A worker that has just joined is not full: nothing is known of its load. It gets
+// no task all the same, as a manager of OWT's gives none.
+func TestUnknownLoadIsNotFull(t *testing.T) {
+	c := newCluster(t, plain(muster.RoundRobin))
+	c.do(Join{Purpose: "sip", Worker: "w"})
+	if got := c.refused(Schedule{Purpose: "sip", Task: "t"}); !strings.Contains(got, string(muster.ReasonAllFull)) {
+		t.Errorf("on the wire it is %q", got)
+	}
+	why, _ := c.Why("sip", "t")
+	w, _ := c.Worker("w")
+	n := c.Counts()[0]
+	if why.Excluded[muster.RuleNotReady] != 1 || why.Excluded[muster.RuleFull] != 0 || w.Status() != "initializing" || n.Ready != 0 || n.Full != 0 {
+		t.Errorf("excluded %v, status %s, counts %+v", why.Excluded, w.Status(), n)
+	}
+	c.do(ReportLoad{[]WorkerLoad{{"w", 0.1}}})
+	c.place("sip", "t", "w")
+	if w, _ := c.Worker("w"); w.NoLoad || w.Status() != "ready" {
+		t.Errorf("it is %+v", w)
+	}
+}
+
 func TestReasons(t *testing.T) {
 	c := newCluster(t, plain(muster.RoundRobin))
 	c.do(Join{Purpose: "analytics", Worker: "w"})

@@ -89,9 +89,9 @@ func (o *oracle) dynamic(w *oracleWorker) muster.Rule {
 		return muster.RuleDraining
 	case cordoned:
 		return muster.RuleCordoned
-	case w.state != 2 && w.state != -1:
+	case w.state != 2 && w.state != -1, !w.reported:
 		return muster.RuleNotReady
-	case !w.reported || o.charged(w) >= nano(w.info.MaxLoad):
+	case o.charged(w) >= nano(w.info.MaxLoad):
 		return muster.RuleFull
 	case w.info.MaxTasks > 0 && n >= w.info.MaxTasks:
 		return muster.RuleSlots

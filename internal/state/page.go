@@ -133,14 +133,14 @@ func (f *Filter) selects(w *worker) bool {
 // statusName is the state of a worker as people are shown it.
 func (w *worker) statusName() string {
 	return muster.Worker{
-		State: w.State(), Load: w.Load(), Info: muster.Info{MaxLoad: w.Info().MaxLoad}, Drain: w.drainID(), Cordoned: w.IsCordoned(),
+		State: w.State(), Load: w.Load(), NoLoad: !w.Reported(), Info: muster.Info{MaxLoad: w.Info().MaxLoad}, Drain: w.drainID(), Cordoned: w.IsCordoned(),
 	}.Status()
 }
 
 // listed is Worker with at most so many names of tasks of each kind.
 func (s *State) listed(w *worker, names int) muster.Worker {
 	return muster.Worker{
-		ID: w.ID, Purpose: w.purpose.name, State: w.State(), Load: w.Load(), Debit: w.Debit().Float(),
+		ID: w.ID, Purpose: w.purpose.name, State: w.State(), Load: w.Load(), NoLoad: !w.Reported(), Debit: w.Debit().Float(),
 		Tasks: w.running.firstNames(names), Reserved: w.reserved.firstNames(names),
 		RunningCount: w.running.n, ReservedCount: w.reserved.n, Info: *w.Info(),
 		Drain: w.drainID(), Cordoned: w.IsCordoned(),

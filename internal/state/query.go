@@ -25,9 +25,9 @@ type Task struct {
 type Count struct {
 	Purpose  string          `json:"purpose"`
 	Strategy muster.Strategy `json:"strategy"`
-	// Workers is how many workers there are, Ready how many of them may take
-	// tasks as far as they say, Full how many of the ready ones are at the
-	// limit of their load or of their tasks, or did not report a load yet.
+	// Workers is how many workers there are, Ready how many of them reported a
+	// load and may take tasks as far as they say, Full how many of the ready ones
+	// are at the limit of their load or of their tasks.
 	Workers int `json:"workers"`
 	Ready   int `json:"ready"`
 	Full    int `json:"full"`
@@ -75,7 +75,7 @@ func (s *State) Worker(id string) (muster.Worker, bool) {
 		return muster.Worker{}, false
 	}
 	return muster.Worker{
-		ID: id, Purpose: w.purpose.name, State: w.State(), Load: w.Load(), Debit: w.Debit().Float(),
+		ID: id, Purpose: w.purpose.name, State: w.State(), Load: w.Load(), NoLoad: !w.Reported(), Debit: w.Debit().Float(),
 		Tasks: w.running.names(), Reserved: w.reserved.names(), Info: *w.Info(),
 		Drain: w.drainID(), Cordoned: w.IsCordoned(),
 	}, true
