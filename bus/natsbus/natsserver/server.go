@@ -67,6 +67,7 @@ type Cluster struct {
 type Server struct {
 	nats *server.Server
 	opts Options
+	addr net.Addr // nats-server forgets it when it ends
 }
 
 // Start runs a server and returns when clients can connect. Where the address
@@ -94,7 +95,7 @@ func Start(o Options) (*Server, error) {
 		s.WaitForShutdown()
 		return nil, err
 	}
-	return &Server{nats: s, opts: o}, nil
+	return &Server{nats: s, opts: o, addr: s.Addr()}, nil
 }
 
 func (o Options) natsOptions() (*server.Options, error) {
@@ -183,12 +184,12 @@ func awaitReady(s *server.Server, log *serverLog) error {
 	return errors.New("natsserver: NATS server does not start to listen")
 }
 
-// Addr is the address on which it listens.
-func (s *Server) Addr() net.Addr { return s.nats.Addr() }
+// Addr is the address on which it listens, or listened.
+func (s *Server) Addr() net.Addr { return s.addr }
 
 // URL is for bus.Options of clients on this machine. It holds no secrets.
 func (s *Server) URL() string {
-	host, port, err := net.SplitHostPort(s.nats.Addr().String())
+	host, port, err := net.SplitHostPort(s.addr.String())
 	if err != nil {
 		return s.nats.ClientURL()
 	}
