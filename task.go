@@ -49,6 +49,8 @@ type TaskReport struct {
 	Detail json.RawMessage `json:"detail,omitempty"`
 	// By is TaskOrder.By of the caller that began the task.
 	By string `json:"by,omitempty"`
+	// EndedAt is when it ended; 0 of a task that goes on, and where nobody knows.
+	EndedAt Instant `json:"ended_at,omitempty"`
 }
 
 // TaskOrder asks for a task: the argument of an agent's getNode, and of a
@@ -66,6 +68,20 @@ type TaskOrder struct {
 	// By identifies the caller. The first caller of a task owns it; "" is
 	// nobody in particular.
 	By string `json:"by,omitempty"`
+}
+
+// TaskWait is the second argument of a node's stats: the answer may wait for
+// the end of the task.
+type TaskWait struct {
+	// WaitMS is how long it may wait, in milliseconds.
+	WaitMS int64 `json:"wait_ms"`
+}
+
+// TaskRefusal is the detail with which a node refuses to start a task.
+type TaskRefusal struct {
+	// Cause is CauseWorker where another worker may do the task, as one that has
+	// its files; "" where none would.
+	Cause Cause `json:"cause,omitempty"`
 }
 
 // TaskEnd says that a task is over: the second argument of an agent's
@@ -86,4 +102,7 @@ type TaskResult struct {
 	State TaskState `json:"state"`
 	// Error is why it failed.
 	Error string `json:"error,omitempty"`
+	// Cause and Detail are the node's, as in its TaskReport.
+	Cause  Cause           `json:"cause,omitempty"`
+	Detail json.RawMessage `json:"detail,omitempty"`
 }

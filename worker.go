@@ -74,6 +74,10 @@ type Info struct {
 	Raw json.RawMessage `json:"-"`
 }
 
+// LabelWorker is the label of agents that has their own id, so that a preference
+// can ask for some workers, or for all but one.
+const LabelWorker = "muster.worker"
+
 // ParseInfo reads what a worker sent on joining. Members that are absent get
 // OWT's meaning (MaxLoad 1 where it is absent or not positive); a member of the
 // wrong type is an error that names it. The workers of OWT 4.2 to 5.0 call

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
@@ -31,6 +32,14 @@ func (c *Client) QueryTask(ctx context.Context, worker, task string) (muster.Tas
 	return r, err
 }
 
+// EndedTasks asks an agent how the tasks ended that ended last, the last one
+// first, and at most 200. They come without Detail, which QueryTask has.
+func (c *Client) EndedTasks(ctx context.Context, worker string, limit int) ([]muster.TaskReport, error) {
+	var list []muster.TaskReport
+	err := c.askWorker(ctx, &list, worker, "endedTasks", limit)
+	return list, err
+}
+
 // StartTask tells a node to begin with a task that it was got for. To tell it
 // again does no harm.
 func (c *Client) StartTask(ctx context.Context, node string, o muster.TaskOrder) error {
@@ -47,6 +56,14 @@ func (c *Client) StopTask(ctx context.Context, node, task string) error {
 func (c *Client) TaskStats(ctx context.Context, node, task string) (muster.TaskReport, error) {
 	var r muster.TaskReport
 	err := c.askWorker(ctx, &r, node, "stats", task)
+	return r, err
+}
+
+// AwaitTask is TaskStats, answered when the task has ended, or else after wait.
+// A node of another version answers at once.
+func (c *Client) AwaitTask(ctx context.Context, node, task string, wait time.Duration) (muster.TaskReport, error) {
+	var r muster.TaskReport
+	err := c.askWorker(ctx, &r, node, "stats", task, muster.TaskWait{WaitMS: wait.Milliseconds()})
 	return r, err
 }
 

@@ -15,7 +15,10 @@
 //
 //	start({task, room, spec})  begins a task; "ok" once Check let the spec pass
 //	stop(task)                 ends a task early; "ok" when it has ended
-//	stats(task)                a muster.TaskReport
+//	stats(task, wait)          a muster.TaskReport; with wait, {wait_ms}, when the task has ended or the time is over
+//
+// An error of Check with a method TaskCause() muster.Cause goes with the refusal
+// of start (muster.TaskRefusal): with muster.CauseWorker another worker is asked.
 //
 // start may be repeated: a task that was started with the same spec is not
 // started again. A task that has ended is told to the agent, which lays it

@@ -97,7 +97,7 @@ func retire(ctx context.Context, conn bus.Conn, opts Options, r muster.TaskRepor
 	ctx, cancel := context.WithTimeout(ctx, agentTime)
 	defer cancel()
 	_, err := conn.Call(ctx, opts.Agent, "recycleNode", opts.ID, muster.TaskEnd{
-		Room: r.Room, Task: r.Task, Result: &muster.TaskResult{State: r.State, Error: r.Error},
+		Room: r.Room, Task: r.Task, Result: &muster.TaskResult{State: r.State, Error: r.Error, Cause: r.Cause, Detail: r.Detail},
 	})
 	if err != nil && !errors.As(err, new(*bus.RemoteError)) {
 		opts.Logger.Warn("the agent could not be told that a task is over", "task", r.Task, "err", err)
@@ -133,11 +133,15 @@ func (h *handler) start(r *bus.Request) {
 	if err == nil {
 		err = h.desk.start(o)
 	}
-	if err != nil {
-		r.Fail(err.Error())
+	if err == nil {
+		r.Reply("ok")
 		return
 	}
-	r.Reply("ok")
+	if cause := causeOf(muster.TaskFailed, err); cause != "" {
+		r.FailDetail(err.Error(), muster.TaskRefusal{Cause: cause})
+		return
+	}
+	r.Fail(err.Error())
 }
 
 // stop answers when the task has ended, so that the caller may use what it
@@ -161,7 +165,35 @@ func (h *handler) stats(r *bus.Request) {
 		r.Fail(err.Error())
 		return
 	}
-	r.Reply(j.snapshot())
+	wait := waitOf(r.Args)
+	if wait == 0 {
+		r.Reply(j.snapshot())
+		return
+	}
+	h.stops.Go(func() {
+		late := time.NewTimer(wait)
+		defer late.Stop()
+		select {
+		case <-j.ended:
+		case <-late.C:
+		case <-h.desk.ctx.Done():
+		}
+		r.Reply(j.snapshot())
+	})
+}
+
+// longestWait bounds how long an answer of stats waits.
+const longestWait = 10 * time.Second
+
+// waitOf is how long an answer of stats may wait for the end of the task; 0
+// where the caller does not say.
+func waitOf(args bus.Args) time.Duration {
+	var task string
+	var wait muster.TaskWait
+	if worker.Decode(args, &task, &wait) != nil || wait.WaitMS <= 0 {
+		return 0
+	}
+	return min(time.Duration(wait.WaitMS)*time.Millisecond, longestWait)
 }
 
 // asked is the task that is the first argument.
