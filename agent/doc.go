@@ -22,6 +22,7 @@
 //	                                 the task is over: "ok"
 //	queryNode(room)                  the node that has a task of the room
 //	queryTask(task)                  a muster.TaskReport, also of one that ended
+//	endedTasks(limit)                the reports of the last tasks that ended
 //	listNodes()                      [muster.Node]
 //	readLog({node, offset, limit})   a muster.LogPart
 //	drain({lease_ms, end}?)          "ok": no new tasks from now on, or for that long

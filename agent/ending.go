@@ -46,7 +46,7 @@ func (p *pool) settleAll(n *node) {
 // published how it ended, and the manager and those who wait are told.
 func (p *pool) settle(t *task) {
 	e := t.ending
-	p.ended.add(p.reportOf(t, p.now, e.result))
+	p.remember(t, e.result)
 	delete(p.tasks, t.name)
 	t.node.tasks = slices.DeleteFunc(t.node.tasks, func(o *task) bool { return o == t })
 	if e.release != sayNothing {

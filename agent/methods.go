@@ -24,6 +24,7 @@ func (a *Agent) handlers(others map[string]worker.Handler) map[string]worker.Han
 		"recycleNode": a.recycleNode,
 		"queryNode":   a.queryNode,
 		"queryTask":   a.queryTask,
+		"endedTasks":  a.endedTasks,
 		"listNodes":   a.listNodes,
 		"readLog":     a.readLog,
 		"drain":       a.drain,
@@ -183,6 +184,15 @@ func (a *Agent) queryTask(_ context.Context, _ *worker.Worker, r *bus.Request) {
 		report, ok := p.queryTask(now, task)
 		replyOr(r, report, ok)
 	})
+}
+
+func (a *Agent) endedTasks(_ context.Context, _ *worker.Worker, r *bus.Request) {
+	limit := mostListed
+	if err := worker.Decode(r.Args, &limit); err != nil && len(r.Args) > 0 {
+		r.Fail(err.Error())
+		return
+	}
+	a.owner.do(func(p *pool, _ time.Time) { r.Reply(p.ended.listEnded(limit)) })
 }
 
 func replyOr(r *bus.Request, found any, ok bool) {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/agent/process"
 	"github.com/muster-fleet/muster/worker"
 )
@@ -46,6 +47,12 @@ type Options struct {
 	// nil means that there is nothing to read. It is called from several
 	// goroutines at once.
 	ReadLog func(node string, offset int64, limit int) (process.LogChunk, error)
+
+	// Ended are tasks that ended before the agent began, the oldest first: it
+	// answers for them as for its own.
+	Ended []muster.TaskReport
+	// OnEnded hears of each task that has ended. It must not block.
+	OnEnded func(muster.TaskReport)
 
 	// Seed makes the jitter of the back-off; 0 takes one at random.
 	Seed uint64

@@ -25,6 +25,9 @@ type settings struct {
 	maxTasks                   int
 	readyTimeout, answerWithin time.Duration
 	seed                       uint64
+	// earlier are tasks that ended before, and onEnded hears of each that ends.
+	earlier []muster.TaskReport
+	onEnded func(muster.TaskReport)
 }
 
 // pool has the nodes of an agent and the tasks on them. It has no clock, no
@@ -138,11 +141,15 @@ const (
 )
 
 func newPool(s settings, status func(string) string, extended func(string) time.Time) *pool {
-	return &pool{
+	p := &pool{
 		settings: s, status: status, extended: extended, tasks: map[string]*task{}, failed: map[string]failedStart{},
 		ended:   newHistory(rememberedTasks),
 		trouble: trouble{random: rand.New(rand.NewPCG(s.seed, s.seed))},
 	}
+	for _, r := range s.earlier {
+		p.ended.add(r)
+	}
+	return p
 }
 
 // idle: it waits for a task, and nobody waits for it.

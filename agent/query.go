@@ -1,7 +1,9 @@
 package agent
 
 import (
+	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/muster-fleet/muster"
@@ -57,8 +59,53 @@ func (p *pool) queryTask(now time.Time, name string) (muster.TaskReport, bool) {
 func (p *pool) reportOf(t *task, now time.Time, result muster.TaskResult) muster.TaskReport {
 	return muster.TaskReport{
 		Task: t.name, Room: t.room, Node: t.node.id, State: result.State, Error: result.Error,
-		Status: p.status(t.node.id), Seconds: now.Sub(t.began).Seconds(), By: t.by,
+		Status: p.status(t.node.id), Seconds: now.Sub(t.began).Seconds(), By: t.by, Cause: result.Cause, Detail: bounded(result.Detail),
 	}
+}
+
+// mostDetail bounds what is remembered of what a node said of a task, in bytes.
+const mostDetail = 16 << 10
+
+func bounded(detail json.RawMessage) json.RawMessage {
+	if len(detail) > mostDetail {
+		return nil
+	}
+	return detail
+}
+
+// remember keeps how a task ended.
+func (p *pool) remember(t *task, result muster.TaskResult) {
+	r := p.reportOf(t, p.now, result)
+	r.EndedAt = muster.InstantOf(p.now)
+	p.ended.add(r)
+	if p.onEnded != nil {
+		p.onEnded(r)
+	}
+}
+
+// mostListed and mostError bound one answer of endedTasks, which has to fit into
+// a message.
+const (
+	mostListed = 200
+	mostError  = 2000
+)
+
+// listEnded returns the tasks that ended last, the last one first, without what
+// their nodes said beside.
+func (h *history) listEnded(limit int) []muster.TaskReport {
+	list := []muster.TaskReport{}
+	for _, name := range slices.Backward(h.order) {
+		if len(list) >= min(limit, mostListed) {
+			break
+		}
+		r := h.reports[name]
+		r.Detail, r.Status = nil, ""
+		if len(r.Error) > mostError {
+			r.Error = strings.ToValidUTF8(r.Error[:mostError], "") + " ..."
+		}
+		list = append(list, r)
+	}
+	return list
 }
 
 // list describes the nodes, without what only their processes know.

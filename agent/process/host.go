@@ -92,6 +92,9 @@ func (h *Host) open() (err error) {
 	return err
 }
 
+// Dir is the agent's directory.
+func (h *Host) Dir() string { return h.opts.Dir }
+
 func (h *Host) path(parts ...string) string {
 	return filepath.Join(append([]string{h.opts.Dir}, parts...)...)
 }
