@@ -18,15 +18,21 @@ var ErrWorkerSilent = errors.New("the worker that has the task does not answer")
 // heeds Patience and OnUpdate.
 func Begin(ctx context.Context, c *client.Client, j Job, opts Options) (worker, node string, err error) {
 	r := newRun(j, newDesk(c, opts))
-	if err := r.place(ctx); err != nil {
-		return "", "", err
+	for {
+		if err := r.place(ctx); err != nil {
+			return "", "", r.since(err)
+		}
+		r.desk.began()
+		err := r.start(ctx)
+		if err == nil {
+			r.tell(Running, nil)
+			return r.worker, r.node, nil
+		}
+		if err = r.leave(ctx, err); !r.elsewhere(ctx, err) {
+			return "", "", r.since(err)
+		}
+		r.keepFirst(err)
 	}
-	r.desk.began()
-	if err := r.start(ctx); err != nil {
-		return "", "", r.leave(ctx, err)
-	}
-	r.tell(Running, nil)
-	return r.worker, r.node, nil
 }
 
 // Stop ends a task early, wherever it is, and gives its place back. A task

@@ -28,10 +28,16 @@ type desk struct {
 
 	mu      sync.Mutex // of what follows, and of OnUpdate
 	running int
+	// resting are workers that refused what another took, until when.
+	resting map[string]time.Time
+
+	fleet fleet
 }
 
 func newDesk(c *client.Client, opts Options) *desk {
-	return &desk{client: c, opts: opts.withDefaults(), token: make(chan struct{}, 1), vacant: make(chan struct{}, 1)}
+	return &desk{
+		client: c, opts: opts.withDefaults(), token: make(chan struct{}, 1), vacant: make(chan struct{}, 1), resting: map[string]time.Time{},
+	}
 }
 
 // Each runs jobs, as many at a time as the fleet takes, the first ones first,
@@ -54,7 +60,7 @@ func Each(ctx context.Context, c *client.Client, jobs []Job, opts Options) []Out
 }
 
 func newRun(j Job, d *desk) *run {
-	return &run{job: j, desk: d, by: rand.Text(), placed: make(chan struct{})}
+	return &run{job: j, desk: d, by: rand.Text(), placed: make(chan struct{}), shunned: map[string]bool{}}
 }
 
 func (r *run) outcome(ctx context.Context) Outcome {
@@ -63,9 +69,14 @@ func (r *run) outcome(ctx context.Context) Outcome {
 	err := r.toEnd(ctx)
 	r.passOn()
 	r.tell(Over, err)
-	return Outcome{
-		Job: r.job, Worker: r.worker, Node: r.node, Attempts: r.attempt, Took: time.Since(began), Report: r.report, Err: err,
+	o := Outcome{
+		Job: r.job, Worker: r.worker, Node: r.node, Attempts: r.attempt, Refusals: r.refusals,
+		Took: time.Since(began), Report: r.report, Err: err,
 	}
+	r.desk.mu.Lock()
+	defer r.desk.mu.Unlock()
+	r.desk.opts.OnOutcome(o)
+	return o
 }
 
 // within bounds a call.
@@ -98,9 +109,13 @@ func (d *desk) vacancy(ctx context.Context) bool {
 	return true
 }
 
-func (d *desk) pause(ctx context.Context) bool {
+func (d *desk) pause(ctx context.Context) bool { return d.pauseSince(ctx, time.Now()) }
+
+// pauseSince waits until the next question is due after one that was asked at
+// some time; false is that ctx is over.
+func (d *desk) pauseSince(ctx context.Context, asked time.Time) bool {
 	select {
-	case <-time.After(d.opts.Poll):
+	case <-time.After(time.Until(asked.Add(d.opts.Poll))):
 		return true
 	case <-ctx.Done():
 		return false

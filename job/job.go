@@ -63,6 +63,8 @@ type Options struct {
 	// OnUpdate hears of everything that happens to a job. It is called from
 	// several goroutines, one at a time, and must not block.
 	OnUpdate func(Update)
+	// OnOutcome hears of each job that has ended, as OnUpdate does.
+	OnOutcome func(Outcome)
 	// Logger hears of attempts that failed. Nil means none.
 	Logger *slog.Logger
 }
@@ -73,6 +75,9 @@ func (o Options) withDefaults() Options {
 	orDefault(&o.Poll, DefaultPoll)
 	if o.OnUpdate == nil {
 		o.OnUpdate = func(Update) {}
+	}
+	if o.OnOutcome == nil {
+		o.OnOutcome = func(Outcome) {}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -123,6 +128,9 @@ type Outcome struct {
 	Worker, Node string
 	// Attempts is how often it was begun.
 	Attempts int
+	// Refusals are of workers that could not do it, as one that lacks its files:
+	// another was asked then.
+	Refusals []Refusal
 	// Took is the time from the first try to place it until its end.
 	Took time.Duration
 	// Report is what the node said last.
@@ -131,9 +139,19 @@ type Outcome struct {
 	Err error
 }
 
+// Refusal is of a worker that could not do a task.
+type Refusal struct {
+	Worker string `json:"worker"`
+	// Reason is the worker's own.
+	Reason string `json:"reason"`
+}
+
 var (
 	// ErrRefused: the spec or the request is wrong; nobody else would take it.
 	ErrRefused = errors.New("refused")
+	// ErrUnfit is an ErrRefused that lies at the worker, as the node says: it lacks
+	// the files, or an encoder. Another worker is asked, where there is one.
+	ErrUnfit = fmt.Errorf("%w", ErrRefused)
 	// ErrLost: the worker or its node died with the task.
 	ErrLost = errors.New("lost")
 	// ErrTaken: a task of that name exists, with another spec or room. It is

@@ -82,7 +82,7 @@ func (f *fleet) agent(id string, maxTasks int, w node.Work) agentOf {
 	a, err := agent.Start(f.ctx, conn, agent.Options{
 		Worker: worker.Options{
 			ID: id, Purpose: "video", MaxTasks: maxTasks, LoadInterval: 50 * time.Millisecond,
-			Load: load.Func(func() float64 { return 0 }),
+			Load: load.Func(func() float64 { return 0 }), Labels: map[string]string{muster.LabelWorker: id},
 		},
 		Launcher: agent.InProcess(func(ctx context.Context, s process.Spec, ready func()) error {
 			return node.Serve(ctx, conn, w, node.Options{ID: s.ID, Agent: s.Agent, Purpose: s.Purpose}, ready)

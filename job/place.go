@@ -89,7 +89,7 @@ func (p *patience) over() bool {
 func (r *run) schedule(ctx context.Context) error {
 	return r.desk.within(ctx, func(ctx context.Context) error {
 		placed, err := r.desk.client.Schedule(ctx, client.Request{
-			Purpose: r.job.Purpose, Task: r.job.Task, Preference: r.job.Preference, Reserve: reserve,
+			Purpose: r.job.Purpose, Task: r.job.Task, Preference: r.preference(ctx), Reserve: reserve,
 		})
 		r.worker, r.placement = placed.Worker, placed
 		switch {

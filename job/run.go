@@ -30,6 +30,10 @@ type run struct {
 	before, placed chan struct{}
 
 	attempt int
+	// refusals are of workers that could not do the job; shunned are all that are
+	// not asked again, if there are others.
+	refusals []Refusal
+	shunned  map[string]bool
 	// first is why the first attempt failed.
 	first        error
 	worker, node string
@@ -49,12 +53,18 @@ func (r *run) toEnd(ctx context.Context) error {
 	for {
 		err := r.place(ctx)
 		if err != nil && !errors.Is(err, ErrFailed) {
-			return err
+			return r.since(err)
 		}
 		r.passOn()
 		r.attempt++
 		if err == nil {
 			err = r.once(ctx)
+		}
+		if r.elsewhere(ctx, err) {
+			r.attempt--
+			r.keepFirst(err)
+			r.tell(Again, err)
+			continue
 		}
 		switch {
 		case err == nil, errors.Is(err, ErrRefused), errors.Is(err, ErrTaken), errors.Is(err, ErrInput), ctx.Err() != nil:
@@ -62,11 +72,15 @@ func (r *run) toEnd(ctx context.Context) error {
 		case r.attempt >= r.desk.opts.Attempts:
 			return fmt.Errorf("after %d attempts: %w", r.attempt, r.since(err))
 		}
-		if r.first == nil {
-			r.first = err
-		}
+		r.keepFirst(err)
 		r.desk.opts.Logger.Warn("attempt failed", "task", r.job.Task, "attempt", r.attempt, "worker", r.worker, "err", err)
 		r.tell(Again, err)
+	}
+}
+
+func (r *run) keepFirst(err error) {
+	if r.first == nil {
+		r.first = err
 	}
 }
 
@@ -95,6 +109,7 @@ func (r *run) once(ctx context.Context) error {
 	r.tell(Running, nil)
 	err := r.start(ctx)
 	if err == nil {
+		r.desk.rest(r.refusals)
 		r.report, err = r.follow(ctx)
 	}
 	if err == nil && r.report.State == muster.TaskFailed {
@@ -122,6 +137,8 @@ func (r *run) start(ctx context.Context) error {
 			return nil
 		case refusedWith(err, muster.ReasonTaskTaken):
 			return r.taken()
+		case refusal(err).Cause == muster.CauseWorker:
+			return fmt.Errorf("%w: %w", ErrUnfit, reason(err))
 		case errors.As(err, new(*bus.RemoteError)):
 			return fmt.Errorf("%w: %w", ErrRefused, reason(err))
 		case final(err):
@@ -136,9 +153,11 @@ func (r *run) start(ctx context.Context) error {
 	}
 }
 
-// follow returns the task's last report, or why it is lost.
+// follow returns the task's last report, or why it is lost. A node answers when
+// the task has ended, so that the next one need not wait.
 func (r *run) follow(ctx context.Context) (muster.TaskReport, error) {
 	for {
+		asked := time.Now()
 		report, err := r.ask(ctx)
 		switch {
 		case err == nil && report.State != muster.TaskRunning:
@@ -153,7 +172,7 @@ func (r *run) follow(ctx context.Context) (muster.TaskReport, error) {
 				return r.report, err
 			}
 		}
-		if !r.desk.pause(ctx) {
+		if !r.desk.pauseSince(ctx, asked) {
 			return r.report, context.Cause(ctx)
 		}
 	}
@@ -163,7 +182,7 @@ func (r *run) follow(ctx context.Context) (muster.TaskReport, error) {
 func (r *run) ask(ctx context.Context) (report muster.TaskReport, err error) {
 	if !r.mute {
 		err = r.desk.within(ctx, func(ctx context.Context) error {
-			report, err = r.desk.client.TaskStats(ctx, r.node, r.job.Task)
+			report, err = r.desk.client.AwaitTask(ctx, r.node, r.job.Task, min(r.desk.opts.Poll, callTime/2))
 			return err
 		})
 		if err == nil {
@@ -208,9 +227,9 @@ func (r *run) leave(ctx context.Context, err error) error {
 	if interrupted && !r.mute {
 		_ = r.desk.client.StopTask(ctx, r.node, r.job.Task)
 	}
-	result := &muster.TaskResult{State: muster.TaskDone}
+	result := &muster.TaskResult{State: muster.TaskDone, Detail: r.report.Detail}
 	if err != nil {
-		result = &muster.TaskResult{State: muster.TaskFailed, Error: err.Error()}
+		result.State, result.Error, result.Cause = muster.TaskFailed, err.Error(), r.report.Cause
 	}
 	if refusedWith(r.recycle(ctx, r.node, result), muster.ReasonNotOwner) {
 		return err // it was another's, and is over
@@ -280,10 +299,25 @@ func detailOf(e *bus.RemoteError) (d detail) {
 	return d
 }
 
-// failure is ErrInput where no other attempt helps, else ErrFailed.
+// refusal is what a node says beside its refusal to start.
+func refusal(err error) (d muster.TaskRefusal) {
+	var remote *bus.RemoteError
+	if errors.As(err, &remote) {
+		_ = json.Unmarshal(remote.Detail, &d) // other refusals have other details
+	}
+	return d
+}
+
+// errAtWorker is an ErrFailed that lies at the worker.
+var errAtWorker = fmt.Errorf("%w", ErrFailed)
+
+// failure is ErrInput where no other attempt helps, else an ErrFailed.
 func failure(cause muster.Cause) error {
-	if cause == muster.CauseInput {
+	switch cause {
+	case muster.CauseInput:
 		return ErrInput
+	case muster.CauseWorker:
+		return errAtWorker
 	}
 	return ErrFailed
 }
