@@ -90,7 +90,7 @@ func (t *Tool) encoderFor(ctx context.Context, field, word string) (encoder, err
 			return e, nil
 		}
 	}
-	return encoder{}, fault(field, "this ffmpeg (%s %s) cannot encode %s", t.FFmpeg, t.Version, word)
+	return encoder{}, caused(fault(field, "this ffmpeg (%s %s) cannot encode %s", t.FFmpeg, t.Version, word), muster.CauseWorker)
 }
 
 // trialTime is how long the encoders for a spec may be tried.

@@ -28,6 +28,9 @@ type Options struct {
 	// read then, since they can name any file. Empty: any file that the process
 	// may read or write; paths count from its working directory.
 	Root string
+	// Mounts are directories by the names under which specs know them: the file
+	// mount:films/a.mp4 is a.mp4 in Mounts["films"]. They may lie outside Root.
+	Mounts map[string]string
 	// Grace is how long ffmpeg may take to finish its files when a task is
 	// stopped, before it is killed. 0 means DefaultGrace.
 	Grace time.Duration
@@ -48,18 +51,38 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	mounts := map[string]string{}
+	for name, dir := range o.Mounts {
+		if err := CheckMount(name, dir); err != nil {
+			return o, fmt.Errorf("media: mount: %w", err)
+		}
+		real, err := directory(dir)
+		if err != nil {
+			return o, fmt.Errorf("media: mount %s: %w", name, err)
+		}
+		mounts[name] = real
+	}
+	o.Mounts = mounts
 	if o.Root == "" {
 		return o, nil
 	}
-	root, err := filepath.Abs(o.Root)
+	var err error
+	if o.Root, err = directory(o.Root); err != nil {
+		return o, fmt.Errorf("media: root %w", err)
+	}
+	return o, nil
+}
+
+// directory is the real path of one that exists.
+func directory(name string) (string, error) {
+	dir, err := filepath.Abs(name)
 	if err == nil {
-		root, err = filepath.EvalSymlinks(root)
+		dir, err = filepath.EvalSymlinks(dir)
 	}
 	if err != nil {
-		return o, fmt.Errorf("media: root %q must be a directory that exists: %w", o.Root, err)
+		return "", fmt.Errorf("%q must be a directory that exists: %w", name, err)
 	}
-	o.Root = root
-	return o, nil
+	return dir, nil
 }
 
 // New returns the work of a kind. The error names a kind that is not known, or

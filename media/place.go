@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/muster-fleet/muster"
 )
 
 // place is where media are read from or written to: a file, or a URL.
@@ -52,6 +54,9 @@ func (o Options) place(field, name string, schemes []string) (place, error) {
 		return o.path(field, name)
 	}
 	scheme := strings.ToLower(match[1])
+	if scheme == mountScheme {
+		return o.mounted(field, mountScheme+name[len(scheme):])
+	}
 	if scheme == "file" {
 		return o.path(field, filePath(name))
 	}
@@ -116,6 +121,8 @@ func (o Options) source(field, name string) (place, error) {
 	}
 	info, err := os.Stat(p.name)
 	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
+		return p, caused(fmt.Errorf("%s: %w", field, err), muster.CauseWorker) // another may see it
 	case err != nil:
 		return p, fmt.Errorf("%s: %w", field, err)
 	case info.IsDir():

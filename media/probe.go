@@ -122,6 +122,16 @@ func (t *Tool) Probe(ctx context.Context, input string) (*Probe, error) {
 }
 
 func (t *Tool) probe(ctx context.Context, p place) (*Probe, error) {
+	if p.file() {
+		if plain := glance(p.name); plain != nil {
+			return plain, nil
+		}
+	}
+	return t.ask(ctx, p)
+}
+
+// ask starts ffprobe.
+func (t *Tool) ask(ctx context.Context, p place) (*Probe, error) {
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
 	args := append([]string{"-v", "error", "-of", "json", "-show_format", "-show_streams", "-show_packets", "-read_intervals", "%+#8"}, p.guards(t.major())...)

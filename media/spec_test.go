@@ -2,10 +2,13 @@ package media
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/muster-fleet/muster"
 )
 
 // Each bad spec gets an error that begins with the field, and says what to do.
@@ -149,6 +152,44 @@ func TestRootKeepsFilesInside(t *testing.T) {
 	for _, out := range []string{"out", filepath.Join(root, "new", "%05d.mkv")} {
 		if err := check("in.mp4", out); err != nil {
 			t.Errorf("the output %s is the error %v", out, err)
+		}
+	}
+}
+
+// A mount shows its files under its name, and nothing beside them; a worker
+// without it is the wrong one, not the spec.
+func TestMounts(t *testing.T) {
+	t.Parallel()
+	root, films := t.TempDir(), t.TempDir()
+	write(t, filepath.Join(films, "a.mp4"), "x")
+	work := workOf(t, Record, Options{Root: root, Mounts: map[string]string{"films": films}})
+	check := func(in, out string) error {
+		spec, _ := json.Marshal(map[string]string{"input": in, "output": out})
+		return work.Check(spec)
+	}
+	if err := check("mount:films/a.mp4", "mount:films/rec"); err != nil {
+		t.Error(err)
+	}
+	for in, want := range map[string]string{
+		"mount:films/../x.mp4": "outside", "mount:other/a.mp4": "has no mount", "mount:films/none.mp4": "no such file", filepath.Join(films, "a.mp4"): "outside",
+	} {
+		err := check(in, "out")
+		var says causedError
+		atWorker := errors.As(err, &says) && says.cause == muster.CauseWorker
+		if err == nil || !strings.Contains(err.Error(), want) || atWorker != (want != "outside") {
+			t.Errorf("%s is the error %v, at the worker: %v", in, err, atWorker)
+		}
+	}
+	for spec, want := range map[string]string{
+		`{"input": "mount:films/a.mp4", "output": "mount:new/b"}`: "films new", `{"inputs": [{"url": "mount:b/x"}, {"url": "c"}]}`: "b", `{"input": "a"}`: "",
+	} {
+		if got := strings.Join(Mounts(json.RawMessage(spec)), " "); got != want {
+			t.Errorf("%s has the mounts %q, not %q", spec, got, want)
+		}
+	}
+	for _, mounts := range []map[string]string{{"a b": films}, {"a": "relative"}, {"a": filepath.Join(films, "none")}} {
+		if _, err := New(Record, tool(t), Options{Mounts: mounts}); err == nil {
+			t.Errorf("the mounts %v were taken", mounts)
 		}
 	}
 }
