@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,14 +11,31 @@ import (
 	"testing"
 
 	"github.com/muster-fleet/muster/internal/cli"
+	"github.com/muster-fleet/muster/internal/mediabench"
 	"github.com/muster-fleet/muster/internal/peers"
 )
 
-func TestFailoverPrintsOneObject(t *testing.T) {
-	program := filepath.Join(t.TempDir(), "muster")
-	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", program, "../muster").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+// program is the muster that is measured, with a musterbench beside it.
+var program string
+
+func TestMain(m *testing.M) { os.Exit(testMain(m)) }
+
+func testMain(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "musterbench-test")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	program = filepath.Join(dir, "muster")
+	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", dir, "../muster", ".").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "%s%v\n", out, err)
+		return 1
+	}
+	return m.Run()
+}
+
+func TestFailoverPrintsOneObject(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	status := run([]string{"failover", "--muster", program, "--kills", "1", "-o", "json"}, &stdout, &stderr)
 	if status != cli.Done {
@@ -38,11 +56,8 @@ func TestFailoverPrintsOneObject(t *testing.T) {
 }
 
 func TestPeersMeasuresAllContenders(t *testing.T) {
-	dir := t.TempDir() // a process of the run is this program
-	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", dir, "../muster", ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	cmd := exec.Command(filepath.Join(dir, "musterbench"), "peers", "--servers", "3", "--inflight", "8", "--callers", "1,2",
+	cmd := exec.Command(filepath.Join(filepath.Dir(program), "musterbench"), // a process of the run is this program
+		"peers", "--servers", "3", "--inflight", "8", "--callers", "1,2",
 		"--workers", "10", "--duration", "300ms", "--slice", "100ms", "-o", "json")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
@@ -63,6 +78,21 @@ func TestPeersMeasuresAllContenders(t *testing.T) {
 	}
 }
 
+func TestMediaMeasuresBoth(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	status := run([]string{"media", "--muster", program, "--clips", "2", "--seconds", "2", "--size", "320x180", "--height", "90", "--rounds", "1", "-o", "json"}, &stdout, &stderr)
+	if status != cli.Done {
+		t.Fatalf("exit status %d: %s", status, stderr.String())
+	}
+	var results []mediabench.Result
+	if err := json.Unmarshal(stdout.Bytes(), &results); err != nil || len(results) != 1 {
+		t.Fatalf("%v in %s", err, stdout.String())
+	}
+	if r := results[0]; r.Clips != 2 || r.MusterCPU <= 0 || r.XargsCPU <= 0 || r.WallRatio <= 0 || r.CPURatio <= 0 {
+		t.Errorf("got %+v", r)
+	}
+}
+
 func TestUsedWrongly(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	for line, want := range map[string]struct {
@@ -72,6 +102,7 @@ func TestUsedWrongly(t *testing.T) {
 		"nothing":                      {cli.WrongUsage, `unknown command "nothing"`},
 		"failover --how kick":          {cli.Refused, "--muster"}, // found first: there is none on PATH
 		"failover --muster x --how no": {cli.WrongUsage, "how must be one of"},
+		"media --clips 0":              {cli.WrongUsage, "--clips"},
 		"failover --kills many":        {cli.WrongUsage, "invalid argument"},
 	} {
 		var stdout, stderr bytes.Buffer

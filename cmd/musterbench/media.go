@@ -1,0 +1,76 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-fleet/muster/internal/cli"
+	"github.com/muster-fleet/muster/internal/mediabench"
+)
+
+const mediaLong = `Transcodes short clips with "muster run video --each" on a fleet of one agent, and with xargs -P and the same
+arguments of ffmpeg, in turns. What the fleet adds is the start of a node, a look at the input, the check of the
+result, and messages.
+
+  wall_ratio  time of muster run ÷ time of xargs
+  cpu_ratio   the same of processor time: that of the queue, the manager, the agent, all nodes and ffmpeg ÷ that of ffmpeg
+  load        of the machine before the round`
+
+func newMediaCmd() *cobra.Command {
+	var f cli.MeasureFlags
+	o := mediabench.DefaultOptions()
+	cmd := &cobra.Command{
+		Use: "media", Short: "Measure what a fleet adds to ffmpeg", Long: mediaLong, Args: cli.Takes(),
+		Example: "  musterbench media\n  musterbench media --rounds 5 --clips 40 -o json",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.Validate(); err != nil {
+				return cli.Usagef("%v", err)
+			}
+			program, err := findMuster(o.Muster)
+			if err != nil {
+				return err
+			}
+			o.Muster = program
+			return f.Profiled(func() error { return printMedia(cmd, o, f.Format) })
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.Muster, "muster", "", "the `muster` program; default: beside this program, then on PATH")
+	flags.IntVar(&o.Clips, "clips", o.Clips, "clips in a round")
+	flags.Float64Var(&o.Seconds, "seconds", o.Seconds, "length of a clip")
+	flags.StringVar(&o.Size, "size", o.Size, "size of a clip")
+	flags.IntVar(&o.Height, "height", o.Height, "height of the results")
+	flags.IntVar(&o.Parallel, "parallel", o.Parallel, "ffmpeg at a time")
+	flags.IntVar(&o.Rounds, "rounds", o.Rounds, "turns of both")
+	f.Add(cmd)
+	return cmd
+}
+
+func printMedia(cmd *cobra.Command, o mediabench.Options, format cli.ResultFormat) error {
+	bar := cli.NewBar(cmd.ErrOrStderr())
+	o.Progress = bar.Set
+	results, err := mediabench.Run(cmd.Context(), o)
+	bar.Close()
+	if len(results) > 0 {
+		if err := cli.PrintResults(cmd.OutOrStdout(), format, mediaColumns, results, false); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+var mediaColumns = []cli.Column[mediabench.Result]{
+	cli.Col("round", func(r mediabench.Result) string { return fmt.Sprint(r.Round) }),
+	cli.Col("clips", func(r mediabench.Result) string { return fmt.Sprint(r.Clips) }),
+	cli.Col("muster", func(r mediabench.Result) string { return seconds(r.MusterWall) }),
+	cli.Col("xargs", func(r mediabench.Result) string { return seconds(r.XargsWall) }),
+	cli.Col("wall ratio", func(r mediabench.Result) string { return fmt.Sprintf("%.2f", r.WallRatio) }),
+	cli.Col("muster CPU", func(r mediabench.Result) string { return seconds(r.MusterCPU) }),
+	cli.Col("xargs CPU", func(r mediabench.Result) string { return seconds(r.XargsCPU) }),
+	cli.Col("CPU ratio", func(r mediabench.Result) string { return fmt.Sprintf("%.2f", r.CPURatio) }),
+	cli.Col("load", func(r mediabench.Result) string { return r.Load }),
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.2fs", d.Seconds()) }
