@@ -82,8 +82,14 @@ func (p *agentPlan) run(ctx context.Context, log *slog.Logger, stdout io.Writer)
 		return err
 	}
 	defer func() { _ = conn.Close() }()
+	past, err := openPast(host.Dir(), time.Now(), log)
+	if err != nil {
+		return err
+	}
+	defer past.close()
 	a, err := agent.Start(ctx, conn, agent.Options{
 		Worker: p.worker, Policy: p.policy, Launcher: launcher, StopGrace: p.grace, ReadLog: host.ReadLog, Logger: log,
+		Ended: past.reports, OnEnded: past.add,
 	})
 	switch {
 	case err != nil && ctx.Err() != nil:

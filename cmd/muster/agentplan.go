@@ -37,6 +37,7 @@ type agentFlags struct {
 	reuse, notify       bool
 	watchdog            time.Duration
 	grace, drainTime    time.Duration
+	mounts              []string
 	memory              string
 	cpus                float64
 }
@@ -66,6 +67,7 @@ func agentFlagsOf(cmd *cobra.Command) *agentFlags {
 	s.StringVar(&f.memory, "memory", "", "most `memory` of a node, as in 512M or 2G; needs cgroups")
 	s.Float64Var(&f.cpus, "cpus", 0, "most processors of a node, as in 1.5; needs cgroups")
 	s.StringVar(&f.root, "root", "", "`directory` in which the files of media tasks must be (default: anywhere)")
+	s.StringArrayVar(&f.mounts, "mount", nil, "`NAME=DIR` that tasks see as mount:NAME/...; several are allowed")
 	return f
 }
 
@@ -86,6 +88,7 @@ type agentPlan struct {
 	// libraries is LD_LIBRARY_PATH for OWT's nodes; "" leaves it.
 	libraries string
 	root      string
+	mounts    []string
 	notify    bool
 	watchdog  time.Duration
 }
@@ -108,7 +111,7 @@ func (f *agentFlags) plan(argv []string) (*agentPlan, error) {
 	}
 	p := &agentPlan{
 		cfg: cfg, file: file, policy: f.policy(file.Policy), grace: f.grace, drainTime: f.drainTime,
-		dir: f.dir, argv: argv, owt: f.owt, libraries: libraries, root: f.root, notify: f.notify, watchdog: f.watchdog,
+		dir: f.dir, argv: argv, owt: f.owt, libraries: libraries, root: f.root, mounts: f.mounts, notify: f.notify, watchdog: f.watchdog,
 	}
 	if p.limits, err = f.limits(); err != nil {
 		return nil, err
@@ -206,7 +209,8 @@ func (f *agentFlags) worker(cfg *config.Config, file *agentfile.File) (opts work
 		opts.Load = loadOf(file.Load)
 	}
 	f.capacityOver(&opts, file)
-	return opts, ofNodes, nil
+	err = f.ownLabels(&opts)
+	return opts, ofNodes, err
 }
 
 // newID makes an id. It ends in the machine's name, and where OWT's nodes run

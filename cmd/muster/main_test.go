@@ -36,7 +36,11 @@ func testMain(m *testing.M) int {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	program = filepath.Join(dir, "muster")
-	if err = os.Setenv("XDG_CONFIG_HOME", filepath.Join(dir, "config")); err != nil { // where managers keep their secret
+	err = os.Setenv("XDG_CONFIG_HOME", filepath.Join(dir, "config")) // where managers keep their secret
+	if err == nil {
+		err = os.Setenv("XDG_STATE_HOME", filepath.Join(dir, "state")) // and users their jobs
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

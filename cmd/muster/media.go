@@ -66,6 +66,9 @@ func (p *agentPlan) mediaNodes(ctx context.Context, host *process.Host) (process
 	if p.root != "" {
 		argv = append(argv, "--root", p.root)
 	}
+	for _, mount := range p.mounts {
+		argv = append(argv, "--mount", mount)
+	}
 	return host.Program(process.Command{
 		Argv: argv, Dir: here, Env: append(env, tool.Environ()...), Notify: true, Watchdog: mediaWatchdog,
 	}), nil
@@ -81,12 +84,17 @@ func newNodeCmd() *cobra.Command {
 		Args:   cli.Takes(),
 	}
 	root := cmd.Flags().String("root", "", "`directory` in which the files of tasks must be")
+	mounts := cmd.Flags().StringArray("mount", nil, "`NAME=DIR` that tasks see as mount:NAME/...")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		named, err := mountsOf(*mounts)
+		if err != nil {
+			return err
+		}
 		tool, err := media.Find(cmd.Context())
 		if err != nil {
 			return err
 		}
-		work, err := media.NewAny(mediaKind(os.Getenv("MUSTER_PURPOSE")), tool, media.Options{Root: *root})
+		work, err := media.NewAny(mediaKind(os.Getenv("MUSTER_PURPOSE")), tool, media.Options{Root: *root, Mounts: named})
 		if err != nil {
 			return err
 		}

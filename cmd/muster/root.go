@@ -39,7 +39,7 @@ Exit status: 0 done, 1 refused (the reason is on stderr), 2 used wrongly.`,
 	root.AddCommand(inGroup(groupRun, newUpCmd(), newManagerCmd(), newWorkerCmd(), newAgentCmd())...)
 	root.AddCommand(inGroup(groupAsk,
 		newStatusCmd(), newManagersCmd(), newWorkersCmd(), newTasksCmd(), newScheduleCmd(), newUnscheduleCmd(), newWhyCmd())...)
-	root.AddCommand(inGroup(groupWork, newRunCmd(), newStopCmd(), newNodesCmd(), newLogsCmd())...)
+	root.AddCommand(inGroup(groupWork, newRunCmd(), newJobsCmd(), newWaitCmd(), newTaskCmd(), newHistoryCmd(), newStopCmd(), newNodesCmd(), newLogsCmd())...)
 	root.AddCommand(newConfigCmd(), newBenchCmd(), newVersionCmd(), newNodeCmd())
 	began = new(bool)
 	cli.MarkBegun(root, began)

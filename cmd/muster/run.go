@@ -3,12 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -21,16 +18,21 @@ import (
 )
 
 const runLong = `Place a task, get a node for it from the worker's agent, and start it. With --wait, follow it to its end: the exit
-status is the task's, and Ctrl-C stops the task.
+status is the task's, and Ctrl-C stops the task. Without it, 'muster wait' and 'muster task' say later how it ended.
 
 --spec is the work in the node's words: JSON, or a file that holds it. For media purposes that is, for example,
 {"input": "in.mp4", "output": "out", "ladder": [{"height": 720, "codec": "h264"}]}; docs/media.md has all of them.
 
---each makes a task of every file that fits a pattern, as many at a time as the fleet takes, and waits for all of
-them. In --spec {file} then stands for the file's path, {stem} for its name without the extension, {ext} for that, {dir} for
-its directory, and {relpath} for its path behind the part of the pattern before the first *, without the extension. Two files
-with one output are found before any task starts. With "existing": "keep" a media task may be repeated. A task whose worker or node dies is done again, on another worker, up to
---attempts times. It ends with a table; the exit status is 1 if any task failed.`
+--each makes a task of every file that fits a pattern, in which ** stands for any directories, and --list one of every
+line of a file: as many at a time as the fleet takes, and waits for all of them. In --spec {file} then stands for the
+file's path, {stem} for its name without the extension, {ext} for that, {dir} for its directory, and {relpath} for its
+path behind the part of the pattern before the first *, without the extension. A line of a list may be JSON:
+{"file": "a.mp4", "spec": {"start_seconds": 3}} sets members of the spec for that file. Two files with one output are
+found before any task starts. With "existing": "keep" a media task may be repeated. A task whose worker or node dies is
+done again, on another worker, up to --attempts times. It ends with a table; the exit status is 1 if any task failed.
+
+--detach leaves the batch to a process in the background; 'muster jobs' shows it, cancels it, and does again what failed
+or was not begun. That works also for a batch that Ctrl-C, or the end of its machine, has cut short.`
 
 func newRunCmd() *cobra.Command {
 	cmd := &cobra.Command{
@@ -39,18 +41,19 @@ func newRunCmd() *cobra.Command {
 		Long:  runLong + "\n" + precedence,
 		Example: `  muster run recording talk --spec '{"input":"rtsp://camera/1","output":"talk","segment_seconds":60}'
   muster run video clip-1 --spec ladder.json --wait
-  muster run video --each 'in/*.mp4' --spec '{"input":"{file}","output":"out/{stem}","ladder":[{"height":360}]}'`,
+  muster run video --each 'in/**/*.mp4' --spec '{"input":"{file}","output":"out/{relpath}","ladder":[{"height":360}]}' --detach`,
 	}
-	r := &runner{settings: settingsOf(cmd), output: cli.OutputFlag(cmd)}
+	r := &runner{settings: settingsOf(cmd), output: runFormat(cli.Tabular)}
 	r.settings.reach(clusterURL)
 	f := cmd.Flags()
+	f.VarP(&r.output, "output", "o", "how to print")
 	f.StringVar(&r.spec, "spec", "", "what is to be done: `FILE or JSON`; - reads it from stdin")
 	f.StringVar(&r.room, "room", "", "`room` that the task belongs to (default: one of its own)")
 	f.StringVar(&r.preference, "preference", "", "what the task needs of a worker, as `JSON`")
 	f.StringVar(&r.each, "each", "", "`pattern` of files, each of which becomes a task")
+	f.StringVar(&r.list, "list", "", "`file` with a path on each line, each of which becomes a task; - reads stdin")
 	f.BoolVar(&r.wait, "wait", false, "follow the task to its end")
-	f.IntVar(&r.attempts, "attempts", job.DefaultAttempts, "how often a task is begun before it has failed")
-	f.DurationVar(&r.patience, "patience", job.DefaultPatience, "how long to wait for a worker while none of the tasks runs")
+	r.batchFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		r.stdin, r.stdout, r.stderr = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
 		return r.run(cmd.Context(), args)
@@ -58,13 +61,21 @@ func newRunCmd() *cobra.Command {
 	return cmd
 }
 
+// batchFlags are those that 'jobs retry' has, too.
+func (r *runner) batchFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.BoolVar(&r.detach, "detach", false, "leave the batch to a process in the background, and print its id")
+	f.IntVar(&r.attempts, "attempts", job.DefaultAttempts, "how often a task is begun before it has failed")
+	f.DurationVar(&r.patience, "patience", job.DefaultPatience, "how long to wait for a worker while none of the tasks runs")
+}
+
 // runner is the command run.
 type runner struct {
 	settings               *settings
-	output                 *cli.Format
+	output                 runFormat
 	spec, room, preference string
-	each                   string
-	wait                   bool
+	each, list             string
+	wait, detach           bool
 	attempts               int
 	patience               time.Duration
 
@@ -77,6 +88,19 @@ func (r *runner) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	if r.each != "" || r.list != "" {
+		return r.batch(ctx, args[0], jobs)
+	}
+	return r.connected(ctx, func(c *client.Client, cfg *config.Config) error {
+		if !r.wait {
+			return r.begin(ctx, c, jobs[0], cfg)
+		}
+		return r.tell(r.follow(ctx, c, jobs, nil), "")
+	})
+}
+
+// connected calls f with a client of the cluster.
+func (r *runner) connected(ctx context.Context, f func(*client.Client, *config.Config) error) error {
 	cfg, err := r.settings.load()
 	if err != nil {
 		return err
@@ -86,14 +110,14 @@ func (r *runner) run(ctx context.Context, args []string) error {
 		return err
 	}
 	defer func() { _ = conn.Close() }()
-	c := client.New(conn, client.Options{Cluster: cfg.Manager.Name, TryTimeout: tryTime, WaitReady: true})
-	if !r.wait && r.each == "" {
-		return r.begin(ctx, c, jobs[0], cfg)
-	}
+	return f(client.New(conn, client.Options{Cluster: cfg.Manager.Name, TryTimeout: tryTime, WaitReady: true}), cfg)
+}
+
+// follow runs jobs to their ends; ended hears of each, unless it is nil.
+func (r *runner) follow(ctx context.Context, c *client.Client, jobs []job.Job, ended func(job.Outcome)) []job.Outcome {
 	show := newRunShow(r.stderr, jobs)
-	outcomes := job.Each(ctx, c, jobs, job.Options{Attempts: r.attempts, Patience: r.patience, OnUpdate: show.update})
-	show.close()
-	return r.tell(outcomes)
+	defer show.close()
+	return job.Each(ctx, c, jobs, job.Options{Attempts: r.attempts, Patience: r.patience, OnUpdate: show.update, OnOutcome: ended})
 }
 
 // begin starts one task and goes.
@@ -102,7 +126,7 @@ func (r *runner) begin(ctx context.Context, c *client.Client, j job.Job, cfg *co
 	if err != nil {
 		return plain(err, cfg, r.patience)
 	}
-	if *r.output == cli.JSON {
+	if r.output == runFormat(cli.JSON) {
 		return cli.PrintJSON(r.stdout, map[string]string{"purpose": j.Purpose, "task": j.Task, "worker": worker, "node": node})
 	}
 	_, err = fmt.Fprintf(r.stdout, "%s %s runs on %s\n", j.Purpose, j.Task, node)
@@ -119,45 +143,22 @@ func (r *runner) jobs(args []string) ([]job.Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.attempts < 1 {
+	switch {
+	case r.attempts < 1:
 		return nil, cli.Usagef("--attempts must be at least 1, but is %d", r.attempts)
-	}
-	if r.each != "" {
+	case r.each != "" && r.list != "":
+		return nil, cli.Usagef("--each and --list exclude each other: give a pattern or a list")
+	case r.each != "" || r.list != "":
 		return r.oneForEach(args, spec, preference)
-	}
-	if len(args) != 2 {
+	case r.detach:
+		return nil, cli.Usagef("--detach is for --each and --list: a single task goes on by itself without --wait")
+	case len(args) != 2:
 		return nil, cli.Usagef("run takes PURPOSE TASK, or PURPOSE --each PATTERN, got %d arguments", len(args))
 	}
+	if preference, err = needMounts(preference, spec); err != nil {
+		return nil, err
+	}
 	return []job.Job{{Purpose: args[0], Task: args[1], Room: r.room, Spec: spec, Preference: preference}}, nil
-}
-
-func (r *runner) oneForEach(args []string, spec json.RawMessage, preference any) ([]job.Job, error) {
-	if len(args) != 1 {
-		return nil, cli.Usagef("run --each takes PURPOSE alone: the tasks are named after the files; got %d arguments", len(args))
-	}
-	files, err := filepath.Glob(r.each)
-	if err != nil {
-		return nil, cli.Usagef("--each: %q is no pattern: %v", r.each, err)
-	}
-	if len(files) == 0 {
-		return nil, fmt.Errorf("--each: no file fits %q: put the pattern in quotes, so that the shell leaves it alone", r.each)
-	}
-	if !strings.Contains(string(spec), "{file}") {
-		return nil, cli.Usagef("--spec does not have {file}, so that every task would do the same")
-	}
-	slices.Sort(files)
-	jobs := make([]job.Job, len(files))
-	for i, file := range files {
-		if strings.HasPrefix(file, "-") { // never an option of what reads it
-			file = "./" + file
-		}
-		own, err := specFor(spec, r.each, file)
-		if err != nil {
-			return nil, err
-		}
-		jobs[i] = job.Job{Purpose: args[0], Task: file, Room: r.room, Spec: own, Preference: preference}
-	}
-	return jobs, collision(jobs)
 }
 
 // readSpec returns the JSON of --spec; nil where there is none.
@@ -179,114 +180,4 @@ func (r *runner) readSpec() (json.RawMessage, error) {
 		return nil, cli.Usagef("--spec is neither JSON nor a file with JSON: %v", err)
 	}
 	return text, nil
-}
-
-// specFor puts a file's names in the place of the words in braces, in every
-// string of the spec.
-func specFor(spec json.RawMessage, pattern, file string) (json.RawMessage, error) {
-	var tree any
-	if err := json.Unmarshal(spec, &tree); err != nil {
-		return nil, err
-	}
-	return json.Marshal(eachString(tree, fileWords(pattern, file).Replace))
-}
-
-// dirOf is the directory of a file, which is never an option either.
-func dirOf(file string) string {
-	dir := filepath.Dir(file)
-	if strings.HasPrefix(dir, "-") {
-		return "./" + dir
-	}
-	return dir
-}
-
-func eachString(tree any, f func(string) string) any {
-	switch v := tree.(type) {
-	case string:
-		return f(v)
-	case []any:
-		for i := range v {
-			v[i] = eachString(v[i], f)
-		}
-	case map[string]any:
-		for key := range v {
-			v[key] = eachString(v[key], f)
-		}
-	}
-	return tree
-}
-
-// result is an outcome in the words of -o json.
-type result struct {
-	Purpose  string  `json:"purpose"`
-	Task     string  `json:"task"`
-	Worker   string  `json:"worker"`
-	Node     string  `json:"node"`
-	Attempts int     `json:"attempts"`
-	Seconds  float64 `json:"seconds"`
-	Result   string  `json:"result"`
-	Error    string  `json:"error,omitempty"`
-	// Warnings say in what the result is not what one might expect.
-	Warnings []warning `json:"warnings,omitempty"`
-	// Detail is what the node said last.
-	Detail json.RawMessage `json:"detail,omitempty"`
-}
-
-func resultOf(o job.Outcome) result {
-	r := result{
-		Purpose: o.Job.Purpose, Task: o.Job.Task, Worker: o.Worker, Node: o.Node, Attempts: o.Attempts,
-		Seconds: o.Took.Seconds(), Result: "done", Detail: o.Report.Detail,
-	}
-	r.read(o.Report.Detail)
-	if o.Err != nil {
-		r.Result, r.Error = "failed", o.Err.Error()
-	}
-	return r
-}
-
-// tell prints how the tasks ended; its error is that some failed.
-func (r *runner) tell(outcomes []job.Outcome) error {
-	results, failed := make([]result, len(outcomes)), 0
-	for i, o := range outcomes {
-		if results[i] = resultOf(o); o.Err != nil {
-			failed++
-		}
-	}
-	if err := r.print(results); err != nil {
-		return err
-	}
-	switch {
-	case failed == 0:
-		return nil
-	case len(outcomes) == 1:
-		return interrupted(outcomes[0].Err)
-	}
-	return fmt.Errorf("%d of %d tasks failed", failed, len(outcomes))
-}
-
-func interrupted(err error) error {
-	if errors.Is(err, context.Canceled) {
-		return errors.New("interrupted: the task was stopped")
-	}
-	return err
-}
-
-func (r *runner) print(results []result) error {
-	if *r.output == cli.JSON {
-		return cli.PrintJSON(r.stdout, results)
-	}
-	t := cli.Table{Heading: []string{"TASK", "WORKER", "SECONDS", "ATTEMPTS", "WARNINGS", "RESULT"}}
-	for _, one := range results {
-		t.Add(one.Task, orWord(one.Worker, "-"), fmt.Sprintf("%.1f", one.Seconds), fmt.Sprint(one.Attempts), orWord(one.named(), "-"), oneLine(one))
-	}
-	return t.Print(r.stdout)
-}
-
-// oneLine is a result without what follows the error's first line.
-func oneLine(r result) string {
-	if r.Error == "" {
-		return r.Result
-	}
-	first, _, _ := strings.Cut(r.Error, "\n")
-	return r.Result + ": " + first
 }

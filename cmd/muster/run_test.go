@@ -135,6 +135,30 @@ func TestRunRefusesOneOutputForTwoFiles(t *testing.T) {
 	}
 }
 
+// Two machines of which one has the files: a mount is asked for by its label,
+// and a plain path finds the worker that has it.
+func TestFilesOnOneMachineOnly(t *testing.T) {
+	c := upWithoutWorkers(t)
+	films, empty, out := filepath.Dir(clip(t, "a.mp4")), t.TempDir(), t.TempDir()
+	_, with := beginAgent(t, c.url, "video", "--mount", "films="+films, "--mount", "out="+out, "--root", films)
+	_, without := beginAgent(t, c.url, "video", "--mount", "out="+out, "--root", empty)
+	contains(t, ran(t, "run", "video", "mounted", "--wait", "--url", c.url,
+		"--spec", `{"input":"mount:films/a.mp4","output":"mount:out/x","ladder":[{"height":60}]}`), with, "done")
+	for i := range 4 { // one of them is sent to the wrong worker first, or none is
+		task := fmt.Sprint("plain-", i)
+		table := ran(t, "run", "video", task, "--wait", "--url", c.url,
+			"--spec", `{"input":"a.mp4","output":"mount:out/`+task+`","ladder":[{"height":60}]}`)
+		contains(t, table, with, "done")
+		if strings.Contains(table, "left out") {
+			contains(t, table, without+" was left out", "no such file")
+		}
+	}
+	if files, _ := filepath.Glob(filepath.Join(out, "*", "*.mp4")); len(files) != 5 {
+		t.Errorf("got %q", files)
+	}
+	contains(t, refusedWith(t, 2, "agent", "--purpose", "video", "--mount", "films").stderr, "NAME=DIR")
+}
+
 // Any program: the task's exit status is the program's, and what it prints can
 // be read from elsewhere.
 func TestAnyProgramAsANode(t *testing.T) {
@@ -145,6 +169,38 @@ func TestAnyProgramAsANode(t *testing.T) {
 	contains(t, bad.stderr, "after 2 attempts", "exit status 1")
 	contains(t, done(t, "logs", id+"_0", "--url", c.url), "does good")
 	contains(t, refusedWith(t, 2, "logs", "nonsense", "--url", c.url).stderr, "is no node")
+}
+
+// What failed without anybody waiting is found later, also after a restart of
+// its agent, and waiting for it answers at once.
+func TestATaskHasAStory(t *testing.T) {
+	c := upWithoutWorkers(t)
+	dir, flag := t.TempDir(), filepath.Join(t.TempDir(), "go")
+	if err := syscall.Mkfifo(flag, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"agent", "--purpose", "shell", "--id", "shell-1", "--url", c.url, "--load", "memory", "--max-load", "1", "--dir", dir,
+		"--", "sh", "-c", "read line < " + flag + "; echo {task}; test {task} = good"}
+	a := begin(t, args...)
+	a.await(`(?m)^shell-1$`)
+	done(t, "run", "shell", "bad", "--url", c.url)
+	contains(t, done(t, "task", "shell", "bad", "--url", c.url), "running", "shell-1_")
+	waiting := begin(t, "wait", "shell", "bad", "--url", c.url)
+	if err := os.WriteFile(flag, []byte("now\n"), 0); err != nil {
+		t.Fatal(err)
+	}
+	waiting.await("shell bad failed: .*exit status 1")
+	if status := waiting.ends(patience); status != 1 {
+		t.Errorf("status %d, want 1", status)
+	}
+	eventually(t, "the end is not told", func() bool { return strings.Contains(done(t, "history", "--failed", "--url", c.url), "bad") })
+	contains(t, done(t, "task", "shell", "bad", "--url", c.url), "failed", "exit status 1", "ended")
+	a.signal(syscall.SIGKILL)
+	a.ends(patience)
+	begin(t, args...).await(`(?m)^shell-1$`)
+	contains(t, done(t, "task", "shell", "bad", "--url", c.url), "failed", "exit status 1")
+	contains(t, refusedWith(t, 1, "wait", "shell", "bad", "--url", c.url).stderr, "exit status 1")
+	contains(t, refusedWith(t, 1, "task", "shell", "none", "--url", c.url).stderr, "nothing is known of the task")
 }
 
 // A long task is followed, found among the nodes, and stopped.
@@ -205,6 +261,9 @@ func TestAnAgentDrains(t *testing.T) {
 
 func TestUsageOfAgentAndRun(t *testing.T) {
 	for want, args := range map[string][]string{
+		"--each and --list exclude": {"run", "video", "--each", "*", "--list", "x", "--spec", `["{file}"]`},
+		"--detach is for":           {"run", "video", "x", "--detach"},
+		"table, json or csv":        {"run", "video", "x", "-o", "xml"},
 		"--purpose is missing":      {"agent"},
 		"say what does the tasks":   {"agent", "--purpose", "webrtc"},
 		"exclude each other":        {"agent", "--purpose", "x", "--owt", "/x", "--", "sh"},

@@ -1,0 +1,232 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/client"
+	"github.com/muster-fleet/muster/internal/cli"
+)
+
+// told is a task in the words of -o json.
+type told struct {
+	Purpose string `json:"purpose"`
+	Worker  string `json:"worker"`
+	muster.TaskReport
+}
+
+// errForgotten is that nobody knows the task.
+var errForgotten = errors.New("nothing is known of the task: it is neither placed, nor among the last 1,000 that an agent of the purpose remembers for a day")
+
+const taskLong = `Show where a task runs and how far it is, or where it ran, how it ended and why. Each agent remembers its last 1,000
+tasks for a day, in its directory, also when it is started again; an agent that is gone for good takes that along.`
+
+func newTaskCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "task PURPOSE TASK", Short: "Show where a task runs, or how it ended", Long: taskLong + "\n" + precedence,
+		Example: "  muster task video clip-1", Args: cli.Takes("PURPOSE", "TASK"),
+	}
+	a := askingFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
+			t, err := findTask(ctx, c, args[0], args[1])
+			if err != nil {
+				return err
+			}
+			if *a.output == cli.JSON {
+				return cli.PrintJSON(cmd.OutOrStdout(), t)
+			}
+			for _, line := range t.lines() {
+				if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%-9s %s\n", line[0], line[1]); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return cmd
+}
+
+// findTask asks where a task is, or else all agents of its purpose how it ended.
+func findTask(ctx context.Context, c *client.Client, purpose, task string) (told, error) {
+	worker, err := c.Scheduled(ctx, purpose, task)
+	if err == nil {
+		return placedTask(ctx, c, purpose, task, worker)
+	}
+	if !errors.Is(err, client.ErrNoTask) {
+		return told{}, err
+	}
+	workers, err := c.WorkerIDs(ctx, purpose)
+	if err != nil {
+		return told{}, err
+	}
+	found := told{}
+	for _, t := range askAll(workers, func(worker string) []told {
+		r, err := c.QueryTask(ctx, worker, task)
+		if err != nil {
+			return nil // it does not know the task, is no agent, or is away
+		}
+		return []told{{purpose, worker, r}}
+	}) {
+		if found.Task == "" || t.EndedAt > found.EndedAt {
+			found = t
+		}
+	}
+	if found.Task == "" {
+		return found, errForgotten
+	}
+	return found, nil
+}
+
+// placedTask asks the agent and the node of a task. One that has only just ended
+// is still its node's.
+func placedTask(ctx context.Context, c *client.Client, purpose, task, worker string) (told, error) {
+	t := told{purpose, worker, muster.TaskReport{Task: task, State: "reserved"}}
+	r, err := c.QueryTask(ctx, worker, task)
+	switch {
+	case errors.Is(err, client.ErrNoTask), errors.Is(err, client.ErrUnsupported):
+		return t, nil
+	case err != nil:
+		return t, err
+	}
+	t.TaskReport = r
+	if own, err := c.TaskStats(ctx, r.Node, task); err == nil && r.State == muster.TaskRunning {
+		own.By = r.By
+		t.TaskReport = own
+	}
+	return t, nil
+}
+
+// mostAsked is how many agents are asked at a time.
+const mostAsked = 16
+
+// askAll asks workers at the same time.
+func askAll(workers []string, ask func(string) []told) (all []told) {
+	var mu sync.Mutex
+	var asked sync.WaitGroup
+	turns := make(chan struct{}, mostAsked)
+	for _, worker := range workers {
+		turns <- struct{}{}
+		asked.Go(func() {
+			defer func() { <-turns }()
+			found := ask(worker)
+			mu.Lock()
+			defer mu.Unlock()
+			all = append(all, found...)
+		})
+	}
+	asked.Wait()
+	return all
+}
+
+// result is a task in the words of 'muster run'.
+func (t told) result() result {
+	r := result{Purpose: t.Purpose, Task: t.Task, Worker: t.Worker, Node: t.Node, Seconds: t.Seconds, Result: string(t.State), Error: t.Error, Detail: t.Detail}
+	r.read(t.Detail)
+	return r
+}
+
+// lines are a task for people: names and values.
+func (t told) lines() [][2]string {
+	r := t.result()
+	lines := [][2]string{{"task", t.Task}, {"purpose", t.Purpose}, {"state", r.Result}, {"worker", t.Worker}}
+	add := func(name, value string) {
+		if value != "" {
+			lines = append(lines, [2]string{name, value})
+		}
+	}
+	add("node", t.Node)
+	if t.Seconds > 0 {
+		add("seconds", fmt.Sprintf("%.1f", t.Seconds))
+	}
+	if t.Progress != nil && t.State == muster.TaskRunning {
+		add("progress", fmt.Sprintf("%.0f %%", *t.Progress*100))
+	}
+	if t.EndedAt != 0 {
+		add("ended", t.EndedAt.Time().Local().Format(time.DateTime))
+	}
+	add("error", t.Error)
+	add("cause", string(t.Cause))
+	for _, w := range r.Warnings {
+		add("warning", w.Name+": "+w.Text)
+	}
+	return lines
+}
+
+const historyLong = `List the tasks that ended last, the newest first: of each agent at most its last 200. See 'muster task' for how long
+that is remembered, and for all that is known of one of them.`
+
+func newHistoryCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "history [PURPOSE]", Short: "List the tasks that ended, and how", Long: historyLong + "\n" + precedence,
+		Example: "  muster history video --failed", Args: cli.Takes("[PURPOSE]"),
+	}
+	a := askingFlags(cmd)
+	limit := cmd.Flags().Int("limit", 50, "the most tasks to list")
+	failed := cmd.Flags().Bool("failed", false, "list those only that failed")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if *limit < 1 {
+			return cli.Usagef("--limit must be at least 1, but is %d", *limit)
+		}
+		return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
+			all, err := endedTasks(ctx, c, optional(args), *failed)
+			if err != nil {
+				return err
+			}
+			all = all[:min(len(all), *limit)]
+			if *a.output == cli.JSON {
+				return cli.PrintJSON(cmd.OutOrStdout(), all)
+			}
+			t := cli.Table{Heading: []string{"ENDED", "PURPOSE", "TASK", "WORKER", "SECONDS", "RESULT"}}
+			for _, one := range all {
+				r := one.result()
+				t.Add(one.EndedAt.Time().Local().Format(time.DateTime), one.Purpose, one.Task, one.Worker, fmt.Sprintf("%.1f", one.Seconds), oneLine(r))
+			}
+			return t.Print(cmd.OutOrStdout())
+		})
+	}
+	return cmd
+}
+
+// endedTasks asks all agents of a purpose, or of all, the newest task first.
+func endedTasks(ctx context.Context, c *client.Client, purpose string, failedOnly bool) ([]told, error) {
+	workers, err := c.Workers(ctx, purpose)
+	if err != nil {
+		return nil, err
+	}
+	purposes, ids := map[string]string{}, []string{}
+	for _, w := range workers {
+		purposes[w.ID] = w.Purpose
+		ids = append(ids, w.ID)
+	}
+	all := askAll(ids, func(worker string) (list []told) {
+		reports, err := c.EndedTasks(ctx, worker, historyOfEach)
+		if err != nil {
+			return nil // no agent, or away
+		}
+		for _, r := range reports {
+			if !failedOnly || r.State == muster.TaskFailed {
+				list = append(list, told{purposes[worker], worker, r})
+			}
+		}
+		return list
+	})
+	slices.SortFunc(all, func(a, b told) int {
+		if a.EndedAt != b.EndedAt {
+			return int(b.EndedAt - a.EndedAt)
+		}
+		return strings.Compare(a.Task, b.Task)
+	})
+	return all, nil
+}
+
+// historyOfEach is how many tasks each agent is asked for.
+const historyOfEach = 200
