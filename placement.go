@@ -99,6 +99,12 @@ type Candidate struct {
 	Score float64 `json:"score"`
 }
 
+// Departure is when and why a worker left the cluster.
+type Departure struct {
+	At     Instant     `json:"at"`
+	Reason LeaveReason `json:"reason"`
+}
+
 // MaxOthers is how many of the candidates that were not chosen an explanation
 // names.
 const MaxOthers = 3
@@ -116,6 +122,8 @@ type Explanation struct {
 	Candidates int      `json:"candidates"`
 	// Chosen is the worker that was taken, nil where none was.
 	Chosen *Candidate `json:"chosen,omitempty"`
+	// Gone says when the chosen worker left the cluster, where it did since.
+	Gone *Departure `json:"gone,omitempty"`
 	// Others are the best of the rest: whom the strategy would have taken had
 	// the chosen one not been there, best first, at most MaxOthers.
 	Others []Candidate `json:"others,omitempty"`

@@ -131,6 +131,11 @@ func why(req *bus.Request, s *state.State, purpose, task string) {
 		req.Fail(string(muster.ReasonNoTask))
 		return
 	}
+	if explanation.Chosen != nil {
+		if gone, left := s.Departed(explanation.Chosen.Worker); left {
+			explanation.Gone = &gone
+		}
+	}
 	req.Reply(explanation)
 }
 

@@ -31,6 +31,16 @@ func sample() *State {
 	}
 	s.Apply(Command{At: 7000, Op: ReportState{"video-1@host", muster.StateReady}})
 	s.Apply(Command{At: 7000, Op: Quit{"audio-4@host"}})
+	for _, op := range []Op{
+		Drain{muster.DrainOrder{Selector: muster.Selector{Labels: map[string]string{"gpu": "t4"}}, Sticky: true, Force: true, DeadlineMillis: 500, Policy: muster.DrainEnd}},
+		Drain{muster.DrainOrder{Selector: muster.Selector{Worker: "webrtc-0@host"}}}, Undrain{Selector: muster.Selector{Worker: "webrtc-3@host"}},
+		Cordon{Selector: muster.Selector{Worker: "webrtc-3@host"}, Force: true, By: muster.Operator{Name: "ada"}},
+		SetStrategy{Purpose: "video", Strategy: muster.TwoChoices}, SetDebit{Debit: Debit{Mode: DebitFixed, Fixed: 0.1}},
+	} {
+		if result, _ := s.Apply(Command{At: 7000, Op: op}); result.Err != nil {
+			panic(result.Err)
+		}
+	}
 	return s
 }
 

@@ -25,7 +25,7 @@ const (
 // equal bytes. The explanations of past decisions are not part of it.
 //
 //	magic, config, time, highest placement number
-//	what operators set:       strategies, debit, drains, cordons, audit
+//	what operators set:       strategies, debit, drains, cordons, audit, who left
 //	purposes by name:         name, learned cost, from how many reports, vacant since, how long tasks last
 //	workers in join order:    purpose, id, info, reports, credit, tasks
 //	purposes by name:         what the pool remembers

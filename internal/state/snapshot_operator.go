@@ -34,6 +34,7 @@ func (w writer) operators(s *State) {
 	for i := range s.audit {
 		w.auditEntry(&s.audit[i])
 	}
+	w.departed(s.departed)
 }
 
 // operators reads what operators did. Workers are added later, and find out for
@@ -64,6 +65,7 @@ func (r reader) operators(s *State) {
 		s.audit = append(s.audit, r.auditEntry())
 	}
 	r.Check(len(s.audit) <= muster.MaxAudit)
+	r.departed(s)
 }
 
 // past reads a time that is not in the future.

@@ -30,7 +30,8 @@ type State struct {
 	cordons    map[string]*cordon // by worker
 	audit      []muster.AuditEntry
 	audited    uint64 // the number of the last entry
-	applying   bool   // inside of Apply
+	departed   []departed
+	applying   bool // inside of Apply
 }
 
 // New returns an empty cluster. A member of cfg that Validate would refuse

@@ -142,6 +142,7 @@ func (s *State) foldLeft(e muster.WorkerLeft) {
 	w.purpose.pool.Remove(&w.Worker)
 	w.purpose.vacant = s.now
 	s.letGo(w)
+	s.depart(w.ID, e.Reason)
 	delete(s.workers, e.Worker)
 	s.order.remove(w)
 }
