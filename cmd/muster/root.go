@@ -34,11 +34,15 @@ Exit status: 0 done, 1 refused (the reason is on stderr), 2 used wrongly.`,
 	root.AddGroup(
 		&cobra.Group{ID: groupRun, Title: "Run:"},
 		&cobra.Group{ID: groupAsk, Title: "Ask and place:"},
+		&cobra.Group{ID: groupOperate, Title: "Operate:"},
 		&cobra.Group{ID: groupWork, Title: "Have work done:"},
 	)
 	root.AddCommand(inGroup(groupRun, newUpCmd(), newManagerCmd(), newWorkerCmd(), newAgentCmd())...)
 	root.AddCommand(inGroup(groupAsk,
-		newStatusCmd(), newManagersCmd(), newWorkersCmd(), newTasksCmd(), newScheduleCmd(), newUnscheduleCmd(), newWhyCmd())...)
+		newStatusCmd(), newManagersCmd(), newWorkersCmd(), newTasksCmd(), newScheduleCmd(), newUnscheduleCmd(), newWhyCmd(),
+		newWatchCmd(), newTopCmd())...)
+	root.AddCommand(inGroup(groupOperate,
+		newDrainCmd(), newDrainsCmd(), newUndrainCmd(), newCordonCmd(), newUncordonCmd(), newStrategyCmd(), newAuditCmd())...)
 	root.AddCommand(inGroup(groupWork, newRunCmd(), newJobsCmd(), newWaitCmd(), newTaskCmd(), newHistoryCmd(), newStopCmd(), newNodesCmd(), newLogsCmd())...)
 	root.AddCommand(newConfigCmd(), newBenchCmd(), newVersionCmd(), newNodeCmd())
 	began = new(bool)
@@ -50,6 +54,8 @@ const (
 	groupRun  = "run"
 	groupAsk  = "ask"
 	groupWork = "work"
+
+	groupOperate = "operate"
 )
 
 func inGroup(id string, commands ...*cobra.Command) []*cobra.Command {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/internal/cli"
 )
@@ -25,7 +26,8 @@ The worker is held for the task until it picks the task up, or until --reserve i
 "algorithm", "labels": {"gpu": "a100"}}. --isp and --region are added to it.
 
 With -o json a placed task is the object {"purpose", "task", "worker", "info"}, info being what the worker
-said when it joined. A refused one is {"error", "explanation"}, and the reason is on stderr too. Several tasks
+said when it joined. A refused one is {"error", "code", "explanation"}, and the reason is on stderr too: code is
+full, no-match, no-workers, not-ready, refused or unreachable, and explanation counts excluded workers. Several tasks
 are {"tasks": [...]}, one object for each in their order, a refused one with its "purpose" and "task". The exit
 status is 1 if any was refused.` + "\n" + precedence
 
@@ -84,7 +86,9 @@ func printPlacement(w io.Writer, f cli.Format, p muster.Placement) error {
 
 // refused is the JSON of a task that was not placed.
 type refused struct {
-	Error       string              `json:"error"`
+	Error string `json:"error"`
+	// Code says what scripts need: see codeOf.
+	Code        string              `json:"code"`
 	Explanation *muster.Explanation `json:"explanation,omitempty"`
 }
 
@@ -93,10 +97,10 @@ type refused struct {
 func notPlaced(w io.Writer, f cli.Format, err error) error {
 	var none *client.NoWorkerError
 	if !errors.As(err, &none) {
-		return err
+		return printRefused(w, f, err)
 	}
 	if f == cli.JSON {
-		if err := cli.PrintJSON(w, refused{none.Error(), none.Explanation}); err != nil {
+		if err := cli.PrintJSON(w, refused{none.Error(), codeOf(err), none.Explanation}); err != nil {
 			return err
 		}
 	}
@@ -112,6 +116,37 @@ func notPlaced(w io.Writer, f cli.Format, err error) error {
 		r.Details = exclusions(none.Explanation)
 	}
 	return r
+}
+
+// printRefused prints a refusal of another kind; err stays what is wrong.
+func printRefused(w io.Writer, f cli.Format, err error) error {
+	if f != cli.JSON {
+		return err
+	}
+	if failed := cli.PrintJSON(w, refused{Error: err.Error(), Code: codeOf(err)}); failed != nil {
+		return failed
+	}
+	return err
+}
+
+// codeOf is why a task was not placed, in a word for scripts: "full", "no-match" or
+// "no-workers" of the purpose; "not-ready" for managers that have just started,
+// "unreachable" where none answers, or "refused".
+func codeOf(err error) string {
+	var none *client.NoWorkerError
+	switch {
+	case errors.As(err, &none) && none.Explanation != nil && none.Explanation.Workers == 0, errors.Is(err, client.ErrNoScheduler):
+		return "no-workers"
+	case errors.As(err, &none) && none.Reason == muster.ReasonNoMatch:
+		return "no-match"
+	case errors.As(err, &none):
+		return "full"
+	case errors.Is(err, client.ErrNotReady):
+		return "not-ready"
+	case errors.As(err, new(*bus.RemoteError)):
+		return "refused"
+	}
+	return "unreachable"
 }
 
 // noWorkers is a purpose of which no worker is left.

@@ -89,9 +89,9 @@ func printOutcomes(w io.Writer, f cli.Format, outcomes []client.Outcome) error {
 func refusalOf(err error) refused {
 	var none *client.NoWorkerError
 	if errors.As(err, &none) {
-		return refused{none.Error(), none.Explanation}
+		return refused{none.Error(), codeOf(err), none.Explanation}
 	}
-	return refused{Error: reasonOf(err).Error()}
+	return refused{Error: reasonOf(err).Error(), Code: codeOf(err)}
 }
 
 // inPlainWords is a refusal for people.

@@ -1,17 +1,21 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"os"
+	"os/user"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/connect"
 	"github.com/muster-fleet/muster/client"
@@ -30,12 +34,26 @@ type asking struct {
 func askingFlags(cmd *cobra.Command) *asking {
 	a := &asking{settings: settingsOf(cmd), output: cli.OutputFlag(cmd), timeout: timeoutFlag(cmd)}
 	a.reach(clusterURL)
+	cmd.ValidArgsFunction = a.complete
 	return a
 }
 
 // ask connects, lets f ask, and tells in plain words what went wrong. All of
 // it together takes no longer than --timeout.
 func (a *asking) ask(ctx context.Context, f func(context.Context, *client.Client) error) error {
+	return a.session(ctx, func(ctx, limited context.Context, c *client.Client) error {
+		return f(bus.OnStale(limited, func(age time.Duration) { tellStale(a.cmd.ErrOrStderr(), age) }), c)
+	})
+}
+
+// attend is ask for a command that goes on: each of its calls takes no longer than
+// --timeout.
+func (a *asking) attend(ctx context.Context, f func(context.Context, *client.Client) error) error {
+	return a.session(ctx, func(ctx, _ context.Context, c *client.Client) error { return f(ctx, c) })
+}
+
+// session connects, and calls f with a context that --timeout limits, too.
+func (a *asking) session(ctx context.Context, f func(ctx, limited context.Context, c *client.Client) error) error {
 	if *a.timeout <= 0 {
 		return cli.Usagef("--timeout must be positive, not %v", *a.timeout)
 	}
@@ -43,16 +61,32 @@ func (a *asking) ask(ctx context.Context, f func(context.Context, *client.Client
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, *a.timeout)
+	limited, cancel := context.WithTimeout(ctx, *a.timeout)
 	defer cancel()
-	conn, err := open(ctx, cfg, "muster "+a.cmd.Name(), nil)
+	conn, err := open(limited, cfg, "muster "+a.cmd.Name(), nil)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close() }()
-	ctx = bus.OnStale(ctx, func(age time.Duration) { tellStale(a.cmd.ErrOrStderr(), age) })
-	c := client.New(conn, client.Options{Cluster: cfg.Manager.Name, Timeout: *a.timeout, TryTimeout: tryTime})
-	return plain(f(ctx, c), cfg, *a.timeout)
+	c := client.New(conn, client.Options{
+		Cluster: cfg.Manager.Name, Timeout: *a.timeout, TryTimeout: tryTime, Operator: operator(),
+	})
+	return plain(f(ctx, limited, c), cfg, *a.timeout)
+}
+
+// operator is who runs this command, as the audit has it.
+func operator() muster.Operator {
+	o := muster.Operator{Name: cmp.Or(os.Getenv("MUSTER_OPERATOR"), os.Getenv("SUDO_USER"))}
+	if o.Name == "" {
+		o.Name = fmt.Sprintf("uid %d", os.Getuid())
+		if account, err := user.Current(); err == nil {
+			o.Name = account.Username
+		}
+	}
+	if host, err := os.Hostname(); err == nil {
+		o.From = host
+	}
+	return o
 }
 
 // tellStale says beside an answer that it is an old one.

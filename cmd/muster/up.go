@@ -16,6 +16,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/config"
 	"github.com/muster-fleet/muster/internal/cli"
@@ -151,7 +153,7 @@ func (u *up) staff(ctx context.Context, h *host) error {
 	for {
 		select {
 		case end := <-started.exits:
-			_, _ = fmt.Fprintf(u.stderr, "muster: %s (pid %d) ended: %s.%s\n", end.name, end.pid, end.how, consequence(end, h.cfg))
+			_, _ = fmt.Fprintf(u.stderr, "muster: %s (pid %d) ended: %s.%s\n", end.name, end.pid, end.how, consequence(ctx, end, h))
 		case <-ctx.Done():
 			_, _ = fmt.Fprintln(u.stderr, "muster: ending")
 			return nil
@@ -160,11 +162,30 @@ func (u *up) staff(ctx context.Context, h *host) error {
 }
 
 // consequence is what the end of a process means for the cluster.
-func consequence(end childExit, cfg *config.Config) string {
+func consequence(ctx context.Context, end childExit, h *host) string {
 	if end.purpose == managerPurpose {
 		return " The others go on as long as they are a majority. To start it again:\n  " + end.commandLine()
 	}
-	return " The manager forgets it " + forgets(cfg) + "."
+	if err := takeOut(ctx, end.name, h); err != nil {
+		return " The manager forgets it " + forgets(h.cfg) + "."
+	}
+	return " Its tasks are released."
+}
+
+// takeOutTime bounds how long the managers are asked to take a worker out.
+const takeOutTime = 2 * time.Second
+
+// takeOut has the managers take out a worker whose process has ended for certain: its
+// silence need not be waited for.
+func takeOut(ctx context.Context, worker string, h *host) error {
+	ctx, cancel := context.WithTimeout(ctx, takeOutTime)
+	defer cancel()
+	_, err := h.conn.Call(ctx, h.cfg.Manager.Name, "quit", worker)
+	var refused *bus.RemoteError
+	if errors.As(err, &refused) && refused.Reason == string(muster.ReasonNoWorker(worker)) {
+		return nil // it did so itself
+	}
+	return err
 }
 
 // forgets is when the manager gives up a worker that died.

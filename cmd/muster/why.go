@@ -71,7 +71,11 @@ func verdict(e muster.Explanation, now time.Time) string {
 	if e.Chosen == nil {
 		return fmt.Sprintf("%s %s was not placed, %s: %s", e.Purpose, e.Task, when, e.Reason)
 	}
-	return fmt.Sprintf("%s %s was placed on %s, %s", e.Purpose, e.Task, e.Chosen.Worker, when)
+	text := fmt.Sprintf("%s %s was placed on %s, %s", e.Purpose, e.Task, e.Chosen.Worker, when)
+	if e.Gone != nil {
+		text += fmt.Sprintf("; that worker left the cluster %s ago (%s), and the task with it", ago(now.Sub(e.Gone.At.Time())), e.Gone.Reason)
+	}
+	return text
 }
 
 // ruleWords say what a rule means to the workers that it excluded.

@@ -24,22 +24,27 @@ const quitTime = 800 * time.Millisecond
 
 func newWorkerCmd() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "worker --purpose PURPOSE",
-		Short: "Run a worker without media",
-		Long: `Run a worker that joins a cluster and reports the load of this machine. It prints its id when it has joined.
+		Use:   "worker [ID]",
+		Short: "Show everything about a worker; or run one without media",
+		Long: `With the ID of a worker, show everything about it: load, state, drain, tasks, nodes.
+
+With --purpose instead, run a worker that joins a cluster and reports the load of this machine. It prints its id when it has joined.
 
 It handles no media: tasks are reserved on it, and never picked up. It is there to try a cluster out, and to
 hold a place. On the message queue it answers the method "ping", sent to its id. Workers that do something are
 programs of your own, written with the package worker.` + "\n" + precedence,
-		Example: `  muster worker --purpose webrtc --region eu --isp telco --label gpu=a100
+		Example: `  muster worker video-1@host
+  muster worker --purpose webrtc --region eu --isp telco --label gpu=a100
   muster worker --purpose video --encode vp8,h264 --decode vp8,h264 --load cpu,memory --max-tasks 4`,
-		Args: cli.Takes(),
+		Args: cli.Takes("[ID]"),
 	}
-	settings, logs := settingsOf(cmd), loggingFlags(cmd, slog.LevelInfo)
-	settings.reach(clusterURL)
+	a, logs := askingFlags(cmd), loggingFlags(cmd, slog.LevelInfo)
 	flags := workerFlagsOf(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		cfg, err := settings.load()
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 1 {
+			return a.showWorker(cmd.Context(), args[0])
+		}
+		cfg, err := a.load()
 		if err != nil {
 			return err
 		}

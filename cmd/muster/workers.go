@@ -23,13 +23,15 @@ func newWorkersCmd() *cobra.Command {
 part of them only.
 
 LOAD is what the worker measured last, DEBIT what recent placements are expected to add to it. From LIMIT
-on the worker gets no further tasks; one that has not reported a load yet gets none.` + "\n" + precedence,
+on the worker gets no further tasks; one that has not reported a load yet gets none. LAST HEARD is its last
+sign of life, with ! where that is long ago: a worker that died is listed until it is evicted. 'muster worker ID'
+shows everything about one.` + "\n" + precedence,
 		Example: "  muster workers\n  muster workers webrtc -o json\n  muster workers --state full --region eu --limit 20",
 		Args:    cli.Takes("[PURPOSE]"),
 	}
-	a, part := askingFlags(cmd), partFlags(cmd, "ready, full, not-ready or initializing")
+	a, part := askingFlags(cmd), partFlags(cmd, "ready, full, draining, cordoned, not-ready or initializing")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := part.check("ready", "full", "not-ready", "initializing"); err != nil {
+		if err := part.check("ready", "full", "draining", "cordoned", "not-ready", "initializing"); err != nil {
 			return err
 		}
 		query := client.WorkerQuery{
@@ -57,9 +59,9 @@ func printWorkers(w io.Writer, workers []muster.Worker) error {
 		_, err := fmt.Fprintln(w, "no workers")
 		return err
 	}
-	t := cli.Table{Heading: []string{"PURPOSE", "WORKER", "STATE", "LOAD", "DEBIT", "LIMIT", "TASKS", "SERVES"}}
+	t := cli.Table{Heading: []string{"PURPOSE", "WORKER", "STATE", "LAST HEARD", "LOAD", "DEBIT", "LIMIT", "TASKS", "SERVES"}}
 	for _, x := range workers {
-		t.Add(x.Purpose, x.ID, x.Status(), loadText(x), percent(x.Debit), percent(x.Info.MaxLoad), taskCount(x), serves(x.Info))
+		t.Add(x.Purpose, x.ID, stateOf(x), heard(x), loadText(x), percent(x.Debit), percent(x.Info.MaxLoad), taskCount(x), serves(x.Info))
 	}
 	return t.Print(w)
 }

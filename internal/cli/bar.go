@@ -33,6 +33,16 @@ func (b *Bar) Set(done float64) {
 	}
 }
 
+// IsShown reports whether there is a bar.
+func (b *Bar) IsShown() bool { return b.bar != nil }
+
+// Describe sets the words before the bar.
+func (b *Bar) Describe(text string) {
+	if b.bar != nil {
+		b.bar.Describe(text)
+	}
+}
+
 // Close removes the bar. It may be called again.
 func (b *Bar) Close() {
 	if b.bar != nil {

@@ -127,7 +127,7 @@ func (c *core) callAgent(worker, method string, args ...any) bool {
 
 // HandBack is the notice that a task is handed back to its caller: whoever
 // schedules it again gets another worker. It is published on bus.TopicTasks under
-// the key "<purpose>.handed-back".
+// the key "handed-back": a purpose may have dots.
 type HandBack struct {
 	Purpose string `json:"purpose"`
 	Task    string `json:"task"`
@@ -173,7 +173,7 @@ func (c *core) handBack(notices []HandBack, owt []state.DrainTask) {
 	ctx, cancel := context.WithTimeout(context.Background(), noticeEvery)
 	defer cancel()
 	for _, n := range notices {
-		if err := c.drainer.conn.Publish(ctx, bus.TopicTasks, n.Purpose+".handed-back", n); err != nil {
+		if err := c.drainer.conn.Publish(ctx, bus.TopicTasks, "handed-back", n); err != nil {
 			c.log.Warn("notice not published, retrying later", "task", n.Task, "worker", n.Worker, "err", err)
 			return
 		}
