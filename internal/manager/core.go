@@ -38,7 +38,8 @@ type core struct {
 	feed *feed
 	// recycler ends tasks at OWT's agents; nil where there is no queue.
 	recycler *recycler
-	drainer  *drainer
+	// drainer carries out what drains ask of others; nil in some tests.
+	drainer *drainer
 	// lastHeard is the last sign of life of each worker, by the core's time.
 	lastHeard map[string]muster.Instant
 
@@ -196,7 +197,7 @@ func (c *core) observe(events []muster.Event) {
 		switch e := e.(type) {
 		case muster.WorkerJoined:
 			c.alive.Heard(e.Worker)
-			c.lastHeard[e.Worker] = c.now()
+			c.noteHeard(e.Worker)
 			c.reportCapacity(e.Purpose)
 			c.log.Info("worker joined", "worker", e.Worker, "purpose", e.Purpose)
 		case muster.WorkerLeft:
@@ -313,7 +314,7 @@ func (c *core) keepAlive(req *bus.Request, worker string) {
 		return
 	}
 	c.alive.Heard(worker)
-	c.lastHeard[worker] = c.now()
+	c.noteHeard(worker)
 	if c.rejoining[worker] {
 		delete(c.rejoining, worker)
 		req.Reply("whoareyou")

@@ -60,6 +60,9 @@ func newDrainer(conn bus.Conn) *drainer {
 
 // lookAtDrains proposes what is due of drains, and has it carried out.
 func (c *core) lookAtDrains() {
+	if c.drainer == nil {
+		return
+	}
 	if c.drainer.looks++; c.drainer.looks%drainEvery != 0 {
 		return
 	}

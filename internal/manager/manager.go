@@ -22,7 +22,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/internal/replica"
 	"github.com/muster-fleet/muster/internal/state"
@@ -155,7 +154,6 @@ func newManager(conn bus.Conn, opts Options) *Manager {
 	m.notifier = newNotifier(conn, log, m.core.measures.noticesFailed)
 	m.core.notify = m.notifier.enqueue
 	m.core.drainer = newDrainer(conn)
-	m.core.lastHeard = map[string]muster.Instant{}
 	if conn != nil {
 		m.core.recycler = newRecycler(conn)
 		m.core.feed = newFeed(conn, opts.Cluster, log)

@@ -150,6 +150,14 @@ func (c *core) listWorkers(req *bus.Request, s *state.State, purpose string) {
 	req.Reply(workers)
 }
 
+// noteHeard notes a sign of life.
+func (c *core) noteHeard(worker string) {
+	if c.lastHeard == nil {
+		c.lastHeard = map[string]muster.Instant{}
+	}
+	c.lastHeard[worker] = c.now()
+}
+
 // heard is how long ago a worker was heard, in milliseconds. Only a leader knows.
 func (c *core) heard(worker string) *int64 {
 	at, ok := c.lastHeard[worker]
