@@ -8,12 +8,12 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// adopt makes the ledger what another manager's runtime data say. What agrees
-// already is left alone, and with it what OWT does not tell: how long a
+// adopt changes the ledger to match another manager's runtime data. What agrees
+// already is left alone, to keep what OWT does not transmit: how long a
 // reservation still lasts, and what placements cost.
 //
-// A task on a worker that is gone, which OWT keeps until its time is over, is
-// not taken.
+// A task on a worker that is gone, which OWT keeps until its reservation
+// expires, is not adopted.
 func (l *ledger) adopt(at muster.Instant, d *runtimeData) {
 	if !l.sameOrder(d) {
 		*l = *newLedger(l.state.Config())
@@ -35,8 +35,8 @@ func (l *ledger) adopt(at muster.Instant, d *runtimeData) {
 	l.rewrite(d)
 }
 
-// sameOrder tells whether the workers that both have came in the same order,
-// and those that only the other has came later.
+// sameOrder reports whether the workers that both have joined in the same order,
+// and those that only the other has joined later.
 func (l *ledger) sameOrder(d *runtimeData) bool {
 	there := map[string]string{}
 	for _, w := range d.workers {
@@ -67,8 +67,8 @@ func (l *ledger) dropWorkers(at muster.Instant, d *runtimeData) {
 	}
 }
 
-// dropPurposes forgets those that the other does not know, which have no workers
-// any more.
+// dropPurposes forgets the purposes that the other does not know. They have no
+// workers left.
 func (l *ledger) dropPurposes(at muster.Instant, d *runtimeData) {
 	for _, name := range slices.Clone(l.purposes) {
 		if !slices.ContainsFunc(d.schedulers, func(s schedulerData) bool { return s.purpose == name }) {
@@ -77,8 +77,8 @@ func (l *ledger) dropPurposes(at muster.Instant, d *runtimeData) {
 	}
 }
 
-// adoptPurpose makes a purpose known that may have no workers: a purpose is
-// known since its first worker joined, though that one may have left.
+// adoptPurpose adds a purpose that may have no workers: a purpose stays known
+// after its first worker joined, even if that worker has left.
 func (l *ledger) adoptPurpose(at muster.Instant, purpose string) {
 	if l.tasks[purpose] == nil {
 		l.fold(at, muster.WorkerJoined{Purpose: purpose, Worker: ""})
@@ -86,8 +86,8 @@ func (l *ledger) adoptPurpose(at muster.Instant, purpose string) {
 	}
 }
 
-// adoptWorker takes what a worker said. A report can only be taken back by
-// joining again.
+// adoptWorker adopts a worker's reports. A report can only be undone by joining
+// again.
 func (l *ledger) adoptWorker(at muster.Instant, w workerData) {
 	have, known := l.state.Worker(w.id)
 	silent := w.state == muster.StateUnreported && have.State != w.state ||
@@ -101,15 +101,15 @@ func (l *ledger) adoptWorker(at muster.Instant, w workerData) {
 	}
 }
 
-// adoptLoad comes after the tasks, which a report has measured already. The
-// load of a worker at its limit is that of one that did not report, too.
+// adoptLoad comes after the tasks, because a reported load includes them. A
+// worker at its limit has the same load as one that never reported.
 func (l *ledger) adoptLoad(at muster.Instant, w workerData) {
 	if have, _ := l.state.Worker(w.id); have.Load != w.load {
 		l.fold(at, muster.WorkerLoadChanged{Worker: w.id, Load: w.load})
 	}
 }
 
-// place is where a task is to be.
+// place is where a task belongs.
 type place struct {
 	worker  string
 	running bool
@@ -138,8 +138,8 @@ func (l *ledger) release(at muster.Instant, t state.Task) {
 	l.fold(at, muster.TaskReleased{Purpose: t.Purpose, Task: t.Task, Worker: t.Worker, Reason: muster.ReleasedUnscheduled})
 }
 
-// places says where each task of the purpose is. That a worker runs it counts
-// more than that it was placed elsewhere.
+// places returns where each task of the purpose is. A worker that runs it takes
+// precedence over a placement elsewhere.
 func (l *ledger) places(s schedulerData, d *runtimeData) map[string]place {
 	want := map[string]place{}
 	for _, t := range s.tasks {
@@ -158,7 +158,7 @@ func (l *ledger) places(s schedulerData, d *runtimeData) map[string]place {
 	return want
 }
 
-// adoptRunning has a worker run what it is to run, in that order.
+// adoptRunning makes the worker run its tasks in the order of the document.
 func (l *ledger) adoptRunning(at muster.Instant, w workerData, want map[string]place) {
 	tasks := slices.DeleteFunc(slices.Clone(w.tasks), func(task string) bool { return want[task].worker != w.id })
 	have, _ := l.state.Tasks(w.id)
@@ -173,9 +173,9 @@ func (l *ledger) adoptRunning(at muster.Instant, w workerData, want map[string]p
 	}
 }
 
-// adoptReserve takes the reserve time of a task. A reservation that is here
-// already goes on as it is. A task that runs without one has the default, of
-// which OWT does not speak.
+// adoptReserve adopts the reserve time of a task. An existing reservation
+// continues unchanged. A task that runs without one gets the default, which OWT
+// does not transmit.
 func (l *ledger) adoptReserve(at muster.Instant, purpose string, t taskData, w place) {
 	if e, known := l.tasks[purpose][t.task]; known && e.reserve == t.reserve {
 		return
@@ -190,7 +190,7 @@ func (l *ledger) adoptReserve(at muster.Instant, purpose string, t taskData, w p
 	}
 }
 
-// rewrite puts purposes and tasks into the order of the document.
+// rewrite sorts purposes and tasks into the order of the document.
 func (l *ledger) rewrite(d *runtimeData) {
 	old := l.tasks
 	l.tasks, l.purposes = map[string]map[string]entry{}, nil

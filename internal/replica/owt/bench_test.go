@@ -11,7 +11,7 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// sink takes what is published, and carries only the election.
+// sink discards updates, and carries only the election.
 type sink struct{ *hubConn }
 
 func (s sink) Publish(ctx context.Context, topic, key string, body any) error {
@@ -23,7 +23,8 @@ func (s sink) Publish(ctx context.Context, topic, key string, body any) error {
 
 var _ bus.Conn = sink{}
 
-// BenchmarkPropose is a placement that is told to slaves, without a broker.
+// BenchmarkPropose measures a placement that is published to slaves, without a
+// broker.
 func BenchmarkPropose(b *testing.B) {
 	r, err := Open(b.Context(), Options{Conn: sink{(&hub{}).dial()}, Cluster: "bench", Placement: state.DefaultConfig()})
 	if err != nil {
@@ -58,8 +59,8 @@ func BenchmarkPropose(b *testing.B) {
 	}
 }
 
-// BenchmarkRuntimeData is the state of 1,000 workers with 10 tasks each, made
-// and taken over.
+// BenchmarkRuntimeData measures writing and adopting the state of 1,000 workers
+// with 10 tasks each.
 func BenchmarkRuntimeData(b *testing.B) {
 	l := newLedger(quiet())
 	for i := range 1000 {

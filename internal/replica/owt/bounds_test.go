@@ -8,8 +8,8 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// What a master says with names that no manager of ours takes is passed over,
-// and is no reason to ask for the state again and again.
+// An update with names that our managers refuse is ignored. It must not make the
+// slave request the state again and again.
 func TestNamesOutOfBoundsDoNotReachTheState(t *testing.T) {
 	long := strings.Repeat("x", muster.MaxTask+1)
 	for _, update := range []string{
@@ -31,7 +31,7 @@ func TestNamesOutOfBoundsDoNotReachTheState(t *testing.T) {
 			t.Errorf("%.80s changed the state to\n%.300s\nfrom\n%s", update, got, before)
 		}
 		if s := r.Stats(); s.Malformed != 1 || s.Requests != asked || s.Holes != 0 {
-			t.Errorf("%.80s: %+v, want 1 malformed, and no question", update, s)
+			t.Errorf("%.80s: %+v, want 1 malformed, and no request", update, s)
 		}
 		_ = r.Close()
 	}
@@ -54,8 +54,8 @@ func TestRuntimeDataLeavesOutNamesOutOfBounds(t *testing.T) {
 	}
 }
 
-// A panic that a message causes costs the message only. One that leaves the
-// state torn costs the state, which is asked for again.
+// A panic while a message is processed costs only that message. If it leaves the
+// state torn, the state is discarded and requested again.
 func TestMessageThatPanics(t *testing.T) {
 	h := &hub{}
 	r := slaveIn(t, h)
@@ -69,6 +69,6 @@ func TestMessageThatPanics(t *testing.T) {
 		t.Error("the torn state is still there")
 	}
 	if s := r.Stats(); s.Malformed != 1 || s.Holes != 1 {
-		t.Errorf("%+v, want 1 malformed and 1 hole", s)
+		t.Errorf("%+v, want 1 malformed message and 1 gap", s)
 	}
 }

@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// patience is how long anything may take before a test calls it hung.
+// patience is how long a test waits for anything before it fails.
 const patience = 60 * time.Second
 
 func within(t testing.TB) context.Context {
@@ -66,7 +66,7 @@ func open(t *testing.T, conn bus.Conn, cluster string, id int64) *manager {
 	return m
 }
 
-// until waits for something to be true of the manager.
+// until waits until cond is true. cond runs on the manager's goroutine.
 func (m *manager) until(what string, cond func() bool) {
 	m.t.Helper()
 	ready := make(chan struct{})
@@ -74,7 +74,7 @@ func (m *manager) until(what string, cond func() bool) {
 	take(m.t, ready, what)
 }
 
-// onceIt calls do when cond is true.
+// onceIt calls do as soon as cond is true.
 func (m *manager) onceIt(cond func() bool, do func()) {
 	m.on(func() {
 		m.watchers = append(m.watchers, func() bool {
@@ -108,7 +108,7 @@ func take[T any](t testing.TB, ch <-chan T, what string) T {
 	case v := <-ch:
 		return v
 	case <-time.After(patience):
-		t.Fatalf("waited in vain for %s", what)
+		t.Fatalf("timed out waiting for %s", what)
 		panic("unreachable")
 	}
 }
@@ -132,7 +132,7 @@ func TestOnBrokers(t *testing.T) {
 	})
 }
 
-// failover is three managers of which two leave one after the other.
+// failover runs three managers of which two leave one after the other.
 func failover(t *testing.T, dial func(*testing.T) bus.Conn) {
 	a, b, c := open(t, dial(t), t.Name(), low), open(t, dial(t), t.Name(), mid), open(t, dial(t), t.Name(), high)
 	c.untilRole(replica.Leader)
@@ -156,11 +156,11 @@ func failover(t *testing.T, dial func(*testing.T) bus.Conn) {
 		t.Errorf("the last leader has\n%s\nwant\n%s", got, before)
 	}
 	if s := a.counts(); s.Malformed+s.Dropped != 0 {
-		t.Errorf("counted was %+v", s)
+		t.Errorf("counts: %+v", s)
 	}
 }
 
-// A broker that is killed and comes back finds its managers with what they had.
+// After a broker was killed and restarted, the managers still have their state.
 func TestBrokerRestarts(t *testing.T) {
 	broker := rabbittest.Start(t)
 	a, b := open(t, dialURL(t, broker.URL()), cluster, low), open(t, dialURL(t, broker.URL()), cluster, high)
@@ -172,7 +172,7 @@ func TestBrokerRestarts(t *testing.T) {
 	a.untilRole(replica.Candidate)
 	b.untilRole(replica.Candidate)
 	if err := b.propose(schedule("t2")); err == nil {
-		t.Error("it answers while it cannot know whether it leads")
+		t.Error("the manager answers while it cannot know whether it leads")
 	}
 	if err := broker.Restart(t.Context()); err != nil {
 		t.Fatal(err)
@@ -197,8 +197,8 @@ func TestBrokerRestarts(t *testing.T) {
 	b.end()
 }
 
-// nodeProgram is an OWT manager whose words were recorded: a client of the
-// broker that says what they said, byte for byte.
+// nodeProgram replays the recorded messages of an OWT manager, byte for byte, as
+// a client of the broker.
 type nodeProgram struct {
 	t  *testing.T
 	ch *amqp.Channel
@@ -221,15 +221,15 @@ func newNodeProgram(t *testing.T) *nodeProgram {
 	return &nodeProgram{t, ch}
 }
 
-func (n *nodeProgram) say(key, body string) {
+func (n *nodeProgram) publish(key, body string) {
 	n.t.Helper()
 	if err := n.ch.Publish(management, key, false, false, amqp.Publishing{Body: []byte(body)}); err != nil {
 		n.t.Error(err)
 	}
 }
 
-// hear binds a queue to the keys, as each of OWT's managers has one.
-func (n *nodeProgram) hear(keys ...string) <-chan amqp.Delivery {
+// subscribe binds a queue to the keys, as each of OWT's managers does.
+func (n *nodeProgram) subscribe(keys ...string) <-chan amqp.Delivery {
 	n.t.Helper()
 	q, err := n.ch.QueueDeclare("", false, true, true, false, nil)
 	for _, key := range keys {
@@ -258,15 +258,14 @@ func (n *nodeProgram) next(from <-chan amqp.Delivery, kind string) amqp.Delivery
 	}
 }
 
-// lead is the recorded master: it says its heart-beats, and answers requests for
-// the state, the first with the first of the answers, all after the last with
-// the last, until the returned function is called. What our manager asked comes
-// out of the channel.
+// lead acts as the recorded master until die is called: it publishes its
+// heart-beats and answers each request for the state with the next of the
+// answers, repeating the last one. The requests of our manager are sent to asked.
 func (n *nodeProgram) lead(lines []line, answers ...string) (asked <-chan string, die func()) {
-	body := told(lines, typeDeclare)[0]
+	body := bodiesOf(lines, typeDeclare)[0]
 	head, rest, _ := strings.Cut(body, `"life_time":`)
 	_, tail, _ := strings.Cut(rest, "}")
-	requests, heard := n.hear(keyMaster+".#"), make(chan string, 1024)
+	requests, heard := n.subscribe(keyMaster+".#"), make(chan string, 1024)
 	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
@@ -278,13 +277,13 @@ func (n *nodeProgram) lead(lines []line, answers ...string) (asked <-chan string
 				return
 			case d := <-requests:
 				if strings.Contains(string(d.Body), typeRequest) {
-					n.say(runtimeKey(mid), answers[0])
+					n.publish(runtimeKey(mid), answers[0])
 					answers = answers[min(1, len(answers)-1):]
 					heard <- string(d.Body)
 				}
 			case <-ticker.C:
 				for _, key := range []string{keySlave, keyCandidate, keyMaster} {
-					n.say(key, fmt.Sprintf(`%s"life_time":%d}%s`, head, life, tail))
+					n.publish(key, fmt.Sprintf(`%s"life_time":%d}%s`, head, life, tail))
 				}
 				life++
 			}

@@ -23,13 +23,13 @@ const (
 	unscheduled   = "unscheduled"
 )
 
-// event is something that happened, in OWT's words.
+// event is an event in OWT's format.
 type event struct {
 	Type    string  `json:"type"`
 	Payload payload `json:"payload"`
 }
 
-// payload has the members of all events; each uses those that it needs.
+// payload has the members of all events; each event uses some of them.
 type payload struct {
 	Purpose string          `json:"purpose"`
 	Worker  string          `json:"worker"`
@@ -38,12 +38,12 @@ type payload struct {
 	Load    *float64        `json:"load"`
 	Task    taskName        `json:"task"`
 	Tasks   []taskName      `json:"tasks"`
-	// ReserveTime is in milliseconds. A call without one gets none from OWT.
+	// ReserveTime is in milliseconds. OWT adds none to a call without one.
 	ReserveTime float64 `json:"reserve_time"`
 }
 
-// taskName is the name of a task, which OWT's managers hand on as the JSON
-// value that their caller sent.
+// taskName is the name of a task, which OWT's managers pass on as the JSON value
+// that their caller sent.
 type taskName string
 
 func (n *taskName) UnmarshalJSON(raw []byte) error {
@@ -78,7 +78,7 @@ func parseEvent(data json.RawMessage) (event, error) {
 	return e, nil
 }
 
-// check tells whether the event has what its type needs.
+// check returns an error unless the event has the members that its type needs.
 func (e *event) check() error {
 	p := &e.Payload
 	switch e.Type {
@@ -98,11 +98,11 @@ func (e *event) check() error {
 	return errors.New("unknown type")
 }
 
-// errBounds is an update with a name that no manager of ours takes: its worker or
-// task is left out of the state, and to ask for that again would not help.
+// errBounds is the error of an update with a name that our managers refuse. Its
+// worker or task is left out of the state; requesting the state would not help.
 var errBounds = errors.New("out of bounds")
 
-// checkNames tells whether the names are such as a manager takes.
+// checkNames returns an error that wraps errBounds if a name is not acceptable.
 func (p *payload) checkNames() error {
 	if p.Purpose != "" {
 		if err := muster.CheckName(p.Purpose, muster.MaxName); err != nil {
@@ -136,8 +136,8 @@ func need(ok bool, what, worker string) error {
 	return nil
 }
 
-// reserveMillis is a reserve time as a whole number; absurd ones are left to
-// the state to cut.
+// reserveMillis returns a reserve time as a whole number. The state caps
+// excessive ones.
 func reserveMillis(f float64) int64 {
 	if !(f > 0) {
 		return 0
@@ -145,8 +145,9 @@ func reserveMillis(f float64) int64 {
 	return int64(math.Min(f, math.MaxInt32))
 }
 
-// updates are the bodies that tell the other managers of the events. OWT has no
-// word for a reservation that ran out: each manager watches the time itself.
+// updates returns the bodies that publish the events to the other managers. OWT
+// has no message for a reservation that expired: each manager watches the time
+// itself.
 func updates(events []muster.Event) []json.RawMessage {
 	var bodies []json.RawMessage
 	for i := 0; i < len(events); i++ {
@@ -163,7 +164,7 @@ func updates(events []muster.Event) []json.RawMessage {
 	return bodies
 }
 
-// pickedUpTogether is how many tasks the worker picked up in a row.
+// pickedUpTogether returns how many tasks the worker picked up in a row.
 func pickedUpTogether(events []muster.Event, worker string) int {
 	for i, ev := range events {
 		if e, ok := ev.(muster.TaskPickedUp); !ok || e.Worker != worker {
@@ -181,7 +182,7 @@ func pickUpBody(worker string, events []muster.Event) json.RawMessage {
 	return update(workerPickUp, append(p, '}'))
 }
 
-// updateBody is nil for what OWT does not tell.
+// updateBody returns nil for events that OWT does not transmit.
 func updateBody(ev muster.Event) json.RawMessage {
 	switch e := ev.(type) {
 	case muster.WorkerJoined:
@@ -207,8 +208,8 @@ func updateBody(ev muster.Event) json.RawMessage {
 	return nil
 }
 
-// reservedBody tells of a reservation. One of no length is a task that runs
-// and that its caller gave up.
+// reservedBody publishes a reservation. One of zero length is a running task
+// that its caller has unscheduled.
 func reservedBody(e muster.TaskReserved) json.RawMessage {
 	if e.ReserveMillis == 0 {
 		return update(unscheduled, onWorker(e.Worker, e.Task))
@@ -222,7 +223,7 @@ func onWorker(worker, task string) []byte {
 	return append(append(text("{", "worker", worker), text(",", "task", task)...), '}')
 }
 
-// text is a member whose value is a string, after a brace or a comma.
+// text returns a member whose value is a string, after a brace or a comma.
 func text(before, name, value string) []byte {
 	return appendString(appendName([]byte(before), name), value)
 }
@@ -232,7 +233,7 @@ func update(kind string, payload []byte) json.RawMessage {
 	return envelope(typeUpdate, append(append(data, payload...), '}'), nil)
 }
 
-// infoJSON is what a worker said of itself, as it said it.
+// infoJSON returns a worker's info, unchanged if the worker sent one.
 func infoJSON(info muster.Info) json.RawMessage {
 	if info.Raw != nil {
 		return info.Raw

@@ -14,7 +14,7 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// A manager that is alone leads after a moment. Its owner is one goroutine.
+// A single manager becomes leader after a moment. One goroutine owns it.
 func Example() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

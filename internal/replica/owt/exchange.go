@@ -10,21 +10,21 @@ import (
 	"github.com/muster-fleet/muster/internal/replica/owt/election"
 )
 
-// freshness is how long a message of the election may wait to be sent.
+// freshness is how long a message of the election may wait before it is sent.
 const freshness = 100 * time.Millisecond
 
-// listen runs on a goroutine of the connection's. It leaves aside what is for
-// another manager.
+// listen runs on a goroutine of the connection. It ignores messages for another
+// manager.
 func (r *Replica) listen(key string, body json.RawMessage) {
 	to, id, ok := address(key)
 	if !ok || id != "" && id != r.name || key == keySlave && r.leads.Load() {
 		return
 	}
-	r.inbox.put(letter{to, id != "", body})
-	r.ring()
+	r.inbox.put(incoming{to, id != "", body})
+	r.wake()
 }
 
-// watch hears how the connection stands.
+// watch follows the status of the connection.
 func (r *Replica) watch(s bus.Status) {
 	if !s.Connected {
 		r.down.Store(true)
@@ -33,18 +33,17 @@ func (r *Replica) watch(s bus.Status) {
 	}
 }
 
-// say sends a message of the election.
-func (r *Replica) say(m election.Message) {
+// sendElection sends a message of the election.
+func (r *Replica) sendElection(m election.Message) {
 	if r.retiring.begun {
 		return
 	}
-	key, body := electionBody(m, r.told)
-	r.outbox.put(parcel{key, body, r.opts.Now().Add(freshness)})
+	key, body := electionBody(m, r.announced)
+	r.outbox.put(outgoing{key, body, r.opts.Now().Add(freshness)})
 }
 
-// receive takes a message to where it belongs. One that cannot be read is
-// counted, and that is all.
-func (r *Replica) receive(l letter) {
+// receive dispatches a message. One that cannot be read is counted and dropped.
+func (r *Replica) receive(l incoming) {
 	m, err := parse(l.body)
 	if err == nil {
 		m.to, m.private = l.to, l.private
@@ -53,19 +52,19 @@ func (r *Replica) receive(l letter) {
 	if err != nil {
 		r.malformed(err)
 	}
-	r.turn()
+	r.roleChanged()
 }
 
-// dispatchSafely makes a panic, which must be a bug of ours, cost no more than the
-// message. Where it left the state half changed, that is thrown away: a slave
-// asks its master for another.
+// dispatchSafely limits the damage of a panic, which can only be a bug of ours,
+// to the message. If the panic left the state half changed, the state is
+// discarded and a slave requests it again from its master.
 func (r *Replica) dispatchSafely(m *message) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = fmt.Errorf("a message of the type %.40q: panic: %v", m.Type, cause)
 			if r.ledger.state.Torn() {
 				r.ledger = newLedger(r.ledger.state.Config())
-				r.miss("a message could not be carried out")
+				r.markMissed("a message could not be processed")
 			}
 		}
 	}()
@@ -74,7 +73,7 @@ func (r *Replica) dispatchSafely(m *message) (err error) {
 
 func (r *Replica) malformed(err error) {
 	r.stats.Malformed++
-	r.log.Warn("a manager's message, or a part of it, cannot be read and is passed over", "error", err)
+	r.log.Warn("ignoring a malformed message, or part of one, from another manager", "err", err)
 }
 
 func (r *Replica) dispatch(m *message) error {
@@ -102,10 +101,10 @@ func (e unknownTypeError) Error() string {
 	return "a message of the unknown type " + strconv.Quote(string(e))
 }
 
-func (r *Replica) hearElection(m election.Message, more *addition) {
+func (r *Replica) hearElection(m election.Message, more *extension) {
 	now := r.clock()
 	r.election.Hear(now, m)
-	r.turn()
+	r.roleChanged()
 	if m.Kind != election.DeclareMaster || m.ID == r.opts.ID || more == nil {
 		return
 	}
@@ -115,8 +114,8 @@ func (r *Replica) hearElection(m election.Message, more *addition) {
 	}
 }
 
-// turn does what a change of role asks for.
-func (r *Replica) turn() {
+// roleChanged acts on a change of role, if there was one since the last call.
+func (r *Replica) roleChanged() {
 	period, role := r.election.Term(), r.election.Role()
 	if period == r.periods {
 		return
@@ -129,5 +128,5 @@ func (r *Replica) turn() {
 	case role == election.Slave:
 		r.beginFeed()
 	}
-	r.log.Info("role", "role", role, "doubting", r.election.Doubting(), "master", r.election.MasterID(), "term", r.told.Term)
+	r.log.Info("role", "role", role, "doubting", r.election.Doubting(), "master", r.election.MasterID(), "term", r.announced.Term)
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/muster-fleet/muster/internal/replica"
 )
 
-// nodeMaster says heart-beats as a Node master does, and hands over an empty
-// state to whoever asks, for that long.
+// nodeMaster acts as a Node master for d: it publishes heart-beats, and answers
+// requests with an empty state.
 func (h *hub) nodeMaster(d time.Duration) {
 	beats := time.NewTicker(20 * ms)
 	defer beats.Stop()
@@ -26,8 +26,8 @@ func (h *hub) nodeMaster(d time.Duration) {
 	synctest.Wait()
 }
 
-// A Node master numbers nothing: it is asked for the state now and then, and
-// where something must have been missed.
+// A Node master numbers nothing: a slave requests the state periodically, and when
+// it must have missed something.
 func TestNodeMasterIsAskedAgain(t *testing.T) {
 	tests := map[string]struct {
 		happens func(h *hub, a *manager)
@@ -64,7 +64,7 @@ func says(kind, payload string) func(*hub, *manager) {
 	}
 }
 
-// Who knows that it missed something lets the other go first.
+// A manager with gaps in its state lets the other one be elected.
 func TestWhoMissedSomethingIsNotElected(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h, a, b, c := trio(t)
@@ -85,8 +85,8 @@ func TestWhoMissedSomethingIsNotElected(t *testing.T) {
 	})
 }
 
-// A slave that has not heard yet what its new master has goes behind one that
-// has, and does not know less for it.
+// A slave that has not received its new master's state yet ranks behind one that
+// has, but keeps what it knows.
 func TestWhoIsNewToItsMasterGoesBehind(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h, a, b, c := trio(t) // and a fourth, which leads next to last
@@ -101,14 +101,14 @@ func TestWhoIsNewToItsMasterGoesBehind(t *testing.T) {
 		a.want(replica.Leader)
 		b.want(replica.Follower)
 		if !strings.Contains(b.json(), `"t1"`) {
-			t.Errorf("it has %s", b.json())
+			t.Errorf("the state is %s, want t1 in it", b.json())
 		}
 		a.stop()
 		b.stop()
 	})
 }
 
-// A slave that loses its master for a moment, and no update, asks for nothing.
+// A slave that loses its master for a moment, but no update, requests nothing.
 func TestSlaveThatFindsItsMasterAgainAsksForNothing(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h, a, b, c := trio(t)
@@ -129,7 +129,7 @@ func TestSlaveThatFindsItsMasterAgainAsksForNothing(t *testing.T) {
 	})
 }
 
-// A request that nobody answers is made again.
+// An unanswered request is repeated.
 func TestRequestIsMadeAgain(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := &hub{}
@@ -170,7 +170,7 @@ func TestMissedUpdatesAreNoticed(t *testing.T) {
 				pass(200 * ms)
 				wantEqual(t, a, b, c)
 				if s := b.counts(); s.Holes != 1 || s.Requests != 2 {
-					t.Errorf("the slave counted %+v, want one hole, and one request more", s)
+					t.Errorf("the slave counted %+v, want one gap, and one more request", s)
 				}
 				if s := a.counts(); s.Holes != 0 || s.Requests != 1 {
 					t.Errorf("the other slave counted %+v", s)
@@ -183,8 +183,8 @@ func TestMissedUpdatesAreNoticed(t *testing.T) {
 	}
 }
 
-// A manager that never got the state is not elected while one that has it is
-// there, whatever their ids.
+// A manager that never received the state is not elected while another one has
+// it, whatever their ids.
 func TestWhoHasTheStateIsElected(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := &hub{}

@@ -8,12 +8,12 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// errUnknown is an update about something that this copy does not have: it
-// missed an earlier one.
-var errUnknown = errors.New("an update speaks of what is unknown here")
+// errUnknown is the error of an update about something that this copy does not
+// have, because it missed an earlier update.
+var errUnknown = errors.New("update refers to something unknown here")
 
-// update makes happen what another manager says that happened. Its error is
-// errUnknown, or what is wrong with the update.
+// update applies an event of another manager. Its error wraps errUnknown or
+// errBounds, or says what is wrong with the update.
 func (l *ledger) update(at muster.Instant, e event) error {
 	p := &e.Payload
 	switch e.Type {
@@ -53,13 +53,14 @@ func (l *ledger) update(at muster.Instant, e event) error {
 	return nil
 }
 
-// carryOut is for events that say as much as the command that caused them.
+// carryOut applies a command. It is for events that carry as much information as
+// the command that caused them.
 func (l *ledger) carryOut(at muster.Instant, op state.Op) error {
 	result, _ := l.apply(state.Command{At: at, Op: op})
 	return result.Err
 }
 
-// updatePickUp believes the master: a task that it says is here is nowhere
+// updatePickUp trusts the master: a task that runs on this worker runs nowhere
 // else.
 func (l *ledger) updatePickUp(at muster.Instant, purpose string, p *payload) error {
 	tasks := names(p.Tasks)
@@ -83,15 +84,15 @@ func (l *ledger) updateScheduled(at muster.Instant, purpose string, p *payload) 
 	return nil
 }
 
-// takeFromOthers ends what holds the task on any worker but this one.
+// takeFromOthers releases the task from any worker but this one.
 func (l *ledger) takeFromOthers(at muster.Instant, purpose, task, worker string) {
 	if holder, err := l.state.Scheduled(purpose, task); err == nil && holder != worker {
 		l.fold(at, muster.TaskReleased{Purpose: purpose, Task: task, Worker: holder, Reason: muster.ReleasedUnscheduled})
 	}
 }
 
-// reserved is the event of a reservation that begins now. OWT says only how
-// long it lasts.
+// reserved returns the event of a reservation that begins now. OWT transmits only
+// its length.
 func (l *ledger) reserved(at muster.Instant, purpose, task, worker string, reserve int64) muster.TaskReserved {
 	reserve = min(reserve, state.MaxReserveMillis)
 	return muster.TaskReserved{
@@ -100,7 +101,7 @@ func (l *ledger) reserved(at muster.Instant, purpose, task, worker string, reser
 	}
 }
 
-// debit is what a placement of the purpose adds to its worker.
+// debit returns the load that a placement of the purpose adds to its worker.
 func (l *ledger) debit(purpose string) float64 {
 	for _, c := range l.state.Counts() {
 		if c.Purpose == purpose {

@@ -9,86 +9,85 @@ import (
 )
 
 const (
-	// askAgain is how long a slave waits for the state it asked for, and how
-	// often it asks at most.
+	// askAgain is how long a slave waits for the state before it asks again.
 	askAgain = 500 * time.Millisecond
-	// expireEvery is how often a slave ends reservations. It is later than its
-	// master, whose word may be on its way.
+	// expireEvery is how often a slave ends reservations. It does so later than
+	// its master, whose updates may still be on their way.
 	expireEvery = time.Second
 )
 
-// feed is what a slave has of its master.
+// feed is how much a slave has of its master's state.
 type feed struct {
 	standing election.Standing
 	master   int64
-	// synced tells that the state has been handed over by this master, and
-	// numbered that it counts its updates, of which seq have come.
+	// synced is set once this master has sent its state. numbered is set if the
+	// master counts its updates, of which seq have arrived.
 	synced, numbered bool
 	seq              uint64
-	// hole tells that something was missed since.
-	hole    bool
+	// gap is set if an update was missed since.
+	gap     bool
 	asked   time.Duration // when the state was asked for last
 	asking  bool
 	expired time.Duration
-	dropped uint64 // messages, up to the last look
+	dropped uint64 // messages, as of the last tick
 }
 
-func (r *Replica) stand(s election.Standing) {
+func (r *Replica) setStanding(s election.Standing) {
 	r.feed.standing = s
 	r.election.Stand(s)
 }
 
-// beginFeed makes this manager the slave of a master. Of another one than
-// before: then what it has is no longer known to be all. A candidate that finds
-// its master again has heard its updates all the while.
+// beginFeed makes this manager the slave of a master. If it is another master
+// than before, the state is no longer known to be complete. A candidate that
+// finds its old master again has received its updates in the meantime.
 func (r *Replica) beginFeed() {
 	f := &r.feed
-	r.untold = nil // the master's state is the one that counts
+	r.unpublished = nil // the master's state is the one that counts
 	if id := r.election.MasterID(); id != f.master {
 		f.master, f.synced = id, false
 	}
 	if f.synced {
 		return
 	}
-	f.numbered, f.hole, f.asking = false, false, false
-	r.stand(min(f.standing, election.Stale))
+	f.numbered, f.gap, f.asking = false, false, false
+	r.setStanding(min(f.standing, election.Stale))
 	r.ask()
 }
 
-// ask asks the master for the state.
+// ask requests the state from the master.
 func (r *Replica) ask() {
 	r.stats.Requests++
 	r.feed.asking, r.feed.asked = true, r.clock()
-	r.outbox.put(parcel{key: keyMaster, body: requestBody(r.opts.ID), deadline: r.opts.Now().Add(askAgain)})
+	r.outbox.put(outgoing{key: keyMaster, body: requestBody(r.opts.ID), deadline: r.opts.Now().Add(askAgain)})
 }
 
-// miss notes that something was missed; the state will be asked for.
-func (r *Replica) miss(why string) {
-	if r.feed.hole || !r.feed.synced {
+// markMissed records that something was missed, so that the state is requested.
+func (r *Replica) markMissed(why string) {
+	if r.feed.gap || !r.feed.synced {
 		return
 	}
 	r.stats.Holes++
-	r.log.Info("updates were missed: the state is asked for again", "why", why)
-	r.feed.hole = true
-	r.stand(min(r.feed.standing, election.Stale))
+	r.log.Info("updates missed: requesting the state again", "why", why)
+	r.feed.gap = true
+	r.setStanding(min(r.feed.standing, election.Stale))
 }
 
-// tickFeed asks for the state where that is due, and ends reservations.
+// tickFeed requests the state when that is due, and ends reservations.
 func (r *Replica) tickFeed(now time.Duration) {
 	f := &r.feed
 	if r.election.Role() != election.Slave {
 		return
 	}
 	if r.broken.Swap(false) {
-		r.miss("the connection was lost")
+		r.markMissed("the connection was lost")
 	}
 	if n := r.dropped(); n != f.dropped {
 		f.dropped = n
-		r.miss("this manager was too busy to listen")
+		r.markMissed("this manager was too busy to listen")
 	}
 	since := now - f.asked
 	switch {
-	case (f.asking || f.hole) && since >= askAgain, f.hole && !f.asking && since >= askAgain/10:
+	case (f.asking || f.gap) && since >= askAgain, f.gap && !f.asking && since >= askAgain/10:
 		r.ask()
 	case f.synced && !f.numbered && since >= r.opts.Refresh:
 		r.ask()
@@ -100,16 +99,17 @@ func (r *Replica) tickFeed(now time.Duration) {
 	}
 }
 
-// hearCount compares what the master has told with what has come.
-func (r *Replica) hearCount(now time.Duration, told uint64) {
+// hearCount compares the number of updates sent by the master with the number
+// received.
+func (r *Replica) hearCount(now time.Duration, sent uint64) {
 	f := &r.feed
-	if f.synced && f.numbered && told != f.seq {
-		r.miss("the master has told more than has come")
+	if f.synced && f.numbered && sent != f.seq {
+		r.markMissed("the master has sent more updates than arrived")
 		r.tickFeed(now)
 	}
 }
 
-// hearRuntime takes the state over.
+// hearRuntime adopts the state of the master.
 func (r *Replica) hearRuntime(m *message) error {
 	if r.election.Role() != election.Slave || !m.private {
 		return nil
@@ -120,17 +120,17 @@ func (r *Replica) hearRuntime(m *message) error {
 	}
 	r.ledger.adopt(r.instant(), d)
 	f := &r.feed
-	f.synced, f.hole, f.asking, f.numbered = true, false, false, m.Muster != nil
+	f.synced, f.gap, f.asking, f.numbered = true, false, false, m.Muster != nil
 	if f.numbered {
 		f.seq = m.Muster.Seq
 	}
-	r.stand(election.Current)
+	r.setStanding(election.Current)
 	r.log.Debug("took over the state", "workers", len(d.workers), "numbered", f.numbered, "seq", f.seq)
-	return errors.Join(d.strange...)
+	return errors.Join(d.invalid...)
 }
 
-// hearUpdate makes happen what the master says. A manager that has no state
-// yet cannot place it.
+// hearUpdate applies an update of the master. A manager without any state yet
+// only counts it.
 func (r *Replica) hearUpdate(m *message) error {
 	if r.election.Role() == election.Master || m.to != election.Slave {
 		return nil
@@ -147,11 +147,11 @@ func (r *Replica) hearUpdate(m *message) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, errUnknown):
-		r.miss(err.Error())
+		r.markMissed(err.Error())
 		return nil
 	case errors.Is(err, errBounds):
 		return err
 	}
-	r.miss("an update cannot be read")
+	r.markMissed("an update cannot be read")
 	return err
 }

@@ -9,8 +9,7 @@ import (
 	"github.com/muster-fleet/muster/internal/replica/owt/election"
 )
 
-// slaveIn returns a manager that nobody drives but the test, as the slave of a
-// master.
+// slaveIn returns a manager driven by the test alone, as the slave of a master.
 func slaveIn(t testing.TB, h *hub) *Replica {
 	r, err := Open(t.Context(), Options{
 		Conn: h.dial(), Cluster: "test", ID: mid, Placement: quiet(), Ticks: make(chan time.Time),
@@ -23,8 +22,8 @@ func slaveIn(t testing.TB, h *hub) *Replica {
 	return r
 }
 
-// Whatever is said before, a slave stays up and takes the state that its master
-// hands over, exactly.
+// Whatever messages came before, a slave keeps running and adopts its master's
+// state exactly.
 func FuzzMessages(f *testing.F) {
 	for _, name := range []string{"election-failover.jsonl", "agent-lifecycle.jsonl", "faults.jsonl"} {
 		for _, l := range recording(f, name) {
@@ -36,7 +35,7 @@ func FuzzMessages(f *testing.F) {
 	f.Add(keySlave, `{"type":"updateData","data":{"type":"scheduled","payload":{"purpose":"webrtc","task":"s1","worker":"webrtc-1@10.0.0.1","reserve_time":-1e300}}}`)
 	f.Add(runtimeKey(mid), `{"type":"runtimeData","data":{"schedulers":{"p":{"workers":{"w":{"load":9,"info":{},"tasks":["a","a"]},"":{}},"tasks":{"a":{}}}},"workers":{"w":{},"v":1}},"muster":{"seq":3}}`)
 	f.Add(runtimeKey(mid), `{"type":"runtimeData","data":{"schedulers":{"a":{"workers":{"w":{"load":1,"info":{}}}},"b":{"workers":{"w":{"load":1,"info":{}}}}},"workers":{"w":{}}}}`)
-	handed := told(recording(f, "election-failover.jsonl"), typeRuntime)[0]
+	handed := bodiesOf(recording(f, "election-failover.jsonl"), typeRuntime)[0]
 	want := without(f, recordedState(f), departed)
 	f.Fuzz(func(t *testing.T, key, body string) {
 		h := &hub{}
@@ -44,7 +43,7 @@ func FuzzMessages(f *testing.F) {
 		h.publish(key, body)
 		r.Apply()
 		h.publish(runtimeKey(mid), handed)
-		for range 2 { // once with what is strange, once on top of itself
+		for range 2 { // once after the fuzzed message, once on top of the same state
 			h.publish(key, body)
 			h.publish(runtimeKey(mid), handed)
 			r.Apply()
@@ -61,7 +60,7 @@ func FuzzMessages(f *testing.F) {
 	})
 }
 
-// What can be read is written as JSON that can be read, and means the same.
+// A state that can be parsed is written as JSON that parses to the same state.
 func FuzzRuntimeData(f *testing.F) {
 	f.Add([]byte(recordedState(f)))
 	f.Add([]byte(`{"schedulers":{"p":{"workers":{"w":{"load":9,"info":{"maxLoad":1e300},"tasks":["a","b"]}},"tasks":{"b":{"worker":"w"},"a":{"worker":"v"},"c":{"worker":"w","reserve_time":1e9}}}},"workers":{"w":{}}}`))
@@ -74,16 +73,16 @@ func FuzzRuntimeData(f *testing.F) {
 		a.adopt(1, d)
 		first := a.runtimeJSON()
 		if !json.Valid(first) {
-			t.Fatalf("written was %s", first)
+			t.Fatalf("wrote invalid JSON: %s", first)
 		}
 		again, err := parseRuntime(first)
-		if err != nil || len(again.strange) > 0 {
-			t.Fatalf("written was %s: %v %v", first, err, again)
+		if err != nil || len(again.invalid) > 0 {
+			t.Fatalf("cannot parse what was written, %s: %v %v", first, err, again)
 		}
 		b := newLedger(quiet())
 		b.adopt(1, again)
 		if got := b.runtimeJSON(); string(got) != string(first) {
-			t.Errorf("once it is\n%s\ntwice it is\n%s", first, got)
+			t.Errorf("first written as\n%s\nthen as\n%s", first, got)
 		}
 	})
 }

@@ -19,21 +19,22 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// hub is a broker in memory, in whose messages a test can meddle.
+// hub is a broker in memory that can lose messages.
 type hub struct {
 	mu    sync.Mutex
 	conns []*hubConn
 	said  []spoken
-	// answered is for a test that answers.
+	// answered is for tests that answer.
 	answered int
-	// lose tells which messages do not reach whom; nil loses none.
+	// lose reports whether a message is lost on its way to a connection; nil loses
+	// none.
 	lose func(to *hubConn, key string, body string) bool
 }
 
-// spoken is a message that somebody published.
+// spoken is a published message.
 type spoken struct{ key, body string }
 
-// hubConn is one manager's connection. Only the topics of bus.Conn are there.
+// hubConn is one manager's connection. It implements only the topics of bus.Conn.
 type hubConn struct {
 	bus.Conn
 	hub     *hub
@@ -70,7 +71,7 @@ func (h *hub) setLose(lose func(to *hubConn, key, body string) bool) {
 	h.lose = lose
 }
 
-// split puts a manager into another half of the broker.
+// split moves a manager to the other half of the broker.
 func (h *hub) split(c *hubConn) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -98,7 +99,7 @@ func (c *hubConn) gate() chan struct{} {
 	return c.blocked
 }
 
-// block lets nothing leave until the returned function is called.
+// block holds back everything sent until the returned function is called.
 func (c *hubConn) block() (release func()) {
 	gate := make(chan struct{})
 	c.hub.mu.Lock()
@@ -124,7 +125,7 @@ func (c *hubConn) set(connected bool) {
 	}
 }
 
-// publish says something in the greater half.
+// publish publishes a message in the larger half.
 func (h *hub) publish(key, body string) { h.carry(&hubConn{}, key, body) }
 
 func (h *hub) carry(from *hubConn, key, body string) {
@@ -160,7 +161,7 @@ func (c *hubConn) Close() error {
 	return nil
 }
 
-// count is how many messages of the type were published.
+// count returns how many messages of the type were published.
 func (h *hub) count(kind string) (n int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -181,7 +182,7 @@ type manager struct {
 	quit chan struct{}
 	done sync.WaitGroup
 	over sync.Once
-	// watchers are asked after each Apply, until they say true.
+	// watchers are called after each Apply, until they return true.
 	watchers []func() bool
 }
 
@@ -211,10 +212,10 @@ func (m *manager) own() {
 	}
 }
 
-// end is stop for whoever does not know whether that was done.
+// end calls stop unless it was called already.
 func (m *manager) end() { m.over.Do(m.stop) }
 
-// stop lets the manager fall silent, for good.
+// stop makes the manager fall silent for good.
 func (m *manager) stop() {
 	close(m.quit)
 	m.done.Wait()
@@ -223,15 +224,15 @@ func (m *manager) stop() {
 	}
 }
 
-// freeze stops the manager's owner until the returned function is called. What
-// is to be done first after that is then done before anything else.
+// freeze stops the manager's owner until thaw is called. The owner then runs
+// first before anything else.
 func (m *manager) freeze() (thaw func(first func())) {
 	goOn := make(chan func())
 	m.do <- func() { (<-goOn)() }
 	return func(first func()) { goOn <- first }
 }
 
-// on runs f where the manager's state is owned.
+// on runs f on the goroutine that owns the manager's state.
 func (m *manager) on(f func()) {
 	done := make(chan struct{})
 	m.do <- func() { f(); close(done) }
@@ -286,7 +287,7 @@ func (m *manager) want(kind replica.RoleKind) {
 	}
 }
 
-// pass lets that much of the bubble's time pass.
+// pass advances the bubble's time by d.
 func pass(d time.Duration) {
 	<-time.After(d)
 	synctest.Wait()

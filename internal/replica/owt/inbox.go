@@ -7,40 +7,40 @@ import (
 	"github.com/muster-fleet/muster/internal/replica/owt/election"
 )
 
-// inboxLimit is how many messages wait for an owner that is busy.
+// inboxLimit is how many messages may wait while the owner is busy.
 const inboxLimit = 1 << 16
 
-// letter is a message as it came.
-type letter struct {
+// incoming is a message as it was received.
+type incoming struct {
 	to      election.Role
 	private bool // for this manager alone
 	body    json.RawMessage
 }
 
-// inbox is what was heard and not looked at yet.
+// inbox holds messages that were received but not processed yet.
 type inbox struct {
-	mu      sync.Mutex
-	letters []letter
-	dropped uint64
+	mu       sync.Mutex
+	messages []incoming
+	dropped  uint64
 }
 
-func (b *inbox) put(l letter) {
+func (b *inbox) put(l incoming) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.letters) >= inboxLimit {
+	if len(b.messages) >= inboxLimit {
 		b.dropped++
 		return
 	}
-	b.letters = append(b.letters, l)
+	b.messages = append(b.messages, l)
 }
 
 // take empties the inbox.
-func (b *inbox) take() []letter {
+func (b *inbox) take() []incoming {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	letters := b.letters
-	b.letters = nil
-	return letters
+	messages := b.messages
+	b.messages = nil
+	return messages
 }
 
 func (b *inbox) lost() uint64 {

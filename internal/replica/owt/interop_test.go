@@ -11,12 +11,12 @@ import (
 
 const cluster = "owt-cluster"
 
-// Our slave beside the recorded master: it asks, takes the recorded state, and
-// when the master dies it leads with that state.
+// Our slave beside the recorded master: it requests and adopts the recorded
+// state, and leads with that state when the master dies.
 func TestSlaveOfTheRecordedMaster(t *testing.T) {
 	lines := recording(t, "election-failover.jsonl")
 	node := newNodeProgram(t)
-	asked, die := node.lead(lines, told(lines, typeRuntime)[0])
+	asked, die := node.lead(lines, bodiesOf(lines, typeRuntime)[0])
 	ours := open(t, dialRabbit(t), cluster, mid)
 	if got := take(t, asked, "a request"); got != `{"type":"requestRuntimeData","data":1000002}` {
 		t.Errorf("our slave asked with %s", got)
@@ -38,17 +38,17 @@ func TestSlaveOfTheRecordedMaster(t *testing.T) {
 	ours.end()
 }
 
-// Our slave is there from the beginning, and folds what the recorded master
-// tells.
+// Our slave is present from the beginning, and folds the recorded master's
+// updates.
 func TestSlaveFoldsTheRecordedUpdates(t *testing.T) {
 	lines := recording(t, "election-failover.jsonl")
 	node := newNodeProgram(t)
 	asked, die := node.lead(lines,
-		`{"type":"runtimeData","data":{"schedulers":{"sample":{"workers":{},"tasks":{}}},"workers":{}}}`, told(lines, typeRuntime)[0])
+		`{"type":"runtimeData","data":{"schedulers":{"sample":{"workers":{},"tasks":{}}},"workers":{}}}`, bodiesOf(lines, typeRuntime)[0])
 	ours := open(t, dialRabbit(t), cluster, mid)
 	take(t, asked, "a request")
-	for _, body := range told(lines, typeUpdate) {
-		node.say(keySlave, body)
+	for _, body := range bodiesOf(lines, typeUpdate) {
+		node.publish(keySlave, body)
 	}
 	want := without(t, recordedState(t), departed)
 	ours.untilJSON(want)
@@ -56,34 +56,34 @@ func TestSlaveFoldsTheRecordedUpdates(t *testing.T) {
 	ours.untilRole(replica.Leader)
 	ours.untilJSON(want)
 	if s := ours.counts(); s.Malformed != 0 {
-		t.Errorf("counted was %+v", s)
+		t.Errorf("counts: %+v", s)
 	}
 	ours.end()
 }
 
-// A Node master does not number its updates: what was missed shows when it
-// speaks of what is unknown.
+// A Node master does not number its updates: a missed one is noticed when a later
+// one refers to something unknown.
 func TestSlaveOfANodeMasterAsksAgain(t *testing.T) {
 	lines := recording(t, "election-failover.jsonl")
 	node := newNodeProgram(t)
-	asked, die := node.lead(lines, `{"type":"runtimeData","data":{"schedulers":{},"workers":{}}}`, told(lines, typeRuntime)[0])
+	asked, die := node.lead(lines, `{"type":"runtimeData","data":{"schedulers":{},"workers":{}}}`, bodiesOf(lines, typeRuntime)[0])
 	ours := open(t, dialRabbit(t), cluster, mid)
 	take(t, asked, "a request")
-	updates := told(lines, typeUpdate)
-	node.say(keySlave, updates[len(updates)-5]) // of a worker that never joined, here
+	updates := bodiesOf(lines, typeUpdate)
+	node.publish(keySlave, updates[len(updates)-5]) // about a worker that never joined here
 	take(t, asked, "another request")
 	ours.untilJSON(without(t, recordedState(t), departed))
 	die()
 	ours.end()
 }
 
-// Our master beside recorded slaves: what it tells for the recorded calls is
-// what the recorded master told, and so is the state that it hands on, but for
-// our number at its end.
+// Our master beside recorded slaves: for the recorded calls it publishes the same
+// updates as the recorded master, and sends the same state, except for our
+// extension at its end.
 func TestMasterOfTheRecordedSlaves(t *testing.T) {
 	lines := recording(t, "election-failover.jsonl")
 	node := newNodeProgram(t)
-	heard := node.hear(keySlave+".#", "clusterManager.*.239247530")
+	heard := node.subscribe(keySlave+".#", "clusterManager.*.239247530")
 	ours := open(t, dialRabbit(t), cluster, high)
 	ours.untilRole(replica.Leader)
 	// A purpose from before the recording.
@@ -93,19 +93,19 @@ func TestMasterOfTheRecordedSlaves(t *testing.T) {
 	for _, op := range commands(t, lines) {
 		_ = ours.propose(op) // the recorded master refused some, as we do
 	}
-	wanted := told(lines, typeUpdate)
+	wanted := bodiesOf(lines, typeUpdate)
 	for i, want := range wanted {
 		if got := string(node.next(heard, typeUpdate).Body); got != want {
 			t.Fatalf("update %d is\n%s\nwant\n%s", i, got, want)
 		}
 	}
-	node.say(keyCandidate, told(lines, typeRecommend)[0])
-	node.say(keyMaster, told(lines, typeRequest)[0])
+	node.publish(keyCandidate, bodiesOf(lines, typeRecommend)[0])
+	node.publish(keyMaster, bodiesOf(lines, typeRequest)[0])
 	answer := node.next(heard, typeRuntime)
-	want := without(t, told(lines, typeRuntime)[0], departed)
+	want := without(t, bodiesOf(lines, typeRuntime)[0], departed)
 	want = fmt.Sprintf(`%s,"muster":{"seq":%d,"term":1}}`, strings.TrimSuffix(want, "}"), len(wanted)+2)
 	if answer.RoutingKey != "clusterManager.slave.239247530" || string(answer.Body) != want {
-		t.Errorf("the slave was told under %s\n%s\nwant\n%s", answer.RoutingKey, answer.Body, want)
+		t.Errorf("the slave received under %s\n%s\nwant\n%s", answer.RoutingKey, answer.Body, want)
 	}
 	beat := string(node.next(heard, typeDeclare).Body)
 	if !strings.HasPrefix(beat, `{"type":"declareMaster","data":{"id":1000003,"life_time":`) {
@@ -114,17 +114,17 @@ func TestMasterOfTheRecordedSlaves(t *testing.T) {
 	ours.end()
 }
 
-// The recorded candidates in an election with ours: the largest id wins.
+// Recorded candidates in an election with ours: the largest id wins.
 func TestElectionWithRecordedCandidates(t *testing.T) {
 	lines := recording(t, "election-failover.jsonl")
 	node := newNodeProgram(t)
-	heard := node.hear(keyCandidate + ".#")
+	heard := node.subscribe(keyCandidate + ".#")
 	ours := open(t, dialRabbit(t), cluster, high)
 	node.next(heard, typeRecommend)
-	for _, body := range told(lines, typeRecommend) {
-		node.say(keyCandidate, body) // both ids are larger
+	for _, body := range bodiesOf(lines, typeRecommend) {
+		node.publish(keyCandidate, body) // both ids are larger
 	}
-	node.say(keyCandidate, told(lines, typeDeclare)[0])
+	node.publish(keyCandidate, bodiesOf(lines, typeDeclare)[0])
 	ours.untilRole(replica.Follower)
 	if got := ours.is().Leader; got != "631691958" {
 		t.Errorf("our manager follows %s, want the recorded master", got)

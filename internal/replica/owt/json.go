@@ -7,22 +7,22 @@ import (
 	"fmt"
 )
 
-// What is written here is as JavaScript's JSON.stringify has it, without
-// blanks and without Go's escapes for HTML, so that OWT's programs and ours
-// send the same bytes for the same facts.
+// The functions here write JSON as JavaScript's JSON.stringify does, without
+// spaces and without Go's HTML escapes, so that OWT's programs and ours send the
+// same bytes for the same content.
 
 // appendString appends a JSON string.
 func appendString(dst []byte, s string) []byte {
 	for i := range len(s) {
 		if b := s[i]; b < ' ' || b == '"' || b == '\\' || b >= 0x7f {
-			return appendStrange(dst, s)
+			return appendEscaped(dst, s)
 		}
 	}
 	return append(append(append(dst, '"'), s...), '"')
 }
 
-// appendStrange is appendString for what needs escapes.
-func appendStrange(dst []byte, s string) []byte {
+// appendEscaped is appendString for strings that need escapes.
+func appendEscaped(dst []byte, s string) []byte {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
@@ -42,7 +42,7 @@ func appendFloat(dst []byte, f float64) []byte {
 // appendName appends the name of an object's member.
 func appendName(dst []byte, name string) []byte { return append(appendString(dst, name), ':') }
 
-// appendList appends an array, or with an object's brackets an object.
+// appendList appends an array, or an object if brackets is "{}".
 func appendList[T any](dst []byte, brackets string, items []T, each func([]byte, T) []byte) []byte {
 	dst = append(dst, brackets[0])
 	for i, item := range items {
@@ -54,12 +54,13 @@ func appendList[T any](dst []byte, brackets string, items []T, each func([]byte,
 	return append(dst, brackets[1])
 }
 
-// members calls f with the members of an object in their order, which matters
-// to OWT: workers are listed, and take turns, in the order in which they came.
+// members calls f with the members of an object in their order. The order
+// matters to OWT: workers are listed, and take turns, in the order in which they
+// joined.
 func members(raw json.RawMessage, f func(name string, value json.RawMessage) error) error {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
-		return errors.New("an object is wanted")
+		return errors.New("not a JSON object")
 	}
 	seen := map[string]bool{}
 	for dec.More() {
@@ -73,7 +74,7 @@ func members(raw json.RawMessage, f func(name string, value json.RawMessage) err
 			return fmt.Errorf("%q: %w", name, err)
 		}
 		if seen[name] {
-			return fmt.Errorf("%q is there twice", name)
+			return fmt.Errorf("duplicate member %q", name)
 		}
 		seen[name] = true
 		if err := f(name, value); err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// Propose implements replica.Replica. A leader carries commands out at once,
-// tells the slaves, and calls Done.
+// Propose implements replica.Replica. A leader applies commands at once,
+// publishes the updates to its slaves, and calls Done.
 func (r *Replica) Propose(batch ...replica.Proposal) {
 	for _, p := range batch {
 		if err := r.refusal(); err != nil {
@@ -24,51 +24,51 @@ func (r *Replica) Propose(batch ...replica.Proposal) {
 	}
 }
 
-// conclude tells the slaves and whoever asked, if this manager leads still: it
-// may have been stopped since it looked, and replaced. What it did then is
-// neither answered nor told, until it knows better.
+// conclude publishes the updates and answers the caller if this manager still
+// leads. It may have been stopped and replaced since it checked. In that case
+// nothing is answered, and the updates are held back until the role is known.
 func (r *Replica) conclude(p replica.Proposal, result state.Result, events []muster.Event) {
 	if r.refusal() != nil {
-		r.untold = append(r.untold, updates(events)...)
+		r.unpublished = append(r.unpublished, updates(events)...)
 		p.Done(state.Result{}, nil, replica.ErrLost)
 		return
 	}
-	r.tell(updates(events))
+	r.publishUpdates(updates(events))
 	p.Done(result, events, nil)
 }
 
-// tell publishes what happened.
-func (r *Replica) tell(updates []json.RawMessage) {
+// publishUpdates publishes updates to the slaves.
+func (r *Replica) publishUpdates(updates []json.RawMessage) {
 	for _, body := range updates {
-		r.told.Seq++
-		r.outbox.put(parcel{key: keySlave, body: body})
+		r.announced.Seq++
+		r.outbox.put(outgoing{key: keySlave, body: body})
 	}
 }
 
 // lead begins a period in which this manager leads.
 func (r *Replica) lead() {
-	r.told.Term++
+	r.announced.Term++
 	r.feed.master, r.feed.synced = r.opts.ID, false
-	r.stand(election.Current)
-	r.tell(r.untold) // it was not replaced
-	r.untold = nil
+	r.setStanding(election.Current)
+	r.publishUpdates(r.unpublished) // this manager was not replaced
+	r.unpublished = nil
 }
 
-// hearTerm takes notice of another master's term. A master that hears one as
-// high as its own, and stays, takes a higher one, so that the message queue
-// knows it for the later leader.
+// hearTerm handles another master's term. A master that hears a term as high as
+// its own and stays master takes a higher one, so that the message queue
+// recognizes it as the later leader.
 func (r *Replica) hearTerm(term uint64) {
 	switch {
 	case term > maxTerm:
 	case r.election.Role() != election.Master:
-		r.told.Term = max(r.told.Term, term)
-	case term >= r.told.Term:
-		r.told.Term = term + 1
+		r.announced.Term = max(r.announced.Term, term)
+	case term >= r.announced.Term:
+		r.announced.Term = term + 1
 	}
 }
 
-// hearRequest notes a slave that wants the state. Whoever asks twice before it
-// is answered is answered once.
+// hearRequest records a slave's request for the state. A slave that asks twice
+// before the answer gets one answer.
 func (r *Replica) hearRequest(m *message) error {
 	if r.election.Role() != election.Master || m.to != election.Master {
 		return nil
@@ -77,22 +77,23 @@ func (r *Replica) hearRequest(m *message) error {
 	if err := json.Unmarshal(m.Data, &id); err != nil {
 		return fmt.Errorf("%s: %w", m.Type, err)
 	}
-	r.retiring.heirs.Store(true)
+	r.retiring.hasSlaves.Store(true)
 	if !slices.Contains(r.wanted, id) {
 		r.wanted = append(r.wanted, id)
 	}
 	return nil
 }
 
-// serveRequests hands the state to who asked. Only a leader knows it.
+// serveRequests sends the state to the slaves that requested it. Only a leader
+// has the authoritative state.
 func (r *Replica) serveRequests() {
 	wanted := r.wanted
 	r.wanted = nil
 	if len(wanted) == 0 || r.refusal() != nil {
 		return
 	}
-	body := envelope(typeRuntime, r.ledger.runtimeJSON(), &r.told)
+	body := envelope(typeRuntime, r.ledger.runtimeJSON(), &r.announced)
 	for _, id := range wanted {
-		r.outbox.put(parcel{key: runtimeKey(id), body: body})
+		r.outbox.put(outgoing{key: runtimeKey(id), body: body})
 	}
 }

@@ -10,14 +10,14 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// ledger is a copy of the state, and beside it what OWT's JSON shows and the
-// state does not tell: in which order purposes and tasks appeared, and the
-// tasks' reserve times.
+// ledger is a copy of the state, together with what OWT's JSON contains and the
+// state does not: the order in which purposes and tasks appeared, and the tasks'
+// reserve times.
 type ledger struct {
 	state    *state.State
 	purposes []string
 	tasks    map[string]map[string]entry // by purpose and name
-	entries  uint64                      // how many there ever were
+	entries  uint64                      // how many were ever made
 }
 
 type entry struct {
@@ -29,7 +29,7 @@ func newLedger(cfg state.Config) *ledger {
 	return &ledger{state: state.New(cfg), tasks: map[string]map[string]entry{}}
 }
 
-// apply carries out a command and keeps the books.
+// apply applies a command and updates the ledger.
 func (l *ledger) apply(cmd state.Command) (state.Result, []muster.Event) {
 	result, events := l.state.Apply(cmd)
 	for _, ev := range events {
@@ -38,7 +38,7 @@ func (l *ledger) apply(cmd state.Command) (state.Result, []muster.Event) {
 	return result, events
 }
 
-// fold makes an event happen and keeps the books.
+// fold applies an event and updates the ledger.
 func (l *ledger) fold(at muster.Instant, ev muster.Event) {
 	l.state.Fold(at, ev)
 	l.note(ev)
@@ -66,7 +66,7 @@ func (l *ledger) note(ev muster.Event) {
 	}
 }
 
-// purpose makes a purpose known.
+// purpose adds a purpose unless it is known.
 func (l *ledger) purpose(name string) {
 	if l.tasks[name] == nil {
 		l.tasks[name] = map[string]entry{}
@@ -74,7 +74,7 @@ func (l *ledger) purpose(name string) {
 	}
 }
 
-// enter notes a task's reserve time. A task that is new comes last.
+// enter records a task's reserve time. A new task comes last.
 func (l *ledger) enter(purpose, task string, reserve int64) {
 	l.purpose(purpose)
 	e, known := l.tasks[purpose][task]
@@ -86,8 +86,8 @@ func (l *ledger) enter(purpose, task string, reserve int64) {
 	l.tasks[purpose][task] = e
 }
 
-// runtimeJSON is the state in OWT's words. OWT counts there how long a worker
-// was silent, too; whoever takes over begins at 0.
+// runtimeJSON returns the state in OWT's format. It includes for how long each
+// worker has been silent, which is 0 because a new master starts from there.
 func (l *ledger) runtimeJSON() []byte {
 	dst := appendName([]byte("{"), "schedulers")
 	dst = appendList(dst, "{}", l.purposes, l.appendScheduler)
@@ -128,7 +128,7 @@ func (l *ledger) appendTask(dst []byte, t state.Task) []byte {
 	return append(appendString(append(dst, `"worker":`...), t.Worker), '}')
 }
 
-// tasksOf returns the tasks of a purpose, the oldest first.
+// tasksOf returns the tasks of a purpose, oldest first.
 func (l *ledger) tasksOf(purpose string) []state.Task {
 	tasks, book := l.state.AllTasks(purpose), l.tasks[purpose]
 	slices.SortFunc(tasks, func(a, b state.Task) int { return cmp.Compare(book[a.Task].order, book[b.Task].order) })

@@ -13,14 +13,14 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// quiet is OWT's way to place, without debits.
+// quiet returns a configuration that places as OWT does, without debits.
 func quiet() state.Config {
 	cfg := state.DefaultConfig()
 	cfg.Debit = state.Debit{Mode: state.DebitOff}
 	return cfg
 }
 
-// drawInfo is what a worker says, with members of its own.
+// drawInfo draws a worker's info, some with members that we do not know.
 func drawInfo(t *rapid.T) muster.Info {
 	raw := rapid.SampledFrom([]string{
 		`{"ip":"10.0.0.1","state":2,"maxLoad":0.85,"capacity":{"isps":[],"regions":[]}}`,
@@ -60,19 +60,19 @@ func drawOp(t *rapid.T) state.Op {
 	return state.Schedule{Purpose: purpose, Task: task, ReserveMillis: rapid.SampledFrom([]int64{0, 1000, 30000}).Draw(t, "reserve")}
 }
 
-// history is a master, and what it has told.
+// history is a master with random commands.
 type history struct {
 	master *ledger
 	at     muster.Instant
 }
 
-func (h *history) step(t *rapid.T) (told []json.RawMessage) {
+func (h *history) step(t *rapid.T) (bodies []json.RawMessage) {
 	h.at += muster.Instant(rapid.IntRange(0, 20).Draw(t, "ms"))
 	_, events := h.master.apply(state.Command{At: h.at, Seed: rapid.Uint64().Draw(t, "seed"), Op: drawOp(t)})
 	return updates(events)
 }
 
-// expire lets every reservation run out, which each manager sees to itself.
+// expire lets every reservation expire, which each manager does by itself.
 func (h *history) expire(copies ...*ledger) {
 	h.at += state.MaxReserveMillis + 1
 	for _, l := range append(copies, h.master) {
@@ -80,8 +80,8 @@ func (h *history) expire(copies ...*ledger) {
 	}
 }
 
-func follow(t *rapid.T, slave *ledger, at muster.Instant, told []json.RawMessage) {
-	for _, body := range told {
+func follow(t *rapid.T, slave *ledger, at muster.Instant, bodies []json.RawMessage) {
+	for _, body := range bodies {
 		m, err := parse(body)
 		if err != nil || m.Type != typeUpdate {
 			t.Fatalf("%s: %v", body, err)
@@ -90,7 +90,7 @@ func follow(t *rapid.T, slave *ledger, at muster.Instant, told []json.RawMessage
 		if err != nil {
 			t.Fatalf("%s: %v", body, err)
 		}
-		// An unscheduled that follows a worker_laydown finds its work done.
+		// An unscheduled after a worker_laydown has nothing left to do.
 		if err := slave.update(at, e); err != nil && e.Type != unscheduled {
 			t.Fatalf("folding %s: %v", body, err)
 		}
@@ -99,13 +99,13 @@ func follow(t *rapid.T, slave *ledger, at muster.Instant, told []json.RawMessage
 
 func adoptJSON(t *rapid.T, l *ledger, at muster.Instant, data []byte) {
 	d, err := parseRuntime(data)
-	if err != nil || len(d.strange) > 0 {
+	if err != nil || len(d.invalid) > 0 {
 		t.Fatalf("%s: %v %v", data, err, d)
 	}
 	l.adopt(at, d)
 }
 
-// same compares all that OWT tells of two copies.
+// same compares everything that OWT transmits of two copies.
 func same(t *rapid.T, what string, a, b *ledger) {
 	if x, y := string(a.runtimeJSON()), string(b.runtimeJSON()); x != y {
 		t.Fatalf("%s: they differ (- master, + slave):\n%s", what, cmp.Diff(pretty(x), pretty(y)))
@@ -173,7 +173,7 @@ func TestRuntimeDataRoundTrip(t *testing.T) {
 	})
 }
 
-// A slave that has missed any part of it is put right by the state.
+// A slave that has missed updates is repaired by the full state.
 func TestRuntimeDataMendsACopyWithHoles(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h := history{master: newLedger(quiet())}
@@ -185,7 +185,7 @@ func TestRuntimeDataMendsACopyWithHoles(t *testing.T) {
 				}
 				m, _ := parse(body)
 				e, _ := parseEvent(m.Data)
-				_ = slave.update(h.at, e) // may speak of what it missed
+				_ = slave.update(h.at, e) // may refer to something that it missed
 			}
 		}
 		adoptJSON(t, slave, h.at, h.master.runtimeJSON())
@@ -213,7 +213,7 @@ func TestAdoptingWhatAgreesProlongsNoReservation(t *testing.T) {
 	}
 }
 
-// two is a copy with two workers of a purpose, and a task on the first.
+// two returns a copy with two workers of a purpose, and a task on the first.
 func two(t *testing.T) *ledger {
 	t.Helper()
 	l := newLedger(quiet())
@@ -227,7 +227,7 @@ func two(t *testing.T) *ledger {
 }
 
 // A slave may still hold a reservation that its master has ended: the master's
-// word moves the task.
+// update moves the task.
 func TestMastersWordMovesATask(t *testing.T) {
 	for _, body := range []string{
 		`{"type":"scheduled","payload":{"purpose":"video","task":"t","worker":"w2","reserve_time":5000}}`,

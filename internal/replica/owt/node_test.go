@@ -16,8 +16,8 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// nodeManager is a manager in Node.js: testdata/node, written after the wire,
-// which knows nothing of what we add to it.
+// nodeManager is a manager in Node.js, testdata/node. It was written from the
+// recorded messages and knows nothing of our extension.
 type nodeManager struct {
 	t     *testing.T
 	cmd   *exec.Cmd
@@ -71,7 +71,7 @@ func (n *nodeManager) listen(out io.Reader) {
 	}
 }
 
-// kill ends it as kill -9 does.
+// kill kills it with SIGKILL.
 func (n *nodeManager) kill() {
 	_ = n.cmd.Process.Kill()
 	n.ended.Wait()
@@ -92,10 +92,10 @@ func (n *nodeManager) write(line string) {
 	}
 }
 
-// tell lets something happen at the Node master.
-func (n *nodeManager) tell(kind, payload string) {
+// publish makes the Node master apply and publish an event.
+func (n *nodeManager) publish(kind, payload string) {
 	n.t.Helper()
-	n.write(`{"tell":{"type":"` + kind + `","payload":` + payload + `}}`)
+	n.write(`{"publish":{"type":"` + kind + `","payload":` + payload + `}}`)
 }
 
 func (n *nodeManager) state() json.RawMessage {
@@ -104,8 +104,7 @@ func (n *nodeManager) state() json.RawMessage {
 	return take(n.t, n.shown, "the Node manager's state")
 }
 
-// untilAlike waits until the Node manager has what ours has, and ours what it
-// has: messages are on their way.
+// untilAlike waits until the Node manager and ours have the same state.
 func (n *nodeManager) untilAlike(ours *manager) {
 	n.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -126,28 +125,29 @@ func sameJSON(t *testing.T, a, b json.RawMessage) bool {
 	return reflect.DeepEqual(decode[any](t, a), decode[any](t, b))
 }
 
-// A cluster rolls over from Node's managers to ours and back while it lives:
-// slave of a Node master, its heir, master of a Node slave, and its ancestor.
+// A running cluster is moved from Node's managers to ours and back: ours is the
+// slave of a Node master, its successor, the master of a Node slave, and is
+// succeeded by it.
 func TestBesideLivingNodeManagers(t *testing.T) {
 	const cluster = "beside-node"
 	first := startNode(t, cluster, 900_000_001)
 	first.untilRole("master")
-	first.tell("worker_join", `{"purpose":"video","worker":"w1","info":{"ip":"10.0.0.1","purpose":"video","state":2,"maxLoad":0.85,"odd":[null,{"a":"ü"}]}}`)
-	first.tell("worker_load", `{"worker":"w1","load":0.25}`)
+	first.publish("worker_join", `{"purpose":"video","worker":"w1","info":{"ip":"10.0.0.1","purpose":"video","state":2,"maxLoad":0.85,"odd":[null,{"a":"ü"}]}}`)
+	first.publish("worker_load", `{"worker":"w1","load":0.25}`)
 
 	ours := open(t, dialRabbit(t), cluster, high)
 	ours.untilRole(replica.Follower)
 	ours.untilSynced()
-	first.tell("scheduled", `{"purpose":"video","task":"t1","worker":"w1","reserve_time":60000}`)
-	first.tell("worker_pickup", `{"worker":"w1","tasks":["t1","t0"]}`)
-	first.tell("worker_state", `{"worker":"w1","state":2}`)
+	first.publish("scheduled", `{"purpose":"video","task":"t1","worker":"w1","reserve_time":60000}`)
+	first.publish("worker_pickup", `{"worker":"w1","tasks":["t1","t0"]}`)
+	first.publish("worker_state", `{"worker":"w1","state":2}`)
 	first.untilAlike(ours)
 	before := first.state()
 
 	first.kill()
 	ours.untilRole(replica.Leader)
 	if own := ours.json(); !sameJSON(t, before, json.RawMessage(own)) {
-		t.Errorf("our heir has\n%s\nof\n%s", own, before)
+		t.Errorf("our successor has\n%s\nwant\n%s", own, before)
 	}
 
 	second := startNode(t, cluster, 900_000_002)
@@ -162,7 +162,7 @@ func TestBesideLivingNodeManagers(t *testing.T) {
 	}
 	second.untilRole("master")
 	if theirs := second.state(); !sameJSON(t, before, theirs) {
-		t.Errorf("the Node heir has\n%s\nof\n%s", theirs, before)
+		t.Errorf("the Node successor has\n%s\nwant\n%s", theirs, before)
 	}
 	ours.untilRole(replica.Follower)
 	if s := ours.counts(); s.Malformed != 0 {

@@ -8,7 +8,7 @@ import (
 	"github.com/muster-fleet/muster/bus"
 )
 
-// Protocol is what managers speak among themselves on their cluster's topic.
+// Protocol is a protocol between managers on their cluster's topic.
 type Protocol int
 
 // The protocols. Election is that of OWT 4.2 to 5.1, and of Muster's managers
@@ -26,8 +26,9 @@ func (p Protocol) String() string {
 	return "OWT 4.2 to 5.1"
 }
 
-// protocolOf tells a protocol by the type of a message; 0 where the type is
-// unknown. What a master is asked for by a slave shows no living master.
+// protocolOf returns the protocol that a type of message belongs to, or 0 if the
+// type is unknown. A slave's request for the state is left out, because it does
+// not prove that a master is alive.
 func protocolOf(kind string) Protocol {
 	switch kind {
 	case typeRecommend, typeDeclare, typeRuntime, typeUpdate:
@@ -38,7 +39,7 @@ func protocolOf(kind string) Protocol {
 	return 0
 }
 
-// Observer listens to the managers of a cluster and says nothing.
+// Observer listens to the managers of a cluster and sends nothing.
 type Observer struct{ sub bus.Subscription }
 
 // Observe listens to the managers of a cluster. heard is called for every

@@ -12,31 +12,30 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// Options say with whom a Replica shares the state.
+// Options configure a Replica.
 type Options struct {
-	// Conn is the message queue. It is the caller's, who closes it after the
-	// Replica.
+	// Conn is the message queue. The caller closes it after the Replica.
 	Conn bus.Conn
 	// Cluster names the topic, Cluster.management.
 	Cluster string
-	// ID is the manager's, from election.MinID to election.MaxID;
-	// 0 draws one.
+	// ID is the manager's id, from election.MinID to election.MaxID;
+	// 0 draws one at random.
 	ID int64
-	// Placement is how this manager places tasks, should it lead. It does not
-	// travel.
+	// Placement is how this manager places tasks when it leads. It is not
+	// replicated.
 	Placement state.Config
-	// Timing is the zero value for OWT's.
+	// Timing is OWT's if zero.
 	Timing election.Timing
-	// Refresh is how often a slave asks a master for the state that does not
-	// number its updates, as Node's do not; 0 means five seconds. Less finds
-	// holes sooner and costs the master a copy of the state each time.
+	// Refresh is how often a slave requests the state from a master that does not
+	// number its updates, as Node's masters do not; 0 means five seconds. A
+	// shorter time finds gaps sooner and costs the master a copy of the state
+	// each time.
 	Refresh time.Duration
-	// Now and Ticks are the clock and what makes a Replica look at it, some
-	// hundred times a second. Nil means time.Now and a ticker.
+	// Now is the clock, and Ticks makes a Replica look at it, about a hundred
+	// times a second. Nil means time.Now and a ticker.
 	Now   func() time.Time
 	Ticks <-chan time.Time
-	// Logger hears of roles, and of messages that cannot be read. Nil means
-	// none.
+	// Logger logs changes of role and malformed messages. Nil means none.
 	Logger *slog.Logger
 }
 

@@ -10,35 +10,35 @@ import (
 )
 
 const (
-	// outboxLimit is how many messages wait for a broker that is slow.
+	// outboxLimit is how many messages may wait for a slow broker.
 	outboxLimit = 1 << 16
-	// sendLimit bounds one message.
+	// sendLimit bounds the sending of one message.
 	sendLimit = time.Second
 )
 
-// parcel is a message to be sent. One that is not sent by its deadline is not
-// sent at all: a heart-beat from a time that is over would unseat whoever leads
-// now.
-type parcel struct {
+// outgoing is a message to be sent. After its deadline it is not sent at all: an
+// outdated heart-beat would unseat the current master.
+type outgoing struct {
 	key      string
 	body     json.RawMessage
 	deadline time.Time // zero: none
 }
 
-// outbox sends messages in order, so that the state's owner never waits for
-// the broker. What it cannot send it counts; the slaves miss it and ask.
+// outbox sends messages in order, so that the state's owner never waits for the
+// broker. It counts messages that it cannot send; the slaves notice the gap and
+// request the state.
 type outbox struct {
 	conn   bus.Conn
 	topic  string
 	now    func() time.Time
 	cancel context.CancelFunc
 
-	mu      sync.Mutex
-	wake    sync.Cond
-	parcels []parcel
-	closed  bool
-	lost    uint64
-	done    sync.WaitGroup
+	mu       sync.Mutex
+	wake     sync.Cond
+	messages []outgoing
+	closed   bool
+	lost     uint64
+	done     sync.WaitGroup
 }
 
 func newOutbox(conn bus.Conn, topic string, now func() time.Time) *outbox {
@@ -49,14 +49,14 @@ func newOutbox(conn bus.Conn, topic string, now func() time.Time) *outbox {
 	return o
 }
 
-func (o *outbox) put(p parcel) {
+func (o *outbox) put(p outgoing) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.closed || len(o.parcels) >= outboxLimit {
+	if o.closed || len(o.messages) >= outboxLimit {
 		o.lost++
 		return
 	}
-	o.parcels = append(o.parcels, p)
+	o.messages = append(o.messages, p)
 	o.wake.Signal()
 }
 
@@ -75,21 +75,21 @@ func (o *outbox) work(ctx context.Context) {
 	}
 }
 
-func (o *outbox) send(ctx context.Context, p parcel) error {
+func (o *outbox) send(ctx context.Context, p outgoing) error {
 	ctx, cancel := context.WithTimeout(ctx, sendLimit)
 	defer cancel()
 	return o.conn.Publish(ctx, o.topic, p.key, p.body)
 }
 
-// next waits for parcels; nil means that there will be none.
-func (o *outbox) next() []parcel {
+// next waits for messages; nil means that there will be none.
+func (o *outbox) next() []outgoing {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for len(o.parcels) == 0 && !o.closed {
+	for len(o.messages) == 0 && !o.closed {
 		o.wake.Wait()
 	}
-	batch := o.parcels
-	o.parcels = nil
+	batch := o.messages
+	o.messages = nil
 	return batch
 }
 
@@ -99,8 +99,8 @@ func (o *outbox) failed() uint64 {
 	return o.lost
 }
 
-// close sends what waits, for a second at most, and returns when its goroutine
-// is gone.
+// close sends the waiting messages, for a second at most, and returns when the
+// goroutine has ended.
 func (o *outbox) close() {
 	defer time.AfterFunc(sendLimit, o.cancel).Stop()
 	o.mu.Lock()

@@ -40,8 +40,8 @@ func recording(t testing.TB, name string) (lines []line) {
 	return lines
 }
 
-// told are the bodies of one type that the recorded managers published.
-func told(lines []line, kind string) (bodies []string) {
+// bodiesOf returns the bodies of one type that the recorded managers published.
+func bodiesOf(lines []line, kind string) (bodies []string) {
 	for _, l := range lines {
 		if l.Exchange == management && strings.HasPrefix(string(l.Body), `{"type":"`+kind+`"`) {
 			bodies = append(bodies, string(l.Body))
@@ -50,7 +50,7 @@ func told(lines []line, kind string) (bodies []string) {
 	return bodies
 }
 
-// commands are what workers and callers asked the recorded master for.
+// commands returns the commands of the recorded workers and callers.
 func commands(t testing.TB, lines []line) (ops []state.Op) {
 	t.Helper()
 	for _, l := range lines {
@@ -107,12 +107,12 @@ func decode[T any](t testing.TB, raw json.RawMessage) (v T) {
 }
 
 // departed are the tasks in the recorded state whose worker had quit. OWT keeps
-// them until their time is over, and we do not: see docs/decisions.
+// them until their reservations expire, and we do not: see docs/decisions.
 const departed = `"s3":{"reserve_time":30000,"worker":"webrtc-3@10.0.0.3"},` +
 	`"s4":{"reserve_time":30000,"worker":"webrtc-3@10.0.0.3"},` +
 	`"s5":{"reserve_time":30000,"worker":"webrtc-3@10.0.0.3"},`
 
-// without cuts the part out of the text, where it must be.
+// without removes the part from the text, which must contain it.
 func without(t testing.TB, text, part string) string {
 	t.Helper()
 	before, after, ok := strings.Cut(text, part)
@@ -122,18 +122,18 @@ func without(t testing.TB, text, part string) string {
 	return before + after
 }
 
-// recordedState is the data of the state that the recorded master handed on.
+// recordedState returns the state that the recorded master sent.
 func recordedState(t testing.TB) string {
 	t.Helper()
-	body := told(recording(t, "election-failover.jsonl"), typeRuntime)[0]
+	body := bodiesOf(recording(t, "election-failover.jsonl"), typeRuntime)[0]
 	return strings.TrimSuffix(strings.TrimPrefix(body, `{"type":"runtimeData","data":`), "}")
 }
 
 func TestRecordedStateIsWrittenAsItWasRead(t *testing.T) {
 	data := recordedState(t)
 	d, err := parseRuntime(json.RawMessage(data))
-	if err != nil || len(d.strange) > 0 {
-		t.Fatal(err, d.strange)
+	if err != nil || len(d.invalid) > 0 {
+		t.Fatal(err, d.invalid)
 	}
 	l := newLedger(quiet())
 	l.adopt(1, d)
@@ -145,7 +145,7 @@ func TestRecordedStateIsWrittenAsItWasRead(t *testing.T) {
 func TestRecordedUpdatesMakeTheRecordedState(t *testing.T) {
 	l := newLedger(quiet())
 	l.adoptPurpose(1, "sample") // from before the recording
-	for _, body := range told(recording(t, "election-failover.jsonl"), typeUpdate) {
+	for _, body := range bodiesOf(recording(t, "election-failover.jsonl"), typeUpdate) {
 		foldBody(t, l, body)
 	}
 	if got, want := string(l.runtimeJSON()), without(t, recordedState(t), departed); got != want {
@@ -168,12 +168,12 @@ func foldBody(t *testing.T, l *ledger, body string) {
 	}
 }
 
-// The recorded events of a real agent fold without a word, too.
+// The recorded events of a real agent fold without errors, too.
 func TestRecordedAgentFolds(t *testing.T) {
 	l := newLedger(quiet())
 	info, _ := muster.ParseInfo(json.RawMessage(`{}`))
 	l.fold(1, muster.WorkerJoined{Purpose: "sample", Worker: "sample-47e0d0c32ff5b8eb4cc9@192.0.2.2", Info: info})
-	for _, body := range told(recording(t, "agent-lifecycle.jsonl"), typeUpdate) {
+	for _, body := range bodiesOf(recording(t, "agent-lifecycle.jsonl"), typeUpdate) {
 		foldBody(t, l, body)
 	}
 	const tasks = `"tasks":{"task1":{"reserve_time":1000,"worker":"sample-47e0d0c32ff5b8eb4cc9@192.0.2.2"},` +
@@ -184,9 +184,9 @@ func TestRecordedAgentFolds(t *testing.T) {
 	}
 }
 
-// What a master of ours tells for the calls of the recorded agent is what the
-// recorded one told, save that a shorter reservation never cuts a longer one
-// short: a task that nobody placed has the default.
+// For the calls of the recorded agent our master publishes what the recorded one
+// did, except that a shorter reservation never shortens a longer one: a task that
+// was never placed has the default.
 func TestRecordedAgentIsToldAlike(t *testing.T) {
 	const agent = "sample-47e0d0c32ff5b8eb4cc9@192.0.2.2"
 	lines := recording(t, "agent-lifecycle.jsonl")
@@ -205,7 +205,7 @@ func TestRecordedAgentIsToldAlike(t *testing.T) {
 			}
 		}
 	}
-	want := told(lines, typeUpdate)
+	want := bodiesOf(lines, typeUpdate)
 	for i, body := range want {
 		want[i] = strings.Replace(body, `"task":"task1","worker":"`+agent+`","reserve_time":1000`, `"task":"task1","worker":"`+agent+`","reserve_time":60000`, 1)
 	}

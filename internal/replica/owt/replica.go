@@ -17,33 +17,33 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// Replica is one manager among OWT's. It does nothing between calls of its
-// methods but listen and send: heart-beats leave when its owner calls Apply,
-// so that an owner that hangs is a master that is replaced.
+// Replica is a manager that takes part in OWT's protocol. Between calls of its
+// methods it only receives and sends: heart-beats are made when its owner calls
+// Apply, so a master whose owner hangs is replaced.
 type Replica struct {
 	opts  Options
 	name  string // the ID, as in keys
 	log   *slog.Logger
 	start time.Time
 
-	ledger   *ledger
-	election *election.Election
-	role     replica.Role
-	told     addition          // as a master; the term is the highest heard of
-	untold   []json.RawMessage // updates of a master that may have been replaced
-	retiring retirement
-	periods  uint64 // of the election, up to which turn has been called
-	feed     feed   // as a slave
-	wanted   []int64
-	stats    Stats
+	ledger      *ledger
+	election    *election.Election
+	role        replica.Role
+	announced   extension         // as a master; the term is the highest heard of
+	unpublished []json.RawMessage // updates of a master that may have been replaced
+	retiring    retirement
+	periods     uint64 // the election's term that roleChanged has handled
+	feed        feed   // as a slave
+	wanted      []int64
+	stats       Stats
 
 	ready  chan struct{}
 	inbox  inbox
 	outbox *outbox
-	// leads spares a master its own updates, which come back to it.
+	// leads lets a master ignore its own updates, which the broker returns.
 	leads atomic.Bool
-	// down is set while the connection is lost, and broken when it is back: what
-	// was told meanwhile was not heard.
+	// down is set while the connection is lost, and broken once it is back:
+	// updates published in the meantime were missed.
 	down, broken atomic.Bool
 
 	sub     bus.Subscription
@@ -56,18 +56,18 @@ var _ replica.Replica = (*Replica)(nil)
 
 // Stats count what happened to messages.
 type Stats struct {
-	// Malformed could not be read, in whole or in part, and were passed over.
+	// Malformed messages could not be read, in whole or in part, and were ignored.
 	Malformed uint64
-	// Dropped came while the owner was too busy; Unsent left too late or could
-	// not be sent.
+	// Dropped messages arrived while the owner was too busy; Unsent ones could
+	// not be sent, or not in time.
 	Dropped, Unsent uint64
-	// Requests is how often this manager asked a master for the state, Holes
-	// how often because it had missed something.
+	// Requests is how often this manager requested the state from a master, Holes
+	// how often it had missed something.
 	Requests, Holes uint64
 }
 
 // Open joins the managers of a cluster, as a candidate. It returns when the
-// broker knows that this manager listens.
+// broker has confirmed the subscription.
 func Open(ctx context.Context, o Options) (*Replica, error) {
 	o, err := o.completed()
 	if err != nil {
@@ -88,8 +88,9 @@ func Open(ctx context.Context, o Options) (*Replica, error) {
 	return r, nil
 }
 
-// Close leaves the managers without a word, as OWT's do: the slaves notice the
-// silence. A master that is to lose no call calls Retire before. Its caller is the owner, who does not call other methods any more.
+// Close leaves the cluster without a message, as OWT's managers do: the slaves
+// notice the silence. A master that must lose no call calls Retire first. The
+// owner calls Close, and no other method after it.
 func (r *Replica) Close() error {
 	r.unwatch()
 	r.cancel()
@@ -101,22 +102,22 @@ func (r *Replica) Close() error {
 	return nil
 }
 
-// ID is the manager's.
+// ID returns the manager's id.
 func (r *Replica) ID() int64 { return r.opts.ID }
 
-// State implements replica.Replica. The state that a slave is handed by its
-// master may be another object.
+// State implements replica.Replica. It may return another object after a slave
+// has adopted its master's state.
 func (r *Replica) State() *state.State { return r.ledger.state }
 
-// Role implements replica.Replica. A master is the leader only while it can be
-// sure that it was not replaced. Each of our masters takes a Term that is higher
-// than those that it heard of; Node's have none.
+// Role implements replica.Replica. A master is the leader only while it cannot
+// have been replaced. Each of our masters takes a Term above all that it has
+// heard of; Node's masters have none.
 func (r *Replica) Role() replica.Role { return r.role }
 
 // Ready implements replica.Replica.
 func (r *Replica) Ready() <-chan struct{} { return r.ready }
 
-// Stats are the counts so far.
+// Stats returns the counts so far.
 func (r *Replica) Stats() Stats {
 	s := r.stats
 	s.Dropped = r.dropped()
@@ -134,9 +135,9 @@ func (r *Replica) Apply() {
 	}
 	now := r.clock()
 	for _, m := range r.election.Tick(now) {
-		r.say(m)
+		r.sendElection(m)
 	}
-	r.turn()
+	r.roleChanged()
 	r.serveRequests()
 	r.tickFeed(now)
 	r.role = r.currentRole(now)
@@ -145,12 +146,12 @@ func (r *Replica) Apply() {
 // Read implements replica.Replica: a leader vouches for its state at once.
 func (r *Replica) Read(f func(*state.State, error)) { f(r.ledger.state, r.refusal()) }
 
-// refusal is nil for a leader.
+// refusal returns nil on a leader.
 func (r *Replica) refusal() error {
 	if r.serves(r.clock()) {
 		return nil
 	}
-	r.ring()
+	r.wake()
 	id := r.election.MasterID()
 	if id == 0 || id == r.opts.ID {
 		return replica.NotLeaderError{}
@@ -159,7 +160,7 @@ func (r *Replica) refusal() error {
 }
 
 func (r *Replica) currentRole(now time.Duration) replica.Role {
-	role := replica.Role{Kind: replica.Candidate, Term: r.told.Term}
+	role := replica.Role{Kind: replica.Candidate, Term: r.announced.Term}
 	switch {
 	case r.serves(now):
 		role.Kind = replica.Leader
@@ -172,19 +173,20 @@ func (r *Replica) currentRole(now time.Duration) replica.Role {
 	return role
 }
 
-// serves tells whether this manager is a master that may answer.
+// serves reports whether this manager is a master that may answer.
 func (r *Replica) serves(now time.Duration) bool {
-	return r.election.Serving(now) && !r.retiring.over(now)
+	return r.election.Serving(now) && !r.retiring.finished(now)
 }
 
-// clock is the time since the start, which no change of the date moves.
+// clock returns the time since the start. Changes of the system time do not
+// affect it.
 func (r *Replica) clock() time.Duration { return r.opts.Now().Sub(r.start) }
 
-// instant is the date of the start, and the time since.
+// instant returns the current time, as the time of the start plus clock.
 func (r *Replica) instant() muster.Instant { return muster.InstantOf(r.start.Add(r.clock())) }
 
-// ring tells the owner that there is something to do.
-func (r *Replica) ring() {
+// wake signals the owner that Apply has something to do.
+func (r *Replica) wake() {
 	select {
 	case r.ready <- struct{}{}:
 	default:
@@ -203,7 +205,7 @@ func (r *Replica) tickUntil(done <-chan struct{}) {
 		case <-done:
 			return
 		case <-ticks:
-			r.ring()
+			r.wake()
 		}
 	}
 }

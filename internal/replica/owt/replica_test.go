@@ -13,7 +13,7 @@ import (
 
 const ms = time.Millisecond
 
-// trio is three managers, the largest of which leads and has a worker.
+// trio starts three managers. The one with the largest id leads and has a worker.
 func trio(t *testing.T) (h *hub, a, b, c *manager) {
 	h = &hub{}
 	a, b, c = h.join(t, low), h.join(t, mid), h.join(t, high)
@@ -113,8 +113,8 @@ func TestSlaveTakesOverWithTheState(t *testing.T) {
 	})
 }
 
-// A stopped master that wakes up does not answer, and follows whoever took its
-// place, though by OWT's rule it is the older one.
+// A stopped master that wakes up does not answer, and follows its successor,
+// although it is the older one by OWT's rule.
 func TestStoppedMasterDoesNotAnswer(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		_, a, b, c := trio(t)
@@ -201,7 +201,7 @@ func TestYoungerMasterFollowsAfterASplit(t *testing.T) {
 	})
 }
 
-// A leader that stays takes a higher term than the rival whom it heard of.
+// A leader that stays takes a higher term than its rival's.
 func TestLeaderOutdoesAYoungerRivalsTerm(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h, a, b, c := trio(t)
@@ -217,7 +217,7 @@ func TestLeaderOutdoesAYoungerRivalsTerm(t *testing.T) {
 	})
 }
 
-// A master that was stopped does not hand on what may be old.
+// A master that was stopped does not send state that may be stale.
 func TestMasterInDoubtHandsNothingOn(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := &hub{}
@@ -229,32 +229,33 @@ func TestMasterInDoubtHandsNothingOn(t *testing.T) {
 		thaw(a.Apply)
 		synctest.Wait()
 		if got := h.count(typeRuntime); got != 0 {
-			t.Error("it handed its state on before it listened")
+			t.Error("the master sent its state before it knew whether it was replaced")
 		}
 		pass(100 * ms)
 		a.want(replica.Leader)
 		h.publish(keyMaster, `{"type":"requestRuntimeData","data":77}`)
 		pass(20 * ms)
 		if got := h.count(typeRuntime); got != 1 {
-			t.Errorf("it handed its state on %d times, want once", got)
+			t.Errorf("the master sent its state %d times, want once", got)
 		}
 		a.stop()
 	})
 }
 
-// What a master wanted to say while its broker stood still is not said later.
+// Heart-beats that a master could not send while its broker was blocked are not
+// sent later.
 func TestHeartBeatsDoNotPileUp(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := &hub{}
 		a := h.join(t, low)
 		pass(300 * ms)
 		release := a.conn.block()
-		pass(150 * ms) // it still leads, and goes on saying so
+		pass(150 * ms) // it still leads, and keeps making heart-beats
 		before := h.count(typeDeclare)
 		release()
 		synctest.Wait()
 		if got := h.count(typeDeclare) - before; got > 1+3*6 {
-			t.Errorf("it said %d heart-beats at once, want those of the last 100 ms", got)
+			t.Errorf("the master sent %d heart-beats at once, want those of the last 100 ms", got)
 		}
 		a.stop()
 	})
@@ -277,7 +278,7 @@ func TestReservationsEndOnSlavesToo(t *testing.T) {
 }
 
 func TestStrangeMessagesAreCountedAndNothingElseIsLost(t *testing.T) {
-	strange := []spoken{
+	invalid := []spoken{
 		{keySlave, `{"type":"updateData","data":{"type":"worker_join","payload":{"purpose":"video","worker":"w9","info":7}}}`},
 		{keySlave, `{"type":"updateData","data":{"type":"worker_load","payload":{"worker":"w1","load":-1}}}`},
 		{keySlave, `{"type":"updateData","data":{"type":"worker_dance","payload":{}}}`},
@@ -291,7 +292,7 @@ func TestStrangeMessagesAreCountedAndNothingElseIsLost(t *testing.T) {
 	}
 	bubble(t, func(t *testing.T) {
 		h, a, b, c := trio(t)
-		for _, s := range strange {
+		for _, s := range invalid {
 			h.publish(s.key, s.body)
 		}
 		h.publish("elsewhere", "no JSON")
@@ -299,8 +300,8 @@ func TestStrangeMessagesAreCountedAndNothingElseIsLost(t *testing.T) {
 		c.mustPropose(schedule("t2"))
 		pass(600 * ms)
 		wantEqual(t, a, b, c)
-		if got := a.counts().Malformed; got != uint64(len(strange)) {
-			t.Errorf("the slave counted %d malformed messages, want %d", got, len(strange))
+		if got := a.counts().Malformed; got != uint64(len(invalid)) {
+			t.Errorf("the slave counted %d malformed messages, want %d", got, len(invalid))
 		}
 		if got := c.counts().Malformed; got != 1 {
 			t.Errorf("the master counted %d malformed messages, want 1", got)
@@ -311,17 +312,17 @@ func TestStrangeMessagesAreCountedAndNothingElseIsLost(t *testing.T) {
 	})
 }
 
-// A heart-beat that could not leave in time says nothing true any more.
+// A heart-beat that could not be sent in time is outdated.
 func TestOldHeartBeatsAreNotSent(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := &hub{}
 		o := newOutbox(h.dial(), "topic", time.Now)
-		o.put(parcel{key: keySlave, body: []byte(`"old"`), deadline: time.Now().Add(-ms)})
-		o.put(parcel{key: keySlave, body: []byte(`"new"`), deadline: time.Now().Add(ms)})
-		o.put(parcel{key: keySlave, body: []byte(`"any"`)})
+		o.put(outgoing{key: keySlave, body: []byte(`"old"`), deadline: time.Now().Add(-ms)})
+		o.put(outgoing{key: keySlave, body: []byte(`"new"`), deadline: time.Now().Add(ms)})
+		o.put(outgoing{key: keySlave, body: []byte(`"any"`)})
 		o.close()
 		if len(h.said) != 2 || h.said[0].body != `"new"` || h.said[1].body != `"any"` {
-			t.Errorf("sent was %v", h.said)
+			t.Errorf("sent %v", h.said)
 		}
 	})
 }

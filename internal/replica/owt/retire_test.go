@@ -10,12 +10,12 @@ import (
 	"github.com/muster-fleet/muster/internal/replica"
 )
 
-// A master that is stopped after it looked whether it leads, and replaced
-// before it answers, does not answer, and nobody hears of what it did.
+// A master that is stopped after it checked that it leads, and replaced before it
+// answers, neither answers nor publishes what it did.
 func TestMasterThatIsStoppedInTheActDoesNotAnswer(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		_, a, b, c := trio(t)
-		if err := c.stoppedInTheAct(500*ms, "t2"); !errors.Is(err, replica.ErrLost) {
+		if err := c.proposeWhileStopped(500*ms, "t2"); !errors.Is(err, replica.ErrLost) {
 			t.Errorf("answered: %v, want %v", err, replica.ErrLost)
 		}
 		b.want(replica.Leader)
@@ -28,31 +28,31 @@ func TestMasterThatIsStoppedInTheActDoesNotAnswer(t *testing.T) {
 		}
 		b.stop()
 		pass(400 * ms)
-		c.want(replica.Leader) // again, and what it did not tell then is forgotten
+		c.want(replica.Leader) // again, and the unpublished update is forgotten
 		wantEqual(t, a, c)
 		if strings.Contains(a.json(), `"t2"`) {
-			t.Errorf("the slave was told %s", a.json())
+			t.Errorf("the slave has %s", a.json())
 		}
 		a.stop()
 		c.stop()
 	})
 }
 
-// Where nobody took its place, the slaves hear of it when it goes on.
+// If no other manager took over, the master publishes the update when it goes on.
 func TestMasterThatWasStoppedInTheActTellsLater(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := &hub{}
 		c := h.join(t, high)
 		pass(300 * ms)
 		c.mustPropose(join("w1"), load("w1", 0.2))
-		if err := c.stoppedInTheAct(500*ms, "t2"); !errors.Is(err, replica.ErrLost) {
+		if err := c.proposeWhileStopped(500*ms, "t2"); !errors.Is(err, replica.ErrLost) {
 			t.Errorf("answered: %v, want %v", err, replica.ErrLost)
 		}
-		told := h.count("updateData")
+		before := h.count("updateData")
 		pass(300 * ms)
 		c.want(replica.Leader)
-		if n := h.count("updateData"); n != told+1 {
-			t.Errorf("%d updates were told afterwards, want 1", n-told)
+		if n := h.count("updateData"); n != before+1 {
+			t.Errorf("%d updates were published afterwards, want 1", n-before)
 		}
 		a := h.join(t, low)
 		pass(200 * ms)
@@ -65,9 +65,9 @@ func TestMasterThatWasStoppedInTheActTellsLater(t *testing.T) {
 	})
 }
 
-// stoppedInTheAct proposes a task, and stops the manager between the doing and
-// the answer.
-func (m *manager) stoppedInTheAct(d time.Duration, task string) (err error) {
+// proposeWhileStopped proposes a task, and stops the manager for d between
+// applying it and answering.
+func (m *manager) proposeWhileStopped(d time.Duration, task string) (err error) {
 	m.on(func() {
 		looks, now := 0, m.opts.Now
 		m.opts.Now = func() time.Time {
@@ -89,16 +89,16 @@ func TestRetire(t *testing.T) {
 		go func() { gone <- c.Retire(context.Background()) }()
 		pass(30 * ms)
 		beats := h.count("declareMaster")
-		c.mustPropose(schedule("late")) // it answers still, and all hear of it
+		c.mustPropose(schedule("late")) // it still answers and publishes
 		pass(20 * ms)
 		if n := h.count("declareMaster"); n != beats {
-			t.Error("it goes on with its heart-beats")
+			t.Error("the retiring master still sends heart-beats")
 		}
 		var not replica.NotLeaderError
 		if err := c.propose(schedule("too-late")); !errors.As(err, &not) {
-			t.Errorf("answered %v when a slave may be about to take over", err)
+			t.Errorf("answered %v while a slave may be about to take over", err)
 		}
-		c.want(replica.Candidate) // and so its owner holds what comes
+		c.want(replica.Candidate) // so that its owner holds new calls
 		if err := <-gone; err != nil {
 			t.Fatal(err)
 		}
@@ -119,7 +119,7 @@ func TestRetire(t *testing.T) {
 	})
 }
 
-// Who has nobody to hand over to leaves at once.
+// A manager without a successor leaves at once.
 func TestRetireAlone(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := &hub{}
@@ -142,7 +142,7 @@ func TestRetireAlone(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 500*ms)
 		defer cancel()
 		if err := a.Retire(ctx); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("%v, want that nobody has taken over", err)
+			t.Errorf("%v, want a deadline: no other manager has taken over", err)
 		}
 		a.stop()
 	})

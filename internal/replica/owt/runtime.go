@@ -10,14 +10,14 @@ import (
 	"github.com/muster-fleet/muster"
 )
 
-// runtimeData is the state of a cluster as OWT's managers hand it on. All lists
-// are in the order of the JSON.
+// runtimeData is the state of a cluster in OWT's format. All lists are in the
+// order of the JSON.
 type runtimeData struct {
 	schedulers []schedulerData
-	// workers are those that a scheduler has, in the order in which they joined.
+	// workers are the workers of all schedulers, in the order in which they joined.
 	workers []workerData
-	// strange are the parts that could not be read, and were left out.
-	strange []error
+	// invalid are the errors of parts that could not be read and were left out.
+	invalid []error
 }
 
 type schedulerData struct {
@@ -30,21 +30,21 @@ type workerData struct {
 	state       muster.State
 	load        float64
 	info        muster.Info
-	tasks       []string // that it runs
+	tasks       []string // running
 }
 
 type taskData struct {
 	task, worker string
-	// reserve is in milliseconds, noReserve where nobody placed the task.
+	// reserve is in milliseconds, or noReserve if the task was never placed.
 	reserve int64
 }
 
-// noReserve is a task that was picked up without having been placed: OWT has
-// no reserve time for it.
+// noReserve marks a task that was picked up without a placement: OWT has no
+// reserve time for it.
 const noReserve = -1
 
-// parseRuntime reads the data of a runtimeData. A worker or a task that cannot
-// be read is left out; only what is no such document at all is an error.
+// parseRuntime parses the data of a runtimeData message. Workers and tasks that
+// cannot be read are left out; only a document of another form is an error.
 func parseRuntime(data json.RawMessage) (*runtimeData, error) {
 	var top struct {
 		Schedulers json.RawMessage `json:"schedulers"`
@@ -74,13 +74,13 @@ func parseRuntime(data json.RawMessage) (*runtimeData, error) {
 	return d, nil
 }
 
-// maxStrange is of how many parts that cannot be read it is said why.
-const maxStrange = 8
+// maxInvalid is how many errors of unreadable parts are kept.
+const maxInvalid = 8
 
-// try notes what cannot be read.
-func (d *runtimeData) try(where string, err error) {
-	if err != nil && len(d.strange) < maxStrange {
-		d.strange = append(d.strange, fmt.Errorf("%.300s: %w", where, err))
+// reject records the error of a part that cannot be read, if there is one.
+func (d *runtimeData) reject(where string, err error) {
+	if err != nil && len(d.invalid) < maxInvalid {
+		d.invalid = append(d.invalid, fmt.Errorf("%.300s: %w", where, err))
 	}
 }
 
@@ -90,34 +90,34 @@ func (d *runtimeData) scheduler(purpose string, raw json.RawMessage, found map[s
 		Tasks   json.RawMessage `json:"tasks"`
 	}
 	if err := json.Unmarshal(raw, &parts); err != nil {
-		d.try(purpose, err)
+		d.reject(purpose, err)
 		return
 	}
 	if err := muster.CheckName(purpose, muster.MaxName); err != nil {
-		d.try("a purpose", err)
+		d.reject("a purpose", err)
 		return
 	}
 	s := schedulerData{purpose: purpose}
-	d.try(purpose+".workers", members(parts.Workers, func(id string, raw json.RawMessage) error {
+	d.reject(purpose+".workers", members(parts.Workers, func(id string, raw json.RawMessage) error {
 		w, err := parseWorker(raw)
 		if err == nil {
 			err = muster.CheckName(id, muster.MaxName)
 		}
 		if err != nil {
-			d.try(purpose+".workers."+id, err)
+			d.reject(purpose+".workers."+id, err)
 			return nil
 		}
 		w.id, w.purpose = id, purpose
 		found[id] = w
 		return nil
 	}))
-	d.try(purpose+".tasks", members(parts.Tasks, func(task string, raw json.RawMessage) error {
+	d.reject(purpose+".tasks", members(parts.Tasks, func(task string, raw json.RawMessage) error {
 		t, err := parseTask(raw)
 		if err == nil {
 			err = muster.CheckName(task, muster.MaxTask)
 		}
 		if err != nil {
-			d.try(purpose+".tasks."+task, err)
+			d.reject(purpose+".tasks."+task, err)
 			return nil
 		}
 		t.task = task

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// A Node master hands a task on as its caller sent it: an object from a sip
+// A Node master passes a task on as its caller sent it: an object from a SIP
 // portal, null from a bridge.
 func TestUpdatesWithTasksOfAnyKind(t *testing.T) {
 	for task, name := range map[string]string{`{"room":"r","task":"t"}`: "t", `null`: "null", `7`: "7", `"t"`: "t"} {

@@ -15,8 +15,8 @@ const (
 	keyCandidate = keyPrefix + "candidate"
 	keyMaster    = keyPrefix + "master"
 	keySlave     = keyPrefix + "slave"
-	// keyProbe, with an id behind it, is heard by the manager of that id alone:
-	// no manager of OWT's has it in its bindings.
+	// keyProbe, followed by an id, reaches only the manager of that id: OWT's
+	// managers do not bind it.
 	keyProbe   = keyPrefix + "probe"
 	keyPattern = keyPrefix + "#"
 
@@ -28,31 +28,31 @@ const (
 	typeProbe     = "probe"
 )
 
-// topicOf is where the managers of a cluster talk.
+// topicOf returns the topic of a cluster's managers.
 func topicOf(cluster string) string { return cluster + ".management" }
 
-// message is what one manager tells the others.
+// message is a message between managers.
 type message struct {
 	Type string          `json:"type"`
 	Data json.RawMessage `json:"data"`
-	// Muster is what we add; OWT's managers do not look at it, and send none.
-	Muster *addition `json:"muster"`
+	// Muster is our extension. OWT's managers ignore it, and send none.
+	Muster *extension `json:"muster"`
 
 	to      election.Role
-	private bool // for one manager
+	private bool // for this manager only
 }
 
-// addition is what heart-beats, and the state that is handed on, say beyond OWT.
-type addition struct {
-	// Seq is how many updates the master told before, which bear no number
-	// themselves. Topics keep the order, so a slave that counted otherwise has
+// extension is what our heart-beats and runtimeData messages carry beyond OWT's.
+type extension struct {
+	// Seq is how many updates the master has sent so far; the updates themselves
+	// are not numbered. Topics keep the order, so a slave with another count has
 	// missed some.
 	Seq uint64 `json:"seq"`
-	// Term is the master's: each takes one that is higher than all it heard of.
+	// Term is the master's term: each takes one above all that it has heard of.
 	Term uint64 `json:"term"`
 }
 
-// maxTerm keeps a stranger's word from making terms run over.
+// maxTerm bounds the terms of other managers, so that none makes ours overflow.
 const maxTerm = 1 << 53
 
 // declaration is the data of a heart-beat, and of a probe.
@@ -61,7 +61,8 @@ type declaration struct {
 	LifeTime int64 `json:"life_time"`
 }
 
-// address reads a key: which role is meant, and which manager if only one is.
+// address parses a key into the role, and the id of the manager if it addresses
+// a single one.
 func address(key string) (to election.Role, id string, ok bool) {
 	rest, ok := strings.CutPrefix(key, keyPrefix)
 	if !ok {
@@ -81,7 +82,7 @@ func address(key string) (to election.Role, id string, ok bool) {
 	return 0, "", false
 }
 
-// parse reads a message. It does not look into the data.
+// parse parses a message, but not its data.
 func parse(body json.RawMessage) (message, error) {
 	var m message
 	if err := json.Unmarshal(body, &m); err != nil {
@@ -90,7 +91,7 @@ func parse(body json.RawMessage) (message, error) {
 	return m, nil
 }
 
-// election reads a message of the election; ok is false for any other.
+// election parses a message of the election; ok is false for any other.
 func (m *message) election() (em election.Message, ok bool, err error) {
 	em.To = m.to
 	switch m.Type {
@@ -117,8 +118,9 @@ func (m *message) election() (em election.Message, ok bool, err error) {
 	return em, true, nil
 }
 
-// electionBody writes a message of the election. more goes with heart-beats.
-func electionBody(em election.Message, more addition) (key string, body json.RawMessage) {
+// electionBody returns the key and body of a message of the election. more is
+// part of heart-beats only.
+func electionBody(em election.Message, more extension) (key string, body json.RawMessage) {
 	switch em.Kind {
 	case election.SelfRecommend:
 		return keyCandidate, envelope(typeRecommend, strconv.AppendInt(nil, em.ID, 10), nil)
@@ -135,8 +137,8 @@ func declarationData(em election.Message) []byte {
 	return append(data, '}')
 }
 
-// envelope writes a message; what is ours comes last.
-func envelope(kind string, data []byte, more *addition) json.RawMessage {
+// envelope returns the body of a message, with our extension last.
+func envelope(kind string, data []byte, more *extension) json.RawMessage {
 	body := make([]byte, 0, len(data)+64)
 	body = append(append(append(body, `{"type":"`...), kind...), `","data":`...)
 	body = append(body, data...)
@@ -151,5 +153,5 @@ func requestBody(id int64) json.RawMessage {
 	return envelope(typeRequest, strconv.AppendInt(nil, id, 10), nil)
 }
 
-// runtimeKey is where the answer to a request goes.
+// runtimeKey returns the key of the answer to a manager's request for the state.
 func runtimeKey(id int64) string { return keySlave + "." + strconv.FormatInt(id, 10) }

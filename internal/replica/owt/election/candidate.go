@@ -2,17 +2,17 @@ package election
 
 import "time"
 
-// candidacy is what a candidate has heard.
-type candidacy struct {
+// candidateState records what a candidate has heard.
+type candidateState struct {
 	heard    bool          // anything at all
 	decideAt time.Duration // since it heard
-	self     bool          // itself: what it sends does arrive
-	larger   bool          // somebody who goes first
+	self     bool          // its own message: what it sends arrives
+	larger   bool          // a larger id, which takes precedence
 }
 
-// standsUnder is the id under which the manager recommends itself: its own, or
-// one below everybody's who has more of the state.
-func (e *Election) standsUnder() int64 {
+// recommendedID returns the id under which the manager recommends itself: its
+// own, or one below those of all managers that have more of the state.
+func (e *Election) recommendedID() int64 {
 	switch e.standing {
 	case Empty:
 		return e.id % standingBand
@@ -24,14 +24,14 @@ func (e *Election) standsUnder() int64 {
 
 func (e *Election) tickCandidate() {
 	if c := e.candidate; c.heard && e.now >= c.decideAt {
-		e.candidate = candidacy{}
+		e.candidate = candidateState{}
 		if c.self && !c.larger {
 			e.takeOver()
 			return
 		}
 	}
 	if e.due(e.timing.Recommend) {
-		e.send(SelfRecommend, Candidate, e.standsUnder(), 0)
+		e.send(SelfRecommend, Candidate, e.recommendedID(), 0)
 	}
 }
 
@@ -46,7 +46,7 @@ func (e *Election) hearAsCandidate(m Message) {
 	if !c.heard {
 		c.heard, c.decideAt = true, e.now+e.timing.Decide
 	}
-	self := e.standsUnder()
+	self := e.recommendedID()
 	c.self = c.self || m.ID == self
 	c.larger = c.larger || m.ID > self
 }

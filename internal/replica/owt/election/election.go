@@ -2,7 +2,7 @@ package election
 
 import "time"
 
-// Role is what a manager is among OWT's managers.
+// Role is the role of a manager among OWT's managers.
 type Role int
 
 // The roles.
@@ -21,63 +21,63 @@ const (
 
 func (r Role) String() string { return [...]string{"candidate", "master", "slave"}[r] }
 
-// Kind says what an Message is.
+// Kind is the kind of a Message.
 type Kind int
 
-// The kinds. A Probe is our own: its sender alone hears it.
+// The kinds. Probe is our own; only its sender receives it.
 const (
 	SelfRecommend Kind = iota
 	DeclareMaster
 	Probe
 )
 
-// Message is what managers tell each other to find their master. Every
-// manager in the role To hears it, its sender too.
+// Message is a message by which managers elect their master. Every manager in the
+// role To receives it, including its sender.
 type Message struct {
 	Kind Kind
 	To   Role
-	// ID is the manager's, or in a SelfRecommend the one under which it stands.
+	// ID is the manager's id, or in a SelfRecommend the id under which it stands.
 	ID int64
-	// LifeTime is how many heart-beats the master has sent; of a Probe, its
-	// number.
+	// LifeTime is how many heart-beats the master has sent, or the number of a
+	// Probe.
 	LifeTime int64
 }
 
-// Standing is how much of the cluster's state a manager has, and so how good a
-// master it would be.
+// Standing is how much of the cluster's state a manager has, and therefore how
+// suitable it is as master.
 type Standing int
 
-// The standings: nothing, a state that is known to lack something, all of it.
+// The standings: no state, a state with known gaps, the full state.
 const (
 	Empty Standing = iota
 	Stale
 	Current
 )
 
-// Timing is how long things take in an election.
+// Timing holds the intervals and limits of an election.
 type Timing struct {
 	// Heartbeat is how often a master declares itself, Recommend how often a
 	// candidate does. Decide is how long a candidate listens after the first
 	// message that it hears.
 	Heartbeat, Recommend, Decide time.Duration
-	// Check is how often a slave looks for a heart-beat; after more than Misses
-	// looks in a row without one it is a candidate.
+	// Check is how often a slave checks for a heart-beat; after more than Misses
+	// checks in a row without one it becomes a candidate.
 	Check  time.Duration
 	Misses int
-	// Lease is how long a master trusts in a heart-beat of its own that came
-	// back to it, from when it was sent. It must be shorter than what the others
-	// need to replace a master: (Misses+1)*Check + Decide.
+	// Lease is how long a master may serve after it sent a heart-beat that came
+	// back to it. It must be shorter than the time that the others need to replace
+	// a master: (Misses+1)*Check + Decide.
 	Lease time.Duration
-	// Stall is the gap between two ticks after which a manager takes nothing
-	// for granted that it should have heard meanwhile.
+	// Stall is the gap between two ticks after which a manager no longer relies on
+	// having heard everything.
 	Stall time.Duration
 	// Quiet is how many probes must come back, with no other master heard,
-	// before a master that was in doubt goes on.
+	// before a master in doubt serves again.
 	Quiet int
 }
 
-// DefaultTiming returns OWT's times, under which another master takes
-// at least 250 ms to come up, and a lease of 200 ms.
+// DefaultTiming returns OWT's times, with which replacing a master takes at least
+// 250 ms, and a lease of 200 ms.
 func DefaultTiming() Timing {
 	const ms = time.Millisecond
 	return Timing{
@@ -87,12 +87,13 @@ func DefaultTiming() Timing {
 	}
 }
 
-// firstLease is the lease of a master whose heart-beats nobody has heard yet:
-// somebody else may decide after Decide, and messages take their time.
+// firstLease returns the lease of a master whose heart-beats have not been heard
+// yet: another manager may become master after Decide, and messages take time.
 func (t *Timing) firstLease() time.Duration { return t.Decide / 2 }
 
-// The ids under which a manager stands that lacks something: OWT elects the
-// largest, so whoever has more is elected, by OWT's own managers too.
+// Bounds of ids. A manager with gaps in its state stands under a smaller id: OWT
+// elects the largest, so that any manager with more of the state is preferred, by
+// OWT's own managers too.
 const (
 	// MinID is the least id that a manager may have. OWT draws below
 	// 1,000,000,000.
@@ -104,8 +105,8 @@ const (
 )
 
 // Election is one manager's part in OWT's election. It has no clock: Tick and
-// Hear say what time it is, on any scale that never goes back. It is not safe
-// for use by several goroutines.
+// Hear take the time, on any scale that never goes back. It is not safe for
+// concurrent use.
 type Election struct {
 	id       int64
 	timing   Timing
@@ -118,26 +119,27 @@ type Election struct {
 	next    time.Duration // when the role acts next
 	out     []Message
 
-	candidate candidacy
-	master    mastership
-	slave     servitude
+	candidate candidateState
+	master    masterState
+	slave     slaveState
 }
 
-// New returns a candidate of that id. The id must be unique, and
-// between MinID and MaxID.
+// New returns a candidate with that id. The id must be unique, and between MinID
+// and MaxID.
 func New(id int64, t Timing) *Election { return &Election{id: id, timing: t} }
 
-// Role is what the manager is now.
+// Role returns the manager's current role.
 func (e *Election) Role() Role { return e.role }
 
 // Term counts the periods: it rises whenever the role changes, and whenever a
-// master begins or ceases to doubt.
+// master begins or ends a doubt.
 func (e *Election) Term() uint64 { return e.term }
 
-// Stand says what the manager has, which decides how it fares in an election.
+// Stand sets how much of the state the manager has, which decides its precedence
+// in an election.
 func (e *Election) Stand(s Standing) { e.standing = s }
 
-// MasterID is the id of the master that the manager is, or follows; 0 where
+// MasterID returns the id of the master that the manager is, or follows; 0 if
 // there is none.
 func (e *Election) MasterID() int64 {
 	switch e.role {
@@ -149,18 +151,18 @@ func (e *Election) MasterID() int64 {
 	return 0
 }
 
-// Serving tells whether the manager is a master that nobody can have replaced
-// by that time, as far as time can tell.
+// Serving reports whether the manager is a master whose lease is still valid at
+// that time, so that no other manager can have replaced it.
 func (e *Election) Serving(now time.Duration) bool {
 	return e.role == Master && !e.master.doubting && now <= e.master.lease
 }
 
-// Doubting tells whether the manager is a master that does not know whether it
+// Doubting reports whether the manager is a master that does not know whether it
 // was replaced.
 func (e *Election) Doubting() bool { return e.role == Master && e.master.doubting }
 
-// Tick lets time pass, and returns what is to be sent, in this order. It wants
-// to be called every 10 ms or so.
+// Tick advances the time, and returns the messages to send, in order. It should
+// be called about every 10 ms.
 func (e *Election) Tick(now time.Duration) []Message {
 	e.advance(now)
 	switch e.role {
@@ -176,14 +178,14 @@ func (e *Election) Tick(now time.Duration) []Message {
 	return out
 }
 
-// Hear takes a message. What is not meant for the manager's role is ignored.
+// Hear handles a message. Messages for another role are ignored.
 func (e *Election) Hear(now time.Duration, m Message) {
 	e.advance(now)
 	switch {
 	case m.Kind == Probe:
 		e.hearProbe(m)
 	case m.Kind == SelfRecommend && e.role == Master && e.master.doubting:
-		e.stand(m)
+		e.joinElection(m)
 	case m.To != e.role:
 	case e.role == Candidate:
 		e.hearAsCandidate(m)
@@ -195,8 +197,8 @@ func (e *Election) Hear(now time.Duration, m Message) {
 	}
 }
 
-// advance moves the time. After a gap the manager was not there to hear the
-// others: what it did not hear is no news, and it starts to listen anew.
+// advance moves the time. After a gap the manager cannot rely on what it did not
+// hear in the meantime, and starts to listen again.
 func (e *Election) advance(now time.Duration) {
 	gap := now - e.now
 	e.now = max(e.now, now)
@@ -204,28 +206,28 @@ func (e *Election) advance(now time.Duration) {
 	case !e.started:
 		e.started, e.next = true, now
 	case e.role == Master && now > e.master.lease:
-		e.doubt()
+		e.beginDoubt()
 	case gap <= e.timing.Stall:
 	case e.role == Candidate:
-		e.candidate = candidacy{}
+		e.candidate = candidateState{}
 	case e.role == Slave:
 		e.slave.misses, e.next = 0, now+e.timing.Check
 	}
 }
 
-// become changes the role, which acts at once.
+// become changes the role. The new role acts at once.
 func (e *Election) become(r Role) {
 	e.role, e.next = r, e.now
 	e.term++
-	e.candidate = candidacy{}
+	e.candidate = candidateState{}
 }
 
 func (e *Election) send(kind Kind, to Role, id, life int64) {
 	e.out = append(e.out, Message{Kind: kind, To: to, ID: id, LifeTime: life})
 }
 
-// due tells whether it is time for what is done every interval, and keeps the
-// rhythm where ticks come late.
+// due reports whether the next periodic action is due, and keeps the interval
+// when ticks come late.
 func (e *Election) due(interval time.Duration) bool {
 	if e.now < e.next {
 		return false

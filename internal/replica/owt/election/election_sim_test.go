@@ -20,16 +20,16 @@ type broker struct {
 }
 
 type simNode struct {
-	e      *Election
-	id     int64
-	tick   time.Duration
-	paused time.Duration // until then it neither ticks nor hears
-	mute   bool          // what it says is lost
-	deaf   bool          // what it should hear is lost
-	inbox  []letter
+	e           *Election
+	id          int64
+	tick        time.Duration
+	paused      time.Duration // until then it neither ticks nor hears
+	sendLost    bool          // what it sends is lost
+	receiveLost bool          // what is sent to it is lost
+	inbox       []delivery
 }
 
-type letter struct {
+type delivery struct {
 	at time.Duration
 	m  Message
 }
@@ -49,13 +49,13 @@ func (b *broker) publish(now time.Duration, from *simNode, m Message) {
 	for _, to := range b.nodes {
 		switch {
 		case m.Kind == Probe && to != from:
-		case from.mute, to.deaf, b.rng.Float64() < b.drop:
+		case from.sendLost, to.receiveLost, b.rng.Float64() < b.drop:
 		default:
 			at := now + time.Duration(b.rng.Int64N(int64(b.delay)))
 			if n := len(to.inbox); n > 0 {
 				at = max(at, to.inbox[n-1].at)
 			}
-			to.inbox = append(to.inbox, letter{at, m})
+			to.inbox = append(to.inbox, delivery{at, m})
 		}
 	}
 }
@@ -78,22 +78,22 @@ func (b *broker) step(now time.Duration) {
 	}
 }
 
-// pause stops some node for a time, as SIGSTOP does.
+// pause stops a random node for a while, as SIGSTOP does.
 func (b *broker) pause(now time.Duration) {
 	b.nodes[b.rng.IntN(len(b.nodes))].paused = now + time.Duration(b.rng.IntN(800))*ms
 }
 
-// cut mutes and deafens at random.
+// cut cuts either direction of each connection at random.
 func (b *broker) cut() {
 	for _, n := range b.nodes {
-		n.mute, n.deaf = b.rng.IntN(3) == 0, b.rng.IntN(3) == 0
+		n.sendLost, n.receiveLost = b.rng.IntN(3) == 0, b.rng.IntN(3) == 0
 	}
 }
 
 func (b *broker) heal() {
 	b.drop = 0
 	for _, n := range b.nodes {
-		n.mute, n.deaf, n.paused = false, false, 0
+		n.sendLost, n.receiveLost, n.paused = false, false, 0
 	}
 }
 
@@ -114,7 +114,7 @@ func (b *broker) String() string {
 	return text
 }
 
-// settled tells whether one manager serves and all others follow it.
+// settled reports whether one manager serves and all others follow it.
 func (b *broker) settled(now time.Duration) bool {
 	ids := b.serving(now)
 	if len(ids) != 1 {
@@ -155,10 +155,10 @@ func TestAfterHealingThereIsOneMaster(t *testing.T) {
 	}
 }
 
-// Where messages are late by no more than 30 ms and none is lost, managers that
-// are stopped at any time and wake up never make for two that serve.
+// While messages are delayed by no more than 30 ms and none is lost, there are
+// never two managers that serve, even if managers are stopped and wake up.
 func TestStoppedManagersNeverServeTwice(t *testing.T) {
-	seeds := []uint64{2128} // a probe that kept a lease alive, of which nobody else had heard
+	seeds := []uint64{2128} // a probe, which no other manager receives, kept a lease alive
 	for seed := range uint64(*simSeeds) {
 		seeds = append(seeds, seed)
 	}
@@ -171,7 +171,7 @@ func TestStoppedManagersNeverServeTwice(t *testing.T) {
 	}
 }
 
-// playStops returns who served.
+// playStops returns the ids of the managers that served.
 func playStops(t *testing.T, seed uint64) map[int64]bool {
 	t.Helper()
 	b := newBroker(seed, 2+int(seed%4))

@@ -8,7 +8,7 @@ import (
 
 const ms = time.Millisecond
 
-// drive is one manager with a clock that the test moves.
+// drive runs one manager with a clock that the test advances.
 type drive struct {
 	t   *testing.T
 	e   *Election
@@ -166,7 +166,7 @@ func TestHeartBeatsKeepASlave(t *testing.T) {
 	term := d.e.Term()
 	d.hear(declare(Slave, high, 3))
 	if d.e.MasterID() != low || d.e.Term() != term {
-		t.Errorf("a younger master drew the slave away from one that lives")
+		t.Errorf("the slave left a living master for a younger one")
 	}
 	d.hear(declare(Slave, high, 300))
 	if d.e.MasterID() != high || d.e.Term() == term {
@@ -246,8 +246,8 @@ func TestTwoMasters(t *testing.T) {
 	}
 }
 
-// Each of two masters can think that it is the older one, since what it hears
-// of the other is late.
+// Each of two masters can consider itself the older one, because messages of the
+// other are delayed.
 func TestRivalsOfOneAge(t *testing.T) {
 	for id, beats := range map[int64]int{high: 11, low: 21} {
 		d := newDrive(t, mid, Current)
@@ -258,7 +258,7 @@ func TestRivalsOfOneAge(t *testing.T) {
 			d.hear(declare(Master, id, d.e.master.beats.number-1))
 		}
 		if heard != beats {
-			t.Errorf("it bore %d heart-beats of rival %d, want %d", heard, id, beats)
+			t.Errorf("the master yielded after %d heart-beats of rival %d, want %d", heard, id, beats)
 		}
 	}
 }
@@ -279,7 +279,7 @@ func TestMasterThatDoesNotHearItselfStopsServing(t *testing.T) {
 	d.makeMaster()
 	d.run(d.now+190*ms, false)
 	if d.now += 20 * ms; d.e.Serving(d.now) {
-		t.Fatal("it serves after its lease is over, ticks or not")
+		t.Fatal("the master serves after its lease has expired, without ticks")
 	}
 	term := d.e.Term()
 	for _, m := range d.run(d.now+100*ms, false) {
@@ -335,7 +335,8 @@ func TestOldEchoesDoNotEndADoubt(t *testing.T) {
 	d.want(Master, false)
 }
 
-// Nobody but the master hears a probe: it keeps nobody from being elected.
+// Only the master itself receives a probe: it keeps no other manager from being
+// elected.
 func TestLeaseAfterADoubtIsShort(t *testing.T) {
 	d := newDrive(t, mid, Current)
 	d.makeMaster()

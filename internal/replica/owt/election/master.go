@@ -2,24 +2,24 @@ package election
 
 import "time"
 
-// mastership is what a master knows of its own standing.
-type mastership struct {
+// masterState records what a master knows about its own mastership.
+type masterState struct {
 	beats pulse
-	// lease is until when nobody can have replaced it.
+	// lease is the time until which no other manager can have replaced it.
 	lease time.Duration
-	// doubting is a master whose lease ran out: it was stopped, or the broker
-	// was. It says and answers nothing until it has heard that it is still
-	// alone.
+	// doubting is set while the lease has run out, because the manager or the
+	// broker was stopped. The master neither declares itself nor answers until it
+	// knows that it is still the only one.
 	doubting bool
 	probes   pulse
 	asked    int64 // the last probe before the doubt
 	echoes   int   // probes that came back since
-	// duel counts the heart-beats of a rival that is about as old.
-	duel   int
-	dueled time.Duration
+	// rivalBeats counts the heart-beats of a rival of about the same age.
+	rivalBeats int
+	rivalAt    time.Duration
 }
 
-// pulse is numbered messages, and when the latest of them were sent.
+// pulse numbers messages, and records when the latest of them were sent.
 type pulse struct {
 	number int64
 	sent   [32]time.Duration
@@ -31,8 +31,8 @@ func (p *pulse) send(now time.Duration) int64 {
 	return p.number
 }
 
-// when returns when that number was sent, false where that is not known any
-// more.
+// when returns when the message of that number was sent, or false if that is no
+// longer known.
 func (p *pulse) when(number int64) (time.Duration, bool) {
 	if number <= 0 || number > p.number || p.number-number >= int64(len(p.sent)) {
 		return 0, false
@@ -40,11 +40,11 @@ func (p *pulse) when(number int64) (time.Duration, bool) {
 	return p.sent[number%int64(len(p.sent))], true
 }
 
-// takeOver makes a candidate the master. It has just heard itself, and nobody
-// who goes first.
+// takeOver makes a candidate the master. It has just heard itself, and no larger
+// id.
 func (e *Election) takeOver() {
 	e.become(Master)
-	e.master = mastership{lease: e.now + e.timing.firstLease()}
+	e.master = masterState{lease: e.now + e.timing.firstLease()}
 	e.tickMaster()
 }
 
@@ -63,8 +63,9 @@ func (e *Election) tickMaster() {
 	}
 }
 
-// doubt begins when a master has not heard itself for the length of its lease.
-func (e *Election) doubt() {
+// beginDoubt starts the doubt of a master that has not heard itself for the
+// length of its lease.
+func (e *Election) beginDoubt() {
 	m := &e.master
 	if m.doubting {
 		return
@@ -74,11 +75,11 @@ func (e *Election) doubt() {
 	e.next = e.now
 }
 
-// hearProbe ends the doubt when enough probes came back. Whatever another
-// master said before a probe was heard before it; that several must come back
-// leaves another master the time to be heard where messages were lost. Nobody
-// but the master hears a probe, so that somebody may just begin to stand: the
-// lease is short until a heart-beat came back.
+// hearProbe ends the doubt when enough probes have come back. Messages that
+// another master sent before a probe arrive before it; waiting for several probes
+// leaves another master time to be heard even if messages are lost. Only the
+// master itself receives a probe, so another manager may be about to stand for
+// election: the lease stays short until a heart-beat comes back.
 func (e *Election) hearProbe(p Message) {
 	m := &e.master
 	if e.role != Master || !m.doubting || p.ID != e.id || p.LifeTime <= m.asked {
@@ -94,9 +95,9 @@ func (e *Election) hearProbe(p Message) {
 	e.next = e.now
 }
 
-// stand makes a master in doubt take part in the election that it hears of.
-func (e *Election) stand(m Message) {
-	if m.ID != e.standsUnder() {
+// joinElection makes a master in doubt take part in an election that it hears of.
+func (e *Election) joinElection(m Message) {
+	if m.ID != e.recommendedID() {
 		e.become(Candidate)
 		e.hearAsCandidate(m)
 	}
@@ -113,17 +114,18 @@ func (e *Election) hearAsMaster(m Message) {
 }
 
 const (
-	// nearTie is how many heart-beats two masters' ages may differ while each
-	// of them can think that it is the older one, messages being late.
+	// nearTie is the difference in age, in heart-beats, up to which each of two
+	// masters may consider itself the older one, because messages are delayed.
 	nearTie = 32
-	// patience is how many heart-beats of such a rival are heard before the
-	// smaller id yields; at twice as many the larger does, too, since OWT's
-	// own managers know no such rule.
-	patience = 10
+	// rivalPatience is how many heart-beats of such a rival are heard before the
+	// smaller id yields. At twice as many the larger yields as well, because OWT's
+	// own managers have no such rule.
+	rivalPatience = 10
 )
 
-// hearRival decides who stays. OWT's rule is that the younger goes. Who doubts
-// goes as well: the other one was elected meanwhile, and has news.
+// hearRival decides which of two masters stays. OWT's rule is that the younger
+// yields. A master in doubt yields as well: the other one was elected meanwhile,
+// and has newer state.
 func (e *Election) hearRival(m Message) {
 	age := e.master.beats.number
 	if e.master.doubting || m.LifeTime > age || m.LifeTime == age && m.ID > e.id || e.yields(m) {
@@ -133,13 +135,13 @@ func (e *Election) hearRival(m Message) {
 
 func (e *Election) yields(m Message) bool {
 	s := &e.master
-	if e.now-s.dueled > 5*e.timing.Heartbeat {
-		s.duel = 0
+	if e.now-s.rivalAt > 5*e.timing.Heartbeat {
+		s.rivalBeats = 0
 	}
-	s.dueled = e.now
+	s.rivalAt = e.now
 	if s.beats.number-m.LifeTime > nearTie {
 		return false
 	}
-	s.duel++
-	return s.duel > patience && m.ID > e.id || s.duel > 2*patience
+	s.rivalBeats++
+	return s.rivalBeats > rivalPatience && m.ID > e.id || s.rivalBeats > 2*rivalPatience
 }

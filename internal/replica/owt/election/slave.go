@@ -2,19 +2,19 @@ package election
 
 import "time"
 
-// servitude is what a slave knows of its master.
-type servitude struct {
+// slaveState records what a slave knows about its master.
+type slaveState struct {
 	master   int64
 	lifeTime int64
 	at       time.Duration // of its last heart-beat
 	heard    bool          // since the last check
-	misses   int           // checks in a row without
+	misses   int           // checks in a row without a heart-beat
 }
 
-// follow makes the manager a slave of whoever sent the heart-beat.
+// follow makes the manager a slave of the sender of the heart-beat.
 func (e *Election) follow(m Message) {
 	e.become(Slave)
-	e.slave = servitude{master: m.ID, lifeTime: m.LifeTime, at: e.now, heard: true}
+	e.slave = slaveState{master: m.ID, lifeTime: m.LifeTime, at: e.now, heard: true}
 	e.next = e.now + e.timing.Check
 }
 
@@ -33,12 +33,12 @@ func (e *Election) tickSlave() {
 	}
 }
 
-// hearAsSlave takes a heart-beat. Of two masters it follows the older one,
-// who is going to stay; a new one when the old one is silent.
+// hearAsSlave handles a heart-beat. Of two masters it follows the older one,
+// which is the one that stays, or a new one if the old one is silent.
 func (e *Election) hearAsSlave(m Message) {
 	s := &e.slave
 	if m.ID == e.id {
-		return // sent before the manager gave up
+		return // sent before the manager stepped down
 	}
 	s.heard = true
 	silent := e.now-s.at > 2*e.timing.Heartbeat

@@ -1,11 +1,11 @@
 'use strict';
 // A manager among OWT's managers of 4.2 to 5.1, as the wire shows them: the
-// election, the updates, the state. It does what docs/owt.md and the recordings
-// say, and nothing that Muster adds. It is told what happens by lines of JSON,
-// and tells its role, and its state when asked, likewise:
+// election, the updates, the state. It implements docs/owt.md and the recordings,
+// and none of Muster's extensions. It reads events as lines of JSON, and writes
+// its role, and its state on request, in the same way:
 //
 //   node manager.js URL CLUSTER ID
-//   > {"tell": {"type": "worker_join", "payload": {...}}}     as master: do it, and tell the slaves
+//   > {"publish": {"type": "worker_join", "payload": {...}}}     as master: apply and publish it
 //   > {"show": true}
 //   < {"role": "master"}      < {"state": {...}}
 
@@ -136,9 +136,9 @@ function fold({ type, payload: p }) {
 function command(line) {
   const c = JSON.parse(line);
   if (c.show) say({ state });
-  if (c.tell && role === 'master') {
-    fold(c.tell);
-    amqp.publish('clusterManager.slave', { type: 'updateData', data: c.tell });
+  if (c.publish && role === 'master') {
+    fold(c.publish);
+    amqp.publish('clusterManager.slave', { type: 'updateData', data: c.publish });
   }
 }
 
