@@ -29,8 +29,9 @@ func kindOf(scheme string) BusKind {
 	return NATS
 }
 
-// BusKind returns RabbitMQ if there is a section [rabbit], else what bus.url
-// says, else Embedded. A flag or a variable for bus.url goes before [rabbit].
+// BusKind returns RabbitMQ if there is a section [rabbit], else the kind of
+// bus.url, else Embedded. A bus.url from a flag or the environment takes
+// precedence over [rabbit].
 func (c *Config) BusKind() BusKind {
 	switch {
 	case c.byRabbit():
@@ -46,8 +47,8 @@ func (c *Config) byRabbit() bool {
 	return c.rabbit.Source != "" && (c.Bus.URL == "" || !c.Origin("bus.url").overrides())
 }
 
-// BusURL returns the address to dial. For Embedded that is the server's own,
-// as a program on the same machine reaches it.
+// BusURL returns the address to dial. For Embedded it is the address of the
+// server for programs on the same machine.
 func (c *Config) BusURL() URL {
 	switch {
 	case c.byRabbit():
@@ -74,8 +75,8 @@ func (c *Config) rabbitURL() URL {
 	return URL(u.String())
 }
 
-// BusOptions returns how to reach the message queue. It reads the files of
-// [bus.tls]; its error names the key and the file.
+// BusOptions returns the options for connecting to the message queue. It reads
+// the files of [bus.tls]; its error names the key and the file.
 func (c *Config) BusOptions() (bus.Options, error) {
 	if err := c.Check(); err != nil {
 		return bus.Options{}, err
@@ -91,7 +92,7 @@ func (c *Config) BusOptions() (bus.Options, error) {
 	}, nil
 }
 
-// filePath is tlsPath where a file may be left out.
+// filePath is tlsPath for an optional file.
 func (c *Config) filePath(key, name string) string {
 	if name == "" {
 		return ""
@@ -99,7 +100,8 @@ func (c *Config) filePath(key, name string) string {
 	return c.tlsPath(key, name)
 }
 
-// credentials are those of [bus]; for [rabbit], its own where [bus] has none.
+// credentials returns those of [bus]. For RabbitMQ, those of [rabbit] fill in
+// what [bus] lacks.
 func (c *Config) credentials() (user string, password Secret) {
 	user, password = c.Bus.User, c.Bus.Password
 	if !c.byRabbit() {
@@ -116,9 +118,9 @@ func (c *Config) credentials() (user string, password Secret) {
 	return user, password
 }
 
-// BusEnviron returns the variables that lead another program of this machine to
-// the same message queue, in the form of os.Environ. They hold no password:
-// BusSecrets does.
+// BusEnviron returns environment variables that let another program on this
+// machine connect to the same message queue, in the form of os.Environ. They
+// contain no secrets: those are in BusSecrets.
 func (c *Config) BusEnviron() []string {
 	user, _ := c.credentials()
 	return environOf([]variable{
@@ -132,8 +134,8 @@ func (c *Config) BusEnviron() []string {
 	})
 }
 
-// BusSecrets is what BusEnviron leaves out: the text of a SecretsFile, empty
-// where there is no password.
+// BusSecrets returns the secrets that BusEnviron leaves out, as the content of a
+// SecretsFile. It is empty if there are none.
 func (c *Config) BusSecrets() []byte {
 	_, password := c.credentials()
 	url := c.BusURL().Reveal()
@@ -180,7 +182,8 @@ func environOf(variables []variable) []string {
 	return environ
 }
 
-// wholePath is tlsPath for a program that runs in another directory.
+// wholePath is tlsPath for a program that runs in another directory: the path is
+// absolute.
 func (c *Config) wholePath(key, name string) string {
 	if name == "" {
 		return ""

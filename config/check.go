@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// check looks at what several keys say together.
+// check validates combinations of keys.
 func (c *Config) check() Problems {
 	var problems Problems
 	problems = append(problems, c.checkPair("bus.tls.cert", c.Bus.TLS.Cert, "bus.tls.key", c.Bus.TLS.Key)...)
@@ -24,8 +24,8 @@ func (c *Config) check() Problems {
 	return append(problems, c.checkPlain()...)
 }
 
-// checkEmbedded refuses a server that would speak in the clear to clients
-// that are to speak TLS.
+// checkEmbedded refuses an embedded server without TLS when its clients are
+// configured to use TLS.
 func (c *Config) checkEmbedded() Problems {
 	if c.BusKind() != Embedded || c.Bus.TLS == (TLS{}) || c.Bus.TLS.Cert != "" || c.Bus.TLS.Key != "" {
 		return nil
@@ -39,7 +39,7 @@ func (c *Config) checkEmbedded() Problems {
 }
 
 // checkCluster refuses embedded servers that could not form a cluster, or that
-// would let anybody on the network join it.
+// anyone on the network could join.
 func (c *Config) checkCluster() Problems {
 	b := c.Bus.Cluster
 	problem := func(key, message string) Problems {
@@ -70,13 +70,14 @@ func (c *Config) checkCluster() Problems {
 	return nil
 }
 
-// routesTLS reports whether the servers of a cluster prove themselves by TLS.
+// routesTLS reports whether the servers of a cluster authenticate by TLS.
 func (c *Config) routesTLS() bool {
 	t := c.Bus.TLS
 	return t.CA != "" && t.Cert != "" && t.Key != ""
 }
 
-// checkLogin wants one way to get in, of a kind that the queue has.
+// checkLogin requires at most one kind of credentials, one that the queue
+// supports.
 func (c *Config) checkLogin() Problems {
 	var given []string
 	for _, k := range []struct{ key, value string }{
@@ -108,7 +109,7 @@ func isLocal(host string) bool {
 	return host == "localhost" || (ip != nil && ip.IsLoopback())
 }
 
-// checkRaft refuses managers that could not work together.
+// checkRaft refuses settings with which managers could not work together.
 func (c *Config) checkRaft() Problems {
 	var problems Problems
 	wrong := func(key, message string) {
@@ -146,8 +147,8 @@ func (c *Config) checkRaft() Problems {
 	return problems
 }
 
-// checkRaftTLS wants both ends of a connection between managers to show and to
-// check a certificate.
+// checkRaftTLS requires that both ends of a connection between managers present
+// and verify a certificate.
 func (c *Config) checkRaftTLS() Problems {
 	t, given, missing := c.Raft.TLS, "", ""
 	for _, f := range []struct{ key, file string }{
@@ -174,7 +175,7 @@ func (c *Config) checkPair(key, text, other, otherText string) Problems {
 	return Problems{{Origin: c.Origin(key), Key: key, Message: "needs " + other + " too"}}
 }
 
-// checkPlain refuses to send in the clear what was meant to go by TLS.
+// checkPlain refuses an unencrypted connection when TLS is configured.
 func (c *Config) checkPlain() Problems {
 	if c.Bus.TLS == (TLS{}) || c.Bus.URL == "" || c.byRabbit() || !strings.Contains(strings.ToLower(c.Bus.URL.Reveal()), "amqp://") {
 		return nil
@@ -183,7 +184,7 @@ func (c *Config) checkPlain() Problems {
 		Message: "amqp:// is without TLS, and [bus.tls] asks for it: write amqps://"}}
 }
 
-// Warnings returns what is allowed and yet is probably not meant.
+// Warnings returns what is valid but probably not intended.
 func (c *Config) Warnings() []string {
 	var out []string
 	for _, w := range slices.Concat(c.warnings, c.warnOfOWT(), c.warnOfBus(), c.warnOfPurposes()) {
@@ -219,11 +220,11 @@ func (c *Config) warnOfBus() []Problem {
 	return out
 }
 
-// otherPurposes are OWT's, save those that have a strategy by default.
+// otherPurposes are OWT's purposes without a default strategy.
 var otherPurposes = []string{"quic", "mediabridge", "eventbridge"}
 
-// warnOfPurposes finds purposes that look like another one misspelt. They may
-// be real, and so are no error.
+// warnOfPurposes finds purposes that look like a misspelt known one. They may be
+// intended, so they are not errors.
 func (c *Config) warnOfPurposes() []Problem {
 	known := append(slices.Sorted(maps.Keys(Default().Strategy.ByPurpose)), otherPurposes...)
 	known = append(known, "general")

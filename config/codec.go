@@ -14,17 +14,17 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// codec is how values of one type are read, checked and shown.
+// codec reads, checks and shows values of one type.
 type codec[T any] struct {
-	// words name the type for a reader of the manual.
+	// words describes the type in the manual.
 	words string
 	// read returns an error that neither names the key nor shows a secret.
 	read func(value) (T, error)
-	// show returns what stands in JSON: a string, a number or a bool.
+	// show returns the value for JSON: a string, a number or a bool.
 	show func(T) any
 }
 
-// hinted is an error that knows the word that was probably meant.
+// hinted is an error with the word that was probably meant.
 type hinted struct {
 	error
 	nearest string
@@ -93,7 +93,7 @@ func load() codec[float64] {
 	}, func(f float64) any { return f }}
 }
 
-// span is a length of time: OWT's milliseconds, or Go's words for it.
+// span is a length of time: milliseconds, as in OWT, or a Go duration.
 func span(least, most time.Duration) codec[time.Duration] {
 	words := fmt.Sprintf("milliseconds, or a duration such as \"10s\"; %s to %s", brief(least), brief(most))
 	return codec[time.Duration]{words, func(v value) (time.Duration, error) {
@@ -160,7 +160,7 @@ func strategyNames() []string {
 	return names
 }
 
-// debit is the mode, or a number for state.DebitFixed.
+// debit is a mode, or a number for state.DebitFixed.
 func debit() codec[debitValue] {
 	words := fmt.Sprintf(`"learned", "off", or a load from 0 to %v`, state.MaxDebit)
 	return codec[debitValue]{words, func(v value) (debitValue, error) {
@@ -258,7 +258,7 @@ func address() codec[URL] {
 	}, func(u URL) any { return u.String() }}
 }
 
-// cloud reads the address of a cloud. Any text that is no URL is OWT's "none".
+// cloud reads the address of a cloud. Like OWT, it takes any other text for none.
 func cloud() codec[URL] {
 	return codec[URL]{"URL", func(v value) (URL, error) {
 		s, err := v.asString()
@@ -272,7 +272,7 @@ func cloud() codec[URL] {
 	}, func(u URL) any { return u.String() }}
 }
 
-// checkURLs does not repeat what url.Parse says: it holds the password.
+// checkURLs does not repeat errors of url.Parse, which contain the password.
 func checkURLs(list string) error {
 	kinds := map[BusKind]bool{}
 	for part := range strings.SplitSeq(list, ",") {

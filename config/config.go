@@ -15,24 +15,24 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// Config is everything that can be configured. Load, ApplyEnv and SetFlag
-// check each value, and note where it came from.
+// Config is the whole configuration. Load, ApplyEnv and SetFlag check each value,
+// and record where it came from.
 type Config struct {
 	Manager  Manager
 	Strategy Strategy
 	Rabbit   Rabbit
 	Bus      Bus
 	Raft     Raft
-	// Debit is [placement]: how a placement counts before it is reported.
+	// Debit is [placement]: the load that a placement adds before it is reported.
 	Debit state.Debit
-	// Labels are those of the workers that this process starts.
+	// Labels are the labels of the workers that this process starts.
 	Labels    map[string]string
 	Metrics   Metrics
 	Cascading Cascading
 
 	// file is the path that was read, "" for none.
 	file string
-	// rabbit tells that the file has a section [rabbit], if only an empty one.
+	// rabbit is where the file has a section [rabbit], even an empty one.
 	rabbit   Origin
 	origins  map[string]Origin
 	warnings []Problem
@@ -40,31 +40,32 @@ type Config struct {
 
 // Manager is the section [manager].
 type Manager struct {
-	// Name is that of the cluster, and of the manager's queue.
+	// Name is the name of the cluster, and of the manager's queue.
 	Name string
-	// InitialTime is how long a fresh manager only gathers workers. 0 means
-	// not at all.
+	// InitialTime is how long a new manager waits for workers to join before it
+	// places tasks. 0 means no waiting.
 	InitialTime time.Duration
-	// CheckAliveInterval is how often signs of life are counted, and
-	// CheckAliveCount how many counts in a row may be missed.
+	// CheckAliveInterval is how often keep-alives are checked, and CheckAliveCount
+	// how many checks in a row a worker may miss.
 	CheckAliveInterval time.Duration
 	CheckAliveCount    int
-	// MaxSilentShare is the share of the workers that may be given up at once.
+	// MaxSilentShare is the largest share of the workers that may be evicted at
+	// once.
 	MaxSilentShare float64
-	// RecheckShare is the share of them that may be given up at a count after a
-	// time in which none was.
+	// RecheckShare is the largest share of the workers that may be evicted at one
+	// check after a time in which none could be.
 	RecheckShare float64
-	// StaleAfter is how long nobody leads before look-ups are answered from the
-	// last state. 0 means never.
+	// StaleAfter is how long there may be no leader before look-ups are answered
+	// from the last state. 0 means never.
 	StaleAfter time.Duration
-	// ReserveTime is the length of a reservation that names none.
+	// ReserveTime is the default length of a reservation.
 	ReserveTime time.Duration
-	// Replica is how several managers agree: "raft", "owt", or "auto" for what
-	// the section [raft] says.
+	// Replica is how several managers agree: "raft", "owt", or "auto", which
+	// depends on the section [raft].
 	Replica string
-	// EnableGRPC is OWT 5.1's. It is refused where it is true.
+	// EnableGRPC is a setting of OWT 5.1, which must not be true.
 	EnableGRPC bool
-	// TotalNode and ElectTimeout are those of OWT's master branch, and have no
+	// TotalNode and ElectTimeout are settings of OWT's master branch, without
 	// effect.
 	TotalNode    int
 	ElectTimeout time.Duration
@@ -72,7 +73,7 @@ type Manager struct {
 
 // Strategy is the section [strategy].
 type Strategy struct {
-	// General is for a purpose that ByPurpose lacks.
+	// General is the strategy of purposes that ByPurpose lacks.
 	General   muster.Strategy
 	ByPurpose map[string]muster.Strategy
 }
@@ -81,13 +82,14 @@ type Strategy struct {
 type Rabbit struct {
 	Host string
 	Port int
-	// Login is node-amqp's word, Username amqplib's; Username goes first.
+	// Login is node-amqp's name for the user, Username amqplib's. Username takes
+	// precedence.
 	Login, Username string
 	Password        Secret
 	VHost           string
 	// Protocol is amqp or amqps.
 	Protocol string
-	// Heartbeat, FrameMax and Locale are amqplib's, and have no effect.
+	// Heartbeat, FrameMax and Locale are settings of amqplib, without effect.
 	Heartbeat, FrameMax int
 	Locale              string
 }
@@ -98,8 +100,8 @@ type Bus struct {
 	URL URL
 	// Listen is the address of the embedded server.
 	Listen string
-	// User and Password are for every kind of queue, the embedded one
-	// included, and go before those of URL and of [rabbit].
+	// User and Password are for every kind of queue, including the embedded one,
+	// and take precedence over those of URL and of [rabbit].
 	User     string
 	Password Secret
 	// Token, Creds and NKey are NATS's, instead of User and Password: a token,
@@ -113,7 +115,7 @@ type Bus struct {
 // BusCluster is the section [bus.cluster]: the embedded servers of several
 // managers form one queue.
 type BusCluster struct {
-	// Listen is where this server listens for the others. Empty: it is alone.
+	// Listen is where this server listens for the others. Empty: no cluster.
 	Listen string
 	// Name is the same on all of them.
 	Name string
@@ -123,31 +125,32 @@ type BusCluster struct {
 	Password Secret
 }
 
-// RouteList is Routes as a list.
+// RouteList returns Routes as a list.
 func (b BusCluster) RouteList() []string { return listOf(b.Routes) }
 
-// TLS is the section [bus.tls], or [raft.tls]: names of files in PEM.
+// TLS is the section [bus.tls], or [raft.tls].
 type TLS struct {
+	// CA, Cert and Key are names of PEM files.
 	CA, Cert, Key string
-	// ServerName is the name that the other end's certificate must have, if it
-	// is not the host of the URL, or of the manager's address.
+	// ServerName is the name in the other end's certificate, if it is not the host
+	// of the URL, or of the manager's address.
 	ServerName string
 }
 
 // Metrics is the section [metrics].
 type Metrics struct {
-	// Addr is where the metrics are shown over HTTP. Empty: nowhere.
+	// Addr is where the metrics are served over HTTP. Empty: nowhere.
 	Addr string
 }
 
 // Raft is the section [raft].
 type Raft struct {
-	// Addr is where the other managers reach this one. Empty: it is alone.
+	// Addr is where the other managers reach this one. Empty: no other managers.
 	Addr string
-	// Peers are the addresses of the managers that form the cluster, parted by
-	// commas.
+	// Peers are the comma-separated addresses of the managers that form the
+	// cluster.
 	Peers string
-	// Listen is where this one listens for them; Addr where it is empty.
+	// Listen is where this manager listens for the others; empty means Addr.
 	Listen string
 	// ElectionTimeout is how long a leader may be silent before it is replaced.
 	ElectionTimeout time.Duration
@@ -157,7 +160,7 @@ type Raft struct {
 	TLS    TLS
 }
 
-// PeerList is Peers as a list.
+// PeerList returns Peers as a list.
 func (r Raft) PeerList() []string { return listOf(r.Peers) }
 
 func listOf(addresses string) []string {
@@ -170,12 +173,12 @@ func listOf(addresses string) []string {
 	return out
 }
 
-// others tells whether there are managers beside this one.
+// others reports whether there are managers besides this one.
 func (r Raft) others() bool {
 	return slices.ContainsFunc(r.PeerList(), func(addr string) bool { return addr != r.Addr })
 }
 
-// Local tells whether all managers are on this machine.
+// Local reports whether all managers are on this machine.
 func (r Raft) Local() bool {
 	return !slices.ContainsFunc(append(r.PeerList(), r.Addr), func(addr string) bool {
 		host, _, _ := net.SplitHostPort(addr)
@@ -184,15 +187,17 @@ func (r Raft) Local() bool {
 	})
 }
 
-// Cascading is the section [cascading]: the cloud that hears of this cluster.
+// Cascading is the section [cascading]: the cloud that this cluster is reported
+// to.
 type Cascading struct {
 	Enabled bool
-	// URL is the cloud's. OWT has "none" for none. A password in it is hidden.
+	// URL is the cloud's address; OWT writes "none" for no cloud. A password in it
+	// is hidden.
 	URL    URL
 	Region string
-	// ClusterID is the cluster's name where it is empty.
+	// ClusterID is the cluster's id; empty means the cluster's name.
 	ClusterID string
-	// CA is the file of the authorities that the cloud's certificate is of.
+	// CA is the file with the authorities that may issue the cloud's certificate.
 	CA string
 	// SelfIP, SelfHost and SelfPort have no effect.
 	SelfIP, SelfHost string
@@ -213,7 +218,7 @@ func (c Cascading) cloud() (plain, ok bool) {
 	return u.Scheme == "http", u.Scheme == "http" || u.Scheme == "https"
 }
 
-// Default returns what is in force where nothing is configured.
+// Default returns the default configuration.
 func Default() *Config {
 	placing := state.DefaultConfig()
 	return &Config{
@@ -252,8 +257,8 @@ type Flag struct {
 func Load(path string, flags ...Flag) (*Config, error) { return loadFile(path, nil, flags) }
 
 // LoadShared is Load for a file that is not Muster's, such as OWT's agent.toml:
-// it reads the sections that every program of a cluster has, [rabbit], [bus]
-// and [labels], and leaves the others alone.
+// it reads the sections that all programs of a cluster share, [rabbit], [bus]
+// and [labels], and ignores the others.
 func LoadShared(path string, flags ...Flag) (*Config, error) {
 	return loadFile(path, []string{"rabbit", "bus", "labels"}, flags)
 }
@@ -278,9 +283,9 @@ func loadFile(path string, only []string, flags []Flag) (*Config, error) {
 	return c, nil
 }
 
-// Parse reads a file's content; name is what its errors call it, and where
-// relative file names in it start from. The environment is not asked: values
-// that it would complete must be complete in the file. The error is Problems.
+// Parse parses the content of a file. name is the file's name in errors, and the
+// base of relative file names. The environment is not used, so the file itself
+// must be complete. The error is Problems.
 func Parse(name string, data []byte) (*Config, error) {
 	c, problems := read(name, data)
 	if len(problems) == 0 {
@@ -292,9 +297,9 @@ func Parse(name string, data []byte) (*Config, error) {
 	return c, nil
 }
 
-// OWTDir is the directory in which OWT keeps the user and the password of the
-// queue beside the file, "" where they are not asked for: another queue than
-// [rabbit] is used, or bus.user is set.
+// OWTDir returns the directory in which OWT keeps the user and the password of
+// the queue beside the file. It is "" if they are not needed, because another
+// queue than [rabbit] is used, or bus.user is set.
 func (c *Config) OWTDir() string {
 	if c.file == "" || !c.byRabbit() || c.Bus.User != "" {
 		return ""

@@ -209,7 +209,7 @@ func unwrapAll(err error) error {
 	}
 }
 
-// Whatever prints a configuration, no secret is in it.
+// No way of printing a configuration reveals a secret.
 func TestSecretsStayHidden(t *testing.T) {
 	c := parse(t, "[rabbit]", "password = 's3cret-a'", "[bus]", "password = 's3cret-b'", "url = 'nats://u:s3cret-c@h,nats://s3cret-d@g'")
 	next := parse(t, "[bus]", "password = 's3cret-e'")
@@ -266,7 +266,7 @@ func TestExplainTable(t *testing.T) {
 		}
 	}
 	if strings.Contains(out.String(), "totalNode") {
-		t.Error("a key without effect is listed that nobody set")
+		t.Error("the list has a key without effect that was not set")
 	}
 	if err := c.Explain(&out, "yaml"); err == nil || err.Error() != `unknown format "yaml": use table or json` {
 		t.Error("format yaml:", err)

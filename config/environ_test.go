@@ -42,7 +42,7 @@ func TestBusEnvironLeadsToTheSameQueue(t *testing.T) {
 	}
 }
 
-// A file that is named beside the configuration is found from elsewhere.
+// A file name relative to the configuration works from another directory.
 func TestBusEnvironHasWholePaths(t *testing.T) {
 	dir := t.TempDir()
 	c, err := Parse(filepath.Join(dir, "muster.toml"), []byte("[bus]\nurl = \"tls://n.example\"\ntls.ca = \"ca.pem\"\n"))

@@ -99,8 +99,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// All that is wrong with a file is reported, in its order, up to a mistake of
-// syntax.
+// All problems of a file are reported in order, up to the first syntax error.
 func TestAllErrorsAtOnce(t *testing.T) {
 	_, err := Parse("m.toml", []byte(`naem = 1
 [manager]
@@ -125,7 +124,7 @@ m.toml:7:11: not TOML: expected newline but got U+002C ','`
 	}
 }
 
-// What npm's toml takes and TOML does not is taken in OWT's files only.
+// What npm's toml accepts beyond TOML is accepted in OWT's files only.
 func TestWhatNpmTakesIsTakenInOWTFiles(t *testing.T) {
 	const text = "[rabbit]\nport = 05672\npassword = \"a\\qb\"\n"
 	c, err := Parse("/etc/owt/cluster_manager.toml", []byte(text))
@@ -133,7 +132,7 @@ func TestWhatNpmTakesIsTakenInOWTFiles(t *testing.T) {
 		t.Errorf("%+v, %v", c, err)
 	}
 	if _, err := Parse("muster.toml", []byte(text)); err == nil {
-		t.Error("it is taken in a file of Muster's")
+		t.Error("it is accepted in a file of Muster's")
 	}
 }
 

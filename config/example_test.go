@@ -27,8 +27,8 @@ host = "rabbit.example"
 	// initial_time comes from cluster_manager.toml:3:1
 }
 
-// Everything that is wrong is reported at once, with the place and the word
-// that was probably meant.
+// All problems are reported at once, with their place and the word that was
+// probably meant.
 func ExampleParse_mistakes() {
 	_, err := config.Parse("cluster_manager.toml", []byte(`
 [manager]

@@ -46,7 +46,7 @@ func (c *Config) explanation() explained {
 	out := explained{Bus: explainedBus{c.BusKind(), c.BusURL()}, Settings: []explainedKey{}, Warnings: c.Warnings()}
 	for _, k := range c.list() {
 		o := c.Origin(k.name)
-		// What has no effect is of interest only to those who set it.
+		// Keys without effect are of interest only if they were set.
 		if k.inert && o.Source == FromDefault {
 			continue
 		}

@@ -39,7 +39,7 @@ func (f typed[T]) read(c *Config, v value) error {
 	return err
 }
 
-// at is a field that a pointer leads to.
+// at returns a field of Config that where points to.
 func at[T comparable](c codec[T], where func(*Config) *T) field {
 	return typed[T]{c,
 		func(c *Config) T { return *where(c) },
@@ -47,7 +47,7 @@ func at[T comparable](c codec[T], where func(*Config) *T) field {
 	}
 }
 
-// in is an entry of a map; the zero T stands for none.
+// in returns a field that is an entry of a map; the zero T means no entry.
 func in[T comparable](c codec[T], where func(*Config) map[string]T, name string) field {
 	var none T
 	return typed[T]{c,
@@ -80,7 +80,7 @@ func strategyByPurpose(c *Config) map[string]muster.Strategy { return c.Strategy
 
 func labelsOf(c *Config) map[string]string { return c.Labels }
 
-// lookup returns the key of that name, also one that the user made up.
+// lookup returns the key of that name, including names that the user chose.
 func lookup(name string) (key, bool) {
 	if i := slices.IndexFunc(keys, func(k key) bool { return k.name == name }); i >= 0 {
 		return keys[i], true
@@ -97,7 +97,7 @@ func lookup(name string) (key, bool) {
 	return key{}, false
 }
 
-// label is a text that is not empty, so that it differs from none.
+// label is a text that is not empty, to distinguish it from no label.
 func label() codec[string] {
 	c := name()
 	read := c.read
@@ -111,8 +111,8 @@ func label() codec[string] {
 	return c
 }
 
-// list returns every key of the configuration, made-up ones in the order of
-// their names after the fixed ones of their section.
+// list returns every key of the configuration. In each section the fixed keys
+// come first, then those that the user chose, sorted by name.
 func (c *Config) list() []key {
 	var out []key
 	for _, s := range sections {

@@ -36,7 +36,7 @@ func FuzzParse(f *testing.F) {
 		}
 		checkUsable(t, c)
 		if err := toml.Unmarshal(bytes.TrimPrefix(data, []byte("\ufeff")), &map[string]any{}); err != nil {
-			t.Fatalf("Parse takes what is not TOML: %v", err)
+			t.Fatalf("Parse accepts what is not TOML: %v", err)
 		}
 	})
 }
@@ -80,8 +80,7 @@ func checkUsable(t *testing.T, c *Config) {
 	}
 }
 
-// What a configuration says comes back when it is written as TOML, by a
-// writer that is not ours.
+// A configuration that another library writes as TOML is read back the same.
 func TestRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := draw(t, "file")

@@ -10,12 +10,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "write the generated pages anew")
+var update = flag.Bool("update", false, "rewrite the generated pages")
 
 const page = "../docs/configuration.md"
 
-// docs/configuration.md is made from testdata/manual.md, the table of keys and
-// what the package really prints.
+// docs/configuration.md is generated from testdata/manual.md, the table of keys
+// and the package's actual output.
 func TestManual(t *testing.T) {
 	frame, err := os.ReadFile("testdata/manual.md")
 	if err != nil {
@@ -107,7 +107,7 @@ func TestTableOfKeys(t *testing.T) {
 			t.Errorf("%s is in no section", k.name)
 		}
 		if k.meaning == "" || !strings.HasSuffix(k.meaning, ".") {
-			t.Errorf("%s: its meaning is no sentence: %q", k.name, k.meaning)
+			t.Errorf("%s: its meaning is not a sentence: %q", k.name, k.meaning)
 		}
 	}
 	for name, c := range map[string]string{"bus.tls.ca": "b.t.c", "manager.name": "m"} {

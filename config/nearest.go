@@ -2,8 +2,8 @@ package config
 
 import "strings"
 
-// nearest returns the word that was probably meant by got, "" if none is near:
-// a third of its letters may be wrong, and two in a short word.
+// nearest returns the word that was probably meant by got, or "" if none is
+// close: up to a third of the letters may differ, and two in a short word.
 func nearest(got string, words []string) string {
 	best, least := "", -1
 	for _, word := range words {
@@ -15,8 +15,8 @@ func nearest(got string, words []string) string {
 	return best
 }
 
-// distance counts the letters to insert, delete, replace, or swap with their
-// neighbour, to get from a to b.
+// distance returns how many letters must be inserted, deleted, replaced, or
+// swapped with their neighbour, to turn a into b.
 func distance(a, b string) int {
 	from, to := []rune(a), []rune(b)
 	rows := make([][]int, len(from)+1)

@@ -2,10 +2,10 @@ package config
 
 import "fmt"
 
-// Source is the kind of place that a value came from.
+// Source is the kind of source of a value.
 type Source string
 
-// The sources, the weakest first.
+// The sources, weakest first.
 const (
 	FromDefault     Source = "default"
 	FromFile        Source = "file"
@@ -36,5 +36,5 @@ func (o Origin) String() string {
 	return string(FromDefault)
 }
 
-// overrides tells whether the value was given from outside the file.
+// overrides reports whether the value was given outside the file.
 func (o Origin) overrides() bool { return o.Source == FromEnvironment || o.Source == FromFlag }

@@ -6,26 +6,26 @@ import (
 	"strings"
 )
 
-// SetFlag gives a key the value of a flag, after Load. What depends on several
-// keys is left to Check.
+// SetFlag sets a key to the value of a flag, after Load. Call Check afterwards to
+// validate combinations of keys.
 func (c *Config) SetFlag(flag, key, text string) error {
 	return c.applyFlags([]Flag{{flag, key, text}}).err()
 }
 
-// ApplyEnv takes the MUSTER_ variables from an environment in the form of
-// os.Environ. An empty variable counts as none. The error is Problems.
+// ApplyEnv applies the MUSTER_ variables of an environment in the form of
+// os.Environ. An empty variable counts as unset. The error is Problems.
 func (c *Config) ApplyEnv(environ []string) error { return c.applyEnv(environ).err() }
 
-// Check returns what is wrong with the values together, as Problems. Load and
-// Parse have checked already: call it after SetFlag.
+// Check validates combinations of keys. The error is Problems. Load and Parse
+// include it; call it after SetFlag.
 func (c *Config) Check() error { return c.check().err() }
 
 // SecretsFile is the variable that names a file with further variables, one
-// NAME=value a line, which go before those of the environment: what the
-// environment of a process holds can be read by others.
+// NAME=value per line, which take precedence over the environment. Secrets belong
+// there because other processes can read the environment of a process.
 const SecretsFile = "MUSTER_BUS_SECRETS_FILE"
 
-// withSecrets puts the variables of SecretsFile in the place of itself.
+// withSecrets replaces SecretsFile with the variables in that file.
 func withSecrets(environ []string) ([]string, error) {
 	all := map[string]string{}
 	add := func(entry string) {
@@ -79,8 +79,8 @@ func (c *Config) applyEnv(environ []string) Problems {
 	return problems
 }
 
-// ours tells whether a variable is meant for Muster's configuration, so that
-// one that is misspelt is found.
+// ours reports whether a variable is meant for Muster's configuration, so that a
+// misspelt one is found.
 func ours(name string) bool {
 	return strings.HasPrefix(name, "MUSTER_BUS_") || strings.HasPrefix(name, "MUSTER_RAFT_")
 }

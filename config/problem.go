@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// Problem is one thing that is wrong with a configuration.
+// Problem is one error in a configuration.
 type Problem struct {
-	// Origin is where it stands.
+	// Origin is where it is.
 	Origin Origin
 	// Key is the full name of the key, or the section in brackets. It is
-	// empty where the file is not TOML.
+	// empty if the file is not TOML.
 	Key string
-	// Message says what is wrong, and what would be right.
+	// Message says what is wrong, and what to write instead.
 	Message string
-	// Nearest is the right word that was probably meant; it may be empty.
+	// Nearest is the valid word that was probably meant; it may be empty.
 	Nearest string
 }
 
@@ -32,10 +32,10 @@ func (p Problem) Error() string {
 	return text
 }
 
-// Problems is every problem of a configuration, in the order of the file.
+// Problems are all problems of a configuration, in the order of the file.
 type Problems []Problem
 
-// Error returns one problem a line.
+// Error returns one problem per line.
 func (p Problems) Error() string {
 	lines := make([]string, len(p))
 	for i, problem := range p {
@@ -53,7 +53,7 @@ func (p Problems) Unwrap() []error {
 	return errs
 }
 
-// err returns the problems sorted, nil if there is none.
+// err returns the problems sorted, or nil if there are none.
 func (p Problems) err() error {
 	if len(p) == 0 {
 		return nil

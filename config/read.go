@@ -15,7 +15,7 @@ import (
 	"github.com/muster-fleet/muster/internal/owttoml"
 )
 
-// reader walks a file's expressions, and gathers what is wrong with them.
+// reader walks a file's expressions, and collects their problems.
 type reader struct {
 	cfg  *Config
 	file string
@@ -23,17 +23,16 @@ type reader struct {
 	// only are the sections that are read; nil means all.
 	only  []string
 	lines []int
-	// table is the section that keys belong to now; skip tells that it is
-	// unknown, and was reported.
+	// table is the current section; skip is set if it is unknown, and was reported.
 	table []string
 	skip  bool
-	// seen has where each key and each [section] stood first.
+	// seen has the first occurrence of each key and each [section].
 	seen     map[string]Origin
 	problems Problems
 }
 
-// read takes what it can of the file, and returns every problem it met. With
-// only, other sections than these are not looked at.
+// read reads what it can of the file, and returns every problem. If only is given,
+// it ignores other sections.
 func read(name string, data []byte, only ...string) (*Config, Problems) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	if owttoml.Applies(name) {
@@ -53,7 +52,7 @@ func read(name string, data []byte, only ...string) (*Config, Problems) {
 	return r.cfg, r.problems
 }
 
-// walk reads up to the first mistake of syntax.
+// walk reads up to the first syntax error.
 func (r *reader) walk() {
 	var p unstable.Parser
 	p.Reset(r.data)
@@ -98,8 +97,8 @@ func (r *reader) expression(n *unstable.Node) {
 	}
 }
 
-// foreign tells an expression of a section that is not to be read. What stands
-// before the first section is in none.
+// foreign reports whether an expression belongs to a section that is not to be
+// read. Keys before the first section belong to none.
 func (r *reader) foreign(n *unstable.Node, path []string) bool {
 	if r.only == nil {
 		return false
@@ -121,7 +120,7 @@ func (r *reader) path(n *unstable.Node) (parts []string, start int) {
 	return parts, start
 }
 
-// enter is the header of a section.
+// enter handles the header of a section.
 func (r *reader) enter(path []string, at int) {
 	name := strings.Join(path, ".")
 	r.table, r.skip = path, false
@@ -136,14 +135,14 @@ func (r *reader) enter(path []string, at int) {
 	r.present(path, at)
 }
 
-// present notes a section that says something by being there.
+// present records a section whose presence alone has an effect.
 func (r *reader) present(path []string, at int) {
 	if path[0] == "rabbit" && r.cfg.rabbit.Source == "" {
 		r.cfg.rabbit = r.origin(at)
 	}
 }
 
-// twice reports a name that stood before.
+// twice adds a problem, and returns true, if the name occurred before.
 func (r *reader) twice(name string, at int) bool {
 	first, ok := r.seen[name]
 	if !ok {
@@ -154,7 +153,7 @@ func (r *reader) twice(name string, at int) bool {
 	return true
 }
 
-// assign gives a key its value, or the keys of an inline table theirs.
+// assign sets a key, or the keys of an inline table.
 func (r *reader) assign(path []string, at int, n *unstable.Node) {
 	if n.Kind == unstable.InlineTable && (knownSection(path) || !knownKey(path)) {
 		r.inline(path, at, n)
@@ -209,7 +208,7 @@ func (r *reader) report(at int, name, message, nearest string) {
 	r.problems = append(r.problems, Problem{r.origin(at), name, message, nearest})
 }
 
-// origin turns an offset into a line and a column.
+// origin converts an offset to a line and a column.
 func (r *reader) origin(at int) Origin {
 	line := sort.SearchInts(r.lines, at+1)
 	start := 0
@@ -220,7 +219,8 @@ func (r *reader) origin(at int) Origin {
 	return Origin{Source: FromFile, File: r.file, Line: line + 1, Column: column}
 }
 
-// strict lets the library find what remains: a file that no TOML reader takes.
+// strict lets the library find the remaining errors, which make a file invalid
+// TOML.
 func (r *reader) strict() {
 	var bad *toml.DecodeError
 	if err := toml.Unmarshal(r.data, &map[string]any{}); errors.As(err, &bad) {

@@ -7,7 +7,7 @@ type Change struct {
 	Key string
 	// From and To are the values as Explain shows them.
 	From, To string
-	// Restart tells that only a new process takes the change.
+	// Restart is set if the change takes effect only in a new process.
 	Restart bool
 }
 
@@ -25,9 +25,9 @@ func Diff(from, to *Config) []Change {
 	return out
 }
 
-// Reload returns the running configuration with what can change while a
-// manager runs taken from the next one, and the keys that need a restart. It
-// changes neither.
+// Reload returns the running configuration updated with the settings of next that
+// can change while a manager runs, and the keys that need a restart. It modifies
+// neither argument.
 func Reload(running, next *Config) (applied *Config, needRestart []string) {
 	applied = running.clone()
 	for _, change := range Diff(running, next) {
@@ -54,7 +54,7 @@ func (c *Config) noteOrigin(key string, from *Config) {
 	delete(c.origins, key)
 }
 
-// both returns the keys of both, each once.
+// both returns the keys of both configurations, each once.
 func both(a, b *Config) []key {
 	all := a.clone()
 	for purpose, s := range b.Strategy.ByPurpose {

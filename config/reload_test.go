@@ -63,7 +63,7 @@ func TestDiff(t *testing.T) {
 	}
 }
 
-// After a reload, what differs from the new file is what needs a restart.
+// After a reload, exactly the keys that need a restart differ from the new file.
 func TestReloadLeavesOnlyRestarts(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		running, next := draw(t, "running"), draw(t, "next")
@@ -81,7 +81,7 @@ func TestReloadLeavesOnlyRestarts(t *testing.T) {
 	})
 }
 
-// draw makes any configuration that is valid.
+// draw returns a random valid configuration.
 func draw(t *rapid.T, label string) *Config {
 	c := Default()
 	strategies := rapid.SampledFrom(muster.Strategies)

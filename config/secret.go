@@ -10,8 +10,8 @@ import (
 
 const hidden = "(hidden)"
 
-// Secret is a text that must not reach a log, a terminal or an error. However
-// it is printed or encoded, it shows as "(hidden)", or as nothing if empty.
+// Secret is a text that must not reach a log, a terminal or an error. It prints
+// and encodes as "(hidden)", or as "" if empty.
 type Secret string
 
 // Reveal returns the secret itself.
@@ -24,8 +24,8 @@ func (s Secret) String() string {
 	return hidden
 }
 
-// Format hides the secret from every verb, also from those that would print
-// the bytes of a string.
+// Format hides the secret from every verb, including those that would print the
+// bytes of a string.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // LogValue hides the secret from log/slog.
@@ -34,8 +34,8 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 // MarshalText hides the secret from JSON, TOML and the like.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// URL is the address of a message queue, or several parted by commas. A
-// password in it is hidden however it is printed or encoded.
+// URL is the address of a message queue, or a comma-separated list of them. A
+// password in it is hidden whenever it is printed or encoded.
 type URL string
 
 // Reveal returns the address with its password.
@@ -69,7 +69,7 @@ func redact(part string) string {
 	if u.User == nil {
 		return u.String()
 	}
-	// A NATS user without a password is a token, as secret as one.
+	// A NATS user without a password is a token, which is a secret too.
 	if _, password := u.User.Password(); !password {
 		u.User = url.User("xxxxx")
 	}

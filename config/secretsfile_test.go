@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// A node gets an environment without a password, and reaches the same queue
-// with the file beside it.
+// A node gets an environment without a password, and connects to the same queue
+// with the secrets file.
 func TestBusEnvironHasNoPassword(t *testing.T) {
 	for _, url := range []string{
 		"nats://u:hunter2@one:4222,nats://u:hunter2@two:4222", "amqp://u:hunter2@one:5672/vhost", "nats://hunter2@one:4222", "nats://one:4222",

@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 )
 
-// ClientTLS returns how to prove the server's identity, and one's own. It is
-// nil where [bus.tls] is empty: the URL then says whether there is TLS, with
-// the system's authorities.
+// ClientTLS returns the TLS configuration of clients of the queue. It is nil if
+// [bus.tls] is empty: the URL then decides whether to use TLS, with the system's
+// authorities.
 func (c *Config) ClientTLS() (*tls.Config, error) {
 	if c.Bus.TLS == (TLS{}) {
 		return nil, nil
@@ -29,9 +29,9 @@ func (c *Config) ClientTLS() (*tls.Config, error) {
 	}, nil
 }
 
-// ServerTLS returns what the embedded server shows its clients, and asks of
-// them: with bus.tls.ca, a certificate of that authority. It is nil, for no
-// TLS, where bus.tls.cert is empty.
+// ServerTLS returns the TLS configuration of the embedded server. With bus.tls.ca
+// it requires of clients a certificate of that authority. It is nil, for no TLS,
+// if bus.tls.cert is empty.
 func (c *Config) ServerTLS() (*tls.Config, error) {
 	if c.Bus.TLS.Cert == "" {
 		return nil, nil
@@ -51,8 +51,9 @@ func (c *Config) ServerTLS() (*tls.Config, error) {
 	return out, nil
 }
 
-// RoutesTLS returns how the embedded servers of [bus.cluster] prove themselves
-// to each other. It is nil unless [bus.tls] has ca, cert and key.
+// RoutesTLS returns the TLS configuration by which the embedded servers of
+// [bus.cluster] authenticate each other. It is nil unless [bus.tls] has ca, cert
+// and key.
 func (c *Config) RoutesTLS() (*tls.Config, error) {
 	if !c.routesTLS() {
 		return nil, nil
@@ -65,8 +66,8 @@ func (c *Config) RoutesTLS() (*tls.Config, error) {
 	return out, nil
 }
 
-// RaftTLS returns how managers prove their identity to each other: each shows a
-// certificate, and asks for one. It is nil where [raft.tls] is empty.
+// RaftTLS returns the TLS configuration by which managers authenticate each other:
+// each presents a certificate, and requires one. It is nil if [raft.tls] is empty.
 func (c *Config) RaftTLS() (*tls.Config, error) {
 	if c.Raft.TLS == (TLS{}) {
 		return nil, nil
@@ -85,8 +86,8 @@ func (c *Config) RaftTLS() (*tls.Config, error) {
 	}, nil
 }
 
-// CascadingTLS returns how to verify the cloud. It is nil for the system's
-// authorities.
+// CascadingTLS returns the TLS configuration for connecting to the cloud. It is
+// nil for the system's authorities.
 func (c *Config) CascadingTLS() (*tls.Config, error) {
 	authorities, err := c.authorities("cascading", TLS{CA: c.Cascading.CA})
 	if err != nil || authorities == nil {
@@ -140,7 +141,7 @@ func (c *Config) tlsFile(key, name string) ([]byte, error) {
 	return data, nil
 }
 
-// tlsPath is where the file is that a key names.
+// tlsPath returns the path of the file that a key names.
 func (c *Config) tlsPath(key, name string) string {
 	if c.Origin(key).Source == FromFile && !filepath.IsAbs(name) {
 		return filepath.Join(filepath.Dir(c.file), name)

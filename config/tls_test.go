@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// authority writes ca.pem, and node.pem with node.key signed by it, made out
-// to the name fleet.test.
+// authority writes ca.pem, and node.pem with node.key, signed by it and issued to
+// the name fleet.test.
 func authority(t *testing.T, dir string) {
 	t.Helper()
 	ca := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "own"}, IsCA: true,
@@ -60,8 +60,8 @@ func writePEM(t *testing.T, dir, name, kind string, der []byte) {
 	}
 }
 
-// The two ends that one file describes know each other; a client without a
-// certificate, and one that expects another name, are turned away.
+// Both ends with one configuration accept each other; a client without a
+// certificate, and one that expects another name, are refused.
 func TestTLSHandshake(t *testing.T) {
 	dir := t.TempDir()
 	authority(t, dir)
@@ -86,8 +86,8 @@ func TestTLSHandshake(t *testing.T) {
 	}
 }
 
-// Managers that one file describes know each other; one without a certificate,
-// and one of another authority, get nowhere.
+// Managers with one configuration accept each other; one without a certificate,
+// and one of another authority, are refused.
 func TestRaftTLSHandshake(t *testing.T) {
 	dir, elsewhere := t.TempDir(), t.TempDir()
 	authority(t, dir)
@@ -108,11 +108,11 @@ func TestRaftTLSHandshake(t *testing.T) {
 	}
 	for what, stranger := range map[string]*tls.Config{"another authority": other, "no certificate": bare} {
 		if err := handshake(t, own, stranger); err == nil {
-			t.Errorf("a dialer with %s got in", what)
+			t.Errorf("a dialer with %s was accepted", what)
 		}
 	}
 	if err := handshake(t, other, own); err == nil {
-		t.Error("an acceptor of another authority was believed")
+		t.Error("an acceptor of another authority was accepted")
 	}
 	if none, err := Default().RaftTLS(); none != nil || err != nil {
 		t.Error(none, err)
@@ -132,7 +132,7 @@ func inDir(t *testing.T, dir, file string) *Config {
 	return c
 }
 
-// handshake returns why either end turns the other away.
+// handshake returns the error of either end.
 func handshake(t *testing.T, server, client *tls.Config) error {
 	t.Helper()
 	listener, err := tls.Listen("tcp", "127.0.0.1:0", server)

@@ -12,7 +12,8 @@ func knownSection(path []string) bool {
 	return plain(path) && slices.Contains(sectionNames(), strings.Join(path, "."))
 }
 
-// knownKey knows also the keys that a user may make up.
+// knownKey reports whether a key is known. In [strategy] and [labels] users choose
+// the names.
 func knownKey(path []string) bool {
 	if len(path) == 2 && (path[0] == "strategy" || path[0] == "labels") {
 		return path[1] != ""
@@ -20,7 +21,7 @@ func knownKey(path []string) bool {
 	return plain(path) && slices.Contains(keyNames(), strings.Join(path, "."))
 }
 
-// plain tells that no part holds a dot: bus."tls.ca" is not bus.tls.ca.
+// plain reports whether no part contains a dot: bus."tls.ca" is not bus.tls.ca.
 func plain(path []string) bool {
 	return !slices.ContainsFunc(path, func(s string) bool { return strings.Contains(s, ".") })
 }
@@ -89,7 +90,7 @@ func (r *reader) unknownKey(path []string, at int, n *unstable.Node) {
 	}
 }
 
-// spelt quotes the parts that hold dots.
+// spelt quotes the parts that contain dots.
 func spelt(path []string) string {
 	parts := slices.Clone(path)
 	for i, part := range parts {
@@ -108,8 +109,8 @@ func (r *reader) keepCascading(name string, at int) {
 	})
 }
 
-// nearestKey looks in the section first, then for the same word in others. A
-// key that stands in no section may be misspelt besides.
+// nearestKey searches the section first, then the others for the same word. A key
+// outside any section may also be misspelt.
 func nearestKey(section []string, own string) string {
 	if best := nearest(own, ownNames(strings.Join(section, "."))); best != "" {
 		return best
@@ -127,8 +128,8 @@ func nearestKey(section []string, own string) string {
 	return ""
 }
 
-// oldKeys are keys of other versions of OWT, and of its gRPC, that mean nothing
-// here. [cloud] is what [cascading] was called before 5.1.
+// oldKeys are keys of other versions of OWT, and of its gRPC, that have no effect
+// here. Before 5.1, [cascading] was called [cloud].
 var oldKeys = []string{
 	"manager.check_alive_period", "manager.heartbeatTimeout", "manager.leaderLeaseTimeout", "manager.grpc_host", "manager.grpc_port",
 }

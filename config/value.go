@@ -10,7 +10,7 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// shape is the type of a value as it was written.
+// shape is the type of a value in the file.
 type shape string
 
 const (
@@ -25,13 +25,13 @@ const (
 	shapeWord shape = "a word"
 )
 
-// value is what was given for a key.
+// value is the unparsed value of a key.
 type value struct {
 	shape shape
 	text  string
 }
 
-// valueOf copies a node, which lives only as long as its expression.
+// valueOf copies a node, which is valid only as long as its expression.
 func valueOf(n *unstable.Node) value {
 	shapes := map[unstable.Kind]shape{
 		unstable.String: shapeString, unstable.Integer: shapeInt, unstable.Float: shapeFloat,

@@ -41,7 +41,7 @@ SIGINT and SIGTERM end it.` + "\n" + precedence,
 	settings.flag("replica", "manager.replica", "how several managers agree: raft, or `owt`, beside OWT's own managers")
 	settings.flag("raft", "raft.addr", "`address` at which the other managers reach this one")
 	settings.flag("raft-listen", "raft.listen", "`address` to listen at for them, where it is another one")
-	settings.flag("peers", "raft.peers", "`addresses` of all managers that form the cluster, parted by commas; without its own, this one joins theirs")
+	settings.flag("peers", "raft.peers", "comma-separated `addresses` of all managers that form the cluster; without its own, this one joins theirs")
 	settings.flag("data", "raft.data", "`directory` of the log (default: in memory)")
 	settings.flag("metrics", "metrics.addr", "`address` at which /metrics is shown to Prometheus, such as 127.0.0.1:9464 (default: nowhere)")
 	settings.reach("message `queue`, instead of the embedded one: nats://..., tls://..., amqp://... or amqps://...")
