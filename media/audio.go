@@ -49,7 +49,10 @@ const perChannel = 64_000
 
 // args are those that encode, copy or leave out the tracks of sound; none are
 // known where ffmpeg finds them by itself.
-func (a Audio) args(tracks []*StreamInfo) []string {
+func (a Audio) args(tracks []*StreamInfo) []string { return a.levelled(tracks, nil) }
+
+// levelled are args with filters that change the loudness of each track.
+func (a Audio) levelled(tracks []*StreamInfo, levels []string) []string {
 	switch {
 	case a.Codec == None:
 		return []string{"-an"}
@@ -68,11 +71,39 @@ func (a Audio) args(tracks []*StreamInfo) []string {
 			rate = Bitrate(max(1, layout.channels) * perChannel)
 		}
 		args = append(args, "-b:a:"+n, rate.arg())
-		if layout.filter != "" {
-			args = append(args, "-filter:a:"+n, layout.filter)
+		filters := layout.filter
+		if i < len(levels) {
+			filters = joined(filters, leveller(levels[i], s, layout))
+		}
+		if filters != "" {
+			args = append(args, "-filter:a:"+n, filters)
 		}
 	}
 	return args
+}
+
+// leveller is a filter that changes the loudness. ffmpeg 5.1 forgets the layout
+// of mono behind loudnorm, so that it is said again.
+func leveller(filter string, s *StreamInfo, l layout) string {
+	if filter == "" || l.filter != "" {
+		return joined(filter, l.filter)
+	}
+	name := s.Layout
+	if name == "" && s.Channels < len(layouts) {
+		name = layouts[s.Channels]
+	}
+	if name == "" {
+		return filter
+	}
+	return filter + ",aformat=channel_layouts=" + name
+}
+
+// joined are two filters, either of which may be "", one after the other.
+func joined(first, second string) string {
+	if first == "" || second == "" {
+		return first + second
+	}
+	return first + "," + second
 }
 
 // layout is how the channels of a track are encoded.

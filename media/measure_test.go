@@ -3,7 +3,9 @@ package media
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -47,7 +49,7 @@ func measure(t *testing.T, path string, facts map[string]string, want string) {
 		}
 	}
 	facts["tracks"], facts["subs"] = fmt.Sprint(n["audio"]), fmt.Sprint(n["subtitle"])
-	for key, find := range map[string]func(*testing.T, string) string{"sync": delay, "pitch": pitch, "bars": bars, "combed": combed, "red": red, "peak": peak, "keys": keys} {
+	for key, find := range map[string]func(*testing.T, string) string{"sync": delay, "pitch": pitch, "bars": bars, "combed": combed, "red": red, "peak": peak, "keys": keys, "loud": loud} {
 		if strings.Contains(" "+want, " "+key+"=") {
 			facts[key] = find(t, path)
 		}
@@ -147,6 +149,26 @@ func peak(t *testing.T, path string) string {
 		}
 	}
 	return fmt.Sprint(most)
+}
+
+var integrated = regexp.MustCompile(`I: +(-?[\d.]+) LUFS`)
+
+// loud is the integrated loudness in LUFS, as another filter than the one that
+// makes it measures it.
+func loud(t *testing.T, path string) string {
+	said := &lastObject{}
+	r := run{
+		program: tool(t).FFmpeg, args: []string{"-nostdin", "-nostats", "-i", path, "-map", "0:a:0", "-af", "ebur128", "-f", "null", "-"},
+		stdout: func(r io.Reader) { _, _ = io.Copy(io.Discard, r) }, said: said,
+	}
+	if err := r.do(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	all := integrated.FindAllStringSubmatch(string(said.text), -1)
+	if len(all) == 0 {
+		return "unknown"
+	}
+	return all[len(all)-1][1]
 }
 
 // keys counts the key frames.

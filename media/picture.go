@@ -1,6 +1,7 @@
 package media
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strconv"
@@ -23,6 +24,9 @@ type picture struct {
 	handling     Handling
 	// bt709 makes all colours those of HD, as where several inputs are mixed.
 	bt709 bool
+	// pixels is how they are coded, in ffmpeg's words; "" is yuv420p, or where HDR
+	// is kept the same with 10 bits.
+	pixels string
 }
 
 // size is that of the result; 0, 0 where the input is not known.
@@ -101,19 +105,20 @@ func (p picture) fit() []string {
 
 // colours are the last filters: they settle what a pixel means.
 func (p picture) colours() []string {
+	format := "format=" + cmp.Or(p.pixels, "yuv420p")
 	if p.from != nil && p.from.HDR {
 		if p.handling.HDR == HDRKeep {
-			return []string{"format=yuv420p10le"}
+			return []string{"format=" + cmp.Or(p.pixels, "yuv420p10le")}
 		}
 		return []string{
 			"zscale=tin=" + p.from.transfer + ":pin=bt2020:min=bt2020nc:rin=tv:t=linear:npl=100", "format=gbrpf32le", "zscale=p=bt709",
-			"tonemap=tonemap=hable:desat=0", "zscale=t=bt709:m=bt709:r=tv", "format=yuv420p",
+			"tonemap=tonemap=hable:desat=0", "zscale=t=bt709:m=bt709:r=tv", format,
 		}
 	}
 	if p.bt709 {
-		return []string{"format=yuv420p", "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709"}
+		return []string{format, "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709"}
 	}
-	return []string{"format=yuv420p"}
+	return []string{format}
 }
 
 // suits checks what the spec says of HDR, and tells what is lost of the

@@ -38,6 +38,16 @@ var table = []tableRow{
 	{"film.mp4", Transcode, `"keyframe_seconds": 1, "container": "mkv", "ladder": [{"height": 180, "codec": "av1", "bitrate": "300k"}]`, "v=av1 keys=3 frames=75"},
 	{"film.mp4", Transcode, `"keyframe_seconds": 1, "ladder": [{"height": 180, "codec": "h265", "crf": 30}]`, "v=h265 tag=hvc1 keys=3"},
 
+	{"film.mp4", Transcode, `"two_pass": true, "ladder": [{"height": 180, "bitrate": "200k"}, {"height": 90, "bitrate": "100k"}], "output": "OUT/{height}.mp4"`, "v=h264 files=180.mp4,90.mp4 frames=75 size=320x180 a=aac"},
+	{"tracks.mkv", Transcode, `"two_pass": true, "audio_tracks": "all", "subtitles": "keep", "output": "OUT/x.mkv", "ladder": [{"height": 180, "bitrate": "200k", "codec": "vp9"}]`, "v=vp9 frames=75 tracks=2 subs=1"},
+	{"film.mp4", Transcode, `"two_pass": true`, "refused: two_pass: needs a bitrate, which ladder[0] lacks"},
+	{"film.mp4", Transcode, `"ladder": [{"height": 90, "pix_fmt": "yuv422p10le"}]`, "v=h264 pix=yuv422p10le frames=75"},
+	{"film.mp4", Transcode, `"ladder": [{"height": 90, "codec": "h264_B", "pix_fmt": "yuv444p"}]`, "refused: ladder[0].pix_fmt: "},
+	{"pq.mkv", Transcode, `"ladder": [{"height": 90, "codec": "h265", "pix_fmt": "yuv420p10le"}]`, "pix=yuv420p10le trc=bt709 !tonemapped"},
+	{"film.mp4", Transcode, `"loudness": {"target_lufs": -16}`, "a=aac loud=-16.8..-15.2"},
+	{"side.mkv", Transcode, `"container": "mkv", "audio": {"codec": "opus"}, "loudness": {}`, "a=opus channels=6 loud=-24..-22"},
+	{"film.mp4", Transcode, `"loudness": {"target_lufs": -16}, "audio": {"codec": "copy"}`, "refused: loudness: changes the sound"},
+
 	// Inputs that end early.
 	{"half.mp4", Transcode, "", "refused: input: the input ends early"},
 	{"half.mp4", Transcode, `"on_short": "warn"`, "v=h264 secs=1.5 a=aac !damaged,short"},
@@ -279,7 +289,7 @@ func (row tableRow) run(t *testing.T, with *Tool) rowResult {
 	}
 	got.facts["files"] = strings.Join(got.left, ",")
 	if got.err == nil && row.kind != Analyse {
-		if row.kind == Transcode && len(got.left) == 1 {
+		if row.kind == Transcode && len(got.left) > 0 {
 			look = filepath.Join(out, got.left[0])
 		}
 		got.out = look

@@ -71,6 +71,9 @@ func (p *transcoding) look(ctx context.Context, env *environment, warn *warnings
 		return err
 	}
 	p.Audio.loses(p.streams.audio, warn)
+	if err := p.measure(ctx, env, warn); err != nil {
+		return err
+	}
 	p.fps, err = env.trueRate(ctx, p.input, p.streams.video)
 	return first(err, env.toneMaps(p.picture(p.Ladder[0])), p.picture(p.Ladder[0]).suits(warn))
 }
@@ -125,15 +128,35 @@ func (p transcoding) run(ctx context.Context, env *environment, files results, w
 	if total == 0 {
 		total = p.DurationSeconds
 	}
+	if p.TwoPass {
+		log, remove, err := p.firstPass(ctx, env, func(s Stats) {
+			env.out.Report(node.Progress{Share: s.share(2 * total), Detail: transcodeDetail{Stats: s}})
+		})
+		if remove != nil {
+			defer remove()
+		}
+		if err != nil {
+			return Stats{}, err
+		}
+		p.pass, p.passLog = 2, log
+	}
 	var last Stats
 	said, err := env.ffmpeg(ctx, p.args(env.tool.major(), partial), func(s Stats) {
 		last = s
-		env.out.Report(node.Progress{Share: s.share(total), Detail: transcodeDetail{Stats: s}})
+		done := s
+		of := total
+		if p.pass == 2 {
+			done.Seconds, of = s.Seconds+total, 2*total
+		}
+		env.out.Report(node.Progress{Share: done.share(of), Detail: transcodeDetail{Stats: s}})
 	})
+	if err == nil {
+		err = want.kept(said, last.Seconds, warn)
+	}
 	if err != nil {
 		return last, err
 	}
-	return last, want.kept(said, last.Seconds, warn)
+	return last, p.loud(ctx, env, partial[0], warn)
 }
 
 // promise is what the files have to be.

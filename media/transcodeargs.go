@@ -25,11 +25,19 @@ func (p transcoding) args(major int, outputs []string) []string {
 			args = append(args, rate(p.encoders[i], r.Bitrate)...)
 		}
 		args = append(args, p.encoders[i].keys(p.KeyframeSeconds, p.rate(r))...)
+		if p.pass > 0 {
+			args = append(args, p.encoders[i].patient()...)
+			args = append(args, "-pass", fmt.Sprint(p.pass), "-passlogfile", p.passLog)
+		}
 		args = append(args, appleTag(p.container, r.Codec)...)
 		args = append(args, p.sound()...)
 		args = append(args, p.subtitles()...)
 		if p.DurationSeconds > 0 {
 			args = append(args, "-t", seconds(p.DurationSeconds))
+		}
+		if p.pass == 1 {
+			args = append(args, "-f", "null", outputs[i])
+			continue
 		}
 		args = append(args, p.container.flags...)
 		args = append(args, "-f", p.container.muxer, outputs[i])
@@ -55,7 +63,7 @@ func (p transcoding) sound() []string {
 			args = append(args, "-map", m)
 		}
 	}
-	return append(args, p.Audio.args(p.streams.audio)...)
+	return append(args, p.Audio.levelled(p.streams.audio, p.levels)...)
 }
 
 // subtitleCodecs are those in which a container holds subtitles; that of
@@ -130,7 +138,7 @@ func filterPath(path string) string {
 
 // picture is that of a rung.
 func (p transcoding) picture(r Rung) picture {
-	own := picture{from: p.streams.video, width: r.Width, height: r.Height, fps: rateArg(r.FPS), handling: p.Handling}
+	own := picture{from: p.streams.video, width: r.Width, height: r.Height, fps: rateArg(r.FPS), handling: p.Handling, pixels: r.PixFmt}
 	if own.fps == "" {
 		own.fps = p.fps
 	}

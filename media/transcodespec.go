@@ -45,6 +45,11 @@ type TranscodeSpec struct {
 	// Subtitles is "none" (the default), "keep" (as tracks) or "burn" (the first
 	// track becomes part of the picture).
 	Subtitles string `json:"subtitles"`
+	// Loudness is how loud the sound is to become; nil leaves it.
+	Loudness *LoudnessTarget `json:"loudness"`
+	// TwoPass encodes the pictures twice, so that the bitrates are spent where the
+	// film needs them. It is for files, and for h264, vp8 and vp9.
+	TwoPass bool `json:"two_pass"`
 	Handling
 }
 
@@ -73,6 +78,9 @@ type Rung struct {
 	// Preset is the encoder's own word for its effort, in the place of Speed:
 	// ultrafast to placebo for h264 and h265, 0 to 13 for av1 by SVT.
 	Preset string `json:"preset"`
+	// PixFmt is how pixels are coded: yuv420p (the default; all players show it),
+	// yuv422p, yuv444p, or these with 10 bits, as yuv420p10le.
+	PixFmt string `json:"pix_fmt"`
 }
 
 // transcoding is a spec that was checked.
@@ -90,6 +98,11 @@ type transcoding struct {
 	streams picked
 	// fps is the rate of an input whose own is not to be believed, "" of others.
 	fps string
+	// levels are filters that change the loudness, of each track of sound.
+	levels []string
+	// pass is 1 or 2 of two, and passLog where the first keeps what it learnt.
+	pass    int
+	passLog string
 }
 
 // mostRungs bounds what one ffmpeg does at once.
@@ -120,10 +133,26 @@ func transcodePlan(t *Tool, o Options, s TranscodeSpec) (transcoding, error) {
 	if err != nil {
 		return p, err
 	}
-	if err := p.rungs(t); err != nil {
+	if err := first(p.rungs(t), p.twice(), p.loudness()); err != nil {
 		return p, err
 	}
 	return p, p.name(out.name)
+}
+
+// loudness completes what is said of it.
+func (p *transcoding) loudness() error {
+	if p.Loudness == nil {
+		return nil
+	}
+	if p.Audio.Codec == Copy || p.Audio.Codec == None {
+		return fault("loudness", "changes the sound, but audio.codec is %q: choose a codec", p.Audio.Codec)
+	}
+	if !p.input.file() {
+		return fault("loudness", "is for files: it is measured before the sound is encoded")
+	}
+	l, err := p.Loudness.complete()
+	p.Loudness = &l
+	return err
 }
 
 // tracks checks which tracks are wanted.
@@ -152,10 +181,18 @@ func (p *transcoding) rungs(t *Tool) error {
 	for i := range p.Ladder {
 		field := fmt.Sprintf("ladder[%d]", i)
 		e, err := p.Ladder[i].check(field, p.container, t)
-		if err = first(err, p.keeps(field+".codec", p.Ladder[i].Codec)); err != nil {
+		if err = first(err, p.keeps(field+".codec", p.Ladder[i].Codec), p.deepEnough(field, p.Ladder[i])); err != nil {
 			return err
 		}
 		p.encoders = append(p.encoders, e)
+	}
+	return nil
+}
+
+// deepEnough checks that HDR is not kept in 8 bits.
+func (p *transcoding) deepEnough(field string, r Rung) error {
+	if p.HDR == HDRKeep && r.PixFmt != "" && !strings.Contains(r.PixFmt, "10") {
+		return fault(field+".pix_fmt", "%s has 8 bits, which is too few for HDR: leave it out, or set hdr to tonemap", r.PixFmt)
 	}
 	return nil
 }
@@ -235,8 +272,32 @@ func (r Rung) fill(pattern string, i int, stem string) (string, error) {
 // braced are the words that a pattern has filled in.
 var braced = regexp.MustCompile(`{[^{}]*}`)
 
+// pixelFormats are those of encoders that know more than yuv420p.
+var pixelFormats = map[string][]string{
+	"libx264":    {"yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le", "yuv444p10le"},
+	"libx265":    {"yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le", "yuv444p10le"},
+	"libvpx-vp9": {"yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le", "yuv444p10le"},
+	"libaom-av1": {"yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le", "yuv444p10le"},
+	"libsvtav1":  {"yuv420p", "yuv420p10le"},
+}
+
+// pixels checks how pixels are coded.
+func (r *Rung) pixels(field string, e encoder) error {
+	known := pixelFormats[e.name]
+	if known == nil || e.profile != "" {
+		known = []string{"yuv420p"}
+	}
+	if r.PixFmt == "" {
+		return nil
+	}
+	return oneOf(field+".pix_fmt", r.PixFmt, known)
+}
+
 // effort checks the quality and the preset, which are in the encoder's words.
 func (r *Rung) effort(field string, e encoder) error {
+	if err := r.pixels(field, e); err != nil {
+		return err
+	}
 	if r.CRF != nil {
 		most, can := crfs[e.name]
 		switch {

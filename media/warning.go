@@ -24,6 +24,7 @@ const (
 	WarnTonemap   = "tonemapped"        // HDR became SDR
 	WarnChannels  = "channels_mixed"    // fewer channels of sound than in the input
 	WarnEmpty     = "empty_track"       // a track has nothing in the part that was asked for
+	WarnLoudness  = "loudness"          // the sound is not as loud as it should be
 	WarnLanguage  = "language_missing"  // the input has no track of a language
 )
 
