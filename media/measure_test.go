@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -48,6 +50,7 @@ func measure(t *testing.T, path string, facts map[string]string, want string) {
 			facts["a"], facts["channels"] = info.Codec, fmt.Sprint(s.Channels)
 		}
 	}
+	facts["videos"], facts["cues"] = fmt.Sprint(n["video"]), cues(path)
 	facts["tracks"], facts["subs"] = fmt.Sprint(n["audio"]), fmt.Sprint(n["subtitle"])
 	for key, find := range map[string]func(*testing.T, string) string{"sync": delay, "pitch": pitch, "bars": bars, "combed": combed, "red": red, "peak": peak, "keys": keys, "loud": loud} {
 		if strings.Contains(" "+want, " "+key+"=") {
@@ -169,6 +172,12 @@ func loud(t *testing.T, path string) string {
 		return "unknown"
 	}
 	return all[len(all)-1][1]
+}
+
+// cues counts the pictures of the list beside a sheet.
+func cues(path string) string {
+	text, _ := os.ReadFile(filepath.Join(filepath.Dir(path), listName)) // other results have none
+	return fmt.Sprint(strings.Count(string(text), "#xywh="))
 }
 
 // keys counts the key frames.

@@ -11,15 +11,17 @@ import (
 
 // The kinds of work.
 const (
-	Record    = "record"    // an input into files of some seconds each
-	Transcode = "transcode" // an input into several sizes and codecs
-	Stream    = "stream"    // an input to a server, or into HLS
-	Mix       = "mix"       // several inputs into one tiled picture
-	Analyse   = "analyse"   // where an input is black, silent, frozen, loud
+	Record     = "record"     // an input into files of some seconds each
+	Transcode  = "transcode"  // an input into several sizes and codecs
+	Package    = "package"    // an input into HLS and DASH with several sizes
+	Thumbnails = "thumbnails" // sheets of small pictures of an input
+	Stream     = "stream"     // an input to a server, or into HLS
+	Mix        = "mix"        // several inputs into one tiled picture
+	Analyse    = "analyse"    // where an input is black, silent, frozen, loud
 )
 
 // Kinds are the kinds of work that New knows.
-func Kinds() []string { return []string{Record, Transcode, Stream, Mix, Analyse} }
+func Kinds() []string { return []string{Record, Transcode, Package, Thumbnails, Stream, Mix, Analyse} }
 
 // Options are what holds for all tasks of a node.
 type Options struct {
@@ -97,6 +99,10 @@ func New(kind string, t *Tool, o Options) (node.Work, error) {
 		return newWork(t, o, recordPlan, record), nil
 	case Transcode:
 		return newWork(t, o, transcodePlan, transcode), nil
+	case Package:
+		return newWork(t, o, packagePlan, pack), nil
+	case Thumbnails:
+		return newWork(t, o, thumbnailsPlan, makeThumbnails), nil
 	case Stream:
 		return newWork(t, o, streamPlan, stream), nil
 	case Mix:

@@ -16,7 +16,7 @@ func Outputs(standard string, spec json.RawMessage) []string {
 	switch kind {
 	case Transcode:
 		outputs = transcodeOutputs(own)
-	case Record, Stream, Mix:
+	case Record, Package, Thumbnails, Stream, Mix:
 		var s struct {
 			Output string `json:"output"`
 		}

@@ -26,6 +26,7 @@ func TestThePageOfSpecs(t *testing.T) {
 	}
 	specs := map[string]reflect.Type{
 		Record: reflect.TypeFor[RecordSpec](), Transcode: reflect.TypeFor[TranscodeSpec](), Stream: reflect.TypeFor[StreamSpec](),
+		Package: reflect.TypeFor[PackageSpec](), Thumbnails: reflect.TypeFor[ThumbnailsSpec](),
 		Mix: reflect.TypeFor[MixSpec](), Analyse: reflect.TypeFor[AnalyseSpec](),
 	}
 	t.Chdir(t.TempDir())

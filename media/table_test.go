@@ -48,6 +48,30 @@ var table = []tableRow{
 	{"side.mkv", Transcode, `"container": "mkv", "audio": {"codec": "opus"}, "loudness": {}`, "a=opus channels=6 loud=-24..-22"},
 	{"film.mp4", Transcode, `"loudness": {"target_lufs": -16}, "audio": {"codec": "copy"}`, "refused: loudness: changes the sound"},
 
+	// Packages and thumbnails.
+	{"film.mp4", Package, `"ladder": [{"height": 180, "bitrate": "300k"}, {"height": 90, "codec": "h265"}]`, "v=h264 size=320x180 secs=3 frames=75 a=aac videos=2 tracks=1"},
+	{"film.mp4", Package, `"formats": ["hls"], "audio": {"codec": "none"}, "ladder": [{"height": 90}, {"height": 720}]`, "v=h264 size=160x90 frames=75 a= videos=1 !rung_skipped"},
+	{"tracks.mkv", Package, `"audio_tracks": "all"`, "v=h264 tracks=2 !subtitles_dropped"},
+	{"browser.webm", Package, "", "v=h264 frames=85..95"},
+	{"turned.mp4", Package, `"ladder": [{"height": 320}]`, "size=180x320"},
+	{"pq.mkv", Package, `"hdr": "keep", "ladder": [{"height": 90, "codec": "h265"}]`, "pix=yuv420p10le trc=smpte2084 tag=hvc1"},
+	{"half.mp4", Package, "", "refused: input: the input ends early"},
+	{"half.mp4", Package, `"on_short": "warn"`, "secs=1.5 !damaged,short"},
+	{"broken.mp4", Package, "", "refused: Invalid data found"},
+	{"locked.mp4", Package, "", "refused: is encrypted: decrypt it first"},
+	{"song.m4a", Package, "", "refused: has no picture"},
+	{"film.mp4", Package, `"audio": {"codec": "copy"}`, "refused: audio.codec: must not be copy"},
+	{"film.mp4", Thumbnails, "", "v=mjpeg size=320x90 cues=3"},
+	{"film.mp4", Thumbnails, `"every_seconds": 10, "columns": 1`, "size=160x90 cues=1"},
+	{"turned.mp4", Thumbnails, `"width": 0, "height": 160`, "size=180x160 cues=3"},
+	{"cover.mkv", Thumbnails, "", "size=320x90 cues=3"},
+	{"pq.mkv", Thumbnails, "", "cues=3 !tonemapped"},
+	{"turning.ts", Thumbnails, "", "size=320x90 cues=3..4"},
+	{"half.mkv", Thumbnails, "", "refused: input: the input ends early"},
+	{"half.mkv", Thumbnails, `"on_short": "warn"`, "cues=2 !short"},
+	{"song.m4a", Thumbnails, "", "refused: has no picture"},
+	{"broken.mp4", Thumbnails, "", "refused: Invalid data found"},
+
 	// Inputs that end early.
 	{"half.mp4", Transcode, "", "refused: input: the input ends early"},
 	{"half.mp4", Transcode, `"on_short": "warn"`, "v=h264 secs=1.5 a=aac !damaged,short"},
@@ -312,6 +336,12 @@ func (row tableRow) spec(t *testing.T, in, out string) (json.RawMessage, string)
 		if strings.HasPrefix(row.clip, "pal") || row.clip == "turned.mp4" {
 			m["ladder"] = []any{map[string]any{"height": 144}}
 		}
+	case Package:
+		look = filepath.Join(out, "p", masterName)
+		m["output"], m["ladder"], m["speed"], m["segment_seconds"] = filepath.Dir(look), []any{map[string]any{"height": 90}}, "fastest", 1
+	case Thumbnails:
+		look = filepath.Join(out, "t", "sheet-00000.jpg")
+		m["output"], m["every_seconds"], m["columns"], m["rows"], m["width"] = filepath.Dir(look), 1, 2, 1, 160
 	case Stream:
 		look = filepath.Join(out, "x.m3u8")
 		m["output"], m["realtime"] = look, false
