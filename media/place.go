@@ -121,6 +121,8 @@ func (o Options) source(field, name string) (place, error) {
 	}
 	info, err := os.Stat(p.name)
 	switch {
+	case p.fenced && strings.Contains(p.name, "%"): // ffmpeg takes it for a pattern, and reads files that were not checked
+		return p, fault(field, "%s must not have a %% in its name", p.name)
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
 		return p, caused(fmt.Errorf("%s: %w", field, err), muster.CauseWorker) // another may see it
 	case err != nil:
@@ -138,4 +140,21 @@ func (o Options) target(field, name string) (place, error) {
 		return p, fault(field, "%s must not have a %% in the name of a directory", p.name)
 	}
 	return p, err
+}
+
+// noLinks refuses links among the files of a directory that begin with one of the
+// stems: under a root, ffmpeg would write to where they lead.
+func noLinks(dir string, stems ...string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("output: %w", err)
+	}
+	for _, e := range entries {
+		for _, stem := range stems {
+			if e.Type()&fs.ModeSymlink != 0 && strings.HasPrefix(e.Name(), stem) {
+				return fault("output", "%s is a link, and may lead outside the directory that this node may use: remove it", filepath.Join(dir, e.Name()))
+			}
+		}
+	}
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/muster-fleet/muster/node"
@@ -97,6 +98,12 @@ func (r recording) prepare() (*playlist, error) {
 	old, _, err := segmentsOf(r.pattern)
 	if err != nil {
 		return nil, fmt.Errorf("output: %w", err)
+	}
+	if r.input.fenced {
+		dir, base := filepath.Split(r.pattern)
+		if err := noLinks(dir, numbered.Split(base, 2)[0], strings.TrimSuffix(filepath.Base(r.list), filepath.Ext(r.list))); err != nil {
+			return nil, err
+		}
 	}
 	if _, err := os.Lstat(r.list); err == nil {
 		old = append(old, r.list)

@@ -81,8 +81,11 @@ func (s sink) hlsArgs() []string {
 	if s.pieces > 0 {
 		flags += "+delete_segments"
 	}
-	return append(args, "-hls_flags", flags, "-hls_segment_filename", strings.TrimSuffix(s.name, filepath.Ext(s.name))+"-%05d.ts")
+	return append(args, "-hls_flags", flags, "-hls_segment_filename", s.stem()+"-%05d.ts")
 }
+
+// stem is what the names of all its files begin with.
+func (s sink) stem() string { return strings.TrimSuffix(s.name, filepath.Ext(s.name)) }
 
 // end ends a playlist in a file. There is none where nothing was sent.
 func (s sink) end() error {
@@ -102,10 +105,18 @@ func (s sink) end() error {
 	return nil
 }
 
-// replaceFile changes a file as a whole.
+// replaceFile changes a file as a whole. It follows no link.
 func replaceFile(path, text string) error {
 	temp := path + ".partial"
-	if err := os.WriteFile(temp, []byte(text), 0o666); err != nil {
+	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(temp, path)

@@ -3,6 +3,7 @@ package media
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -208,6 +209,52 @@ func TestRootReadsNoPlaylists(t *testing.T) {
 		}
 		if p, _, _ := segmentsOf(filepath.Join(root, "out", "segment-%05d.mkv")); len(p) != 0 {
 			t.Errorf("through %s came %q", list, p)
+		}
+	}
+}
+
+// What ffmpeg takes for a pattern, and what it writes beside its output, are names
+// that no check has seen: under a root none of them leads outside.
+func TestRootOpensNoOtherNames(t *testing.T) {
+	t.Parallel()
+	root, outside := t.TempDir(), t.TempDir()
+	input, secret := clip(t, 1), filepath.Join(outside, "secret")
+	text, err := os.ReadFile(input)
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := func(to, name string) {
+		t.Helper()
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.Symlink(to, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, filepath.Join(root, "in.mp4"), string(text))
+	write(t, filepath.Join(root, "frame-%d.png"), "this name is checked")
+	link(secret, filepath.Join(root, "frame-1.png"))
+	record, stream := workOf(t, Record, Options{Root: root}), workOf(t, Stream, Options{Root: root})
+	err = record.Check(json.RawMessage(`{"input": "frame-%d.png", "output": "frames"}`))
+	if err == nil || !strings.Contains(err.Error(), "must not have a %") {
+		t.Errorf("a pattern is an input: %v", err)
+	}
+	for i, c := range []struct {
+		work runner
+		spec string
+		link string
+	}{
+		{record, `{"input": "in.mp4", "output": "out%d"}`, "index.m3u8.partial"},
+		{record, `{"input": "in.mp4", "output": "out%d", "existing": "append"}`, "segment-00000.mkv"},
+		{stream, `{"input": "in.mp4", "output": "out%d/live.m3u8"}`, "live.m3u8.tmp"},
+		{stream, `{"input": "in.mp4", "output": "out%d/live.m3u8"}`, "live-00000.ts.tmp"},
+	} {
+		write(t, secret, "secret")
+		link(secret, filepath.Join(root, fmt.Sprint("out", i), c.link))
+		err := c.work.run(within(t), json.RawMessage(fmt.Sprintf(c.spec, i)), "n", newWatcher())
+		if err == nil || !strings.Contains(err.Error(), "is a link") {
+			t.Errorf("%s is a link: %v", c.link, err)
+		}
+		if now, _ := os.ReadFile(secret); string(now) != "secret" {
+			t.Errorf("through %s the file outside became %.40q", c.link, now)
 		}
 	}
 }

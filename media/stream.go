@@ -84,6 +84,11 @@ func (p streaming) prepare() (made []string, err error) {
 	if made, err = makeDirs(filepath.Dir(p.sink.name)); err != nil {
 		return nil, err
 	}
+	if p.sink.fenced {
+		if err := noLinks(filepath.Dir(p.sink.name), filepath.Base(p.sink.stem())); err != nil {
+			return made, err
+		}
+	}
 	_, err = os.Lstat(p.sink.name)
 	switch {
 	case err != nil:
