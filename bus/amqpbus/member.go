@@ -39,7 +39,7 @@ func (c *Conn) JoinGroup(ctx context.Context, server string, h bus.Handler) (bus
 	if err := checkName("server", server); err != nil {
 		return nil, err
 	}
-	p := &groupMember{service: newService(c, server, h), wanted: following}
+	p := &groupMember{service: newService(ctx, c, server, h), wanted: following}
 	k := p.consumer
 	k.begin, k.cancel, k.stop = p.begin, p.cancel, p.stop
 	k.handle = func(d amqp.Delivery) { _ = d.Nack(false, true) } // an idle consumer handles nothing

@@ -19,6 +19,7 @@ const ServerBacklog = 16384
 type service struct {
 	conn       *Conn
 	name       string
+	limit      int // of a request, in bytes; 0 is none
 	handler    bus.Handler
 	consumer   *consumer
 	handling   sync.Mutex // one request at a time
@@ -35,7 +36,7 @@ func (c *Conn) Serve(ctx context.Context, server string, h bus.Handler) (bus.Ser
 	if err := checkName("server", server); err != nil {
 		return nil, err
 	}
-	s := newService(c, server, h)
+	s := newService(ctx, c, server, h)
 	s.consumer.handle = func(d amqp.Delivery) { s.receive(item{body: d.Body}) }
 	s.consumer.stop = func() {
 		s.inbox.close()
@@ -49,8 +50,8 @@ func (c *Conn) Serve(ctx context.Context, server string, h bus.Handler) (bus.Ser
 }
 
 // newService returns a service; callers set the consumer's handle and stop.
-func newService(c *Conn, server string, h bus.Handler) *service {
-	s := &service{conn: c, name: server, handler: h, consumer: newConsumer(c, "server "+server)}
+func newService(ctx context.Context, c *Conn, server string, h bus.Handler) *service {
+	s := &service{conn: c, name: server, limit: bus.RequestLimit(ctx), handler: h, consumer: newConsumer(c, "server "+server)}
 	s.inbox = newInbox(ServerBacklog, s.handle)
 	s.keepAlives = newInbox(ServerBacklog, s.read)
 	s.bulk = intake.NewBulk(s.read)
@@ -75,9 +76,12 @@ func (s *service) Close() error {
 
 // receive queues a request for the handler, or refuses it.
 func (s *service) receive(l item) {
-	if s.keep(l) {
+	switch {
+	case s.limit > 0 && len(l.body) > s.limit:
+		s.refuseWith(l, bus.TooLarge(len(l.body), s.limit))
+	case s.keep(l):
 		s.refusing.Store(false)
-	} else {
+	default:
 		s.refuse(l)
 	}
 }
@@ -87,13 +91,17 @@ func (s *service) refuse(l item) {
 	if !s.refusing.Swap(true) {
 		s.conn.log.Warn("server overloaded, refusing requests", "server", s.name)
 	}
+	s.refuseWith(l, bus.Overloaded)
+}
+
+func (s *service) refuseWith(l item, reason string) {
 	var call bus.Call
 	if len(l.body) < intake.Large {
 		call, _ = bus.ParseCall(l.body)
 	} else {
 		call.CorrID, call.ReplyTo = intake.Address(l.body)
 	}
-	s.request(call, l).Fail(bus.Overloaded)
+	s.request(call, l).Fail(reason)
 }
 
 // keep queues a request, keep-alives apart from the rest, and reports false if

@@ -38,7 +38,7 @@ func (c *Conn) JoinGroup(ctx context.Context, server string, h bus.Handler) (bus
 	if err != nil {
 		return nil, fmt.Errorf("stand for %q: %w", server, err)
 	}
-	return &groupMember{service: newService(c, h), name: server, subject: subject}, nil
+	return &groupMember{service: newService(ctx, c, h), name: server, subject: subject}, nil
 }
 
 // Lead makes this member the leader of that term.

@@ -17,21 +17,22 @@ type service struct {
 	*subscription
 	conn      *Conn
 	handler   bus.Handler
+	limit     int        // of a request, in bytes; 0 is none
 	handling  sync.Mutex // one request at a time
 	bulk      *intake.Bulk[*nats.Msg]
 	malformed atomic.Uint64
 	refusing  atomic.Bool // there was no room when last seen
 }
 
-func newService(c *Conn, h bus.Handler) *service {
-	s := &service{conn: c, handler: h}
+func newService(ctx context.Context, c *Conn, h bus.Handler) *service {
+	s := &service{conn: c, handler: h, limit: bus.RequestLimit(ctx)}
 	s.bulk = intake.NewBulk(s.read)
 	return s
 }
 
 // Serve receives the requests to a server. Servers of one name share them.
 func (c *Conn) Serve(ctx context.Context, server string, h bus.Handler) (bus.Service, error) {
-	s := newService(c, h)
+	s := newService(ctx, c, h)
 	err := c.check(ctx)
 	if err == nil {
 		err = s.start(ctx, server)
@@ -60,6 +61,8 @@ func (s *service) start(ctx context.Context, server string) error {
 // in nats.go, which does not prefer keep-alives.
 func (s *service) take(m *nats.Msg) {
 	switch sender := func() string { return sender(m) }; {
+	case s.limit > 0 && len(m.Data) > s.limit:
+		s.refuseWith(m, bus.TooLarge(len(m.Data), s.limit))
 	case !s.bulk.Takes(len(m.Data), sender):
 		s.read(m)
 	case s.bulk.Put(m, len(m.Data), sender()):
@@ -82,9 +85,13 @@ func (s *service) refuse(m *nats.Msg) {
 	if !s.refusing.Swap(true) {
 		s.conn.log.Warn("large requests come faster than they are read, refusing some", "subject", m.Subject)
 	}
+	s.refuseWith(m, bus.Overloaded)
+}
+
+func (s *service) refuseWith(m *nats.Msg, reason string) {
 	if m.Reply != "" {
 		corrID, _ := intake.Address(m.Data)
-		s.conn.answer(m.Reply, bus.Reply{Failed: true, Err: bus.Overloaded, CorrID: corrID})
+		s.conn.answer(m.Reply, bus.Reply{Failed: true, Err: reason, CorrID: corrID})
 	}
 }
 

@@ -17,6 +17,7 @@ var callCases = []testCase{
 	{"ArgumentsArriveAsTheyAre", argumentsArrive},
 	{"EmptyBodies", emptyBodies},
 	{"LargeBodies", largeBodies},
+	{"LimitedBodies", limitedBodies},
 	{"StatusInOrder", statusInOrder},
 	{"StatusThenRefusal", statusThenRefusal},
 	{"CallIgnoresStatus", callIgnoresStatus},

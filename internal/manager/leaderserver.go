@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/internal/replica"
 )
@@ -26,6 +27,10 @@ type leaderServer struct {
 	wanted chan replica.Role
 }
 
+// maxRequest is the longest request that is read: one within muster.MaxBody, and
+// what the queue adds to it.
+const maxRequest = muster.MaxBody + 64<<10
+
 // againAfter is the delay before a failed announcement is retried.
 const againAfter = 20 * time.Millisecond
 
@@ -35,6 +40,7 @@ func newLeaderServer(conn bus.Conn, cluster string, h bus.Handler, log *slog.Log
 
 // open starts to serve: always for a single manager, as leader otherwise.
 func (s *leaderServer) open(ctx context.Context, alone bool) error {
+	ctx = bus.LimitRequests(ctx, maxRequest)
 	var err error
 	if alone {
 		s.service, err = s.conn.Serve(ctx, s.cluster, s.handler)
