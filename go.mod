@@ -32,10 +32,13 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
-require github.com/bmatcuk/doublestar/v4 v4.10.4
+require (
+	charm.land/bubbletea/v2 v2.1.1
+	github.com/bmatcuk/doublestar/v4 v4.10.4
+	go.yaml.in/yaml/v3 v3.0.5
+)
 
 require (
-	charm.land/bubbletea/v2 v2.1.1 // indirect
 	github.com/charmbracelet/colorprofile v0.4.3 // indirect
 	github.com/charmbracelet/ultraviolet v0.0.0-20261008173134-6b8d4baf91b4 // indirect
 	github.com/charmbracelet/x/ansi v0.11.9 // indirect

@@ -27,7 +27,7 @@ What a node is, one of three says:
   --owt DIR        OWT's own nodes: 'node ./workingNode' in that directory, configured by the agent.toml of -c.
   neither          media on ffmpeg, for the purposes ` + mediaPurposesText + `.
 
--c cli.Takes OWT's agent.toml as it is. The first SIGTERM drains: no new tasks, and --drain-time for those that run;
+-c takes OWT's agent.toml as it is. The first SIGTERM drains: no new tasks, and --drain-time for those that run;
 the second does not wait. What an agent leaves that is killed with -9 is ended by the next one with the same --dir.`
 
 func newAgentCmd() *cobra.Command {

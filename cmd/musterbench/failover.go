@@ -17,7 +17,7 @@ was asked for before. In the end every placement that was answered is looked up.
 
 How the leader fails:
 
-  kill  its process is killed; a new one, which knows nothing, cli.Takes its place at once
+  kill  its process is killed; a new one, which knows nothing, takes its place at once
   stop  its process stands still for --pause, then goes on
   cut   for --pause nothing passes between it and the other managers, and between it and the queue
 
