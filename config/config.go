@@ -29,6 +29,7 @@ type Config struct {
 	Labels    map[string]string
 	Metrics   Metrics
 	Cascading Cascading
+	Rooms     Rooms
 
 	// file is the path that was read, "" for none.
 	file string
@@ -141,6 +142,13 @@ type TLS struct {
 type Metrics struct {
 	// Addr is where the metrics are served over HTTP. Empty: nowhere.
 	Addr string
+}
+
+// Rooms is the section [rooms].
+type Rooms struct {
+	// Key signs the tokens of rooms. Empty: the secret of the managers on this
+	// machine does.
+	Key Secret
 }
 
 // Raft is the section [raft].

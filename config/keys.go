@@ -19,6 +19,7 @@ var sections = []section{
 	{name: "placement", meaning: "Placement, beyond OWT."},
 	{name: "metrics", meaning: "Metrics of the manager, for Prometheus."},
 	{name: "labels", meaning: "Labels of the workers that this process starts, one per key."},
+	{name: "rooms", meaning: "Rooms: see docs/rooms.md."},
 	{name: "cascading", meaning: "OWT's cascading of clusters: the leader reports this cluster to a cloud that hands clients to one of several (docs/owt.md). Keys of other OWT versions are accepted."},
 }
 
@@ -156,6 +157,9 @@ var keys = []key{
 
 	{name: "metrics.addr", env: "MUSTER_METRICS_ADDR", restart: true, meaning: "Host and port of an HTTP server that serves the metrics at `/metrics`, without authentication. Empty: none. Port 0: any free port, which is logged.",
 		field: at(listenOrNot(), func(c *Config) *string { return &c.Metrics.Addr })},
+
+	{name: "rooms.key", env: "MUSTER_ROOMS_KEY", restart: true, meaning: "Signs the [tokens of rooms](rooms.md#tokens): 16 bytes or more, from a random source, the same for all portals and for `muster token`. Empty: the secret that the managers of this machine share.",
+		field: at(secret(), func(c *Config) *Secret { return &c.Rooms.Key })},
 
 	{name: "cascading.enabled", restart: true, meaning: "Whether this cluster is reported to the cloud at `url`.",
 		field: at(yesNo(), func(c *Config) *bool { return &c.Cascading.Enabled })},

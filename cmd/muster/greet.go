@@ -8,6 +8,7 @@ import (
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/config"
 	"github.com/muster-fleet/muster/internal/cli"
+	"github.com/muster-fleet/muster/internal/room"
 )
 
 // allReady reports whether each worker can be given tasks.
@@ -17,7 +18,7 @@ func allReady(workers []muster.Worker, started []child) bool {
 		ready[w.ID] = w.State.MayTake() && w.Load < w.Info.MaxLoad
 	}
 	for _, m := range started {
-		if m.purpose != managerPurpose && !ready[m.name] {
+		if m.purpose != managerPurpose && m.purpose != room.PurposePortal && !ready[m.name] {
 			return false
 		}
 	}
@@ -43,6 +44,13 @@ func (u *up) greet(h *host, started []child, ready bool) {
 	if u.noMedia != nil {
 		say("These workers handle no media: %v\n\n", u.noMedia)
 	}
+	if links := u.roomLinks(); len(links) > 0 {
+		say("A room, for two people:\n\n")
+		for _, link := range links {
+			say("  %s\n", link)
+		}
+		say("\n")
+	}
 	say("In another terminal:\n\n")
 	for _, line := range u.nextLines(h, started) {
 		say("  %s\n", line)
@@ -61,6 +69,9 @@ func (u *up) nextLines(h *host, started []child) []string {
 	}
 	if u.offersMedia("video") && u.workers > 1 {
 		lines = append(lines, this+` run video clip --wait --spec '{"input":"clip.mp4","output":"out","ladder":[{"height":360}]}'`+where)
+	}
+	if u.offersRooms() {
+		lines = append(lines, this+" room "+upRoom+where)
 	}
 	if u.managers > 1 {
 		lines = append(lines, this+" status"+where)

@@ -36,15 +36,17 @@ Exit status: 0 done, 1 refused (the reason is on stderr), 2 used wrongly.`,
 		&cobra.Group{ID: groupAsk, Title: "Ask and place:"},
 		&cobra.Group{ID: groupOperate, Title: "Operate:"},
 		&cobra.Group{ID: groupWork, Title: "Have work done:"},
+		&cobra.Group{ID: groupRooms, Title: "Rooms:"},
 	)
-	root.AddCommand(inGroup(groupRun, newUpCmd(), newManagerCmd(), newWorkerCmd(), newAgentCmd())...)
+	root.AddCommand(inGroup(groupRun, newUpCmd(), newManagerCmd(), newWorkerCmd(), newAgentCmd(), newPortalCmd())...)
 	root.AddCommand(inGroup(groupAsk,
 		newStatusCmd(), newManagersCmd(), newWorkersCmd(), newTasksCmd(), newScheduleCmd(), newUnscheduleCmd(), newWhyCmd(),
 		newWatchCmd(), newTopCmd())...)
 	root.AddCommand(inGroup(groupOperate,
 		newDrainCmd(), newDrainsCmd(), newUndrainCmd(), newCordonCmd(), newUncordonCmd(), newStrategyCmd(), newAuditCmd())...)
 	root.AddCommand(inGroup(groupWork, newRunCmd(), newJobsCmd(), newWaitCmd(), newTaskCmd(), newHistoryCmd(), newStopCmd(), newNodesCmd(), newLogsCmd())...)
-	root.AddCommand(newConfigCmd(), newBenchCmd(), newVersionCmd(), newNodeCmd())
+	root.AddCommand(inGroup(groupRooms, newTokenCmd(), newRoomsCmd(), newRoomCmd())...)
+	root.AddCommand(newConfigCmd(), newBenchCmd(), newVersionCmd(), newNodeCmd(), newSFUCmd(), newConferenceCmd())
 	began = new(bool)
 	cli.MarkBegun(root, began)
 	return root, began
@@ -56,6 +58,7 @@ const (
 	groupWork = "work"
 
 	groupOperate = "operate"
+	groupRooms   = "rooms"
 )
 
 func inGroup(id string, commands ...*cobra.Command) []*cobra.Command {

@@ -21,6 +21,7 @@ import (
 	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/config"
 	"github.com/muster-fleet/muster/internal/cli"
+	"github.com/muster-fleet/muster/internal/room"
 	"github.com/muster-fleet/muster/media"
 )
 
@@ -36,8 +37,9 @@ func newUpCmd() *cobra.Command {
 own that reports this machine's real load. Ctrl-C ends everything; a second one ends it at once.
 
 The workers are for webrtc, video and recording, and so on in turn. Where ffmpeg is installed, those for video
-transcode and mix, and those for recording record: see 'muster run --help'. The others handle no media: see
-'muster worker --help'. A worker that dies is told, and not replaced.
+transcode and mix, and those for recording record: see 'muster run --help'. Those for webrtc forward the media of
+rooms; a conference and a portal complete them, and a link to a room is printed. With --media=false the workers
+handle no media: see 'muster worker --help'. A worker that dies is told, and not replaced.
 
 There is nobody to wait for, so the manager places tasks at once unless the file says initial_time. Without a
 message queue in the settings, one is started on this machine.` + "\n" + precedence,
@@ -53,6 +55,7 @@ message queue in the settings, one is started on this machine.` + "\n" + precede
 	cmd.Flags().IntVar(&u.managers, "managers", 1, "how many managers to run; several agree by Raft, each in a process of its own")
 	cmd.Flags().IntVar(&u.workers, "workers", len(upPurposes), "how many workers to run")
 	cmd.Flags().BoolVar(&u.media, "media", true, "let ffmpeg do the work of video and recording, where it is installed")
+	cmd.Flags().StringVar(&u.rooms.portal, "portal", defaultPortal, "`address` of the portal of rooms, where it is free; \"\" or --media=false runs none")
 	cmd.Flags().StringSliceVar(&u.loads, "load", []string{"cpu"}, loadUsage)
 	cmd.Flags().Float64Var(&u.maxLoad, "max-load", 1, "load from which a worker gets no further tasks, above 0 and up to 1")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -73,6 +76,7 @@ type up struct {
 	media    bool
 	// noMedia is why there is none.
 	noMedia error
+	rooms   upRooms
 
 	stdout, stderr io.Writer
 }
@@ -134,7 +138,13 @@ func (u *up) load() (*config.Config, error) {
 // staff runs the workers until ctx is over.
 func (u *up) staff(ctx context.Context, h *host) error {
 	u.findMedia(ctx)
-	specs := u.workerSpecs(h)
+	if err := u.prepareRooms(h); err != nil {
+		return err
+	}
+	specs, err := u.workerSpecs(h)
+	if err != nil {
+		return err
+	}
 	if u.managers > 1 {
 		managers, err := u.managerSpecs(h)
 		if err != nil {
@@ -207,10 +217,18 @@ func (u *up) offersMedia(purpose string) bool {
 }
 
 // workerSpecs are the command lines of the workers.
-func (u *up) workerSpecs(h *host) []childSpec {
-	var specs []childSpec
+func (u *up) workerSpecs(h *host) ([]childSpec, error) {
+	specs, err := u.roomSpecs(h)
 	for i := range u.workers {
 		purpose := upPurposes[i%len(upPurposes)]
+		if purpose == room.PurposeSFU && u.offersRooms() {
+			var forwards childSpec
+			if forwards, err = u.sfuSpec(h); err != nil {
+				return nil, err
+			}
+			specs = append(specs, forwards)
+			continue
+		}
 		id := newWorkerID(purpose)
 		args := append(u.kindArgs(purpose), "--purpose", purpose, "--id", id,
 			"--max-load", strconv.FormatFloat(u.maxLoad, 'g', -1, 64))
@@ -220,7 +238,7 @@ func (u *up) workerSpecs(h *host) []childSpec {
 		}
 		specs = append(specs, childSpec{name: id, purpose: purpose, args: args})
 	}
-	return specs
+	return specs, err
 }
 
 // kindArgs say whether a worker is an agent with media, or only holds a place.

@@ -40,6 +40,8 @@ type Options struct {
 	// OnSpeakers gets the tracks that speak in a room, the loudest first,
 	// whenever that changes. It must not block.
 	OnSpeakers func(room string, tracks []string)
+	// OnEnded gets the name of each session that has ended. It must not block.
+	OnEnded func(room, session string)
 	// Logger hears of sessions. Nil means none.
 	Logger *slog.Logger
 }
@@ -206,6 +208,9 @@ func (s *Server) forget(n *session) {
 		delete(s.rooms, n.room.name)
 	}
 	s.log.Debug("session ended", "room", n.room.name, "session", n.id)
+	if s.opts.OnEnded != nil && !s.closed {
+		s.opts.OnEnded(n.room.name, n.id)
+	}
 }
 
 // awaitConnection ends a session whose client does not come.
@@ -243,6 +248,15 @@ func (s *Server) End(session string) {
 	s.mu.Unlock()
 	if n != nil {
 		n.end()
+	}
+}
+
+// EndOwner ends all sessions of a participant of a room.
+func (s *Server) EndOwner(room, owner string) {
+	for _, n := range s.all() {
+		if n.room.name == room && n.owner == owner {
+			n.end()
+		}
 	}
 }
 

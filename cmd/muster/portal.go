@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-fleet/muster/client"
+	"github.com/muster-fleet/muster/config"
+	"github.com/muster-fleet/muster/internal/cli"
+	"github.com/muster-fleet/muster/internal/portal"
+	"github.com/muster-fleet/muster/internal/room"
+	"github.com/muster-fleet/muster/worker"
+)
+
+// defaultPortal is where a portal listens.
+const defaultPortal = "127.0.0.1:8780"
+
+func newPortalCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "portal",
+		Short: "Run a portal: what browsers talk to that enter rooms",
+		Long: `Run a portal: the page of rooms, signalling over a WebSocket, and WHIP and WHEP over HTTP. It prints its URL.
+
+A room needs a portal, a conference and an SFU. 'muster up' starts one of each; elsewhere, each on any machine:
+
+  muster portal --listen 127.0.0.1:8780 --public https://rooms.example
+  muster agent --purpose conference --max-nodes 1 --reuse --prerun 1 --notify -- muster conference
+  muster agent --purpose webrtc --max-nodes 1 --reuse --prerun 1 --notify -- muster sfu --listen 192.0.2.7:7882
+
+It speaks plain HTTP. Browsers open cameras on https pages and on this machine's own only, so that a proxy with a
+certificate stands before it elsewhere. Several portals may run: a client whose portal is lost goes to another.` + "\n" + precedence,
+		Example: "  muster portal\n  muster portal --listen 0.0.0.0:8780 --public https://rooms.example",
+		Args:    cli.Takes(),
+	}
+	settings, logs := settingsOf(cmd), loggingFlags(cmd, slog.LevelInfo)
+	settings.reach(clusterURL)
+	p := &portalPlan{}
+	cmd.Flags().StringVar(&p.listen, "listen", defaultPortal, "`address` of the HTTP server")
+	cmd.Flags().StringVar(&p.public, "public", "", "`URL` at which browsers reach it (default: http:// and the address)")
+	cmd.Flags().StringVar(&p.id, "id", "", "`name` of the worker (default: one that no other has)")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		cfg, err := settings.load()
+		if err != nil {
+			return err
+		}
+		p.cfg, p.log = cfg, logs.logger(cmd.ErrOrStderr())
+		p.say = func(url string) { _, _ = fmt.Fprintln(cmd.OutOrStdout(), url) }
+		return p.run(cmd.Context())
+	}
+	return cmd
+}
+
+// portalPlan is a portal to be run.
+type portalPlan struct {
+	listen, public, id string
+	cfg                *config.Config
+	log                *slog.Logger
+	say                func(url string)
+}
+
+// run is a portal from its start to its end.
+func (p *portalPlan) run(ctx context.Context) error {
+	warn(p.cfg, p.log)
+	key, err := roomKey(p.cfg)
+	if err != nil {
+		return err
+	}
+	conn, err := open(ctx, p.cfg, "muster portal", p.log)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	if p.id == "" {
+		p.id = newWorkerID(room.PurposePortal)
+	}
+	people := make(chan func(*worker.Worker), 1024)
+	tell := func(f func(*worker.Worker)) {
+		select {
+		case people <- f:
+		default: // the manager's list of tasks is for people to read
+		}
+	}
+	door, err := portal.Start(portal.Options{
+		Conn: conn, Client: client.New(conn, client.Options{Cluster: p.cfg.Manager.Name}), Key: key, ID: p.id, Listen: p.listen, Logger: p.log,
+		OnEnter: func(who string) { tell(func(w *worker.Worker) { w.AddTask(who) }) },
+		OnLeave: func(who string) { tell(func(w *worker.Worker) { w.RemoveTask(who) }) },
+	})
+	if err != nil {
+		return err
+	}
+	err = p.serve(ctx, door, people, func() (*worker.Worker, error) {
+		return worker.Join(ctx, conn, worker.Options{
+			Purpose: room.PurposePortal, Cluster: p.cfg.Manager.Name, ID: p.id, Logger: p.log, Labels: p.cfg.Labels,
+			Extra: map[string]any{"url": p.url(door)}, Handlers: map[string]worker.Handler{"ping": ping},
+		})
+	})
+	return errors.Join(err, door.Close())
+}
+
+func (p *portalPlan) url(door *portal.Portal) string {
+	if p.public != "" {
+		return p.public
+	}
+	return door.URL()
+}
+
+// serve joins the cluster, and stays in it until ctx ends.
+func (p *portalPlan) serve(ctx context.Context, door *portal.Portal, people <-chan func(*worker.Worker), join func() (*worker.Worker, error)) error {
+	w, err := join()
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil // told to end before it had joined
+	case err != nil:
+		return err
+	}
+	p.say(p.url(door))
+	for {
+		select {
+		case f := <-people:
+			f(w)
+		case <-w.Done():
+			return w.Err()
+		case <-ctx.Done():
+			quit, cancel := detached(ctx, quitTime)
+			defer cancel()
+			return w.Quit(quit)
+		}
+	}
+}

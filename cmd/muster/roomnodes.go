@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/client"
+	"github.com/muster-fleet/muster/config"
+	"github.com/muster-fleet/muster/internal/cli"
+	"github.com/muster-fleet/muster/internal/conference"
+	"github.com/muster-fleet/muster/internal/rtc"
+	"github.com/muster-fleet/muster/internal/sfu"
+	"github.com/muster-fleet/muster/node"
+	"github.com/muster-fleet/muster/worker"
+)
+
+// newSFUCmd is the node of an agent of purpose webrtc.
+func newSFUCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "sfu",
+		Short:   "Forward the media of rooms (a node, started by 'muster agent')",
+		Hidden:  true,
+		Args:    cli.Takes(),
+		Example: "  muster agent --purpose webrtc --max-nodes 1 --reuse --prerun 1 --notify -- muster sfu --listen 192.0.2.7:7882",
+	}
+	logs := loggingFlags(cmd, slog.LevelInfo)
+	listen := cmd.Flags().String("listen", "127.0.0.1:0", "`address` for media, over UDP and over TCP: one port each")
+	public := cmd.Flags().String("public", "", "`address` that clients are told instead, behind a one-to-one NAT")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		log := logs.logger(cmd.ErrOrStderr())
+		return onOwnBus(cmd.Context(), log, func(ctx context.Context, conn bus.Conn) error {
+			n, err := sfu.Start(conn, rtc.Options{Listen: *listen, Public: *public, Logger: log})
+			if err != nil {
+				return err
+			}
+			log.Info("media", "addr", n.Addr())
+			err = node.Run(ctx, n, node.Options{Methods: n.Methods(), Logger: log})
+			return errors.Join(err, n.Close())
+		})
+	}
+	return cmd
+}
+
+// newConferenceCmd is the node of an agent of purpose conference.
+func newConferenceCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "conference",
+		Short:   "Know who is in which room (a node, started by 'muster agent')",
+		Hidden:  true,
+		Args:    cli.Takes(),
+		Example: "  muster agent --purpose conference --max-nodes 1 --reuse --prerun 1 --notify -- muster conference",
+	}
+	logs := loggingFlags(cmd, slog.LevelInfo)
+	cluster := cmd.Flags().String("cluster", worker.DefaultCluster, "`name` of the cluster")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		log := logs.logger(cmd.ErrOrStderr())
+		return onOwnBus(cmd.Context(), log, func(ctx context.Context, conn bus.Conn) error {
+			c := conference.New(conference.Options{Conn: conn, Client: client.New(conn, client.Options{Cluster: *cluster}), Logger: log})
+			stop, err := c.WatchExits(ctx)
+			if err != nil {
+				return err
+			}
+			err = node.Run(ctx, c, node.Options{Methods: c.Methods(), Logger: log})
+			return errors.Join(err, stop())
+		})
+	}
+	return cmd
+}
+
+// onOwnBus runs a node that calls others: it has a connection for that beside
+// the one on which it is called.
+func onOwnBus(ctx context.Context, log *slog.Logger, run func(context.Context, bus.Conn) error) error {
+	cfg, err := config.Load("") // the agent leads us to the queue by the environment
+	if err != nil {
+		return err
+	}
+	conn, err := open(ctx, cfg, "muster node", log)
+	if err != nil {
+		return err
+	}
+	return errors.Join(run(ctx, conn), conn.Close())
+}

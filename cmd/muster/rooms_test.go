@@ -1,0 +1,167 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/internal/room"
+)
+
+const pollEvery = 50 * time.Millisecond
+
+// beginRooms starts a cluster with rooms, and returns it with the links that it
+// prints.
+func beginRooms(t *testing.T) (c *cluster, links [2]string) {
+	t.Helper()
+	c = &cluster{workers: map[string]upWorker{}}
+	c.started = begin(t, "up", "--listen", "127.0.0.1:0", "--load", "memory", "--workers", "1", "--portal", "127.0.0.1:0")
+	c.url = c.await(`Cluster \S+ at (nats://127\.0\.0\.1:\d+)\n`)[1]
+	found := c.await(`for two people:\n\n +(http://\S+)\n +(http://\S+)\n`)
+	c.await("Ctrl-C ends")
+	for _, m := range workerLine.FindAllStringSubmatch(c.out.String(), -1) {
+		var pid int
+		if _, err := fmt.Sscan(m[3], &pid); err != nil {
+			t.Fatal(err)
+		}
+		c.workers[m[1]] = upWorker{m[2], pid}
+		c.pids = append(c.pids, pid)
+	}
+	t.Cleanup(func() { c.nobodyLeft() })
+	return c, [2]string{found[1], found[2]}
+}
+
+// seen is an expression that is true when the page shows a moving picture under
+// that key. later is how many frames it must have.
+func seen(key string, later int) string {
+	return fmt.Sprintf(`musterRoom.pictures.some((p) => p.key === %q && p.frames > %d && p.height > 0)`, key, later)
+}
+
+func frames(p *tab, key string) int {
+	return value[int](p, fmt.Sprintf(`musterRoom.pictures.find((p) => p.key === %q).frames`, key))
+}
+
+// keepsMoving waits until the picture has gone on for a while.
+func keepsMoving(p *tab, key string) {
+	p.t.Helper()
+	p.await(seen(key, frames(p, key)+20))
+}
+
+// join enters the room and returns the participant's id.
+func join(p *tab) string {
+	p.t.Helper()
+	p.click("join")
+	p.await(`window.musterRoom && musterRoom.you !== "" && musterRoom.state.participants.some((p) => p.id === musterRoom.you)`)
+	return value[string](p, `musterRoom.you`)
+}
+
+// nodePID is the process of the node of an agent.
+func nodePID(t *testing.T, c *cluster, purpose string) int {
+	t.Helper()
+	for _, n := range decoded[[]muster.Node](t, "nodes", c.workers[purpose].id, "--url", c.url) {
+		if n.State == muster.NodeBusy {
+			return n.PID
+		}
+	}
+	t.Fatalf("the agent of %s has no busy node", purpose)
+	return 0
+}
+
+// Two browsers meet in a room. Then each part of it is killed in turn, and the
+// room goes on.
+func TestTwoBrowsersInARoom(t *testing.T) {
+	c, links := beginRooms(t)
+	b := startBrowser(t)
+	alice, bob := b.open("alice", links[0], 1100, 700), b.open("bob", links[1], 390, 760)
+	alice.shot("lobby")
+	a, o := join(alice), join(bob)
+	alice.await(seen(o, 10))
+	bob.await(seen(a, 10))
+	alice.await(fmt.Sprintf(`musterRoom.speaking.includes(%q)`, o)) // its microphone beeps
+
+	bob.click("mic")
+	alice.await(fmt.Sprintf(`musterRoom.state.participants.find((p) => p.id === %q).tracks.find((t) => t.source === "mic").muted`, o))
+	alice.await(fmt.Sprintf(`!musterRoom.speaking.includes(%q)`, o))
+	bob.click("mic")
+	value[bool](bob, `(document.getElementById("text").value = "hello, everybody", document.querySelector("#write button").click(), true)`)
+	alice.await(`document.getElementById("messages").textContent.includes("hello, everybody")`)
+
+	alice.click("screen")
+	bob.await(seen(a+".screen", 3))
+	alice.click("chat")
+	alice.shot("room")
+	bob.shot("phone")
+	alice.click("screen")
+	bob.await(`musterRoom.pictures.length === 2`)
+	alice.click("chat")
+	bob.click("camera")
+	alice.await(fmt.Sprintf(`musterRoom.pictures.find((p) => p.key === %q).id === ""`, o))
+	bob.click("camera")
+	keepsMoving(alice, o)
+	contains(t, done(t, "rooms", "--url", c.url), upRoom, "2 ")
+	contains(t, done(t, "room", upRoom, "--url", c.url), "alice", "bob", "mic, camera", c.workers["portal"].id)
+	noSecrets(t, c.out.String(), links)
+
+	t.Run("SFU killed", func(t *testing.T) {
+		value[bool](alice, `(musterRoom.reset(), true)`)
+		kill(t, nodePID(t, c, room.PurposeSFU))
+		alice.await(`musterRoom.moves === 1`)
+		keepsMoving(alice, o)
+		keepsMoving(bob, a)
+		t.Logf("largest gap of the picture: %.0f ms", value[float64](alice, fmt.Sprintf(`musterRoom.pictures.find((p) => p.key === %q).gap`, o)))
+	})
+	t.Run("conference killed", func(t *testing.T) {
+		value[bool](alice, `(musterRoom.reset(), true)`)
+		version := value[int](alice, `musterRoom.state.version`)
+		kill(t, nodePID(t, c, room.PurposeConference))
+		alice.await(fmt.Sprintf(`musterRoom.state.version > %d && musterRoom.state.settled && musterRoom.state.participants.length === 2`, version))
+		if moves := value[int](alice, `musterRoom.moves`); moves != 1 {
+			t.Errorf("the people were moved %d times; want once, before", moves)
+		}
+		keepsMoving(alice, o)
+		t.Logf("largest gap of the picture: %.0f ms", value[float64](alice, fmt.Sprintf(`musterRoom.pictures.find((p) => p.key === %q).gap`, o)))
+	})
+	second := begin(t, "portal", "--listen", "127.0.0.1:0", "--url", c.url)
+	t.Run("portal killed", func(t *testing.T) {
+		url := strings.TrimSpace(second.await(`(?m)^http://\S+$`)[0])
+		alice.await(`musterRoom.portals.length === 2`)
+		bob.await(`musterRoom.portals.length === 2`)
+		value[bool](alice, `(musterRoom.reset(), true)`)
+		kill(t, c.workers["portal"].pid)
+		for _, p := range []*tab{alice, bob} {
+			p.await(fmt.Sprintf(`musterRoom.portal === %q`, url))
+			p.await(`musterRoom.state.participants.length === 2 && musterRoom.state.participants.every((p) => p.attach === 2)`)
+		}
+		if value[string](alice, `musterRoom.you`) != a {
+			t.Error("alice is somebody else now")
+		}
+		keepsMoving(alice, o)
+		t.Logf("largest gap of the picture: %.0f ms", value[float64](alice, fmt.Sprintf(`musterRoom.pictures.find((p) => p.key === %q).gap`, o)))
+	})
+	bob.click("leave")
+	alice.await(`musterRoom.state.participants.length === 1`)
+}
+
+func kill(t *testing.T, pid int) {
+	t.Helper()
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// noSecrets looks for tokens and for addresses of candidates in what was
+// logged: what up prints is no log.
+func noSecrets(t *testing.T, out string, links [2]string) {
+	t.Helper()
+	for _, link := range links {
+		_, token, _ := strings.Cut(link, "#token=")
+		for line := range strings.Lines(out) {
+			if strings.Contains(line, "level=") && (strings.Contains(line, token) || strings.Contains(line, "candidate")) {
+				t.Errorf("logged: %s", line)
+			}
+		}
+	}
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-fleet/muster/client"
+	"github.com/muster-fleet/muster/internal/cli"
+	"github.com/muster-fleet/muster/internal/room"
+)
+
+func newRoomsCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "rooms",
+		Short:   "List the rooms",
+		Long:    "List the rooms, how many people are in each, and which SFU serves it.",
+		Example: "  muster rooms",
+		Args:    cli.Takes(),
+	}
+	a := askingFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
+			tasks, err := c.ListTasks(ctx, room.PurposeConference)
+			if err != nil {
+				return err
+			}
+			states := []room.State{}
+			for _, t := range tasks {
+				s, err := roomState(ctx, c, t)
+				if err != nil {
+					s = room.State{Name: t.Task} // it is placed, and does not answer
+				}
+				states = append(states, s)
+			}
+			if *a.output == cli.JSON {
+				return cli.PrintJSON(cmd.OutOrStdout(), states)
+			}
+			return printRooms(cmd.OutOrStdout(), states)
+		})
+	}
+	return cmd
+}
+
+// roomState asks the conference that has a room.
+func roomState(ctx context.Context, c *client.Client, t client.Task) (room.State, error) {
+	var s room.State
+	report, err := c.QueryTask(ctx, t.Worker, t.Task)
+	if err != nil {
+		return s, err
+	}
+	raw, err := c.Call(ctx, report.Node, "room", t.Task)
+	if err != nil {
+		return s, err
+	}
+	return s, json.Unmarshal(raw, &s)
+}
+
+func printRooms(w io.Writer, states []room.State) error {
+	if len(states) == 0 {
+		_, err := fmt.Fprintln(w, "no rooms")
+		return err
+	}
+	t := cli.Table{Heading: []string{"ROOM", "PEOPLE", "TRACKS", "SFU"}}
+	for _, s := range states {
+		tracks := 0
+		for _, p := range s.Participants {
+			tracks += len(p.Tracks)
+		}
+		t.Add(s.Name, fmt.Sprint(len(s.Participants)), fmt.Sprint(tracks), orWord(s.Part.Node, "-"))
+	}
+	return t.Print(w)
+}
+
+func newRoomCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "room ROOM",
+		Short:   "Show who is in a room",
+		Long:    "Show who is in a room, what they publish, at which portal they are, and which SFU serves them.",
+		Example: "  muster room standup",
+		Args:    cli.Takes("ROOM"),
+	}
+	a := askingFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
+			worker, err := c.Scheduled(ctx, room.PurposeConference, args[0])
+			if err != nil {
+				return err
+			}
+			s, err := roomState(ctx, c, client.Task{Task: args[0], Worker: worker})
+			if err != nil {
+				return err
+			}
+			if *a.output == cli.JSON {
+				return cli.PrintJSON(cmd.OutOrStdout(), s)
+			}
+			return printRoom(cmd.OutOrStdout(), s)
+		})
+	}
+	return cmd
+}
+
+func printRoom(w io.Writer, s room.State) error {
+	if _, err := fmt.Fprintf(w, "%s: part %d on %s\n", s.Name, s.Part.Number, orWord(s.Part.Node, "no SFU yet")); err != nil {
+		return err
+	}
+	if len(s.Participants) == 0 {
+		_, err := fmt.Fprintln(w, "nobody is here")
+		return err
+	}
+	t := cli.Table{Heading: []string{"USER", "ROLE", "PARTICIPANT", "TRACKS", "PORTAL"}}
+	for _, p := range s.Participants {
+		var tracks []string
+		for _, track := range p.Tracks {
+			word := track.Source
+			if track.Muted {
+				word += " (muted)"
+			}
+			tracks = append(tracks, word)
+		}
+		t.Add(p.User, string(p.Role), p.ID, orWord(strings.Join(tracks, ", "), "-"), p.Portal)
+	}
+	return t.Print(w)
+}

@@ -1,0 +1,173 @@
+// Package conference is the node that knows who is in which room, and places
+// the part of an SFU that serves it. A task is a room, of purpose conference.
+//
+// It keeps nothing: what it knows is what portals say (room.Sync), each of them
+// at least every SyncEvery, and at once when a conference is new to it. So
+// another node has the same room as soon as every portal has spoken once.
+//
+// # Methods
+//
+//	sync(room.Sync)   {state?}: the state, where it is newer than the caller's
+//	room(name)        the room.State
+package conference
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/client"
+	"github.com/muster-fleet/muster/internal/room"
+	"github.com/muster-fleet/muster/node"
+	"github.com/muster-fleet/muster/worker"
+)
+
+const (
+	// SyncEvery is how often a portal speaks when nothing happens.
+	SyncEvery = 500 * time.Millisecond
+	// settleTime is how long a conference that begins waits for portals to
+	// speak, before what it knows counts as complete.
+	settleTime = 2 * time.Second
+	// portalSilence is how long a portal may be silent before its people have
+	// left. Clients of a portal that died have gone to another by then.
+	portalSilence = 10 * time.Second
+	// emptyTime is how long a room lasts in which nobody is.
+	emptyTime = 30 * time.Second
+	// tickTime is how often a room looks at what is due.
+	tickTime = 100 * time.Millisecond
+)
+
+// NoRoom is the refusal of a room that is not here.
+const NoRoom = "conference: the room is not here: ask for its conference again"
+
+// SyncAnswer is the answer of sync.
+type SyncAnswer struct {
+	State *room.State `json:"state,omitempty"`
+}
+
+// Options are what a conference is.
+type Options struct {
+	// Conn carries calls and notices, and stays the caller's.
+	Conn bus.Conn
+	// Client asks the manager and the agents.
+	Client *client.Client
+	// Logger hears of parts that are placed and lost. Nil means none.
+	Logger *slog.Logger
+}
+
+// Conference is the work of the node.
+type Conference struct {
+	opts Options
+	log  *slog.Logger
+
+	mu    sync.Mutex
+	rooms map[string]*keeper
+}
+
+// New returns the work of a node.
+func New(opts Options) *Conference {
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Conference{opts: opts, log: opts.Logger.With("component", "conference"), rooms: map[string]*keeper{}}
+}
+
+// Check is node.Work's: a room has no spec.
+func (c *Conference) Check(json.RawMessage) error { return nil }
+
+// Do is node.Work's: a room lasts until it has been empty for a while.
+func (c *Conference) Do(ctx context.Context, t *node.Task) error {
+	k := newKeeper(c, t.Name)
+	c.mu.Lock()
+	c.rooms[t.Name] = k
+	c.mu.Unlock()
+	defer func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.rooms[t.Name] == k {
+			delete(c.rooms, t.Name)
+		}
+	}()
+	k.run(ctx)
+	return nil
+}
+
+func (c *Conference) find(name string) *keeper {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.rooms[name]
+}
+
+// all are the rooms at present.
+func (c *Conference) all() []*keeper {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var out []*keeper
+	for _, k := range c.rooms {
+		out = append(out, k)
+	}
+	return out
+}
+
+// Methods are served beside those of every node.
+func (c *Conference) Methods() map[string]bus.Handler {
+	return map[string]bus.Handler{"sync": c.sync, "room": c.room}
+}
+
+func (c *Conference) sync(r *bus.Request) {
+	var s room.Sync
+	if err := worker.Decode(r.Args, &s); err != nil {
+		r.Fail(err.Error())
+		return
+	}
+	k := c.find(s.Room)
+	if k == nil {
+		r.Fail(NoRoom)
+		return
+	}
+	if len(s.Participants) > room.MaxParticipants {
+		r.Fail(room.ErrFull.Error())
+		return
+	}
+	state := k.sync(s)
+	if state.Version <= s.Version {
+		r.Reply(SyncAnswer{})
+		return
+	}
+	r.Reply(SyncAnswer{&state})
+}
+
+func (c *Conference) room(r *bus.Request) {
+	var name string
+	if err := worker.Decode(r.Args, &name); err != nil {
+		r.Fail(err.Error())
+		return
+	}
+	k := c.find(name)
+	if k == nil {
+		r.Fail(NoRoom)
+		return
+	}
+	r.Reply(k.state())
+}
+
+// WatchExits takes the notices of nodes that crashed, which come sooner than
+// anything that is noticed here. It returns how to end that.
+func (c *Conference) WatchExits(ctx context.Context) (stop func() error, err error) {
+	s, err := c.opts.Conn.Subscribe(ctx, bus.TopicMonitoring, "exit.#", func(_ string, body json.RawMessage) {
+		var e bus.Exit
+		if json.Unmarshal(body, &e) != nil {
+			return
+		}
+		for _, k := range c.all() {
+			k.exited(e.Message.ID)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.Close, nil
+}

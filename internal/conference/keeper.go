@@ -1,0 +1,132 @@
+package conference
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/muster-fleet/muster/internal/room"
+)
+
+// keeper is a room that is a task here.
+type keeper struct {
+	name string
+	conf *Conference
+	log  *slog.Logger
+
+	mu    sync.Mutex
+	room  *room.Room
+	heard map[string]time.Time // when each portal spoke last
+	began time.Time
+	empty time.Time // since when nobody is here; zero: somebody is
+	// placing: a part is being placed.
+	placing bool
+	// pinged is when the node of the part was asked last, missed how often it
+	// has not answered since it did.
+	pinging  bool
+	pinged   time.Time
+	missed   int
+	looked   time.Time
+	publish  chan uint64
+	changing sync.WaitGroup
+}
+
+func newKeeper(c *Conference, name string) *keeper {
+	now := time.Now()
+	return &keeper{
+		name: name, conf: c, log: c.log.With("room", name), room: room.New(name, 0),
+		heard: map[string]time.Time{}, began: now, empty: now, publish: make(chan uint64, 1),
+	}
+}
+
+// run keeps the room until ctx ends or nobody has been in it for a while.
+func (k *keeper) run(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer k.changing.Wait()
+	defer cancel()
+	k.changing.Go(func() { k.tell(ctx) })
+	tick := time.NewTicker(tickTime)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			if k.tick(ctx, now) {
+				k.release(ctx)
+				return
+			}
+		}
+	}
+}
+
+// tick does what is due. over reports that the room has been empty for long.
+func (k *keeper) tick(ctx context.Context, now time.Time) (over bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for portal, at := range k.heard {
+		if now.Sub(at) > portalSilence {
+			delete(k.heard, portal)
+			k.log.Warn("portal is silent: its people have left", "portal", portal)
+			k.apply(room.PortalGone{Portal: portal})
+		}
+	}
+	if now.Sub(k.began) > settleTime && !k.room.State().Settled {
+		k.apply(room.Settle{})
+	}
+	switch {
+	case !k.room.Empty():
+		k.empty = time.Time{}
+	case k.empty.IsZero():
+		k.empty = now
+	case now.Sub(k.empty) > emptyTime:
+		return true
+	}
+	k.tend(ctx, now)
+	return false
+}
+
+// apply changes the room and has that published. The caller has locked k.
+func (k *keeper) apply(c room.Command) {
+	if !k.room.Apply(c) {
+		return
+	}
+	version := k.room.State().Version
+	select {
+	case <-k.publish: // an older one that nobody has taken
+	default:
+	}
+	k.publish <- version
+}
+
+// tell publishes that the room has changed. What is lost of that, portals learn
+// when they speak next.
+func (k *keeper) tell(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case version := <-k.publish:
+			err := k.conf.opts.Conn.Publish(ctx, room.Topic, room.KeyState(k.name), room.Notice{Room: k.name, Version: version})
+			if err != nil && ctx.Err() == nil {
+				k.log.Warn("change of the room was not published", "err", err)
+			}
+		}
+	}
+}
+
+// sync takes what a portal says, and returns the room.
+func (k *keeper) sync(s room.Sync) room.State {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.heard[s.Portal] = time.Now()
+	k.apply(s)
+	return k.room.State()
+}
+
+func (k *keeper) state() room.State {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.room.State()
+}

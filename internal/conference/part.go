@@ -1,0 +1,201 @@
+package conference
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/client"
+	"github.com/muster-fleet/muster/internal/room"
+)
+
+const (
+	// pingEvery is how often the SFU of a room is asked whether it lives, and
+	// pingTime how long it may take to say so.
+	pingEvery = 250 * time.Millisecond
+	pingTime  = time.Second
+	// mostMissed is how many pings in a row may go unanswered. One to which the
+	// queue says that there is no such server counts for all of them.
+	mostMissed = 2
+	// lookEvery is how often the manager is asked whether the SFU's worker is
+	// to take no more tasks.
+	lookEvery = time.Second
+	// placeTime is how long one try to place a part may take, retryTime the
+	// pause after one that failed.
+	placeTime = 4 * time.Second
+	retryTime = 250 * time.Millisecond
+	// reserveTime is how long a worker is held for a part.
+	reserveTime = 10 * time.Second
+	// leaveTime is how long a part that is drained goes on after another has
+	// taken its place: its clients leave it by themselves.
+	leaveTime = 15 * time.Second
+)
+
+// tend looks after the part of the room. The caller has locked k.
+func (k *keeper) tend(ctx context.Context, now time.Time) {
+	part := k.room.Part()
+	switch {
+	case k.placing:
+	case part.Node == "" && !k.room.Empty():
+		k.place(ctx, part.Number+1, room.Part{})
+	case part.Node == "":
+	default:
+		if !k.pinging && now.Sub(k.pinged) >= pingEvery {
+			k.pinging, k.pinged = true, now
+			k.changing.Go(func() { k.ping(ctx, part) })
+		}
+		if now.Sub(k.looked) >= lookEvery {
+			k.looked = now
+			k.changing.Go(func() { k.look(ctx, part) })
+		}
+	}
+}
+
+// ping asks the SFU whether it lives.
+func (k *keeper) ping(ctx context.Context, part room.Part) {
+	wait, cancel := context.WithTimeout(ctx, pingTime)
+	defer cancel()
+	_, err := k.conf.opts.Conn.Call(wait, part.Node, "ping")
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.pinging = false
+	switch {
+	case ctx.Err() != nil || errors.Is(err, bus.ErrDisconnected):
+		// We are the ones who hear nothing.
+	case err == nil:
+		k.missed = 0
+	case errors.Is(err, bus.ErrNoServer):
+		k.lost(part, "no such node on the queue")
+	default:
+		if k.missed++; k.missed >= mostMissed {
+			k.lost(part, "it does not answer")
+		}
+	}
+}
+
+// exited takes the notice that a node has crashed.
+func (k *keeper) exited(node string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if part := k.room.Part(); node != "" && (part.Node == node || part.Worker == node) {
+		k.lost(part, "its agent says that it ended")
+	}
+}
+
+// lost gives the part up. The caller has locked k.
+func (k *keeper) lost(part room.Part, why string) {
+	if k.room.Part().Number != part.Number || k.room.Part().Node == "" {
+		return
+	}
+	k.log.Warn("SFU is lost: placing the part again", "part", part.Number, "node", part.Node, "why", why)
+	k.missed = 0
+	k.apply(room.Lost{Number: part.Number})
+}
+
+// look asks the manager whether the worker of the part is drained; then the
+// room moves while the old part still lives.
+func (k *keeper) look(ctx context.Context, part room.Part) {
+	wait, cancel := context.WithTimeout(ctx, placeTime)
+	defer cancel()
+	workers, err := k.conf.opts.Client.Workers(wait, room.PurposeSFU)
+	if err != nil || !slices.ContainsFunc(workers, func(w muster.Worker) bool {
+		return w.ID == part.Worker && (w.Drain != 0 || !w.State.MayTake())
+	}) {
+		return // a worker that is gone is noticed by its node
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.placing || k.room.Part() != part {
+		return
+	}
+	k.log.Info("SFU is drained: moving the room", "part", part.Number, "node", part.Node)
+	k.place(ctx, part.Number+1, part)
+}
+
+// place asks for another part, until there is one. old is the part that is
+// drained meanwhile, if any. The caller has locked k.
+func (k *keeper) place(ctx context.Context, number int, old room.Part) {
+	k.placing = true
+	k.changing.Go(func() {
+		part, err := k.placeOnce(ctx, number)
+		for err != nil && ctx.Err() == nil {
+			k.log.Warn("part cannot be placed yet", "part", number, "err", err)
+			select {
+			case <-ctx.Done():
+			case <-time.After(retryTime):
+			}
+			number++
+			part, err = k.placeOnce(ctx, number)
+		}
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.placing = false
+		if err != nil {
+			return
+		}
+		part.Drained = old.Node != "" && k.room.Part() == old
+		k.log.Info("part placed", "part", part.Number, "worker", part.Worker, "node", part.Node)
+		k.missed, k.pinged, k.looked = 0, time.Now(), time.Now()
+		k.apply(room.Placed{Part: part})
+		if old.Node != "" {
+			k.changing.Go(func() { k.leave(ctx, old) })
+		}
+	})
+}
+
+// placeOnce places a part: a worker of the manager, a node of the worker.
+func (k *keeper) placeOnce(ctx context.Context, number int) (room.Part, error) {
+	ctx, cancel := context.WithTimeout(ctx, placeTime)
+	defer cancel()
+	c, task := k.conf.opts.Client, room.PartTask(k.name, number)
+	p, err := c.Schedule(ctx, client.Request{Purpose: room.PurposeSFU, Task: task, Reserve: reserveTime})
+	if err != nil {
+		return room.Part{}, err
+	}
+	order := p.Order(k.name, nil)
+	node, err := c.GetNode(ctx, p.Worker, order)
+	if err == nil {
+		err = c.StartTask(ctx, node, order)
+	}
+	if err != nil {
+		_ = c.Release(ctx, p) // else it runs out
+		return room.Part{}, fmt.Errorf("worker %s: %w", p.Worker, err)
+	}
+	return room.Part{Number: number, Worker: p.Worker, Node: node}, nil
+}
+
+// leave ends a part that others have left.
+func (k *keeper) leave(ctx context.Context, old room.Part) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(leaveTime):
+	}
+	k.end(context.WithoutCancel(ctx), old)
+}
+
+// release ends the part of a room that is over.
+func (k *keeper) release(ctx context.Context) {
+	k.mu.Lock()
+	part := k.room.Part()
+	k.mu.Unlock()
+	if part.Node != "" {
+		k.end(ctx, part)
+	}
+}
+
+func (k *keeper) end(ctx context.Context, part room.Part) {
+	ctx, cancel := context.WithTimeout(ctx, placeTime)
+	defer cancel()
+	task := room.PartTask(k.name, part.Number)
+	err := k.conf.opts.Client.StopTask(ctx, part.Node, task)
+	if err != nil && !errors.Is(err, client.ErrNoTask) && !errors.Is(err, bus.ErrNoServer) {
+		k.log.Warn("part was not ended", "part", part.Number, "err", err)
+	}
+	_ = k.conf.opts.Client.RecycleNode(ctx, part.Worker, part.Node, muster.TaskEnd{
+		Room: k.name, Task: task, Result: &muster.TaskResult{State: muster.TaskDone},
+	})
+}

@@ -1,0 +1,351 @@
+package portal
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/client"
+	"github.com/muster-fleet/muster/internal/conference"
+	"github.com/muster-fleet/muster/internal/room"
+	"github.com/muster-fleet/muster/internal/sfu"
+)
+
+const (
+	// syncTime is how long a conference may take to answer.
+	syncTime = 800 * time.Millisecond
+	// findTime is how long one try to find a conference may take, and
+	// findAgain the pause after one that failed.
+	findTime  = 4 * time.Second
+	findAgain = 200 * time.Millisecond
+	// formerNodes is how many SFUs of the past a client may still speak to.
+	formerNodes = 4
+)
+
+// hall is a room, as far as this portal has to do with it.
+type hall struct {
+	portal *Portal
+	name   string
+	users  int           // guarded by the portal
+	over   chan struct{} // closed with the last user
+	wake   chan struct{}
+
+	mu      sync.Mutex
+	members map[string]*member
+	state   room.State
+	nodes   []string // the SFU, and those before it
+	changed chan struct{}
+}
+
+func newHall(p *Portal, name string) *hall {
+	return &hall{
+		portal: p, name: name, over: make(chan struct{}), wake: make(chan struct{}, 1),
+		members: map[string]*member{}, state: room.State{Name: name, Participants: []room.Participant{}}, changed: make(chan struct{}),
+	}
+}
+
+// run speaks with the conference until the hall is over.
+func (h *hall) run() {
+	ctx := h.portal.ctx
+	listening, err := h.portal.opts.Conn.Subscribe(ctx, room.Topic, room.KeyAll(h.name), h.notice)
+	if err != nil {
+		h.portal.log.Warn("notices of the room do not arrive", "room", h.name, "err", err)
+	} else {
+		defer func() { _ = listening.Close() }()
+	}
+	tick := time.NewTicker(conference.SyncEvery)
+	defer tick.Stop()
+	node := ""
+	for over := false; !over; {
+		if node == "" {
+			node = h.find(ctx)
+		}
+		if node != "" {
+			if err := h.sync(ctx, node); err != nil && ctx.Err() == nil {
+				h.portal.log.Warn("conference is lost: asking for it again", "room", h.name, "node", node, "err", err)
+				node = ""
+				continue
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-h.over:
+			over = true
+		case <-h.wake:
+		case <-tick.C:
+		}
+	}
+	if node != "" {
+		_ = h.sync(ctx, node) // nobody is here any more; else the silence says it
+	}
+}
+
+// find asks for the conference of the room; "" if there is none now.
+func (h *hall) find(ctx context.Context) string {
+	c := h.portal.opts.Client
+	try, cancel := context.WithTimeout(ctx, findTime)
+	defer cancel()
+	p, err := c.Schedule(try, client.Request{Purpose: room.PurposeConference, Task: h.name, Reserve: findTime * 2})
+	node := ""
+	if err == nil {
+		order := p.Order(h.name, nil)
+		if node, err = c.GetNode(try, p.Worker, order); err == nil {
+			err = c.StartTask(try, node, order)
+		}
+	}
+	if err == nil {
+		return node
+	}
+	if ctx.Err() == nil {
+		h.portal.log.Warn("no conference for the room yet", "room", h.name, "err", err)
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(findAgain):
+	}
+	return ""
+}
+
+// sync says who is here, and takes the state.
+func (h *hall) sync(ctx context.Context, node string) error {
+	ctx, cancel := context.WithTimeout(ctx, syncTime)
+	defer cancel()
+	raw, err := h.portal.opts.Conn.Call(ctx, node, "sync", h.says())
+	if err != nil {
+		if errors.Is(err, bus.ErrDisconnected) {
+			return nil // we are the ones who hear nothing
+		}
+		return err
+	}
+	var answer conference.SyncAnswer
+	if err := json.Unmarshal(raw, &answer); err != nil {
+		return err
+	}
+	if answer.State != nil {
+		h.take(*answer.State)
+	}
+	return nil
+}
+
+func (h *hall) says() room.Sync {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := room.Sync{Room: h.name, Portal: h.portal.opts.ID, Participants: []room.Participant{}, Part: h.state.Part, Version: h.state.Version}
+	for _, m := range h.members {
+		s.Participants = append(s.Participants, m.participant())
+	}
+	return s
+}
+
+// take puts a newer state in force.
+func (h *hall) take(s room.State) {
+	h.mu.Lock()
+	if s.Version <= h.state.Version {
+		h.mu.Unlock()
+		return
+	}
+	s.Participants = h.keepUnsettled(s)
+	var stranded []*member // they cannot be moved, and have to come again
+	if before := h.state.Part.Node; before != "" && s.Part.Node != before && !s.Part.Drained {
+		for _, m := range h.members {
+			if m.only != "" {
+				stranded = append(stranded, m)
+			}
+		}
+	}
+	h.state = s
+	if node := s.Part.Node; node != "" && !slices.Contains(h.nodes, node) {
+		h.nodes = append([]string{node}, h.nodes...)
+		h.nodes = h.nodes[:min(len(h.nodes), formerNodes)]
+	}
+	close(h.changed)
+	h.changed = make(chan struct{})
+	h.mu.Unlock()
+	h.sayState()
+	for _, m := range stranded {
+		if h.portal.resources.drop(m) {
+			h.portal.running.Go(m.leave)
+		}
+	}
+}
+
+// keepUnsettled keeps the people of whom a conference that has just begun may
+// not have heard yet.
+func (h *hall) keepUnsettled(s room.State) []room.Participant {
+	if s.Settled {
+		return s.Participants
+	}
+	out := s.Participants
+	for _, known := range h.state.Participants {
+		if !slices.ContainsFunc(out, func(p room.Participant) bool { return p.ID == known.ID }) && known.Portal != h.portal.opts.ID {
+			out = append(out, known)
+		}
+	}
+	return out
+}
+
+// sayState tells every member what the room is now.
+func (h *hall) sayState() {
+	h.mu.Lock()
+	state := h.state
+	h.mu.Unlock()
+	h.tell(event{Type: "state", State: &state, Portals: h.portal.others()})
+}
+
+// tell tells every member.
+func (h *hall) tell(e event) {
+	h.mu.Lock()
+	members := make([]*member, 0, len(h.members))
+	for _, m := range h.members {
+		members = append(members, m)
+	}
+	h.mu.Unlock()
+	for _, m := range members {
+		m.say(e)
+	}
+}
+
+// notice takes what is published on the room.
+func (h *hall) notice(_ string, body json.RawMessage) {
+	var n room.Notice
+	if json.Unmarshal(body, &n) != nil || n.Room != h.name {
+		return
+	}
+	switch {
+	case n.Version > 0:
+		h.hurry()
+	case n.Text != "":
+		h.tell(event{Type: "text", From: n.From, User: n.User, Text: n.Text})
+	case n.Session != "":
+		h.ended(n.Session)
+	default:
+		h.tell(event{Type: "speakers", Tracks: orEmpty(n.Tracks)})
+	}
+}
+
+func orEmpty(tracks []string) []string {
+	if tracks == nil {
+		return []string{}
+	}
+	return tracks
+}
+
+// hurry has the hall speak with the conference at once.
+func (h *hall) hurry() {
+	select {
+	case h.wake <- struct{}{}:
+	default:
+	}
+}
+
+// enter adds a member. One of the same participant that was here before goes.
+func (h *hall) enter(m *member) error {
+	h.mu.Lock()
+	others := 0
+	for _, p := range h.state.Participants {
+		if p.ID != m.id {
+			others++
+		}
+	}
+	if others >= room.MaxParticipants {
+		h.mu.Unlock()
+		return room.ErrFull
+	}
+	before := h.members[m.id]
+	h.members[m.id] = m
+	h.mu.Unlock()
+	if before != nil {
+		before.displaced()
+		h.portal.opts.OnLeave(before.task())
+	}
+	h.portal.opts.OnEnter(m.task())
+	h.hurry()
+	return nil
+}
+
+// exit removes a member, and what is left of it on the SFUs.
+func (h *hall) exit(m *member) {
+	h.mu.Lock()
+	if h.members[m.id] != m {
+		h.mu.Unlock()
+		return
+	}
+	delete(h.members, m.id)
+	nodes := slices.Clone(h.nodes)
+	h.mu.Unlock()
+	h.portal.opts.OnLeave(m.task())
+	h.hurry()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(h.portal.ctx), syncTime)
+	defer cancel()
+	for _, node := range nodes {
+		_ = h.portal.opts.Conn.Cast(ctx, node, "end", sfu.End{Room: h.name, Owner: m.id}) // silence ends it too
+	}
+}
+
+// ended is told that a session has ended: a participant that is nothing else
+// goes with it.
+func (h *hall) ended(session string) {
+	h.mu.Lock()
+	var gone *member
+	for _, m := range h.members {
+		if m.only == session {
+			gone = m
+		}
+	}
+	h.mu.Unlock()
+	if gone == nil || !h.portal.resources.drop(gone) {
+		return
+	}
+	h.portal.running.Go(gone.leave)
+}
+
+// node waits for the SFU of the room.
+func (h *hall) node(ctx context.Context) (string, error) {
+	for {
+		h.mu.Lock()
+		node, changed := h.state.Part.Node, h.changed
+		h.mu.Unlock()
+		if node != "" {
+			return node, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return "", errNoSFU
+		}
+	}
+}
+
+var errNoSFU = errors.New("no SFU serves the room yet: try again")
+
+// knows reports whether the node is or was the room's SFU.
+func (h *hall) knows(node string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Contains(h.nodes, node)
+}
+
+// media calls an SFU.
+func (h *hall) media(ctx context.Context, node, method string, arg, into any) error {
+	ctx, cancel := context.WithTimeout(ctx, mediaTime)
+	defer cancel()
+	raw, err := h.portal.opts.Conn.Call(ctx, node, method, arg)
+	if err != nil {
+		var refused *bus.RemoteError
+		if errors.As(err, &refused) {
+			return refused
+		}
+		return errNoAnswer
+	}
+	if into == nil {
+		return nil
+	}
+	return json.Unmarshal(raw, into)
+}
+
+var errNoAnswer = errors.New("the SFU does not answer: wait for the next state")

@@ -1,0 +1,251 @@
+package portal
+
+import (
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pion/sdp/v3"
+
+	"github.com/muster-fleet/muster/internal/room"
+	"github.com/muster-fleet/muster/internal/roomtoken"
+)
+
+// WHIP is RFC 9725, WHEP draft-ietf-wish-whep-03: an offer by POST, its answer,
+// and a resource that DELETE ends. There is neither trickle ICE nor an ICE
+// restart, so that PATCH is refused (405), as the RFC has it. A client whose SFU
+// is lost has to POST again, as the RFC has it too.
+const whipTime = 8 * time.Second
+
+const sdpType = "application/sdp"
+
+// resources are the clients of WHIP and WHEP, by id.
+type resources struct {
+	mu  sync.Mutex
+	all map[string]*member
+}
+
+func (r *resources) add(m *member) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.all[m.id] = m
+}
+
+func (r *resources) find(id string) *member {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.all[id]
+}
+
+// drop removes a client, and reports whether it was there.
+func (r *resources) drop(m *member) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.all[m.id] != m {
+		return false
+	}
+	delete(r.all, m.id)
+	return true
+}
+
+func (p *Portal) endpoint(kind string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		allowAny(w)
+		claims, ok := p.bearer(w, r)
+		if !ok {
+			return
+		}
+		if claims.Room != r.PathValue("room") {
+			http.Error(w, "the token is for another room", http.StatusForbidden)
+			return
+		}
+		if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != sdpType {
+			http.Error(w, "the offer must be "+sdpType, http.StatusUnsupportedMediaType)
+			return
+		}
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxMessage))
+		if err != nil {
+			http.Error(w, "the offer is too large", http.StatusRequestEntityTooLarge)
+			return
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), whipTime)
+		defer cancel()
+		m, answer, err := p.admit(ctx, kind, claims, string(body), r.URL.Query().Get("from"))
+		if err != nil {
+			refuse(w, err)
+			return
+		}
+		w.Header().Set("Location", "/"+kind+"/"+r.PathValue("room")+"/"+m.id)
+		w.Header().Set("Content-Type", sdpType)
+		w.WriteHeader(http.StatusCreated)
+		_, _ = io.WriteString(w, answer)
+	}
+}
+
+// bearer checks who asks.
+func (p *Portal) bearer(w http.ResponseWriter, r *http.Request) (roomtoken.Claims, bool) {
+	token, found := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	claims, err := p.opts.Key.Open(token, time.Now())
+	if !found {
+		err = errors.New("give the token as Authorization: Bearer TOKEN")
+	}
+	if err != nil {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		http.Error(w, err.Error(), http.StatusUnauthorized)
+		return claims, false
+	}
+	return claims, true
+}
+
+// errNobody is why there is nothing to see.
+var errNobody = errors.New("nobody sends in this room, or not the one who was asked for: try again later")
+
+func refuse(w http.ResponseWriter, err error) {
+	status := http.StatusBadRequest
+	switch {
+	case errors.Is(err, errViewer):
+		status = http.StatusForbidden
+	case errors.Is(err, errNobody):
+		status = http.StatusNotFound
+	case errors.Is(err, errNoSFU), errors.Is(err, errNoAnswer), errors.Is(err, errEnding), errors.Is(err, room.ErrFull):
+		status = http.StatusServiceUnavailable
+		w.Header().Set("Retry-After", "1")
+	}
+	http.Error(w, err.Error(), status)
+}
+
+// admit makes a participant of an offer.
+func (p *Portal) admit(ctx context.Context, kind string, claims roomtoken.Claims, offer, from string) (m *member, answer string, err error) {
+	sections, err := sectionsOf(offer)
+	if err != nil {
+		return nil, "", err
+	}
+	h, err := p.hall(claims.Room)
+	if err != nil {
+		return nil, "", err
+	}
+	m = newMember(h, claims, newID(), 1)
+	m.only = m.id + "." + kind
+	if kind == "whep" {
+		m.role = room.Viewer
+	} else {
+		err = m.publish(sections.said())
+	}
+	if err == nil {
+		err = h.enter(m)
+	}
+	if err != nil {
+		p.leave(h)
+		return nil, "", err
+	}
+	answer, err = p.connect(ctx, m, kind, offer, from, sections)
+	if err != nil {
+		m.leave()
+		return nil, "", err
+	}
+	p.resources.add(m)
+	return m, answer, nil
+}
+
+func (p *Portal) connect(ctx context.Context, m *member, kind, offer, from string, s sections) (string, error) {
+	node, err := m.hall.node(ctx)
+	if err != nil {
+		return "", err
+	}
+	said := mediaSaid{Session: kind, SDP: offer}
+	if kind == "whip" {
+		said.Publish = s.bySource
+	} else if said.Want, err = m.hall.wanted(s, from); err != nil {
+		return "", err
+	}
+	return m.offer(ctx, node, said)
+}
+
+// sections are the media sections of an offer, each the first of its kind: by
+// mid, what is sent there.
+type sections struct {
+	bySource map[string]string
+}
+
+func (s sections) said() []trackSaid {
+	var out []trackSaid
+	for _, source := range s.bySource {
+		out = append(out, trackSaid{Source: source})
+	}
+	return out
+}
+
+func sectionsOf(offer string) (sections, error) {
+	s := sections{map[string]string{}}
+	var parsed sdp.SessionDescription
+	if err := parsed.UnmarshalString(offer); err != nil {
+		return s, errors.New("the offer is no SDP")
+	}
+	seen := map[string]bool{}
+	for _, m := range parsed.MediaDescriptions {
+		source := map[string]string{"audio": "mic", "video": "camera"}[m.MediaName.Media]
+		if mid, ok := m.Attribute("mid"); ok && source != "" && !seen[source] {
+			seen[source] = true
+			s.bySource[mid] = source
+		}
+	}
+	if len(s.bySource) == 0 {
+		return s, errors.New("the offer has no audio and no video section with a mid")
+	}
+	return s, nil
+}
+
+// wanted are the tracks of somebody who sends: the one of that name or id, else
+// the first.
+func (h *hall) wanted(s sections, from string) (map[string]string, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, p := range h.state.Participants {
+		if len(p.Tracks) == 0 || from != "" && p.ID != from && p.User != from {
+			continue
+		}
+		want := map[string]string{}
+		for mid, source := range s.bySource {
+			want[mid] = p.ID + "." + source
+		}
+		return want, nil
+	}
+	return nil, errNobody
+}
+
+// endResource ends a client of WHIP or WHEP. Only who has a token of the same
+// room and user may.
+func (p *Portal) endResource(w http.ResponseWriter, r *http.Request) {
+	allowAny(w)
+	claims, ok := p.bearer(w, r)
+	if !ok {
+		return
+	}
+	m := p.resources.find(r.PathValue("id"))
+	if m == nil || m.hall.name != claims.Room || m.user != claims.User || !p.resources.drop(m) {
+		http.Error(w, "no such session", http.StatusNotFound)
+		return
+	}
+	m.leave()
+	w.WriteHeader(http.StatusOK)
+}
+
+// options says what the endpoints take.
+func options(w http.ResponseWriter, _ *http.Request) {
+	allowAny(w)
+	w.Header().Set("Accept-Post", sdpType)
+	w.Header().Set("Access-Control-Allow-Methods", "POST, DELETE, OPTIONS")
+	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// allowAny lets pages of any origin ask: who has a token may.
+func allowAny(w http.ResponseWriter) {
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	w.Header().Set("Access-Control-Expose-Headers", "Location")
+}

@@ -1,0 +1,193 @@
+package room
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+)
+
+// Role is what a participant may do.
+type Role string
+
+// The roles.
+const (
+	// Presenter sends and receives.
+	Presenter Role = "presenter"
+	// Viewer receives only.
+	Viewer Role = "viewer"
+)
+
+// Roles are all of them.
+var Roles = []Role{Presenter, Viewer}
+
+// Participant is somebody in a room.
+type Participant struct {
+	ID   string `json:"id"`
+	User string `json:"user"`
+	Role Role   `json:"role"`
+	// Portal is the worker to which the client is connected.
+	Portal string `json:"portal"`
+	// Attach counts how often the client connected, so that of two portals
+	// which both say that they have it the later one is right.
+	Attach int              `json:"attach"`
+	Tracks []PublishedTrack `json:"tracks"`
+}
+
+// PublishedTrack is a track that a participant publishes.
+type PublishedTrack struct {
+	Track
+	Muted bool `json:"muted"`
+}
+
+// Part is the placement of a room on an SFU.
+type Part struct {
+	// Number is that of the placement; 0 is none yet.
+	Number int `json:"number"`
+	// Worker is the agent that it was placed on, Node the SFU itself.
+	Worker string `json:"worker"`
+	Node   string `json:"node"`
+	// Drained: the part before this one still lives, and clients leave it only
+	// when they have what it gave them from this one.
+	Drained bool `json:"drained"`
+}
+
+// State is what everybody may know of a room.
+type State struct {
+	Name string `json:"name"`
+	// Version rises with each change, and with each conference.
+	Version uint64 `json:"version"`
+	// Settled: the conference has heard from every portal, as far as it can
+	// know. Before, people may be missing who are still there.
+	Settled      bool          `json:"settled"`
+	Part         Part          `json:"part"`
+	Participants []Participant `json:"participants"`
+}
+
+// Sync is all that a portal says of a room.
+type Sync struct {
+	Room   string `json:"room"`
+	Portal string `json:"portal"`
+	// Participants are all of the portal's.
+	Participants []Participant `json:"participants"`
+	// Part is what the portal knows of the placement, for a conference that
+	// begins.
+	Part Part `json:"part"`
+	// Version is that of the State that it has.
+	Version uint64 `json:"version"`
+}
+
+// Room is a room as a value.
+type Room struct {
+	name     string
+	version  uint64
+	settled  bool
+	part     Part
+	byPortal map[string]map[string]Participant
+}
+
+// New returns an empty room. Its versions are above the one given, so that a
+// conference which begins again is newer than the one before it.
+func New(name string, above uint64) *Room {
+	return &Room{name: name, version: above, byPortal: map[string]map[string]Participant{}}
+}
+
+// Command changes a room: a Sync, PortalGone, Placed, Lost or Settle.
+type Command interface{ apply(*Room) }
+
+// Apply carries a command out, and reports whether anything has changed.
+func (r *Room) Apply(c Command) (changed bool) {
+	before := r.State()
+	c.apply(r)
+	after := r.State()
+	after.Version = before.Version
+	if equal(before, after) {
+		return false
+	}
+	r.version++
+	return true
+}
+
+// apply replaces what is known of the portal's people.
+func (s Sync) apply(r *Room) {
+	people := make(map[string]Participant, len(s.Participants))
+	for _, p := range s.Participants {
+		p.Portal = s.Portal
+		people[p.ID] = p
+	}
+	r.byPortal[s.Portal] = people
+	if s.Part.Number > r.part.Number {
+		r.part = s.Part
+	}
+	r.version = max(r.version, s.Version)
+}
+
+// PortalGone says that a portal has been silent for too long.
+type PortalGone struct{ Portal string }
+
+func (c PortalGone) apply(r *Room) {
+	delete(r.byPortal, c.Portal)
+}
+
+// Placed says that an SFU serves the room.
+type Placed struct{ Part Part }
+
+func (c Placed) apply(r *Room) {
+	if c.Part.Number > r.part.Number {
+		r.part = c.Part
+	}
+}
+
+// Lost says that the SFU of a part is gone. The number stays, so that the next
+// part has another.
+type Lost struct{ Number int }
+
+func (c Lost) apply(r *Room) {
+	if c.Number == r.part.Number {
+		r.part.Node, r.part.Worker, r.part.Drained = "", "", false
+	}
+}
+
+// Settle says that every portal had time to speak.
+type Settle struct{}
+
+func (Settle) apply(r *Room) {
+	r.settled = true
+}
+
+// State is the room as everybody may know it.
+func (r *Room) State() State {
+	s := State{Name: r.name, Version: r.version, Settled: r.settled, Part: r.part, Participants: []Participant{}}
+	latest := map[string]Participant{}
+	for _, portal := range slices.Sorted(maps.Keys(r.byPortal)) {
+		for id, p := range r.byPortal[portal] {
+			if known, ok := latest[id]; !ok || p.Attach > known.Attach {
+				latest[id] = p
+			}
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(latest)) {
+		s.Participants = append(s.Participants, latest[id])
+	}
+	return s
+}
+
+// Empty reports whether nobody is in the room.
+func (r *Room) Empty() bool {
+	for _, people := range r.byPortal {
+		if len(people) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// Part is the placement at present.
+func (r *Room) Part() Part { return r.part }
+
+func equal(a, b State) bool {
+	return a.Version == b.Version && a.Settled == b.Settled && a.Part == b.Part &&
+		slices.EqualFunc(a.Participants, b.Participants, func(x, y Participant) bool {
+			return cmp.Or(cmp.Compare(x.ID, y.ID), cmp.Compare(x.User, y.User), cmp.Compare(x.Role, y.Role),
+				cmp.Compare(x.Portal, y.Portal), cmp.Compare(x.Attach, y.Attach)) == 0 && slices.Equal(x.Tracks, y.Tracks)
+		})
+}

@@ -1,0 +1,218 @@
+// Package sfu is the node that forwards the media of rooms: package rtc behind
+// the methods of a node. Its tasks are parts of rooms, of purpose webrtc; all of
+// them share the node's two ports.
+//
+// # Methods
+//
+//	offer(room.Offer)          {sdp}: the answer
+//	change({session, change})  "ok"
+//	end({room, session, owner}) "ok": ends a session, or all of an owner
+//	ping()                     {sessions, tracks}
+//	rtcStats()                 rtc.Stats
+//
+// What happens is published on room.Topic: who speaks, and which sessions have
+// ended.
+package sfu
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/room"
+	"github.com/muster-fleet/muster/internal/rtc"
+	"github.com/muster-fleet/muster/node"
+	"github.com/muster-fleet/muster/worker"
+)
+
+// answerTime is how long an offer may take.
+const answerTime = 3 * time.Second
+
+// Answer is the answer of offer.
+type Answer struct {
+	SDP string `json:"sdp"`
+}
+
+// ChangeOf is the argument of change.
+type ChangeOf struct {
+	Session string      `json:"session"`
+	Change  room.Change `json:"change"`
+}
+
+// End is the argument of end: a session, or an owner's.
+type End struct {
+	Room    string `json:"room"`
+	Session string `json:"session,omitempty"`
+	Owner   string `json:"owner,omitempty"`
+}
+
+// Health is the answer of ping.
+type Health struct {
+	Sessions int `json:"sessions"`
+	Tracks   int `json:"tracks"`
+}
+
+// Node is the work of the node.
+type Node struct {
+	server *rtc.Server
+	conn   bus.Conn
+	log    *slog.Logger
+
+	mu    sync.Mutex
+	parts map[string]int
+
+	notices chan keyed
+	running sync.WaitGroup
+	stop    context.CancelFunc
+}
+
+// keyed is a notice with its key.
+type keyed struct {
+	key  string
+	body room.Notice
+}
+
+// noticeBacklog is how many notices wait while the queue is slow; more are
+// lost, as the next ones say the same.
+const noticeBacklog = 256
+
+// Start opens the ports. conn carries notices, and stays the caller's.
+func Start(conn bus.Conn, opts rtc.Options) (*Node, error) {
+	n := &Node{conn: conn, log: opts.Logger, parts: map[string]int{}, notices: make(chan keyed, noticeBacklog)}
+	if n.log == nil {
+		n.log = slog.New(slog.DiscardHandler)
+	}
+	opts.OnSpeakers = func(name string, tracks []string) {
+		n.tell(room.KeySpeakers(name), room.Notice{Room: name, Tracks: tracks})
+	}
+	opts.OnEnded = func(name, session string) {
+		n.tell(room.KeyEnded(name), room.Notice{Room: name, Session: session})
+	}
+	server, err := rtc.Start(opts)
+	if err != nil {
+		return nil, err
+	}
+	n.server = server
+	ctx, stop := context.WithCancel(context.Background())
+	n.stop = stop
+	n.running.Go(func() { n.publish(ctx) })
+	return n, nil
+}
+
+// Close closes the ports.
+func (n *Node) Close() error {
+	err := n.server.Close()
+	n.stop()
+	n.running.Wait()
+	return err
+}
+
+// Addr is the address of the node's ports.
+func (n *Node) Addr() string { return n.server.Addr() }
+
+func (n *Node) tell(key string, body room.Notice) {
+	select {
+	case n.notices <- keyed{key, body}:
+	default:
+	}
+}
+
+func (n *Node) publish(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case k := <-n.notices:
+			if err := n.conn.Publish(ctx, room.Topic, k.key, k.body); err != nil && ctx.Err() == nil {
+				n.log.Warn("notice of a room is lost", "room", k.body.Room, "err", err)
+			}
+		}
+	}
+}
+
+// Check is node.Work's: a part has no spec.
+func (n *Node) Check(json.RawMessage) error { return nil }
+
+// Do is node.Work's: a part lasts until it is stopped. What is left of the room
+// then ends with its last part.
+func (n *Node) Do(ctx context.Context, t *node.Task) error {
+	n.count(t.Room, 1)
+	<-ctx.Done()
+	if n.count(t.Room, -1) == 0 {
+		n.server.EndRoom(t.Room)
+	}
+	return nil
+}
+
+func (n *Node) count(name string, by int) int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.parts[name] += by
+	left := n.parts[name]
+	if left == 0 {
+		delete(n.parts, name)
+	}
+	return left
+}
+
+// serves reports whether a part of the room is here.
+func (n *Node) serves(name string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.parts[name] > 0
+}
+
+// ErrNotHere is the refusal of an offer for a room of which no part is here.
+var ErrNotHere = errors.New("sfu: this node does not serve the room: ask for its part again")
+
+// Methods are served beside those of every node.
+func (n *Node) Methods() map[string]bus.Handler {
+	return map[string]bus.Handler{
+		"offer": method(func(o room.Offer) (any, error) {
+			if !n.serves(o.Room) {
+				return nil, ErrNotHere
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), answerTime)
+			defer cancel()
+			sdp, err := n.server.Offer(ctx, o)
+			return Answer{sdp}, err
+		}),
+		"change": method(func(c ChangeOf) (any, error) { return "ok", n.server.Change(c.Session, c.Change) }),
+		"end": method(func(e End) (any, error) {
+			if e.Session != "" {
+				n.server.End(e.Session)
+			} else {
+				n.server.EndOwner(e.Room, e.Owner)
+			}
+			return "ok", nil
+		}),
+		"ping": func(r *bus.Request) {
+			s := n.server.Stats()
+			r.Reply(Health{len(s.Sessions), len(s.Tracks)})
+		},
+		"rtcStats": func(r *bus.Request) { r.Reply(n.server.Stats()) },
+	}
+}
+
+// method is a method that takes some time, with one argument.
+func method[A any](f func(A) (any, error)) bus.Handler {
+	return func(r *bus.Request) {
+		var arg A
+		if err := worker.Decode(r.Args, &arg); err != nil {
+			r.Fail(err.Error())
+			return
+		}
+		go func() {
+			answer, err := f(arg)
+			if err != nil {
+				r.Fail(err.Error())
+				return
+			}
+			r.Reply(answer)
+		}()
+	}
+}
