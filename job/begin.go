@@ -10,34 +10,34 @@ import (
 	"github.com/muster-fleet/muster/client"
 )
 
-// ErrWorkerSilent is what Stop wraps where the worker that has the task does not
-// answer: whether the task runs there still is unknown.
+// ErrWorkerSilent is wrapped by the error of Stop if the worker that has the task
+// does not answer. The task may still run there.
 var ErrWorkerSilent = errors.New("the worker that has the task does not answer")
 
-// Begin places a job and starts it, and does not wait for its end. Of opts it
-// heeds Patience and OnUpdate.
+// Begin places a job and starts it, without waiting for its end. It uses only
+// Patience and OnUpdate of opts.
 func Begin(ctx context.Context, c *client.Client, j Job, opts Options) (worker, node string, err error) {
-	r := newRun(j, newDesk(c, opts))
+	r := newRun(j, newDispatcher(c, opts))
 	for {
 		if err := r.place(ctx); err != nil {
-			return "", "", r.since(err)
+			return "", "", r.withFirst(err)
 		}
-		r.desk.began()
+		r.dispatcher.began()
 		err := r.start(ctx)
 		if err == nil {
-			r.tell(Running, nil)
+			r.notify(Running, nil)
 			return r.worker, r.node, nil
 		}
-		if err = r.leave(ctx, err); !r.elsewhere(ctx, err) {
-			return "", "", r.since(err)
+		if err = r.leave(ctx, err); !r.tryElsewhere(ctx, err) {
+			return "", "", r.withFirst(err)
 		}
-		r.keepFirst(err)
+		r.recordFirst(err)
 	}
 }
 
-// Stop ends a task early, wherever it is, and gives its place back. A task
-// that is placed but was never begun only loses its place. The error is
-// client.ErrNoTask where there is no such task.
+// Stop ends a task early, wherever it runs, and releases its placement. For a task
+// that was placed but never started it only releases the placement. The error is
+// client.ErrNoTask if there is no such task.
 func Stop(ctx context.Context, c *client.Client, purpose, task string) (worker, node string, err error) {
 	worker, err = c.Scheduled(ctx, purpose, task)
 	if err != nil {
@@ -60,10 +60,11 @@ func Stop(ctx context.Context, c *client.Client, purpose, task string) (worker, 
 	if err := c.Unschedule(ctx, worker, task); err != nil && !errors.As(err, new(*bus.RemoteError)) {
 		return worker, report.Node, err
 	}
-	return worker, report.Node, nil // a refusal is that it is free already
+	return worker, report.Node, nil // a refusal means that it was already released
 }
 
-// end tells the node, where it listens, and its agent.
+// end stops the task on the node, if the node is on the bus, and reports the end
+// to its agent.
 func end(ctx context.Context, c *client.Client, worker string, r muster.TaskReport) error {
 	err := c.StopTask(ctx, r.Node, r.Task)
 	if err != nil && !errors.Is(err, bus.ErrNoServer) && !errors.Is(err, client.ErrUnsupported) && !errors.Is(err, client.ErrNoTask) {

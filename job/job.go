@@ -1,17 +1,17 @@
-// Package job runs tasks to their end on a fleet: it asks the manager for a
-// worker, the worker for a node, the node to start; follows the task; and when
-// the worker or the node dies on the way, does it again on another.
+// Package job runs tasks to completion on a fleet: it asks the manager for a
+// worker and the worker for a node, starts the task there, and follows it. If the
+// worker or the node dies, it starts the task again on another.
 //
 //	out := job.Run(ctx, c, job.Job{Purpose: "video", Task: "clip-1", Spec: spec}, job.Options{})
 //	outs := job.Each(ctx, c, jobs, job.Options{OnUpdate: draw})
 //
-// # What is promised
+// # Guarantees
 //
-// The manager holds a task on one worker at a time, and it alone says when a
-// task is lost: a worker that does not answer is waited for as long as the
-// manager counts on it. What a worker that was only cut off does until it
-// notices cannot be prevented; nodes that make files must therefore put them in
-// their place in one step, as the media nodes do.
+// The manager assigns a task to one worker at a time, and only the manager decides
+// that a task is lost: a job waits for a worker that does not answer until the
+// manager evicts it. A worker that was cut off may continue its task until it
+// notices. Nodes that write files must therefore publish them in one atomic step,
+// as the media nodes do.
 package job
 
 import (
@@ -24,16 +24,16 @@ import (
 	"github.com/muster-fleet/muster"
 )
 
-// Job is a task that has an end.
+// Job is a task that ends by itself.
 type Job struct {
-	// Purpose and Task are as the manager has them; the task's name is unique
+	// Purpose and Task identify the task at the manager. The task's name is unique
 	// within its purpose.
 	Purpose, Task string
-	// Room is what the task belongs to; "" gives it a room of its own name.
+	// Room is the room of the task; "" means a room of the task's name.
 	Room string
-	// Spec says what is to be done, in the node's words.
+	// Spec is the specification, in the format of the node.
 	Spec json.RawMessage
-	// Preference is what is wanted of the worker; nil is nothing.
+	// Preference is what the task asks of its worker; nil means nothing.
 	Preference any
 }
 
@@ -51,21 +51,21 @@ const (
 	DefaultPoll     = 250 * time.Millisecond
 )
 
-// Options say how a job is run. The zero value of a field is its default.
+// Options configure how jobs are run. The zero value of a field means its default.
 type Options struct {
-	// Attempts is how often a job is begun before it has failed.
+	// Attempts is how often a job is started before it has failed.
 	Attempts int
-	// Patience is how long a job waits for a worker that takes it while no
-	// other job of the same call runs.
+	// Patience is how long a job waits for a worker while no other job of the same
+	// call runs.
 	Patience time.Duration
-	// Poll is how often a node is asked how far it is.
+	// Poll is how often a node is asked for its progress.
 	Poll time.Duration
-	// OnUpdate hears of everything that happens to a job. It is called from
-	// several goroutines, one at a time, and must not block.
+	// OnUpdate is called for every change of a job. It is called from several
+	// goroutines, one at a time, and must not block.
 	OnUpdate func(Update)
-	// OnOutcome hears of each job that has ended, as OnUpdate does.
+	// OnOutcome is called for each job that has ended, in the same way.
 	OnOutcome func(Outcome)
-	// Logger hears of attempts that failed. Nil means none.
+	// Logger logs failed attempts. Nil means none.
 	Logger *slog.Logger
 }
 
@@ -92,18 +92,18 @@ func orDefault[T comparable](field *T, value T) {
 	}
 }
 
-// Phase is where a job is.
+// Phase is the phase of a job.
 type Phase string
 
 // The phases of a job.
 const (
-	// Waiting: no worker takes it yet.
+	// Waiting: no worker has taken it yet.
 	Waiting Phase = "waiting"
-	// Running: a node does it.
+	// Running: a node runs it.
 	Running Phase = "running"
 	// Again: an attempt failed, and another follows.
 	Again Phase = "again"
-	// Over: it has ended, as the Outcome says.
+	// Over: it has ended; the Outcome says how.
 	Over Phase = "over"
 )
 
@@ -113,11 +113,11 @@ type Update struct {
 	Phase Phase
 	// Attempt counts from 1.
 	Attempt int
-	// Worker and Node are who has it.
+	// Worker and Node run the job.
 	Worker, Node string
-	// Report is what the node said last.
+	// Report is the last report of the node.
 	Report muster.TaskReport
-	// Err is why it waits, or why the last attempt failed.
+	// Err is why the job waits, or why the last attempt failed.
 	Err error
 }
 
@@ -126,45 +126,46 @@ type Outcome struct {
 	Job Job
 	// Worker and Node are those of the last attempt.
 	Worker, Node string
-	// Attempts is how often it was begun.
+	// Attempts is how often the job was started.
 	Attempts int
-	// Refusals are of workers that could not do it, as one that lacks its files:
-	// another was asked then.
+	// Refusals are those of workers that could not run the job, for example
+	// because they lack its files. Another worker was asked each time.
 	Refusals []Refusal
-	// Took is the time from the first try to place it until its end.
+	// Took is the time from the first try to place the job until its end.
 	Took time.Duration
-	// Report is what the node said last.
+	// Report is the last report of the node.
 	Report muster.TaskReport
-	// Err is nil where the task is done.
+	// Err is nil if the task is done.
 	Err error
 }
 
-// Refusal is of a worker that could not do a task.
+// Refusal is the refusal of a worker that could not run a task.
 type Refusal struct {
 	Worker string `json:"worker"`
-	// Reason is the worker's own.
+	// Reason is the worker's reason.
 	Reason string `json:"reason"`
 }
 
 var (
-	// ErrRefused: the spec or the request is wrong; nobody else would take it.
+	// ErrRefused means that the spec or the request is invalid; no other worker
+	// would take it.
 	ErrRefused = errors.New("refused")
-	// ErrUnfit is an ErrRefused that lies at the worker, as the node says: it lacks
-	// the files, or an encoder. Another worker is asked, where there is one.
+	// ErrUnfit is an ErrRefused whose cause is the worker: it lacks the files, or an
+	// encoder. Another worker is asked, if there is one.
 	ErrUnfit = fmt.Errorf("%w", ErrRefused)
-	// ErrLost: the worker or its node died with the task.
+	// ErrLost means that the worker or its node died with the task.
 	ErrLost = errors.New("lost")
-	// ErrTaken: a task of that name exists, with another spec or room. It is
-	// left as it is.
+	// ErrTaken means that a task of that name exists, with another spec or room. It
+	// is left unchanged.
 	ErrTaken = errors.New("the name is taken")
-	// ErrJoined: the run was interrupted, and the task goes on: it is the same
-	// one that another run began, which alone stops it.
+	// ErrJoined means that the run was interrupted while the task continues: another
+	// run started the same task, and only that run stops it.
 	ErrJoined = errors.New("another run began the task, which goes on")
-	// ErrFailed: the node did the task, and failed.
+	// ErrFailed means that the task failed on its node.
 	ErrFailed = errors.New("failed")
-	// ErrInput is an ErrFailed that lies at the task's input, as the node says:
-	// every other would fail too, so that the task is not begun again.
+	// ErrInput is an ErrFailed whose cause is the task's input. Every other attempt
+	// would fail too, so the task is not started again.
 	ErrInput = fmt.Errorf("%w", ErrFailed)
-	// ErrNoPlace: no worker took the task within Options.Patience.
+	// ErrNoPlace means that no worker took the task within Options.Patience.
 	ErrNoPlace = errors.New("no worker took it")
 )

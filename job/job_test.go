@@ -31,7 +31,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// fleet is a queue, a manager, a client, and agents that are to come.
+// fleet is a queue, a manager and a client. Agents are added later.
 type fleet struct {
 	t      *testing.T
 	ctx    context.Context
@@ -70,7 +70,7 @@ func (f *fleet) dial() bus.Conn {
 	return conn
 }
 
-// agent is a member whose nodes do the work inside this process.
+// agent adds an agent whose nodes do the work inside this process.
 type agentOf struct {
 	conn bus.Conn
 	*agent.Agent
@@ -122,7 +122,7 @@ func one(task string) job.Job {
 	return job.Job{Purpose: "video", Task: task, Spec: json.RawMessage(`"x"`)}
 }
 
-// nothingLeft: the manager has no task any more.
+// nothingLeft checks that the manager has no tasks left.
 func (f *fleet) nothingLeft() {
 	f.t.Helper()
 	tasks, err := f.client.ListTasks(f.ctx, "video")
@@ -186,13 +186,13 @@ func TestAFailedTaskIsDoneAgain(t *testing.T) {
 	f.nothingLeft()
 }
 
-// hopeless is an error that lies at the input.
+// hopeless is an error whose cause is the input.
 type hopeless struct{ error }
 
 func (hopeless) TaskCause() muster.Cause { return muster.CauseInput }
 
-// What lies at the input is not tried again; of others the first reason is
-// told, which the later ones may only follow from.
+// A failure caused by the input is not tried again. After other failures the first
+// reason is reported, because later ones may be its consequence.
 func TestAHopelessInputIsTriedOnce(t *testing.T) {
 	f := newFleet(t)
 	f.agent("video-1", 0, work(func(context.Context, *node.Task) error { return hopeless{errors.New("no film")} }))
@@ -219,8 +219,8 @@ func TestTheFirstReasonIsTold(t *testing.T) {
 	f.nothingLeft()
 }
 
-// A worker vanishes with a task, as if it had been killed: the task is done on
-// the other, when the manager has given the worker up.
+// A worker vanishes with a task, as if killed: the task runs on the other one
+// after the manager has evicted the worker.
 func TestATaskIsDoneAgainWhenItsWorkerDies(t *testing.T) {
 	f := newFleet(t)
 	begun := make(chan struct{})
@@ -241,8 +241,8 @@ func TestATaskIsDoneAgainWhenItsWorkerDies(t *testing.T) {
 	}
 }
 
-// Never more at a time than the fleet takes, the first ones first, and in the
-// end all of them.
+// Jobs run in order, never more at a time than the fleet takes, and all of them
+// are run.
 func TestEachTakesWhatTheFleetTakes(t *testing.T) {
 	f := newFleet(t)
 	var mu sync.Mutex
@@ -304,7 +304,7 @@ func TestNobodyTakesIt(t *testing.T) {
 	}
 }
 
-// Whoever interrupts leaves no task behind.
+// An interrupted job leaves no task behind.
 func TestInterruptionStopsTheTask(t *testing.T) {
 	f := newFleet(t)
 	stopped := make(chan struct{})

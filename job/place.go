@@ -11,13 +11,13 @@ import (
 	"github.com/muster-fleet/muster/client"
 )
 
-// reserve is how long a worker is held: until its node is there, and between
+// reserve is how long a worker is reserved: until its node is ready, and between
 // two attempts.
 const reserve = 10 * time.Second
 
-// place gets a worker, and a node of it, for the job.
+// place gets a worker, and one of its nodes, for the job.
 func (r *run) place(ctx context.Context) error {
-	p := patience{desk: r.desk, since: time.Now()}
+	p := patience{dispatcher: r.dispatcher, since: time.Now()}
 	for {
 		err := r.scheduleInTurn(ctx, &p)
 		if err != nil {
@@ -38,13 +38,13 @@ func (r *run) place(ctx context.Context) error {
 	}
 }
 
-// scheduleInTurn waits for a worker. One job at a time does so, so that a
-// thousand that wait ask the manager as little as one.
+// scheduleInTurn waits for a worker. Only one job at a time does so: a thousand
+// waiting jobs put no more load on the manager than one.
 func (r *run) scheduleInTurn(ctx context.Context, p *patience) error {
-	if err := r.desk.turn(ctx); err != nil {
+	if err := r.dispatcher.turn(ctx); err != nil {
 		return err
 	}
-	defer r.desk.pass()
+	defer r.dispatcher.endTurn()
 	for {
 		err := r.schedule(ctx)
 		if err == nil || errors.Is(err, ErrRefused) {
@@ -56,39 +56,39 @@ func (r *run) scheduleInTurn(ctx context.Context, p *patience) error {
 	}
 }
 
-// wait waits until another try may find a place. Its error is why there will
-// be none.
+// wait waits until another try may find a worker. Its error is why there will be
+// no other try.
 func (r *run) wait(ctx context.Context, p *patience, why error) error {
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case p.over():
-		return fmt.Errorf("%w within %v: %w", ErrNoPlace, r.desk.opts.Patience, why)
+		return fmt.Errorf("%w within %v: %w", ErrNoPlace, r.dispatcher.opts.Patience, why)
 	}
-	r.tell(Waiting, why)
-	if !r.desk.vacancy(ctx) {
+	r.notify(Waiting, why)
+	if !r.dispatcher.vacancy(ctx) {
 		return context.Cause(ctx)
 	}
 	return nil
 }
 
-// patience is how long a job waits already while nothing else runs: what runs
-// will leave a place.
+// patience measures how long a job has waited while no other job runs. A running
+// job would free a worker when it ends.
 type patience struct {
-	desk  *desk
-	since time.Time
+	dispatcher *dispatcher
+	since      time.Time
 }
 
 func (p *patience) over() bool {
-	if p.desk.busy() {
+	if p.dispatcher.busy() {
 		p.since = time.Now()
 	}
-	return time.Since(p.since) > p.desk.opts.Patience
+	return time.Since(p.since) > p.dispatcher.opts.Patience
 }
 
 func (r *run) schedule(ctx context.Context) error {
-	return r.desk.within(ctx, func(ctx context.Context) error {
-		placed, err := r.desk.client.Schedule(ctx, client.Request{
+	return r.dispatcher.within(ctx, func(ctx context.Context) error {
+		placed, err := r.dispatcher.client.Schedule(ctx, client.Request{
 			Purpose: r.job.Purpose, Task: r.job.Task, Preference: r.preference(ctx), Reserve: reserve,
 		})
 		r.worker, r.placement = placed.Worker, placed
@@ -102,32 +102,33 @@ func (r *run) schedule(ctx context.Context) error {
 	})
 }
 
-// final reports whether the broker will never carry what it did not take now.
+// final reports whether the broker will never accept the message.
 func final(err error) bool { return errors.Is(err, bus.ErrTooLarge) || errors.Is(err, bus.ErrDenied) }
 
-// The reasons of agents, which are OWT's words.
+// The reasons of agents, as in OWT.
 const (
 	invalidTask   muster.Reason = "Invalid task"
 	nodeNotReady  muster.Reason = "node not ready"
 	earlyRecycled muster.Reason = "node early recycled"
 )
 
-// getNode asks the worker for a node. A worker that refuses is given back, so
-// that another may be chosen, unless a node starts there for the task; one that
-// is not there is still the manager's to give up. ErrFailed is a node that was
-// made for the task and ended before it was ready.
+// getNode asks the worker for a node. If the worker refuses, its placement is
+// released so that another may be chosen, unless a node is starting there for the
+// task. If the worker is not on the bus, the manager decides when to evict it.
+// ErrFailed means that a node was started for the task and ended before it was
+// ready.
 func (r *run) getNode(ctx context.Context) error {
-	err := r.desk.within(ctx, func(ctx context.Context) (err error) {
-		r.node, err = r.desk.client.GetNode(ctx, r.worker, r.order())
+	err := r.dispatcher.within(ctx, func(ctx context.Context) (err error) {
+		r.node, err = r.dispatcher.client.GetNode(ctx, r.worker, r.order())
 		return err
 	})
 	var remote *bus.RemoteError
 	switch {
 	case final(err):
-		_ = r.desk.client.Unschedule(ctx, r.worker, r.job.Task)
+		_ = r.dispatcher.client.Unschedule(ctx, r.worker, r.job.Task)
 		return fmt.Errorf("%w: %w", ErrRefused, err)
 	case errors.Is(err, bus.ErrNoServer):
-		return fmt.Errorf("%s is not there, and not given up yet: %w", r.worker, bus.ErrNoServer)
+		return fmt.Errorf("worker %s does not answer and is not evicted yet: %w", r.worker, bus.ErrNoServer)
 	case !errors.As(err, &remote):
 		return err
 	case refusedWith(err, muster.ReasonTaskTaken):
@@ -137,7 +138,7 @@ func (r *run) getNode(ctx context.Context) error {
 		return reason(err)
 	}
 	r.awaited = ""
-	_ = r.desk.client.Release(ctx, r.placement)
+	_ = r.dispatcher.client.Release(ctx, r.placement)
 	switch {
 	case refusedWith(err, invalidTask):
 		return fmt.Errorf("%w: %w", ErrRefused, reason(err))
@@ -147,7 +148,7 @@ func (r *run) getNode(ctx context.Context) error {
 	return reason(err)
 }
 
-// abandon gives a node up that starts for the task.
+// abandon stops a node that is starting for the task.
 func (r *run) abandon(ctx context.Context) {
 	if r.awaited == "" {
 		return

@@ -12,89 +12,89 @@ import (
 	"github.com/muster-fleet/muster/client"
 )
 
-// stopTime is how long the end of a job that was interrupted may take.
+// stopTime is how long the end of an interrupted job may take.
 const stopTime = 5 * time.Second
 
-// Run runs one job to its end. Where ctx is over before that, the task is
-// stopped.
+// Run runs one job to its end. If ctx ends first, the task is stopped.
 func Run(ctx context.Context, c *client.Client, j Job, opts Options) Outcome {
 	return Each(ctx, c, []Job{j}, opts)[0]
 }
 
-// run is a job that is being run.
+// run is the run of one job.
 type run struct {
-	job  Job
-	desk *desk
-	// before is closed when the job before this one was placed, placed when
-	// this one was, or will not be.
+	job        Job
+	dispatcher *dispatcher
+	// before is closed when the previous job was placed, or will not be. placed is
+	// the same for this job.
 	before, placed chan struct{}
 
 	attempt int
-	// refusals are of workers that could not do the job; shunned are all that are
-	// not asked again, if there are others.
+	// refusals are those of workers that could not run the job. excluded are the
+	// workers that are not asked again as long as there are others.
 	refusals []Refusal
-	shunned  map[string]bool
-	// first is why the first attempt failed.
+	excluded map[string]bool
+	// first is the error of the first attempt.
 	first        error
 	worker, node string
-	// placement is what the manager answered last.
+	// placement is the manager's last answer.
 	placement muster.Placement
-	// by identifies this run to agents: it ends what it began.
+	// by identifies this run to agents, so that it ends only tasks that it started.
 	by string
-	// awaited is a node that starts for the task, and was not ready in time.
+	// awaited is a node that is starting for the task, and was not ready in time.
 	awaited string
-	// mute is a node that does not answer on the bus: a program of any kind.
-	mute   bool
+	// offBus is set if the node is a program that does not answer on the bus.
+	offBus bool
 	report muster.TaskReport
 }
 
-// toEnd begins the job until it is done, or has failed for good.
+// toEnd starts the job, again if necessary, until it is done or has failed for
+// good.
 func (r *run) toEnd(ctx context.Context) error {
 	for {
 		err := r.place(ctx)
 		if err != nil && !errors.Is(err, ErrFailed) {
-			return r.since(err)
+			return r.withFirst(err)
 		}
-		r.passOn()
+		r.releaseNext()
 		r.attempt++
 		if err == nil {
-			err = r.once(ctx)
+			err = r.attemptOnce(ctx)
 		}
-		if r.elsewhere(ctx, err) {
+		if r.tryElsewhere(ctx, err) {
 			r.attempt--
-			r.keepFirst(err)
-			r.tell(Again, err)
+			r.recordFirst(err)
+			r.notify(Again, err)
 			continue
 		}
 		switch {
 		case err == nil, errors.Is(err, ErrRefused), errors.Is(err, ErrTaken), errors.Is(err, ErrInput), ctx.Err() != nil:
-			return r.since(err)
-		case r.attempt >= r.desk.opts.Attempts:
-			return fmt.Errorf("after %d attempts: %w", r.attempt, r.since(err))
+			return r.withFirst(err)
+		case r.attempt >= r.dispatcher.opts.Attempts:
+			return fmt.Errorf("after %d attempts: %w", r.attempt, r.withFirst(err))
 		}
-		r.keepFirst(err)
-		r.desk.opts.Logger.Warn("attempt failed", "task", r.job.Task, "attempt", r.attempt, "worker", r.worker, "err", err)
-		r.tell(Again, err)
+		r.recordFirst(err)
+		r.dispatcher.opts.Logger.Warn("attempt failed", "task", r.job.Task, "attempt", r.attempt, "worker", r.worker, "err", err)
+		r.notify(Again, err)
 	}
 }
 
-func (r *run) keepFirst(err error) {
+func (r *run) recordFirst(err error) {
 	if r.first == nil {
 		r.first = err
 	}
 }
 
-// since puts the failure of the first attempt before that of the last, which may
-// only follow from it.
-func (r *run) since(err error) error {
+// withFirst adds the error of the first attempt to that of the last, which may
+// only be a consequence of it.
+func (r *run) withFirst(err error) error {
 	if err == nil || r.first == nil || r.first.Error() == err.Error() {
 		return err
 	}
 	return fmt.Errorf("first: %w; then: %w", r.first, err)
 }
 
-// passOn lets the next job look for a place.
-func (r *run) passOn() {
+// releaseNext lets the next job ask for a worker.
+func (r *run) releaseNext() {
 	select {
 	case <-r.placed:
 	default:
@@ -102,14 +102,14 @@ func (r *run) passOn() {
 	}
 }
 
-// once does the task on the node that it was given.
-func (r *run) once(ctx context.Context) error {
-	r.desk.began()
-	r.mute, r.report = false, muster.TaskReport{}
-	r.tell(Running, nil)
+// attemptOnce runs the task on its node.
+func (r *run) attemptOnce(ctx context.Context) error {
+	r.dispatcher.began()
+	r.offBus, r.report = false, muster.TaskReport{}
+	r.notify(Running, nil)
 	err := r.start(ctx)
 	if err == nil {
-		r.desk.rest(r.refusals)
+		r.dispatcher.startCooldown(r.refusals)
 		r.report, err = r.follow(ctx)
 	}
 	if err == nil && r.report.State == muster.TaskFailed {
@@ -122,18 +122,18 @@ func (r *run) order() muster.TaskOrder {
 	return muster.TaskOrder{Room: r.job.room(), Task: r.job.Task, Spec: r.job.Spec, By: r.by, Placement: r.placement.Number}
 }
 
-// start tells the node what to do. One that is not on the bus was told by its
-// agent, when it was started.
+// start starts the task on the node. A node that is not on the bus got the task
+// from its agent, when it was started.
 func (r *run) start(ctx context.Context) error {
 	for {
-		err := r.desk.within(ctx, func(ctx context.Context) error {
-			return r.desk.client.StartTask(ctx, r.node, r.order())
+		err := r.dispatcher.within(ctx, func(ctx context.Context) error {
+			return r.dispatcher.client.StartTask(ctx, r.node, r.order())
 		})
 		switch {
 		case err == nil:
 			return nil
 		case errors.Is(err, bus.ErrNoServer), errors.Is(err, client.ErrUnsupported):
-			r.mute = true
+			r.offBus = true
 			return nil
 		case refusedWith(err, muster.ReasonTaskTaken):
 			return r.taken()
@@ -147,14 +147,14 @@ func (r *run) start(ctx context.Context) error {
 		if err := r.lost(ctx); err != nil {
 			return err
 		}
-		if !r.desk.pause(ctx) {
+		if !r.dispatcher.pause(ctx) {
 			return context.Cause(ctx)
 		}
 	}
 }
 
-// follow returns the task's last report, or why it is lost. A node answers when
-// the task has ended, so that the next one need not wait.
+// follow returns the task's last report, or why it is lost. The node answers as
+// soon as the task has ended, so that the next job need not wait for a poll.
 func (r *run) follow(ctx context.Context) (muster.TaskReport, error) {
 	for {
 		asked := time.Now()
@@ -164,43 +164,43 @@ func (r *run) follow(ctx context.Context) (muster.TaskReport, error) {
 			return report, nil
 		case err == nil:
 			r.report = report
-			r.tell(Running, nil)
+			r.notify(Running, nil)
 		case errors.Is(err, client.ErrNoTask):
-			return r.report, fmt.Errorf("%w: %s does not know it any more", ErrLost, r.worker)
+			return r.report, fmt.Errorf("%w: %s no longer knows it", ErrLost, r.worker)
 		default:
 			if err := r.lost(ctx); err != nil {
 				return r.report, err
 			}
 		}
-		if !r.desk.pauseSince(ctx, asked) {
+		if !r.dispatcher.pauseSince(ctx, asked) {
 			return r.report, context.Cause(ctx)
 		}
 	}
 }
 
-// ask asks the node, or else its agent, how far the task is.
+// ask asks the node, or else its agent, for the task's progress.
 func (r *run) ask(ctx context.Context) (report muster.TaskReport, err error) {
-	if !r.mute {
-		err = r.desk.within(ctx, func(ctx context.Context) error {
-			report, err = r.desk.client.AwaitTask(ctx, r.node, r.job.Task, min(r.desk.opts.Poll, callTime/2))
+	if !r.offBus {
+		err = r.dispatcher.within(ctx, func(ctx context.Context) error {
+			report, err = r.dispatcher.client.AwaitTask(ctx, r.node, r.job.Task, min(r.dispatcher.opts.Poll, callTime/2))
 			return err
 		})
 		if err == nil {
 			return report, nil
 		}
 	}
-	err = r.desk.within(ctx, func(ctx context.Context) error {
-		report, err = r.desk.client.QueryTask(ctx, r.worker, r.job.Task)
+	err = r.dispatcher.within(ctx, func(ctx context.Context) error {
+		report, err = r.dispatcher.client.QueryTask(ctx, r.worker, r.job.Task)
 		return err
 	})
 	return report, err
 }
 
-// lost asks the manager of a task whose worker does not answer.
+// lost asks the manager whether a task whose worker does not answer is lost.
 func (r *run) lost(ctx context.Context) error {
 	var worker string
-	err := r.desk.within(ctx, func(ctx context.Context) (err error) {
-		worker, err = r.desk.client.Scheduled(ctx, r.job.Purpose, r.job.Task)
+	err := r.dispatcher.within(ctx, func(ctx context.Context) (err error) {
+		worker, err = r.dispatcher.client.Scheduled(ctx, r.job.Purpose, r.job.Task)
 		return err
 	})
 	if errors.Is(err, client.ErrNoTask) || err == nil && worker != r.worker {
@@ -209,12 +209,11 @@ func (r *run) lost(ctx context.Context) error {
 	return nil
 }
 
-// leave gives the node and the place back, also when the job was interrupted,
-// and returns err, or that the task goes on because another run began it. A
-// name that is taken is not this run's to give back; a worker that is gone has
-// given all back.
+// leave releases the node and the placement, even if the job was interrupted. It
+// returns err, or ErrJoined if the task continues because another run started it.
+// A task whose name was taken is not this run's to release.
 func (r *run) leave(ctx context.Context, err error) error {
-	defer r.desk.freed()
+	defer r.dispatcher.freed()
 	if errors.Is(err, ErrTaken) {
 		return err
 	}
@@ -224,34 +223,34 @@ func (r *run) leave(ctx context.Context, err error) error {
 	if interrupted && !r.owns(ctx) {
 		return fmt.Errorf("%w: %w", err, ErrJoined)
 	}
-	if interrupted && !r.mute {
-		_ = r.desk.client.StopTask(ctx, r.node, r.job.Task)
+	if interrupted && !r.offBus {
+		_ = r.dispatcher.client.StopTask(ctx, r.node, r.job.Task)
 	}
 	result := &muster.TaskResult{State: muster.TaskDone, Detail: r.report.Detail}
 	if err != nil {
 		result.State, result.Error, result.Cause = muster.TaskFailed, err.Error(), r.report.Cause
 	}
 	if refusedWith(r.recycle(ctx, r.node, result), muster.ReasonNotOwner) {
-		return err // it was another's, and is over
+		return err // the task belonged to another run, and has ended
 	}
-	_ = r.desk.client.Release(ctx, r.placement)
+	_ = r.dispatcher.client.Release(ctx, r.placement)
 	return err
 }
 
-// recycle tells the agent that the task is over. It is answered when the
-// node has ended.
+// recycle reports the end of the task to the agent, which answers when the node
+// has ended.
 func (r *run) recycle(ctx context.Context, node string, result *muster.TaskResult) error {
-	return r.desk.client.RecycleNode(ctx, r.worker, node, muster.TaskEnd{
+	return r.dispatcher.client.RecycleNode(ctx, r.worker, node, muster.TaskEnd{
 		Room: r.job.room(), Task: r.job.Task, Result: result, By: r.by,
 	})
 }
 
-// owns reports whether the task that runs is the one that this run began. An
-// agent that does not know counts for it.
+// owns reports whether this run started the running task. If the agent does not
+// know, it did.
 func (r *run) owns(ctx context.Context) bool {
 	var report muster.TaskReport
-	err := r.desk.within(ctx, func(ctx context.Context) (err error) {
-		report, err = r.desk.client.QueryTask(ctx, r.worker, r.job.Task)
+	err := r.dispatcher.within(ctx, func(ctx context.Context) (err error) {
+		report, err = r.dispatcher.client.QueryTask(ctx, r.worker, r.job.Task)
 		return err
 	})
 	return err != nil || report.By == "" || report.By == r.by
@@ -261,20 +260,20 @@ func (r *run) taken() error {
 	return fmt.Errorf("%w: %s exists on %s, with another spec or room: stop it first, or choose another name", ErrTaken, r.job.Task, r.worker)
 }
 
-func (r *run) tell(phase Phase, err error) {
-	r.desk.tell(Update{
+func (r *run) notify(phase Phase, err error) {
+	r.dispatcher.notify(Update{
 		Job: r.job, Phase: phase, Attempt: max(1, r.attempt), Worker: r.worker, Node: r.node, Report: r.report, Err: err,
 	})
 }
 
-// refusedWith reports whether a worker or a node refused for that reason.
+// refusedWith reports whether err is a refusal of a worker or a node with that
+// reason.
 func refusedWith(err error, why muster.Reason) bool {
 	var remote *bus.RemoteError
 	return errors.As(err, &remote) && remote.Reason == string(why)
 }
 
-// reason is a refusal in the words of who refused, with the error that its
-// detail has.
+// reason returns the refusal in err, with the error in its detail.
 func reason(err error) error {
 	var remote *bus.RemoteError
 	if !errors.As(err, &remote) {
@@ -286,11 +285,11 @@ func reason(err error) error {
 	return remote
 }
 
-// detail is what agents say beside a refusal.
+// detail is the detail of an agent's refusal.
 type detail struct {
 	Node  string `json:"node"`
 	Error string `json:"error"`
-	// Own: the node was made for the task.
+	// Own is set if the node was started for the task.
 	Own bool `json:"own"`
 }
 
@@ -299,7 +298,7 @@ func detailOf(e *bus.RemoteError) (d detail) {
 	return d
 }
 
-// refusal is what a node says beside its refusal to start.
+// refusal returns the detail of a node's refusal to start a task.
 func refusal(err error) (d muster.TaskRefusal) {
 	var remote *bus.RemoteError
 	if errors.As(err, &remote) {
@@ -308,10 +307,10 @@ func refusal(err error) (d muster.TaskRefusal) {
 	return d
 }
 
-// errAtWorker is an ErrFailed that lies at the worker.
+// errAtWorker is an ErrFailed whose cause is the worker.
 var errAtWorker = fmt.Errorf("%w", ErrFailed)
 
-// failure is ErrInput where no other attempt helps, else an ErrFailed.
+// failure returns ErrInput if no other attempt helps, else an ErrFailed.
 func failure(cause muster.Cause) error {
 	switch cause {
 	case muster.CauseInput:

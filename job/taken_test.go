@@ -11,8 +11,8 @@ import (
 	"github.com/muster-fleet/muster/node"
 )
 
-// A second run of a name that runs, with another spec or room or a misspelt
-// spec, is refused and touches nothing: neither the task nor its placement.
+// A second run of a running task with another spec or room, or an invalid spec, is
+// refused and changes neither the task nor its placement.
 func TestASecondRunOfANameTouchesNothing(t *testing.T) {
 	f := newFleet(t)
 	finish := make(chan struct{})
@@ -51,7 +51,7 @@ func TestASecondRunOfANameTouchesNothing(t *testing.T) {
 			t.Errorf("run %s %s: %+v", out.Job.Room, out.Job.Spec, out)
 		}
 	}
-	// A second run of the same joins it; interrupted, it leaves it alone.
+	// A second run of the same task joins it, and leaves it running if interrupted.
 	same := one("clip")
 	same.Spec = json.RawMessage(` "x" `)
 	ctx, interrupt := context.WithCancel(f.ctx)

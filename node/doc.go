@@ -1,6 +1,6 @@
-// Package node is for programs that do an agent's tasks: a node is a process
-// (or a goroutine) that an agent starts, that serves the methods of its id on
-// the bus, and that ends when the agent tells it to.
+// Package node is for programs that run an agent's tasks. A node is a process (or
+// a goroutine) that an agent starts and stops, and that serves methods under its
+// id on the bus.
 //
 //	type recorder struct{}
 //
@@ -13,20 +13,21 @@
 //
 // # Methods
 //
-//	start({task, room, spec})  begins a task; "ok" once Check let the spec pass
+//	start({task, room, spec})  starts a task; "ok" once Check accepted the spec
 //	stop(task)                 ends a task early; "ok" when it has ended
-//	stats(task, wait)          a muster.TaskReport; with wait, {wait_ms}, when the task has ended or the time is over
+//	stats(task, wait)          a muster.TaskReport; with wait, {wait_ms}, when the task has ended or the time has passed
 //
-// An error of Check with a method TaskCause() muster.Cause goes with the refusal
-// of start (muster.TaskRefusal): with muster.CauseWorker another worker is asked.
+// If an error of Check has a method TaskCause() muster.Cause, the cause is part of
+// the refusal of start (muster.TaskRefusal): with muster.CauseWorker another
+// worker is asked.
 //
 // start may be repeated: a task that was started with the same spec is not
-// started again. A task that has ended is told to the agent, which lays it
-// down; its report stays readable for Options.Linger, so that whoever follows
-// the task sees how it ended.
+// started again. The node reports an ended task to the agent, which lays it down.
+// The task's report stays readable for Options.Linger, so that callers that follow
+// the task see how it ended.
 //
 // # Events
 //
-// What a task has to tell while it runs (Task.Notify) is published on
-// bus.TopicTasks under the key "<purpose>.event".
+// Events of a running task (Task.Notify) are published on bus.TopicTasks under the
+// key "<purpose>.event".
 package node

@@ -18,11 +18,11 @@ import (
 	"github.com/muster-fleet/muster/config"
 )
 
-// Main is the main function of a node in a process of its own, which `muster
-// agent --notify` starts. What opts leaves out comes from the environment:
-// MUSTER_NODE, MUSTER_AGENT, MUSTER_PURPOSE, and MUSTER_BUS_URL with its like
-// for the message queue. It ends the process: with status 0 when the agent
-// told it to end, else with 1 and an error on stderr.
+// Main is the main function of a node that is a process of its own, started by
+// `muster agent --notify`. Options that are not set come from the environment:
+// MUSTER_NODE, MUSTER_AGENT, MUSTER_PURPOSE, and for the message queue the
+// variables MUSTER_BUS_URL and so on. It exits the process: with status 0 when the
+// agent stopped the node, else with status 1 and an error on stderr.
 func Main(work Work, opts Options) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := Run(ctx, work, opts)
@@ -34,7 +34,7 @@ func Main(work Work, opts Options) {
 	os.Exit(0)
 }
 
-// Run is Main without its signals and its exit: a node until ctx is over.
+// Run is Main without signal handling and exit: it runs a node until ctx ends.
 func Run(ctx context.Context, work Work, opts Options) error {
 	opts = opts.fromEnvironment()
 	if err := opts.validate(); err != nil {
@@ -53,10 +53,10 @@ func Run(ctx context.Context, work Work, opts Options) error {
 	if err != nil {
 		return fmt.Errorf("node: message queue: %w", err)
 	}
-	opts.status = func(line string) { tell("STATUS=" + strings.ReplaceAll(line, "\n", " ")) }
+	opts.status = func(line string) { sdNotify("STATUS=" + strings.ReplaceAll(line, "\n", " ")) }
 	var watched sync.WaitGroup
 	err = Serve(ctx, conn, work, opts, func() {
-		tell(daemon.SdNotifyReady)
+		sdNotify(daemon.SdNotifyReady)
 		watched.Go(func() { watchdog(ctx) })
 	})
 	watched.Wait()
@@ -78,10 +78,10 @@ func (o Options) fromEnvironment() Options {
 	return o
 }
 
-// watchdog tells the agent that the node is alive, twice as often as it asks
-// for, and at the end that it is ending.
+// watchdog notifies the agent that the node is alive, twice as often as required,
+// and at the end that it is stopping.
 func watchdog(ctx context.Context) {
-	defer tell(daemon.SdNotifyStopping)
+	defer sdNotify(daemon.SdNotifyStopping)
 	every, err := daemon.SdWatchdogEnabled(false)
 	if err != nil || every == 0 {
 		<-ctx.Done()
@@ -94,11 +94,11 @@ func watchdog(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			tell(daemon.SdNotifyWatchdog)
+			sdNotify(daemon.SdNotifyWatchdog)
 		}
 	}
 }
 
-// tell speaks systemd's sd_notify protocol to the agent. An agent that is gone
-// hears nothing; it will not miss it.
-func tell(state string) { _, _ = daemon.SdNotify(false, state) }
+// sdNotify sends a notification of systemd's sd_notify protocol to the agent.
+// Errors are ignored: they mean that the agent is gone.
+func sdNotify(state string) { _, _ = daemon.SdNotify(false, state) }

@@ -21,14 +21,14 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// rig is a node, whose agent is the test.
+// rig runs a node whose agent is the test.
 type rig struct {
 	t      *testing.T
 	ctx    context.Context
 	end    context.CancelFunc
 	conn   bus.Conn
 	client *client.Client
-	// recycled is what the node told its agent.
+	// recycled receives what the node reported to its agent.
 	recycled chan string
 	served   chan error
 }
@@ -67,7 +67,7 @@ func serve(t *testing.T, w node.Work, opts node.Options) *rig {
 	return r
 }
 
-// ends ends the node, which must not leave anything behind.
+// ends stops the node and waits for it.
 func (r *rig) ends() {
 	r.end()
 	if err := <-r.served; err != nil {
@@ -156,8 +156,8 @@ func call(r *rig, method string, args ...any) error {
 	return err
 }
 
-// The agent hears of a task that is over, and how it ended; a panic is a
-// failure of that task alone.
+// The node reports an ended task and its result to the agent. A panic is a failure
+// of that task alone.
 func TestTheAgentIsTold(t *testing.T) {
 	r := serve(t, work(func(_ context.Context, t *node.Task) error {
 		if t.Name == "boom" {
@@ -198,7 +198,7 @@ func TestStop(t *testing.T) {
 	}
 }
 
-// A node that is told to end ends its tasks, and waits for them.
+// A node that is stopped stops its tasks, and waits for them.
 func TestTheEndOfANodeEndsItsTasks(t *testing.T) {
 	began, ended := make(chan struct{}), false
 	r := serve(t, work(func(ctx context.Context, _ *node.Task) error {
@@ -213,7 +213,7 @@ func TestTheEndOfANodeEndsItsTasks(t *testing.T) {
 	<-began
 	r.ends()
 	if !ended {
-		t.Error("the node was gone before its task")
+		t.Error("the node ended before its task")
 	}
 }
 

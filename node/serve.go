@@ -14,24 +14,24 @@ import (
 	"github.com/muster-fleet/muster/worker"
 )
 
-// Options are what a node is. Main takes what is not set from the environment
-// that the agent gives it.
+// Options configure a node. Main takes unset ones from the environment that the
+// agent provides.
 type Options struct {
-	// ID is the node's name, and that of its server on the bus.
+	// ID is the name of the node, and of its server on the bus.
 	ID string
-	// Agent is the worker that runs the node; it is told of tasks that ended.
+	// Agent is the worker that runs the node. The node reports ended tasks to it.
 	Agent string
-	// Purpose is the worker's.
+	// Purpose is the purpose of the worker.
 	Purpose string
-	// Methods are served beside start, stop and stats. They must not block.
+	// Methods are served in addition to start, stop and stats. They must not block.
 	Methods map[string]bus.Handler
-	// Linger is how long the report of a task that ended stays readable; 0
-	// means DefaultLinger.
+	// Linger is how long the report of an ended task stays readable; 0 means
+	// DefaultLinger.
 	Linger time.Duration
-	// Logger hears of tasks that ended. Nil means none.
+	// Logger logs ended tasks. Nil means none.
 	Logger *slog.Logger
 
-	// status is told in a line what the node does.
+	// status receives a one-line summary of the running tasks.
 	status func(string)
 }
 
@@ -55,22 +55,22 @@ func (o Options) validate() error {
 	return nil
 }
 
-// agentTime is how long the agent has to hear of a task that ended.
+// agentTime is the timeout for reporting an ended task to the agent.
 const agentTime = 2 * time.Second
 
-// Serve is a node from its start to its end: it serves the node's methods on
-// conn and does tasks until ctx is over; then it ends those that run, and
-// waits for them. ready is called when the node can take tasks. Serve returns
-// an error only where the node could not be served.
+// Serve runs a node: it serves the node's methods on conn and runs tasks until ctx
+// ends. Then it stops the running tasks and waits for them. ready is called when
+// the node can take tasks. Serve returns an error only if the methods could not be
+// served.
 func Serve(ctx context.Context, conn bus.Conn, work Work, opts Options, ready func()) error {
 	opts = opts.withDefaults()
 	if err := opts.validate(); err != nil {
 		return err
 	}
-	d := &desk{work: work, opts: opts, ctx: ctx, jobs: map[string]*job{}}
+	d := &taskTable{work: work, opts: opts, ctx: ctx, jobs: map[string]*job{}}
 	d.publish = func(e Event) { publish(ctx, conn, opts, e) }
-	d.retire = func(r muster.TaskReport) { retire(ctx, conn, opts, r) }
-	h := &handler{desk: d}
+	d.reportEnd = func(r muster.TaskReport) { reportEnd(ctx, conn, opts, r) }
+	h := &handler{table: d}
 	service, err := conn.Serve(ctx, opts.ID, h.handle)
 	if err != nil {
 		return fmt.Errorf("node: serving %s: %w", opts.ID, err)
@@ -87,26 +87,26 @@ func Serve(ctx context.Context, conn bus.Conn, work Work, opts Options, ready fu
 
 func publish(ctx context.Context, conn bus.Conn, opts Options, e Event) {
 	if err := conn.Publish(ctx, bus.TopicTasks, opts.Purpose+".event", e); err != nil {
-		opts.Logger.Warn("an event is lost", "task", e.Task, "event", e.Event, "err", err)
+		opts.Logger.Warn("cannot publish an event", "task", e.Task, "event", e.Event, "err", err)
 	}
 }
 
-// retire gives a task that ended back to the agent, which may have it back
-// already.
-func retire(ctx context.Context, conn bus.Conn, opts Options, r muster.TaskReport) {
+// reportEnd reports an ended task to the agent. The agent may refuse because it has
+// recycled the node already.
+func reportEnd(ctx context.Context, conn bus.Conn, opts Options, r muster.TaskReport) {
 	ctx, cancel := context.WithTimeout(ctx, agentTime)
 	defer cancel()
 	_, err := conn.Call(ctx, opts.Agent, "recycleNode", opts.ID, muster.TaskEnd{
 		Room: r.Room, Task: r.Task, Result: &muster.TaskResult{State: r.State, Error: r.Error, Cause: r.Cause, Detail: r.Detail},
 	})
 	if err != nil && !errors.As(err, new(*bus.RemoteError)) {
-		opts.Logger.Warn("the agent could not be told that a task is over", "task", r.Task, "err", err)
+		opts.Logger.Warn("cannot report the end of a task to the agent", "task", r.Task, "err", err)
 	}
 }
 
 // handler serves a node's methods.
 type handler struct {
-	desk  *desk
+	table *taskTable
 	stops sync.WaitGroup
 }
 
@@ -119,7 +119,7 @@ func (h *handler) handle(r *bus.Request) {
 	case "stats":
 		h.stats(r)
 	default:
-		if own := h.desk.opts.Methods[r.Method]; own != nil {
+		if own := h.table.opts.Methods[r.Method]; own != nil {
 			own(r)
 			return
 		}
@@ -131,7 +131,7 @@ func (h *handler) start(r *bus.Request) {
 	var o muster.TaskOrder
 	err := worker.Decode(r.Args, &o)
 	if err == nil {
-		err = h.desk.start(o)
+		err = h.table.start(o)
 	}
 	if err == nil {
 		r.Reply("ok")
@@ -144,10 +144,9 @@ func (h *handler) start(r *bus.Request) {
 	r.Fail(err.Error())
 }
 
-// stop answers when the task has ended, so that the caller may use what it
-// made.
+// stop answers when the task has ended, so that the caller may use its output.
 func (h *handler) stop(r *bus.Request) {
-	j, err := h.asked(r.Args)
+	j, err := h.taskOf(r.Args)
 	if err != nil {
 		r.Fail(err.Error())
 		return
@@ -160,7 +159,7 @@ func (h *handler) stop(r *bus.Request) {
 }
 
 func (h *handler) stats(r *bus.Request) {
-	j, err := h.asked(r.Args)
+	j, err := h.taskOf(r.Args)
 	if err != nil {
 		r.Fail(err.Error())
 		return
@@ -176,17 +175,17 @@ func (h *handler) stats(r *bus.Request) {
 		select {
 		case <-j.ended:
 		case <-late.C:
-		case <-h.desk.ctx.Done():
+		case <-h.table.ctx.Done():
 		}
 		r.Reply(j.snapshot())
 	})
 }
 
-// longestWait bounds how long an answer of stats waits.
+// longestWait bounds how long stats waits before it answers.
 const longestWait = 10 * time.Second
 
-// waitOf is how long an answer of stats may wait for the end of the task; 0
-// where the caller does not say.
+// waitOf returns how long stats may wait for the end of the task, or 0 if the
+// caller did not say.
 func waitOf(args bus.Args) time.Duration {
 	var task string
 	var wait muster.TaskWait
@@ -196,11 +195,11 @@ func waitOf(args bus.Args) time.Duration {
 	return min(time.Duration(wait.WaitMS)*time.Millisecond, longestWait)
 }
 
-// asked is the task that is the first argument.
-func (h *handler) asked(args []json.RawMessage) (*job, error) {
+// taskOf returns the task that the first argument names.
+func (h *handler) taskOf(args []json.RawMessage) (*job, error) {
 	var task string
 	if err := worker.Decode(args, &task); err != nil {
 		return nil, err
 	}
-	return h.desk.find(task)
+	return h.table.find(task)
 }

@@ -12,14 +12,14 @@ import (
 // mostNamed is how many tasks a status names.
 const mostNamed = 4
 
-// say tells the agent in a line what the node does, as `muster nodes` shows.
-func (d *desk) say() {
+// updateStatus sends the agent a one-line status, which `muster nodes` shows.
+func (d *taskTable) updateStatus() {
 	if d.opts.status != nil {
 		d.opts.status(d.status())
 	}
 }
 
-func (d *desk) status() string {
+func (d *taskTable) status() string {
 	d.mu.Lock()
 	jobs := maps.Clone(d.jobs)
 	d.mu.Unlock()
@@ -35,7 +35,7 @@ func (d *desk) status() string {
 	return strings.Join(running, ", ")
 }
 
-// line is a task, and how far it is where that is known.
+// line returns the name of a task, with its progress if known.
 func line(r muster.TaskReport) string {
 	if r.Progress == nil {
 		return r.Task

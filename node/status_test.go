@@ -7,9 +7,9 @@ import (
 )
 
 func TestStatusNamesWhatRuns(t *testing.T) {
-	d := &desk{opts: Options{}.withDefaults(), jobs: map[string]*job{}}
+	d := &taskTable{opts: Options{}.withDefaults(), jobs: map[string]*job{}}
 	add := func(task string, state muster.TaskState, share float64) {
-		d.jobs[task] = &job{desk: d, order: muster.TaskOrder{Task: task}, state: state, share: share}
+		d.jobs[task] = &job{table: d, order: muster.TaskOrder{Task: task}, state: state, share: share}
 	}
 	if got := d.status(); got != "" {
 		t.Errorf("got %q of an idle node", got)

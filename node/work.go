@@ -9,47 +9,46 @@ import (
 	"github.com/muster-fleet/muster"
 )
 
-// Work is what a node does.
+// Work is the work of a node. Programs implement it.
 type Work interface {
-	// Check says what is wrong with the spec of a task, by the name of the
-	// field, before the task starts. spec is nil where the caller gave none.
+	// Check validates the spec of a task before the task starts. Its error names
+	// the field at fault. spec is nil if the caller gave none.
 	Check(spec json.RawMessage) error
-	// Do does a task, until it is over or ctx is. Nil is a task that is done;
-	// an error, why it failed; one with a method TaskCause() muster.Cause says
-	// whether another attempt helps. After ctx is over the task counts as stopped,
-	// whatever Do returns.
+	// Do runs a task until it is done or ctx ends. A nil error means that the task
+	// is done, another why it failed. An error with a method
+	// TaskCause() muster.Cause says whether another attempt may help. Once ctx has
+	// ended the task counts as stopped, whatever Do returns.
 	Do(ctx context.Context, t *Task) error
 }
 
-// Task is one that a node does.
+// Task is a task of a node.
 type Task struct {
-	// Name is the task's, unique within its purpose.
+	// Name is the task's name, unique within its purpose.
 	Name string
-	// Room is what it belongs to; often "".
+	// Room is the room that the task belongs to; often "".
 	Room string
-	// Node and Purpose are those of the node that does it.
+	// Node and Purpose are those of the node that runs it.
 	Node, Purpose string
-	// Spec says what is to be done, as Check let it pass.
+	// Spec is the specification that Check accepted.
 	Spec json.RawMessage
 
 	job *job
 }
 
-// Progress is how far a task is.
+// Progress is the progress of a task.
 type Progress struct {
-	// Share is the part that is done, from 0 to 1; negative is unknown.
+	// Share is the part that is done, from 0 to 1; negative means unknown.
 	Share float64
-	// Detail is encoded as JSON: frames, bitrate, what the work measures.
+	// Detail is encoded as JSON: frames, bitrate, whatever the work measures.
 	Detail any
 }
 
-// Report says how far the task is; stats answers the last that was said.
+// Report sets the progress of the task, which stats returns.
 func (t *Task) Report(p Progress) { t.job.report(p) }
 
-// Notify publishes that something happened. What cannot be sent is logged, and
-// lost.
+// Notify publishes an event. An event that cannot be sent is logged and lost.
 func (t *Task) Notify(event string, data any) {
-	t.job.desk.publish(Event{Task: t.Name, Room: t.Room, Node: t.Node, Purpose: t.Purpose, Event: event, Data: data})
+	t.job.table.publish(Event{Task: t.Name, Room: t.Room, Node: t.Node, Purpose: t.Purpose, Event: event, Data: data})
 }
 
 // Event is what Notify publishes, under the key "<purpose>.event".
@@ -62,7 +61,7 @@ type Event struct {
 	Data    any    `json:"data,omitempty"`
 }
 
-// outcome is how a task ended, in the words of a report.
+// outcome returns how a task ended, as in a report.
 func outcome(err error, stopped bool) (muster.TaskState, string) {
 	if err == nil || stopped {
 		return muster.TaskDone, ""
@@ -70,7 +69,7 @@ func outcome(err error, stopped bool) (muster.TaskState, string) {
 	return muster.TaskFailed, err.Error()
 }
 
-// causeOf is what an error of a task says that it lies at, by a method
+// causeOf returns the cause of a failed task, which its error may give by a method
 // TaskCause() muster.Cause.
 func causeOf(state muster.TaskState, err error) muster.Cause {
 	var says interface{ TaskCause() muster.Cause }
@@ -80,5 +79,5 @@ func causeOf(state muster.TaskState, err error) muster.Cause {
 	return ""
 }
 
-// DefaultLinger is how long the report of a task that ended stays readable.
+// DefaultLinger is how long the report of an ended task stays readable.
 const DefaultLinger = 5 * time.Second

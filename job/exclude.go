@@ -12,18 +12,18 @@ import (
 	"github.com/muster-fleet/muster"
 )
 
-// restTime is for how long the jobs of one call leave a worker alone that
-// refused what another took.
-const restTime = time.Minute
+// cooldownTime is how long the jobs of one call avoid a worker that refused a task
+// which another one took.
+const cooldownTime = time.Minute
 
-// fleetTime is how long an answer of the manager about its workers is used.
+// fleetTime is how long the manager's list of workers is cached.
 const fleetTime = time.Second
 
-// mostNamed bounds how many workers a preference names, which has to fit into
+// mostNamed bounds how many workers a preference names, which must fit into
 // muster.MaxPreference.
 const mostNamed = 50
 
-// fleet is what the manager last said of the workers of a purpose.
+// fleet caches the workers of a purpose.
 type fleet struct {
 	mu      sync.Mutex
 	purpose string
@@ -31,9 +31,9 @@ type fleet struct {
 	workers []muster.Worker
 }
 
-// workers are those of a purpose that can be asked for by name, the least
-// loaded first; nil where the manager does not say.
-func (d *desk) workers(ctx context.Context, purpose string) []string {
+// workers returns the workers of a purpose that can be requested by name, least
+// loaded first, or nil if the manager does not answer.
+func (d *dispatcher) workers(ctx context.Context, purpose string) []string {
 	f := &d.fleet
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -54,48 +54,48 @@ func (d *desk) workers(ctx context.Context, purpose string) []string {
 	return names
 }
 
-// rest leaves those alone for a while that refused what another took.
-func (d *desk) rest(refused []Refusal) {
+// startCooldown makes the jobs avoid these workers for cooldownTime.
+func (d *dispatcher) startCooldown(refused []Refusal) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, one := range refused {
-		d.resting[one.Worker] = time.Now().Add(restTime)
+		d.cooldowns[one.Worker] = time.Now().Add(cooldownTime)
 	}
 }
 
-func (d *desk) rests(worker string) bool {
+func (d *dispatcher) inCooldown(worker string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return time.Now().Before(d.resting[worker])
+	return time.Now().Before(d.cooldowns[worker])
 }
 
-// elsewhere reports whether a failure was a refusal that lies at the worker, and
-// there is another to ask. A worker that is at fault is shunned from now on.
-func (r *run) elsewhere(ctx context.Context, err error) bool {
+// tryElsewhere reports whether the worker was the cause of a refusal and there is
+// another one to ask. It excludes a worker that caused a failure or refusal.
+func (r *run) tryElsewhere(ctx context.Context, err error) bool {
 	if err == nil || ctx.Err() != nil {
 		return false
 	}
 	if errors.Is(err, errAtWorker) {
-		r.shunned[r.worker] = true
+		r.excluded[r.worker] = true
 	}
 	if !errors.Is(err, ErrUnfit) {
 		return false
 	}
-	r.shunned[r.worker] = true
+	r.excluded[r.worker] = true
 	r.refusals = append(r.refusals, Refusal{r.worker, reason(err).Error()})
 	return len(r.others(ctx)) > 0
 }
 
-// others are the workers that may be asked. Those that rest are among them
-// where there are no more.
+// others returns the workers that may be asked. It leaves out those in a cooldown
+// unless there are no others.
 func (r *run) others(ctx context.Context) []string {
 	var fresh, all []string
-	for _, name := range r.desk.workers(ctx, r.job.Purpose) {
-		if r.shunned[name] {
+	for _, name := range r.dispatcher.workers(ctx, r.job.Purpose) {
+		if r.excluded[name] {
 			continue
 		}
 		all = append(all, name)
-		if !r.desk.rests(name) {
+		if !r.dispatcher.inCooldown(name) {
 			fresh = append(fresh, name)
 		}
 	}
@@ -105,10 +105,10 @@ func (r *run) others(ctx context.Context) []string {
 	return all
 }
 
-// preference is the job's, and that none is asked who refused, if there are
-// others.
+// preference returns the job's preference, restricted to workers that have not
+// refused, if there are any.
 func (r *run) preference(ctx context.Context) any {
-	if len(r.shunned) == 0 && !r.desk.anyRests() {
+	if len(r.excluded) == 0 && !r.dispatcher.anyCooldown() {
 		return r.job.Preference
 	}
 	others := r.others(ctx)
@@ -118,10 +118,10 @@ func (r *run) preference(ctx context.Context) any {
 	return among(r.job.Preference, others[:min(len(others), mostNamed)])
 }
 
-func (d *desk) anyRests() bool {
+func (d *dispatcher) anyCooldown() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, until := range d.resting {
+	for _, until := range d.cooldowns {
 		if time.Now().Before(until) {
 			return true
 		}
@@ -129,8 +129,8 @@ func (d *desk) anyRests() bool {
 	return false
 }
 
-// among adds to a preference that the worker is one of some. A preference that
-// is no object, or has such a requirement already, stays as it is.
+// among restricts a preference to some workers. A preference that is not an
+// object, or already has such a requirement, is returned unchanged.
 func among(preference any, workers []string) any {
 	raw, err := json.Marshal(preference)
 	if err != nil {

@@ -13,13 +13,13 @@ import (
 	"github.com/muster-fleet/muster/internal/specid"
 )
 
-// desk has the tasks of a node.
-type desk struct {
+// taskTable holds the tasks of a node.
+type taskTable struct {
 	work Work
 	opts Options
-	// publish sends an event; retire tells the agent of a task that ended.
-	publish func(Event)
-	retire  func(muster.TaskReport)
+	// publish sends an event; reportEnd reports an ended task to the agent.
+	publish   func(Event)
+	reportEnd func(muster.TaskReport)
 
 	ctx     context.Context
 	running sync.WaitGroup
@@ -28,9 +28,9 @@ type desk struct {
 	jobs map[string]*job
 }
 
-// job is a task that was started.
+// job is a started task.
 type job struct {
-	desk  *desk
+	table *taskTable
 	order muster.TaskOrder
 	began time.Time
 	stop  context.CancelFunc
@@ -45,9 +45,9 @@ type job struct {
 	detail json.RawMessage
 }
 
-// start begins a task. A task that was started before with the same spec is
-// left as it is.
-func (d *desk) start(o muster.TaskOrder) error {
+// start starts a task. It does nothing if the task was already started with the
+// same spec.
+func (d *taskTable) start(o muster.TaskOrder) error {
 	if o.Task == "" {
 		return errors.New("task is missing: start takes {task, room, spec}")
 	}
@@ -65,11 +65,11 @@ func (d *desk) start(o muster.TaskOrder) error {
 	if d.ctx.Err() != nil {
 		return errors.New("the node is ending")
 	}
-	if old := d.jobs[o.Task]; old != nil { // begun while the spec was checked
+	if old := d.jobs[o.Task]; old != nil { // started while the spec was checked
 		return old.repeated(o)
 	}
 	ctx, stop := context.WithCancel(d.ctx)
-	j := &job{desk: d, order: o, began: time.Now(), stop: stop, ended: make(chan struct{}), state: muster.TaskRunning, share: -1}
+	j := &job{table: d, order: o, began: time.Now(), stop: stop, ended: make(chan struct{}), state: muster.TaskRunning, share: -1}
 	d.jobs[o.Task] = j
 	d.running.Go(func() { j.run(ctx) })
 	return nil
@@ -84,23 +84,23 @@ func (j *job) repeated(o muster.TaskOrder) error {
 
 func (j *job) run(ctx context.Context) {
 	defer j.stop()
-	d := j.desk
-	d.say()
+	d := j.table
+	d.updateStatus()
 	t := &Task{Name: j.order.Task, Room: j.order.Room, Node: d.opts.ID, Purpose: d.opts.Purpose, Spec: j.order.Spec, job: j}
 	err := guarded(ctx, d.work, t)
 	state, why := outcome(err, ctx.Err() != nil)
 	j.end(state, why, causeOf(state, err))
-	d.say()
+	d.updateStatus()
 	d.opts.Logger.Info("task over", "task", t.Name, "state", j.snapshot().State, "err", err)
 	if d.linger() {
-		d.retire(j.snapshot())
+		d.reportEnd(j.snapshot())
 	}
 	d.mu.Lock()
 	delete(d.jobs, j.order.Task)
 	d.mu.Unlock()
 }
 
-// guarded keeps a panic of one task from the others.
+// guarded turns a panic of one task into its error, so that the others go on.
 func guarded(ctx context.Context, w Work, t *Task) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -110,9 +110,9 @@ func guarded(ctx context.Context, w Work, t *Task) (err error) {
 	return w.Do(ctx, t)
 }
 
-// linger waits while the report of an ended task is readable; false means that
-// the node ends.
-func (d *desk) linger() bool {
+// linger waits while the report of an ended task stays readable. It returns false
+// if the node ends.
+func (d *taskTable) linger() bool {
 	select {
 	case <-time.After(d.opts.Linger):
 		return true
@@ -128,24 +128,24 @@ func (j *job) end(state muster.TaskState, why string, cause muster.Cause) {
 	close(j.ended)
 }
 
-// report takes what the work says of itself.
+// report records the progress of the work.
 func (j *job) report(p Progress) {
 	detail, err := json.Marshal(p.Detail)
 	if err != nil {
-		j.desk.opts.Logger.Warn("a report cannot be encoded", "task", j.order.Task, "err", err)
+		j.table.opts.Logger.Warn("a report cannot be encoded", "task", j.order.Task, "err", err)
 		detail = nil
 	}
 	j.mu.Lock()
 	j.share, j.detail = p.Share, detail
 	j.mu.Unlock()
-	j.desk.say()
+	j.table.updateStatus()
 }
 
 func (j *job) snapshot() muster.TaskReport {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	r := muster.TaskReport{
-		Task: j.order.Task, Room: j.order.Room, Node: j.desk.opts.ID, State: j.state, Error: j.err, Cause: j.cause, Detail: j.detail,
+		Task: j.order.Task, Room: j.order.Room, Node: j.table.opts.ID, State: j.state, Error: j.err, Cause: j.cause, Detail: j.detail,
 		Seconds: j.took.Seconds(),
 	}
 	if j.state == muster.TaskRunning {
@@ -158,8 +158,8 @@ func (j *job) snapshot() muster.TaskReport {
 	return r
 }
 
-// find returns a task that runs, or that ended a moment ago.
-func (d *desk) find(task string) (*job, error) {
+// find returns a task that runs, or ended less than Options.Linger ago.
+func (d *taskTable) find(task string) (*job, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if j := d.jobs[task]; j != nil {
@@ -168,8 +168,8 @@ func (d *desk) find(task string) (*job, error) {
 	return nil, muster.ReasonNoTask
 }
 
-// close ends all tasks, and waits for them.
-func (d *desk) close() {
+// close stops all tasks, and waits for them to end.
+func (d *taskTable) close() {
 	d.mu.Lock()
 	for _, j := range d.jobs {
 		j.stop()

@@ -14,12 +14,12 @@ import (
 	"github.com/muster-fleet/muster/node"
 )
 
-// atWorker is an error that lies at the worker.
+// atWorker is an error whose cause is the worker.
 type atWorker struct{ error }
 
 func (atWorker) TaskCause() muster.Cause { return muster.CauseWorker }
 
-// lacking is work on a machine without the files.
+// lacking is the work of a node on a machine without the files.
 type lacking struct{ asked *atomic.Int32 }
 
 func (w lacking) Check(json.RawMessage) error {
@@ -29,8 +29,8 @@ func (w lacking) Check(json.RawMessage) error {
 
 func (lacking) Do(context.Context, *node.Task) error { return errors.New("begun without its file") }
 
-// A worker that lacks the files refuses at once and would always be free: the
-// tasks go to the other, and the first is soon not asked any more.
+// A worker that lacks the files refuses at once and so is always free. The tasks
+// go to the other one, and the first is soon not asked any more.
 func TestAWorkerWithoutTheFilesDoesNotEatTheBatch(t *testing.T) {
 	f := newFleet(t)
 	var asked atomic.Int32
@@ -54,13 +54,13 @@ func TestAWorkerWithoutTheFilesDoesNotEatTheBatch(t *testing.T) {
 		}
 	}
 	if n := int(asked.Load()); n != refused || n >= len(jobs) {
-		t.Errorf("the worker without the files was asked %d times, and %d refusals are told", n, refused)
+		t.Errorf("the worker without the files was asked %d times, and %d refusals are reported", n, refused)
 	}
 	f.nothingLeft()
 }
 
-// Where no worker has the file the task is refused, with the reason; nothing is
-// begun three times.
+// If no worker has the file the task is refused with the reason, and each worker
+// is asked only once.
 func TestAFileThatNoWorkerHas(t *testing.T) {
 	f := newFleet(t)
 	var asked atomic.Int32
@@ -76,7 +76,7 @@ func TestAFileThatNoWorkerHas(t *testing.T) {
 	f.nothingLeft()
 }
 
-// A failure that lies at the worker is tried again on another.
+// A task that failed because of its worker is tried again on another.
 func TestAFailureAtTheWorkerGoesElsewhere(t *testing.T) {
 	f := newFleet(t)
 	full := work(func(context.Context, *node.Task) error { return atWorker{errors.New("no space left")} })
