@@ -2,13 +2,13 @@
 // guarantees. Packages natsbus and amqpbus implement it; internal/bustest is the test
 // suite that both pass.
 //
-// # What travels
+// # Messages
 //
 // A call is a request that is answered, a cast is one that is not. Both name
 // the server that they go to, a method, and arguments. A notice is
 // published on a topic.
 //
-// # What is promised
+// # Guarantees
 //
 //   - The requests of one Conn to one server arrive in the order in which they
 //     were sent, and reach its Handler one at a time, in that order.
@@ -16,20 +16,19 @@
 //     or with an error when its context ends. It never hangs on a broker
 //     that is gone.
 //   - A call whose outcome is unknown (time-out, connection lost) may have been
-//     carried out. Nothing is sent twice by a Conn itself.
+//     carried out. A Conn itself sends nothing twice.
 //   - The notices of one Conn on one topic reach a Listener in the order in
 //     which they were published.
-//   - When the broker comes back, a Conn connects again by itself and declares
-//     again what was served and subscribed. What was published meanwhile is
-//     lost; its publisher got an error, or it was in flight.
+//   - When the broker comes back, a Conn reconnects by itself and restores its
+//     services and subscriptions. Messages published in the meantime are lost;
+//     their publishers got an error, unless the messages were in flight.
 //   - A Handler may answer late, twice, or after its caller is gone, without
 //     harm.
 //   - A slow listener loses messages, counted in Dropped, and does not
 //     delay other listeners.
 //   - Members of a group (JoinGroup) share one name: the leader gets the requests.
-//     A request that a member got and did not answer goes to another when the
-//     member's connection is lost, so that it may be carried out twice. Whether
-//     the queue does that, see GroupMember.
+//     If a member's connection is lost, some queues give its unanswered requests
+//     to another member, so that they may be carried out twice: see GroupMember.
 //   - A malformed request is counted, answered with an error if it says where to
 //     send the answer, and otherwise ignored.
 //
@@ -48,11 +47,12 @@ const (
 	// TopicMonitoring, OWT's, carries the notices that workers and nodes are
 	// gone, with keys such as "exit.quit".
 	TopicMonitoring = "owtMonitoring"
-	// TopicTasks carries what happens to the tasks of agents, under the keys
+	// TopicTasks carries events of the tasks of agents, under the keys
 	// "<purpose>.started", ".done", ".failed" and ".event". It is Muster's own.
 	TopicTasks = "musterTasks"
-	// TopicEvents carries what happens to clusters: under KeyFeed the batches of
-	// muster.FeedBatch, under KeyHTTP where HTTP servers are. It is Muster's own.
+	// TopicEvents carries events of clusters: under KeyFeed batches of type
+	// muster.FeedBatch, under KeyHTTP the addresses of HTTP servers. It is Muster's
+	// own.
 	TopicEvents = "musterEvents"
 )
 
@@ -124,14 +124,15 @@ type Conn interface {
 	// to the connection, not that a server received it.
 	Cast(ctx context.Context, server, method string, args ...any) error
 
-	// Serve receives what is sent to the server of that name until the
-	// Service is closed or the Conn is. It returns once the broker knows. A
-	// name that the broker cannot hold as it is (empty, longer than 255 bytes,
-	// with a line break) may be refused, and is never taken for another.
+	// Serve receives what is sent to the server of that name until the Service or
+	// the Conn is closed. It returns once the broker has confirmed it. A name that
+	// the broker does not support (empty, longer than 255 bytes, with a line break)
+	// may be refused, but is never confused with another.
 	Serve(ctx context.Context, server string, h Handler) (Service, error)
 
 	// JoinGroup makes this Conn a member of the group that serves the name. It
-	// starts as a follower. JoinGroup returns once the broker has confirmed it. Names and the Handler are as in Serve.
+	// starts as a follower. JoinGroup returns once the broker has confirmed it.
+	// Names and the Handler are as in Serve.
 	JoinGroup(ctx context.Context, server string, h Handler) (GroupMember, error)
 
 	// Publish sends body, encoded as JSON, to all listeners on the topic whose

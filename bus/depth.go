@@ -6,9 +6,9 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// maxDepth is how deeply arrays and objects of a body may be nested; it is
-// what encoding/json takes, too. Without a limit, a body of some megabytes of
-// [ would exhaust the stack, which no program survives.
+// maxDepth is how deeply arrays and objects of a body may be nested, as in
+// encoding/json. Without a limit, a body of some megabytes of [ would exhaust the
+// stack, which is fatal.
 const maxDepth = 10000
 
 var (

@@ -5,7 +5,7 @@ import (
 	"log/slog"
 )
 
-// Options say how to reach a message queue.
+// Options configure a connection to a message queue.
 type Options struct {
 	// URL is nats://host:port, tls://host:port, amqp://host:port/vhost or
 	// amqps://host:port/vhost. A comma-separated list names the servers of

@@ -39,8 +39,8 @@ func TestRedacted(t *testing.T) {
 	}
 }
 
-// TestRedactedHidesPasswords: of several URLs, with passwords encoded or not,
-// no password is ever seen.
+// TestRedactedHidesPasswords: no password in a list of URLs is ever shown, encoded
+// or not.
 func TestRedactedHidesPasswords(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var urls []string

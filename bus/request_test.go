@@ -11,7 +11,7 @@ import (
 	"github.com/muster-fleet/muster/bus"
 )
 
-// collect is a caller that hears answers.
+// collect is a caller that collects answers.
 type collect struct {
 	mu  sync.Mutex
 	all []bus.Reply
@@ -80,8 +80,7 @@ func TestCastIsNotAnswered(t *testing.T) {
 	r.FailDetail("4", 5)
 }
 
-// TestHeldRequestIsSettledOnce: a queue that holds the request hears of it once,
-// unless an answer is sent.
+// TestHeldRequestIsSettledOnce: settle is called once, unless an answer is sent.
 func TestHeldRequestIsSettledOnce(t *testing.T) {
 	for name, c := range map[string]struct {
 		call bool
@@ -116,8 +115,7 @@ func TestHeldRequestIsSettledOnce(t *testing.T) {
 	}
 }
 
-// TestGiveBackToNobody: where no queue holds the request it is still there to
-// be answered.
+// TestGiveBackToNobody: if no queue holds the request, it can still be answered.
 func TestGiveBackToNobody(t *testing.T) {
 	var heard collect
 	r := bus.NewRequest(bus.Call{}, heard.send)

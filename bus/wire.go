@@ -93,11 +93,11 @@ func ParseCall(body []byte) (Call, error) {
 	return c, nil
 }
 
-// alias is body as a string, without a copy: what is parsed out of it is valid
-// as long as body is left alone.
+// alias returns body as a string without a copy. The string is valid as long as
+// body is not changed.
 func alias(body []byte) string { return unsafe.String(unsafe.SliceData(body), len(body)) }
 
-// raw is the part of body that holds the value.
+// raw returns the part of body that holds the value.
 func raw(body []byte, value gjson.Result) json.RawMessage {
 	end := value.Index + len(value.Raw)
 	return body[value.Index:end:end]
@@ -202,7 +202,7 @@ func AppendReply(dst []byte, r Reply) []byte {
 	return append(dst, '}')
 }
 
-// Refusal returns the refusal as a *RemoteError, nil where there is none.
+// Refusal returns the refusal as a *RemoteError, or nil if there is none.
 func (r Reply) Refusal() error {
 	if !r.Failed {
 		return nil

@@ -12,7 +12,7 @@ import (
 	"github.com/muster-fleet/muster/bus"
 )
 
-// empty takes nil and empty for the same.
+// empty treats nil and empty as equal.
 var empty = cmpopts.EquateEmpty()
 
 func raws(texts ...string) bus.Args {
@@ -65,7 +65,7 @@ func TestParseCallRefuses(t *testing.T) {
 			t.Errorf("%s: error %v, want one with %q", body, err, reason)
 		}
 		if strings.Contains(body, where) && (c.ReplyTo != "q" || string(c.CorrID) != "5") {
-			t.Errorf("%s: whom to answer is lost: %+v", body, c)
+			t.Errorf("%s: the return address is lost: %+v", body, c)
 		}
 	}
 }
@@ -96,7 +96,7 @@ func TestDeepNesting(t *testing.T) {
 	}
 }
 
-// TestOWTsWords holds the bytes against what OWT's programs write.
+// TestOWTsWords compares the bytes with those of OWT's programs.
 func TestOWTsWords(t *testing.T) {
 	call := bus.AppendCall(nil, bus.Call{
 		Method: "schedule", Args: raws(`"webrtc"`, `30000`), CorrID: json.RawMessage("0"), ReplyTo: "amq.gen-x",
@@ -143,7 +143,7 @@ func TestParseReply(t *testing.T) {
 	}
 	for _, body := range []string{``, `{`, `[]`, `7`, `null`} {
 		if _, err := bus.ParseReply([]byte(body)); err == nil {
-			t.Errorf("%q was taken for an answer", body)
+			t.Errorf("%q was accepted as an answer", body)
 		}
 	}
 }
@@ -176,8 +176,8 @@ var callSeeds = []string{
 	"{\"method\":\"\xff\",\"args\":[\"\xff\"]}", `{"method":"a","method":null}`, `{"method":"m","replyTo":5,"corrID":null}`,
 }
 
-// FuzzParseCall: what is taken can be written and read again, and means the
-// same; what is refused does no harm.
+// FuzzParseCall: an accepted call can be written and parsed again with the same
+// meaning; a refused one does no harm.
 func FuzzParseCall(f *testing.F) {
 	for _, seed := range callSeeds {
 		f.Add([]byte(seed))
@@ -188,7 +188,7 @@ func FuzzParseCall(f *testing.F) {
 			return
 		}
 		if !json.Valid(body) {
-			t.Fatalf("%q is no JSON, and was taken", body)
+			t.Fatalf("%q is not JSON, and was accepted", body)
 		}
 		written := bus.AppendCall(nil, call)
 		if !json.Valid(written) {
@@ -210,10 +210,10 @@ func FuzzParseCall(f *testing.F) {
 	})
 }
 
-// clean replaces what is no UTF-8, as writing JSON does.
+// clean replaces invalid UTF-8, as writing JSON does.
 func clean(s string) string { return string([]rune(s)) }
 
-// FuzzParseReply: as FuzzParseCall.
+// FuzzParseReply is like FuzzParseCall, for answers.
 func FuzzParseReply(f *testing.F) {
 	for _, seed := range []string{
 		`{"data":{"id":"w","info":{}},"corrID":0,"type":"callback"}`, `{"data":"error","corrID":1,"type":"callback","err":"No such a task"}`,

@@ -30,7 +30,7 @@ func Open(ctx context.Context, o bus.Options) (bus.Conn, error) {
 
 const schemes = "use nats:// or tls:// for NATS, amqp:// or amqps:// for RabbitMQ"
 
-// opened keeps a nil connection from becoming a bus.Conn that is not nil.
+// opened prevents a nil connection from becoming a non-nil bus.Conn.
 func opened[C bus.Conn](conn C, err error) (bus.Conn, error) {
 	if err != nil {
 		return nil, err

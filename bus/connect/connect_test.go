@@ -30,7 +30,7 @@ func TestOpenNATS(t *testing.T) {
 	}
 }
 
-// freeAddress is an address on which nobody listens.
+// freeAddress is an address on which no server listens.
 func freeAddress(t *testing.T) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -41,13 +41,13 @@ func freeAddress(t *testing.T) string {
 }
 
 func TestOpenFails(t *testing.T) {
-	nobody := freeAddress(t)
+	unused := freeAddress(t)
 	for url, want := range map[string]string{
-		"nats://" + nobody:              "natsbus: ",
-		"tls://" + nobody:               "natsbus: ",
-		"amqp://" + nobody:              "amqpbus: ",
-		"amqps://u:topsecret@" + nobody: "amqpbus: ",
-		"http://u:topsecret@" + nobody:  `unknown scheme "http": use nats:// or tls:// for NATS, amqp:// or amqps:// for RabbitMQ`,
+		"nats://" + unused:              "natsbus: ",
+		"tls://" + unused:               "natsbus: ",
+		"amqp://" + unused:              "amqpbus: ",
+		"amqps://u:topsecret@" + unused: "amqpbus: ",
+		"http://u:topsecret@" + unused:  `unknown scheme "http": use nats:// or tls:// for NATS, amqp:// or amqps:// for RabbitMQ`,
 		"topsecret":                     "names no scheme: use nats://",
 		"":                              "names no scheme: use nats://",
 	} {

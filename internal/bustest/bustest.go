@@ -1,13 +1,12 @@
-// Package bustest is the suite that every adapter of package bus passes. It
-// runs against a real broker, which it kills and starts again.
+// Package bustest is the test suite of package bus, which every adapter must pass.
+// It runs against a real broker, which it kills and restarts.
 //
 // An adapter describes its broker and calls Run:
 //
 //	func TestSuite(t *testing.T) { bustest.Run(t, newBroker(t)) }
 //
-// The broker should be a process of its own: each case also proves that it
-// left no goroutine behind, and a broker inside the test has goroutines that
-// come and go.
+// The broker should be a separate process: each case also checks that it leaks no
+// goroutines, and a broker inside the test starts and ends goroutines of its own.
 package bustest
 
 import (
@@ -18,8 +17,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// Broker is a real broker that the suite may use and break. Its methods end
-// the test where they fail.
+// Broker is a real broker that the suite may use and break. Its methods fail the
+// test if they do not succeed.
 type Broker interface {
 	// Dial returns a new connection, which the suite closes.
 	Dial(t testing.TB) bus.Conn
@@ -31,24 +30,24 @@ type Broker interface {
 	Holds() bool
 	// Stop ends the broker at once. Its connections break.
 	Stop(t testing.TB)
-	// Start brings a stopped broker back under the same address, without
-	// memory of what it knew. It returns when the broker takes connections.
+	// Start restarts a stopped broker under the same address, without its former
+	// state. It returns when the broker accepts connections.
 	Start(t testing.TB)
-	// Send puts a body on the way to the server of that name as it is, with no
-	// help from a Conn. It returns when the broker has it.
+	// Send sends a body unchanged to the server of that name, without a Conn. It
+	// returns when the broker has it.
 	Send(t testing.TB, server string, body []byte)
-	// Ask is Send for a body that hopes for an answer. It calls body with the
-	// place where it waits, and returns the first answer's bytes.
+	// Ask is Send for a body that is answered. It calls body with the address of
+	// the reply, and returns the bytes of the first answer.
 	Ask(t testing.TB, server string, body func(replyTo string) []byte) []byte
 }
 
-// testCase is one promise of package bus.
+// testCase tests one promise of package bus.
 type testCase struct {
 	name string
 	run  func(*testing.T, Broker)
 }
 
-// Run holds the broker's Conn against every promise of package bus.
+// Run tests the broker's Conn against every promise of package bus.
 func Run(t *testing.T, b Broker) {
 	groups := [][]testCase{
 		callCases, refusalCases, deadlineCases, nameCases, orderCases,
@@ -69,7 +68,7 @@ func Run(t *testing.T, b Broker) {
 	}
 }
 
-// within returns a context that ends long after everything should be done.
+// within returns a context that times out long after everything should be done.
 func within(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)

@@ -107,7 +107,7 @@ func largeBodies(t *testing.T, b Broker) {
 	wantJSON(t, string(take(t, heard, "the notice")), text)
 }
 
-// counting gives statuses 0 to 9 and then answers, or refuses.
+// counting sends the statuses 0 to 9 and then answers, or refuses.
 func counting(r *bus.Request) {
 	for i := range 10 {
 		r.Status(i)
@@ -139,8 +139,8 @@ func statusThenRefusal(t *testing.T, b Broker) {
 	}
 }
 
-// callStatus returns the statuses, parted by blanks. All were told before the
-// call returned, so that they need no lock.
+// callStatus returns the statuses, separated by spaces. They need no lock because
+// all of them arrive before the call returns.
 func callStatus(t testing.TB, c bus.Conn, server, method string) (string, json.RawMessage, error) {
 	var got []string
 	answer, err := c.CallStatus(within(t), server, method, func(s json.RawMessage) {
@@ -167,13 +167,13 @@ func castIsNotAnswered(t *testing.T, b Broker) {
 	c := dial(t, b)
 	mustCast(t, c, server, "x", 1)
 	if take(t, wanted, "the cast") {
-		t.Error("a cast wants an answer")
+		t.Error("Wanted is true for a cast")
 	}
 	wantJSON(t, mustCall(t, c, server, "x"), 2)
 	if !take(t, wanted, "the call") {
-		t.Error("a call wants no answer")
+		t.Error("Wanted is false for a call")
 	}
-	mustCast(t, c, named(t, "nobody"), "x")
+	mustCast(t, c, named(t, "absent"), "x")
 }
 
 func replyFromAnyGoroutine(t *testing.T, b Broker) {
@@ -271,9 +271,9 @@ func answersSayTheTerm(t *testing.T, b Broker) {
 		}
 	}
 	if want := []uint64{7, 1<<63 + 1}; !slices.Equal(heard, want) {
-		t.Errorf("heard of the terms %v, want %v", heard, want)
+		t.Errorf("reported terms %v, want %v", heard, want)
 	}
-	mustCall(t, c, server, "led") // nobody asked to hear of it
+	mustCall(t, c, server, "led") // without OnTerm
 }
 
 func staleAnswersSaySo(t *testing.T, b Broker) {
@@ -300,7 +300,7 @@ func staleAnswersSaySo(t *testing.T, b Broker) {
 		}
 	}
 	if want := []time.Duration{1500 * time.Millisecond, time.Millisecond}; !slices.Equal(heard, want) {
-		t.Errorf("heard of the ages %v, want %v", heard, want)
+		t.Errorf("reported ages %v, want %v", heard, want)
 	}
-	mustCall(t, c, server, "old") // nobody asked to hear of it
+	mustCall(t, c, server, "old") // without OnStale
 }

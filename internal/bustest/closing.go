@@ -74,8 +74,8 @@ func closeFlushes(t *testing.T, b Broker) {
 	}
 }
 
-// closeUnderLoad closes the caller's side first and then the server's, in the
-// midst of calls.
+// closeUnderLoad closes the caller's side first and then the server's, during
+// calls.
 func closeUnderLoad(t *testing.T, b Broker) {
 	server := named(t, "s")
 	for round := range 4 {
@@ -100,8 +100,7 @@ func closeUnderLoad(t *testing.T, b Broker) {
 	}
 }
 
-// callUntilError calls until something is closed, and says when the first
-// answer is there.
+// callUntilError calls until something is closed. It signals the first answer.
 func callUntilError(t testing.TB, c bus.Conn, server string, warm chan<- struct{}) {
 	for i := 0; ; i++ {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*brief)
@@ -125,8 +124,8 @@ func callUntilError(t testing.TB, c bus.Conn, server string, warm chan<- struct{
 	}
 }
 
-// ended tells whether the error is one of those with which a call may end when
-// a side or the broker goes away.
+// ended reports whether a call may end with this error when a side or the broker
+// goes away.
 func ended(err error) bool {
 	for _, e := range []error{bus.ErrClosed, bus.ErrDisconnected, bus.ErrNoServer, context.DeadlineExceeded} {
 		if errors.Is(err, e) {

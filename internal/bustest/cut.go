@@ -7,22 +7,22 @@ import (
 	"testing"
 )
 
-// Wire stands between a Conn and its broker, so that a case can cut it: what
-// the broker sees then is what it sees when a process dies.
+// Wire is a proxy between a Conn and its broker that a case can cut. To the broker
+// this looks like the death of a process.
 type Wire struct {
 	broker   string
 	listener net.Listener
 	running  sync.WaitGroup
 
-	gate sync.RWMutex // held for writing while the wire is halted
+	gate sync.RWMutex // locked for writing while the wire is halted
 
 	mu          sync.Mutex
 	cut, halted bool
 	conns       []net.Conn
 }
 
-// NewWire listens on a port of its own and passes everything on to the broker
-// at that address, until it is cut or the test ends.
+// NewWire listens on a port of its own and forwards everything to the broker at
+// that address, until it is cut or the test ends.
 func NewWire(t testing.TB, broker string) *Wire {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -38,10 +38,10 @@ func NewWire(t testing.TB, broker string) *Wire {
 	return w
 }
 
-// Addr is where to dial instead of the broker.
+// Addr returns the address to dial instead of the broker.
 func (w *Wire) Addr() string { return w.listener.Addr().String() }
 
-// Cut ends all connections at once, and lets nobody connect again.
+// Cut closes all connections at once, and accepts no new ones.
 func (w *Wire) Cut() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -51,9 +51,8 @@ func (w *Wire) Cut() {
 	w.resume()
 }
 
-// Halt lets nothing pass, and ends nothing: what the broker sees then is what it
-// sees when a process is halted or a cable is pulled out. Resume must follow, or
-// Cut.
+// Halt stops forwarding without closing connections. To the broker this looks like
+// a stopped process or an unplugged cable. Resume or Cut must follow.
 func (w *Wire) Halt() {
 	w.gate.Lock()
 	w.mu.Lock()
@@ -61,14 +60,14 @@ func (w *Wire) Halt() {
 	w.halted = true
 }
 
-// Resume lets pass again, from what was sent meanwhile on.
+// Resume forwards again, beginning with what was sent in the meantime.
 func (w *Wire) Resume() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.resume()
 }
 
-// resume needs w.mu.
+// resume requires w.mu.
 func (w *Wire) resume() {
 	if w.halted {
 		w.halted = false
@@ -76,7 +75,7 @@ func (w *Wire) resume() {
 	}
 }
 
-// Tear ends all connections at once, but lets them be made again.
+// Tear closes all connections at once, but accepts new ones.
 func (w *Wire) Tear() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -106,7 +105,7 @@ func (w *Wire) accept() {
 	}
 }
 
-// keep remembers the connections, and reports false when they came too late.
+// keep records the connections. It returns false if the wire was cut already.
 func (w *Wire) keep(near, far net.Conn) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -118,7 +117,7 @@ func (w *Wire) keep(near, far net.Conn) bool {
 	return true
 }
 
-// gated is written to while the wire is not halted.
+// gated is a writer that blocks while the wire is halted.
 type gated struct {
 	wire *Wire
 	net.Conn
@@ -130,7 +129,7 @@ func (g gated) Write(p []byte) (int, error) {
 	return g.Conn.Write(p)
 }
 
-// pass copies until either side ends, and then ends both.
+// pass copies until either side ends, and then closes both.
 func (w *Wire) pass(from, to net.Conn) {
 	_, _ = io.Copy(gated{w, to}, from)
 	from.Close()

@@ -64,7 +64,7 @@ func cancelled(t *testing.T, b Broker) {
 
 func noSuchServer(t *testing.T, b Broker) {
 	c := dial(t, b)
-	_, err := c.Call(briefly(t), named(t, "nobody"), "x")
+	_, err := c.Call(briefly(t), named(t, "absent"), "x")
 	wantOneOf(t, err, bus.ErrNoServer, context.DeadlineExceeded)
 	server := named(t, "s")
 	wantJSON(t, mustCall(t, echoConn(t, b, server), server, "echo", 1), 1)

@@ -38,7 +38,7 @@ func follow(t testing.TB, p bus.GroupMember) {
 	}
 }
 
-// leaderTakesAll: three members, each of which leads once.
+// leaderTakesAll has three members, each of which leads once.
 func leaderTakesAll(t *testing.T, b Broker) {
 	const n = 300
 	server := named(t, "s")
@@ -63,9 +63,9 @@ func leaderTakesAll(t *testing.T, b Broker) {
 	}
 }
 
-// newLeaderBeforeOld: an old leader that answers nothing any more, but has not
-// stepped down, swallows no request. A broker that holds requests may give it
-// those for which the new one has no room; it gives them back.
+// newLeaderBeforeOld has an old leader that no longer answers, but has not stepped
+// down. No request may be lost to it. A broker that holds requests may give it
+// those for which the new leader has no room; it gives them back.
 func newLeaderBeforeOld(t *testing.T, b Broker) {
 	server := named(t, "s")
 	frozen := join(t, dial(t, b), server, func(r *bus.Request) { r.GiveBack() })
@@ -75,8 +75,8 @@ func newLeaderBeforeOld(t *testing.T, b Broker) {
 	callAll(t, dial(t, b), server, 0, 300)
 }
 
-// electedAgain: a leader that leads again, in the same term or another, takes
-// each request once.
+// electedAgain has a leader that leads again, in the same term or another. It must
+// get each request once.
 func electedAgain(t *testing.T, b Broker) {
 	server, c := named(t, "s"), dial(t, b)
 	var handled atomic.Int64
@@ -93,7 +93,7 @@ func electedAgain(t *testing.T, b Broker) {
 	}
 }
 
-// memberCloses: a member that is closed takes nothing, and another may lead.
+// memberCloses: a closed member gets no requests, and another one may lead.
 func memberCloses(t *testing.T, b Broker) {
 	server, c := named(t, "s"), dial(t, b)
 	gone := make(chan *bus.Request, 9)
@@ -108,7 +108,7 @@ func memberCloses(t *testing.T, b Broker) {
 	lead(t, second, 2)
 	wantJSON(t, mustCall(t, c, server, "x"), "second")
 	if len(gone) != 0 {
-		t.Error("a closed member took a request")
+		t.Error("a closed member got a request")
 	}
 	wantOneOf(t, first.Lead(within(t), 3), bus.ErrClosed)
 	if err := second.Close(); err != nil {
@@ -120,7 +120,7 @@ func leadIsRefused(t *testing.T, b Broker) {
 	c := dial(t, b)
 	p := join(t, c, named(t, "s"), echo)
 	if err := p.Lead(within(t), 0); err == nil {
-		t.Error("term 0 was taken")
+		t.Error("term 0 was accepted")
 	}
 	closeOnce(t, c)
 	wantOneOf(t, p.Lead(within(t), 1), bus.ErrClosed)

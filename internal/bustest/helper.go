@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	// patience is how long anything may take before the suite calls it hung.
+	// patience is how long the suite waits for anything before it fails.
 	patience = 60 * time.Second
-	// brief is the deadline of calls that are meant to run into it.
+	// brief is the timeout of calls that are meant to time out.
 	brief = 200 * time.Millisecond
 )
 
@@ -25,7 +25,7 @@ func dial(t testing.TB, b Broker) bus.Conn {
 	return c
 }
 
-// closeOnce closes a Conn that a case may have closed already.
+// closeOnce closes a Conn unless a case has closed it already.
 func closeOnce(t testing.TB, c bus.Conn) {
 	t.Helper()
 	if err := c.Close(); err != nil && !errors.Is(err, bus.ErrClosed) {
@@ -33,7 +33,7 @@ func closeOnce(t testing.TB, c bus.Conn) {
 	}
 }
 
-// named returns a name that no other case uses.
+// named returns a name that is unique to the case.
 func named(t testing.TB, name string) string {
 	_, last, _ := strings.Cut(t.Name(), "/")
 	return last + "-" + name
@@ -92,14 +92,14 @@ func subscribe(t testing.TB, c bus.Conn, topic, pattern string, l bus.Listener) 
 	return s
 }
 
-// take waits for the next of a channel.
+// take waits for the next value of a channel.
 func take[T any](t testing.TB, ch <-chan T, what string) T {
 	t.Helper()
 	select {
 	case v := <-ch:
 		return v
 	case <-time.After(patience):
-		t.Fatalf("waited in vain for %s", what)
+		t.Fatalf("timed out waiting for %s", what)
 		panic("unreachable")
 	}
 }
@@ -122,13 +122,13 @@ func clip(s string) string {
 	return s
 }
 
-// outcome is how a call ended.
+// outcome is the outcome of a call.
 type outcome struct {
 	data json.RawMessage
 	err  error
 }
 
-// start makes a call on a goroutine of its own; the channel has room for its
+// start makes a call on a goroutine of its own. The channel is buffered for its
 // outcome.
 func start(ctx context.Context, c bus.Conn, server, method string, args ...any) <-chan outcome {
 	done := make(chan outcome, 1)

@@ -21,12 +21,12 @@ var holdCases = []testCase{
 	{"RoleOutlivesConnection", roleOutlives},
 }
 
-// burst is how many requests may come at once without one of them going to a
-// member that does not lead: RabbitMQ takes a consumer to which it has 200
-// messages unsent for one that is away.
+// burst is how many requests may arrive at once without one of them going to a
+// member that does not lead: RabbitMQ considers a consumer with 200 unsent messages
+// inactive.
 const burst = 160
 
-// keep is a handler that only keeps.
+// keep returns a handler that only stores requests.
 func keep(n int) (chan *bus.Request, bus.Handler) {
 	got := make(chan *bus.Request, n)
 	return got, func(r *bus.Request) { got <- r }
@@ -41,7 +41,7 @@ func takeN(t testing.TB, got <-chan *bus.Request, n int) []*bus.Request {
 	return all
 }
 
-// through dials by way of a wire of its own.
+// through dials through a wire of its own.
 func through(t testing.TB, b Broker) (bus.Conn, *Wire) {
 	t.Helper()
 	w := NewWire(t, b.Addr())
@@ -50,8 +50,8 @@ func through(t testing.TB, b Broker) (bus.Conn, *Wire) {
 	return c, w
 }
 
-// leaderDies with calls in its hands; the next leader answers each of them, and
-// the dead one's answers reach nobody.
+// leaderDies with unanswered calls. The next leader answers each of them, and the
+// dead one's answers are not delivered.
 func leaderDies(t *testing.T, b Broker) {
 	const n = burst
 	server := named(t, "s")
@@ -100,7 +100,7 @@ func leaderDies(t *testing.T, b Broker) {
 	}
 }
 
-// leaderDiesWithCasts that were not carried out.
+// leaderDiesWithCasts that were not handled.
 func leaderDiesWithCasts(t *testing.T, b Broker) {
 	const n = burst
 	server := named(t, "s")
@@ -126,7 +126,7 @@ func leaderDiesWithCasts(t *testing.T, b Broker) {
 	}
 }
 
-// leadershipMoves to and fro while calls flow: each is answered. A member that
+// leadershipMoves back and forth during calls, and each is answered. A member that
 // does not lead gives back what it gets.
 func leadershipMoves(t *testing.T, b Broker) {
 	server := named(t, "s")
@@ -144,7 +144,7 @@ func leadershipMoves(t *testing.T, b Broker) {
 	l.end()
 }
 
-// sometimes is a handler that gives back every seventh request.
+// sometimes returns a handler that gives back every seventh request.
 func sometimes() bus.Handler {
 	n := 0
 	return func(r *bus.Request) {
@@ -154,8 +154,8 @@ func sometimes() bus.Handler {
 	}
 }
 
-// nameOutlives: members come, lead, and go with requests in their hands; one
-// stays. No call finds the name missing, and all are answered.
+// nameOutlives: members join, lead, and leave with unanswered requests, while one
+// stays. The name always exists, and all calls are answered.
 func nameOutlives(t *testing.T, b Broker) {
 	server := named(t, "s")
 	lead(t, join(t, dial(t, b), server, echo), 1)
@@ -164,7 +164,7 @@ func nameOutlives(t *testing.T, b Broker) {
 		got, h := keep(1 << 16)
 		guest := join(t, dial(t, b), server, h)
 		lead(t, guest, uint64(i+2))
-		take(t, got, "a request") // there are more, for as many callers as it has room
+		take(t, got, "a request") // more of them wait, one for each caller
 		if err := guest.Close(); err != nil {
 			t.Fatalf("Close: %v", err)
 		}
@@ -173,8 +173,8 @@ func nameOutlives(t *testing.T, b Broker) {
 	l.end()
 }
 
-// closedHandsOn: of what a member has it answers every second request, and the
-// others go to the next. What it says of these afterwards is not sent.
+// closedHandsOn: a member answers every second of its requests and is closed. The
+// others go to the next member, and later answers of the first are not sent.
 func closedHandsOn(t *testing.T, b Broker) {
 	const n = 20
 	server, conn, c := named(t, "s"), dial(t, b), dial(t, b)
@@ -205,7 +205,7 @@ func closedHandsOn(t *testing.T, b Broker) {
 	for _, r := range open {
 		r.Reply("too late")
 	}
-	// What was sent on that connection has arrived when this is answered.
+	// Everything sent on that connection has arrived when this is answered.
 	mustCall(t, conn, server+"other", "echo")
 	for _, r := range again {
 		r.Reply("next")
@@ -223,7 +223,7 @@ func closedHandsOn(t *testing.T, b Broker) {
 	}
 }
 
-// startLoad calls from 16 goroutines until end; each call must be answered.
+// startLoad makes calls from 16 goroutines until end. Each must be answered.
 func startLoad(t testing.TB, c bus.Conn, server string) *steadyLoad {
 	l := &steadyLoad{restartLoad{server: server, conn: c, stop: make(chan struct{}), more: make(chan struct{}, 1)}}
 	for range 16 {
@@ -233,7 +233,7 @@ func startLoad(t testing.TB, c bus.Conn, server string) *steadyLoad {
 	return l
 }
 
-// steadyLoad is a restartLoad that takes no failure.
+// steadyLoad is a restartLoad in which no call may fail.
 type steadyLoad struct{ restartLoad }
 
 func (l *steadyLoad) work(t testing.TB) {
@@ -255,8 +255,8 @@ func (l *steadyLoad) end() {
 	l.wg.Wait()
 }
 
-// heldUntilLed: while nobody leads, requests wait, in no member's hands; the
-// first leader gets all, in their order.
+// heldUntilLed: while there is no leader, requests wait at the broker. The first
+// leader gets all of them, in order.
 func heldUntilLed(t *testing.T, b Broker) {
 	const n = 500
 	server := named(t, "s")
@@ -268,7 +268,7 @@ func heldUntilLed(t *testing.T, b Broker) {
 	for i := range n {
 		mustCast(t, c, server, "x", i)
 	}
-	// What was sent on that connection has arrived when this is answered.
+	// Everything sent on that connection has arrived when this is answered.
 	serve(t, c, server+"other", echo)
 	mustCall(t, c, server+"other", "echo")
 	if len(otherGot)+len(got) != 0 {
@@ -285,8 +285,8 @@ func heldUntilLed(t *testing.T, b Broker) {
 	}
 }
 
-// giveBackReachesLeader from one that led before; what is done with a request
-// afterwards does nothing.
+// giveBackReachesLeader from a former leader. Later uses of the request have no
+// effect.
 func giveBackReachesLeader(t *testing.T, b Broker) {
 	server := named(t, "s")
 	got, h := keep(9)
@@ -299,7 +299,7 @@ func giveBackReachesLeader(t *testing.T, b Broker) {
 	leader := join(t, dial(t, b), server, h)
 	lead(t, leader, 2)
 	if !r.GiveBack() || r.GiveBack() {
-		t.Error("a request can be given back once")
+		t.Error("a request was given back twice")
 	}
 	r.Reply("too late")
 	r.Fail("too late")
@@ -308,8 +308,8 @@ func giveBackReachesLeader(t *testing.T, b Broker) {
 	wantJSON(t, string(take(t, call, "the answer").data), "leader")
 }
 
-// followerKeepsWhatItHas: what came while a member led it may still answer. If
-// it gives that back, the next leader gets it before what came later.
+// followerKeepsWhatItHas: a former leader may still answer the requests that it
+// got. If it gives one back, the next leader gets it before later ones.
 func followerKeepsWhatItHas(t *testing.T, b Broker) {
 	server, c := named(t, "s"), dial(t, b)
 	got, h := keep(9)
@@ -335,7 +335,8 @@ func followerKeepsWhatItHas(t *testing.T, b Broker) {
 	wantJSON(t, string(take(t, later, "the answer").data), "later")
 }
 
-// dealtWith: what was answered, done or refused does not come to the next.
+// dealtWith: requests that were answered, done or refused do not go to the next
+// leader.
 func dealtWith(t *testing.T, b Broker) {
 	const n = burst / 4
 	server, c := named(t, "s"), dial(t, b)
@@ -372,12 +373,12 @@ func dealtWith(t *testing.T, b Broker) {
 	lead(t, second, 2)
 	mustCast(t, c, server, "last")
 	if r := take(t, got, "the next request"); r.Method != "last" {
-		t.Errorf("%s came again", r.Method)
+		t.Errorf("%s was delivered again", r.Method)
 	}
 }
 
-// roleOutlives: a leader whose connection broke leads again. What it had
-// received comes again; answering that of before does nothing.
+// roleOutlives: a leader whose connection broke leads again. Its requests are
+// delivered again, and answers to the former deliveries have no effect.
 func roleOutlives(t *testing.T, b Broker) {
 	server := named(t, "s")
 	conn, wire := through(t, b)

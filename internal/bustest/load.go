@@ -15,8 +15,8 @@ var loadCases = []testCase{
 	{"ManyInFlight", manyInFlight},
 }
 
-// hammer mixes everything on a few connections; each answer must be that of
-// its call.
+// hammer mixes all operations on a few connections. Each call must get its own
+// answer.
 func hammer(t *testing.T, b Broker) {
 	conns := []bus.Conn{dial(t, b), dial(t, b), dial(t, b)}
 	for i, c := range conns {
@@ -40,7 +40,7 @@ func hammerOne(t testing.TB, c bus.Conn, g int) {
 			return
 		}
 		if i%10 == 0 {
-			giveUp(c, server)
+			abandonCall(c, server)
 		}
 		if err := c.Cast(within(t), server, "echo", i); err != nil {
 			t.Errorf("Cast: %v", err)
@@ -51,11 +51,11 @@ func hammerOne(t testing.TB, c bus.Conn, g int) {
 	}
 }
 
-// giveUp makes a call and does not wait for its answer.
-func giveUp(c bus.Conn, server string) {
+// abandonCall makes a call without waiting for its answer.
+func abandonCall(c bus.Conn, server string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 0)
 	defer cancel()
-	_, _ = c.Call(ctx, server, "echo", "nobody waits")
+	_, _ = c.Call(ctx, server, "echo", "abandoned")
 }
 
 func manyInFlight(t *testing.T, b Broker) {

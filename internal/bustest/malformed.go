@@ -57,7 +57,7 @@ func malformedAnswered(t *testing.T, b Broker) {
 	}
 }
 
-// wellFormed has members that nobody knows, corrID 0 and no arguments.
+// wellFormed has unknown members, corrID 0 and no arguments.
 func wellFormed(t *testing.T, b Broker) {
 	server := named(t, "s")
 	s := serve(t, dial(t, b), server, echo)

@@ -12,7 +12,7 @@ var nameCases = []testCase{
 	{"LineBreakInName", lineBreakInName},
 }
 
-// odd are names that differ only in what a broker may find special.
+// odd are names that differ only in characters that may be special to a broker.
 var odd = []string{
 	"a.b", "a..b", ".a.b", "a.b.", "a b", "a*b", "a>b", "a#b", "a%b", "a%2Eb", "a%2eb", "a/b", "a\\b", "a_b", "a=2Eb",
 	"a@b", "a$b", "ab", "Ab", "AB", "ä", "a\u0308", "日本", "a\tb", "*", ">", "#", "%", "$", "_", ".", " ",
@@ -37,8 +37,8 @@ func nameOfAWorker(t *testing.T, b Broker) {
 	wantJSON(t, mustCall(t, c, server, "echo", server), server)
 }
 
-// lineBreakInName: RabbitMQ cuts line breaks out of names. An adapter may
-// refuse them, but not take one name for another.
+// lineBreakInName: RabbitMQ removes line breaks from names. An adapter may refuse
+// such names, but must not confuse two names.
 func lineBreakInName(t *testing.T, b Broker) {
 	owner, c := dial(t, b), dial(t, b)
 	plain := named(t, "ab")

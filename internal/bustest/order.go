@@ -38,8 +38,7 @@ func orderOfRequests(t *testing.T, b Broker) {
 	}
 }
 
-// orderInFlight sends a cast and a second call while the first call is not
-// answered yet.
+// orderInFlight sends a cast and a second call before the first call is answered.
 func orderInFlight(t *testing.T, b Broker) {
 	server := named(t, "s")
 	arrived := make(chan *bus.Request, 9)

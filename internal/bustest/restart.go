@@ -17,9 +17,9 @@ var restartCases = []testCase{
 	{"BrokerRestartedTwiceUnderLoad", restartedUnderLoad},
 }
 
-// brokerGone: what is in flight ends with ErrDisconnected long before its
-// deadline, and so does what is begun meanwhile. An answer to a caller of
-// before harms nobody, and who is closed meanwhile does not come back.
+// brokerGone: calls in flight, and calls made while the broker is gone, end with
+// ErrDisconnected long before their deadlines. Late answers to calls from before do
+// no harm, and a Conn closed in the meantime does not reconnect.
 func brokerGone(t *testing.T, b Broker) {
 	server := named(t, "s")
 	held := make(chan *bus.Request, 10)
@@ -69,8 +69,8 @@ func refusedWhileGone(t testing.TB, c bus.Conn, server string) {
 	wantOneOf(t, c.Publish(within(t), "topic", "k", 1), bus.ErrDisconnected)
 }
 
-// restartedUnderLoad: each call ends by its deadline; afterwards everything
-// works as before, with nobody's help.
+// restartedUnderLoad: each call ends by its deadline. Afterwards everything works
+// as before, without intervention.
 func restartedUnderLoad(t *testing.T, b Broker) {
 	owner, c := dial(t, b), dial(t, b)
 	l := &restartLoad{server: named(t, "s"), conn: c, stop: make(chan struct{})}
@@ -78,8 +78,8 @@ func restartedUnderLoad(t *testing.T, b Broker) {
 	if err := serve(t, owner, l.server+"gone", echo).Close(); err != nil {
 		t.Fatal(err)
 	}
-	var told atomic.Int64
-	c.Watch(func(bus.Status) { told.Add(1) })() // and ended
+	var calls atomic.Int64
+	c.Watch(func(bus.Status) { calls.Add(1) })() // stopped at once
 	heard := make(chan string, 1000)
 	subscribe(t, owner, named(t, "t"), "k.#", func(key string, _ json.RawMessage) { heard <- key })
 	status, ownerStatus := watch(t, c), watch(t, owner)
@@ -105,12 +105,12 @@ func restartedUnderLoad(t *testing.T, b Broker) {
 	if _, err := c.Call(briefly(t), l.server+"gone", "echo"); err == nil {
 		t.Error("a closed service came back")
 	}
-	if told.Load() != 1 {
-		t.Error("a watch that was ended was told")
+	if calls.Load() != 1 {
+		t.Error("a stopped watch was called")
 	}
 }
 
-// restartLoad calls from many goroutines, whatever happens.
+// restartLoad makes calls from many goroutines, whether or not they succeed.
 type restartLoad struct {
 	server  string
 	conn    bus.Conn
@@ -166,8 +166,8 @@ func (l *restartLoad) once(t testing.TB, i int) bool {
 	return true
 }
 
-// untilConnected waits until the connection is there; false if stop came
-// first.
+// untilConnected waits until the connection is up. It returns false if stop was
+// closed first.
 func untilConnected(stop <-chan struct{}, c bus.Conn) bool {
 	up := make(chan struct{}, 1000)
 	end := c.Watch(func(s bus.Status) {

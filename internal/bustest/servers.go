@@ -42,11 +42,11 @@ func twoServers(t *testing.T, b Broker) {
 	}
 	callAll(t, c, server, n, n)
 	if handled[0].Load() != before {
-		t.Error("a closed service took requests")
+		t.Error("a closed service got requests")
 	}
 }
 
-// callAll makes n calls, some at a time, and holds each answer against its
+// callAll makes n calls, some at a time, and compares each answer with its
 // argument.
 func callAll(t testing.TB, c bus.Conn, server string, from, n int) {
 	t.Helper()
@@ -68,8 +68,8 @@ func callAll(t testing.TB, c bus.Conn, server string, from, n int) {
 	wg.Wait()
 }
 
-// serviceClose: what the handler has may be answered afterwards; new calls
-// find no server.
+// serviceClose: requests that the handler has may be answered after Close; new
+// calls find no server.
 func serviceClose(t *testing.T, b Broker) {
 	server := named(t, "s")
 	held := make(chan *bus.Request, 1)
@@ -83,7 +83,7 @@ func serviceClose(t *testing.T, b Broker) {
 	r.Reply("after the end")
 	o := take(t, call, "the answer")
 	if o.err != nil {
-		t.Fatalf("the call that was in hand: %v", o.err)
+		t.Fatalf("the call in progress: %v", o.err)
 	}
 	wantJSON(t, string(o.data), "after the end")
 	_, err := c.Call(briefly(t), server, "x")

@@ -13,7 +13,7 @@ var slowCases = []testCase{
 	{"SlowListener", slowListener},
 }
 
-// slow is a listener that waits in its first message until it is released.
+// slow is a listener that blocks in its first message until it is released.
 type slow struct {
 	sub     bus.Subscription
 	release chan struct{}
@@ -44,19 +44,18 @@ func listenSlowly(t testing.TB, c bus.Conn, topic string) *slow {
 	return s
 }
 
-// backlogKept: a listener that is busy loses nothing of a burst that is as
-// large as its backlog.
+// backlogKept: a busy listener loses nothing of a burst as large as its backlog.
 func backlogKept(t *testing.T, b Broker) {
 	topic := named(t, "t")
-	conn, teller := dial(t, b), dial(t, b)
+	conn, publisher := dial(t, b), dial(t, b)
 	s := listenSlowly(t, conn, topic)
 	last, after := listen(t, conn, topic, "last"), listen(t, conn, topic+"after", "#")
 	for i := range bus.ListenerBacklog - 1 {
-		mustPublish(t, teller, topic, "k", i)
+		mustPublish(t, publisher, topic, "k", i)
 	}
-	mustPublish(t, teller, topic, "last", "end")
+	mustPublish(t, publisher, topic, "last", "end")
 	take(t, last.done, "the last notice, at a listener that is not busy")
-	mustPublish(t, teller, topic+"after", "k", "end")
+	mustPublish(t, publisher, topic+"after", "k", "end")
 	take(t, after.done, "a notice after the last")
 	close(s.release)
 	take(t, s.last, "the last notice")
@@ -65,40 +64,39 @@ func backlogKept(t *testing.T, b Broker) {
 	}
 }
 
-// slowListener floods a listener that is busy, beside a fast one and a server
-// of the same Conn, which must not notice.
+// slowListener floods a busy listener. A fast listener and a server of the same
+// Conn must not be affected.
 func slowListener(t *testing.T, b Broker) {
 	const chunk, chunks = 512, 4 * bus.ListenerBacklog / 512
 	topic, server := named(t, "t"), named(t, "s")
-	conn, teller := dial(t, b), dial(t, b)
+	conn, publisher := dial(t, b), dial(t, b)
 	serve(t, conn, server, echo)
 	s := listenSlowly(t, conn, topic)
 	fast := make(chan struct{}, chunk)
 	fastSub := subscribe(t, conn, topic, "k", func(string, json.RawMessage) { fast <- struct{}{} })
 	for i := range chunks {
 		for range chunk {
-			mustPublish(t, teller, topic, "k", i)
+			mustPublish(t, publisher, topic, "k", i)
 		}
 		for range chunk {
 			take(t, fast, "the fast listener")
 		}
-		wantJSON(t, mustCall(t, teller, server, "echo", i), i)
+		wantJSON(t, mustCall(t, publisher, server, "echo", i), i)
 		wantJSON(t, mustCall(t, conn, server, "echo", i), i)
 	}
 	if n := fastSub.Dropped(); n != 0 {
 		t.Errorf("the fast listener lost %d", n)
 	}
-	awaitDropped(t, s, 1+chunk*chunks-bus.ListenerBacklog-3, func() { mustCall(t, teller, server, "echo") })
+	awaitDropped(t, s, 1+chunk*chunks-bus.ListenerBacklog-3, func() { mustCall(t, publisher, server, "echo") })
 	close(s.release)
 	take(t, s.full, "what waited for the slow listener")
-	mustPublish(t, teller, topic, "last", "end")
+	mustPublish(t, publisher, topic, "last", "end")
 	take(t, s.last, "the last notice")
 	checkBounded(t, s, 2+chunk*chunks)
 }
 
-// awaitDropped waits until all that was published has come to the busy
-// listener, which may be later than to the fast one. It looks again after each
-// step.
+// awaitDropped waits until everything published has arrived at the busy listener,
+// which may be later than at the fast one. It checks again after each step.
 func awaitDropped(t testing.TB, s *slow, least uint64, step func()) {
 	ctx := within(t)
 	for s.sub.Dropped() < least {
@@ -108,8 +106,8 @@ func awaitDropped(t testing.TB, s *slow, least uint64, step func()) {
 	}
 }
 
-// checkBounded: nothing is unaccounted for, and not much more than the backlog
-// was kept.
+// checkBounded checks that every message was either heard or dropped, and that not
+// much more than the backlog was kept.
 func checkBounded(t testing.TB, s *slow, sent int64) {
 	heard, dropped := s.heard.Load(), int64(s.sub.Dropped())
 	if heard+dropped != sent {

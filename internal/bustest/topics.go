@@ -20,7 +20,7 @@ var topicCases = []testCase{
 	{"SubscriptionClose", subscriptionClose},
 }
 
-// heard collects the keys that reach one listener, until a body says "end".
+// heard collects the keys that reach one listener, until the body "end".
 type heard struct {
 	keys []string
 	done chan struct{}
@@ -38,7 +38,7 @@ func listen(t testing.TB, c bus.Conn, topic, pattern string) *heard {
 	return h
 }
 
-// fitting returns a key that fits the pattern.
+// fitting returns a key that matches the pattern.
 func fitting(pattern string) string {
 	words := strings.Split(pattern, ".")
 	for i, w := range words {
@@ -74,16 +74,16 @@ var patternWants = []struct {
 }
 
 func patterns(t *testing.T, b Broker) {
-	conn, teller, topic := dial(t, b), dial(t, b), named(t, "t")
+	conn, publisher, topic := dial(t, b), dial(t, b), named(t, "t")
 	var all []*heard
 	for _, p := range patternWants {
 		all = append(all, listen(t, conn, topic+p.pattern, p.pattern))
 	}
 	for i, p := range patternWants {
 		for _, key := range patternKeys {
-			mustPublish(t, teller, topic+p.pattern, key, i)
+			mustPublish(t, publisher, topic+p.pattern, key, i)
 		}
-		mustPublish(t, teller, topic+p.pattern, fitting(p.pattern), "end")
+		mustPublish(t, publisher, topic+p.pattern, fitting(p.pattern), "end")
 		take(t, all[i].done, "the last notice of "+p.pattern)
 		if !slices.Equal(all[i].keys, p.want) {
 			t.Errorf("%s heard %q, want %q", p.pattern, all[i].keys, p.want)
@@ -96,23 +96,23 @@ func patternRefused(t *testing.T, b Broker) {
 	for _, pattern := range []string{"#.quit", "a.#.b", "#.#"} {
 		_, err := c.Subscribe(within(t), named(t, "t"), pattern, func(string, json.RawMessage) {})
 		if err == nil {
-			t.Errorf("the pattern %q was taken", pattern)
+			t.Errorf("the pattern %q was accepted", pattern)
 		}
 	}
 }
 
 func topicsDoNotCollide(t *testing.T, b Broker) {
-	conn, teller, prefix := dial(t, b), dial(t, b), named(t, "t")
+	conn, publisher, prefix := dial(t, b), dial(t, b), named(t, "t")
 	topics := []string{"a.b", "a", "a.", "a*", "a>", "a#", "a b", "ä", "A", "a.*", "a.>", "a.#", "%61"}
 	var all []*heard
 	for _, topic := range topics {
 		all = append(all, listen(t, conn, prefix+topic, "#"))
 	}
 	for _, topic := range topics {
-		mustPublish(t, teller, prefix+topic, topic+".key", 1)
+		mustPublish(t, publisher, prefix+topic, topic+".key", 1)
 	}
 	for i, topic := range topics {
-		mustPublish(t, teller, prefix+topic, "k", "end")
+		mustPublish(t, publisher, prefix+topic, "k", "end")
 		take(t, all[i].done, "the last notice of "+topic)
 		if want := []string{topic + ".key"}; !slices.Equal(all[i].keys, want) {
 			t.Errorf("topic %q heard %q", topic, all[i].keys)
@@ -141,12 +141,12 @@ func everySubscriber(t *testing.T, b Broker) {
 
 func orderOfNotices(t *testing.T, b Broker) {
 	const n = 2000
-	teller, topic := dial(t, b), named(t, "t")
+	publisher, topic := dial(t, b), named(t, "t")
 	h := listen(t, dial(t, b), topic, "k.#")
 	for i := range n {
-		mustPublish(t, teller, topic, fmt.Sprint("k.", i), i)
+		mustPublish(t, publisher, topic, fmt.Sprint("k.", i), i)
 	}
-	mustPublish(t, teller, topic, "k", "end")
+	mustPublish(t, publisher, topic, "k", "end")
 	take(t, h.done, "the last notice")
 	for i, key := range h.keys {
 		if key != fmt.Sprint("k.", i) {
@@ -175,8 +175,8 @@ func exitNotice(t *testing.T, b Broker) {
 	}
 }
 
-// subscriptionClose closes while the listener runs: Close must wait for it,
-// and nothing is heard afterwards.
+// subscriptionClose closes while the listener runs: Close must wait for it, and the
+// listener must not be called afterwards.
 func subscriptionClose(t *testing.T, b Broker) {
 	conn, topic := dial(t, b), named(t, "t")
 	entered, release := make(chan struct{}, 9), make(chan struct{})
@@ -205,11 +205,12 @@ func subscriptionClose(t *testing.T, b Broker) {
 		t.Error("Close returned while the listener ran")
 	}
 	if len(entered) != 0 {
-		t.Error("the listener heard something after Close")
+		t.Error("the listener was called after Close")
 	}
 }
 
-// listening tells when h has heard all that was published before.
+// listening returns a channel that is closed when h has heard everything that was
+// published before.
 func (h *heard) listening(t testing.TB, c bus.Conn, topic string) <-chan struct{} {
 	mustPublish(t, c, topic, "k", "end")
 	return h.done

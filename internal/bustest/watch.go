@@ -11,14 +11,15 @@ var watchCases = []testCase{
 	{"WatchAfterClose", watchClosed},
 }
 
-// watch sends each status to a channel with room for far more than a case has.
+// watch sends each status to a channel with a buffer that is large enough for any
+// case.
 func watch(t testing.TB, c bus.Conn) <-chan bus.Status {
 	ch := make(chan bus.Status, 1000)
 	t.Cleanup(c.Watch(func(s bus.Status) { ch <- s }))
 	return ch
 }
 
-// await waits until the connection is, or is not, there.
+// await waits until the connection is up, or down.
 func await(t testing.TB, ch <-chan bus.Status, connected bool) bus.Status {
 	t.Helper()
 	for {
@@ -30,10 +31,10 @@ func await(t testing.TB, ch <-chan bus.Status, connected bool) bus.Status {
 
 func watchAtOnce(t *testing.T, b Broker) {
 	c := dial(t, b)
-	var told []bus.Status
-	stop := c.Watch(func(s bus.Status) { told = append(told, s) })
-	if len(told) != 1 || !told[0].Connected || told[0].Err != nil {
-		t.Fatalf("Watch told %v", told)
+	var statuses []bus.Status
+	stop := c.Watch(func(s bus.Status) { statuses = append(statuses, s) })
+	if len(statuses) != 1 || !statuses[0].Connected || statuses[0].Err != nil {
+		t.Fatalf("Watch reported %v", statuses)
 	}
 	stop()
 	stop()

@@ -1,10 +1,10 @@
-// Package cascading reports a cluster to the cloud that hands clients to one of
-// several clusters: OWT's cascading, as its manager of 5.1 and later does it.
+// Package cascading reports a cluster to the cloud that assigns clients to one of
+// several clusters. It implements OWT's cascading as of its manager 5.1.
 //
 // A report is a POST of JSON to <url>/<name>. OWT sends it once and ignores the
-// outcome; here reports wait in a queue of bounded length, go out in order, and
-// are sent again with growing pauses while the cloud does not take them. What
-// waits when the process ends is lost.
+// outcome. Here reports wait in a bounded queue, are sent in order, and are retried
+// with growing pauses until the cloud accepts or refuses them. Reports that still
+// wait when the process ends are lost.
 package cascading
 
 import (
@@ -25,32 +25,32 @@ import (
 )
 
 const (
-	// queueLimit is how many reports wait, and sizeLimit how many bytes one may
-	// have. The oldest goes when there are too many.
+	// queueLimit is how many reports may wait, and sizeLimit how many bytes one may
+	// have. When there are too many, the oldest is dropped.
 	queueLimit = 1024
 	sizeLimit  = 64 << 10
-	// tryTime bounds one try.
+	// tryTime is the timeout of one try.
 	tryTime = 5 * time.Second
-	// firstPause is between the first two tries, mostPause between later ones.
+	// firstPause is the pause after the first try, mostPause the longest one.
 	firstPause = 500 * time.Millisecond
 	mostPause  = 30 * time.Second
 )
 
-// Options say where the cloud is and who reports.
+// Options configure a Cloud.
 type Options struct {
-	// URL is the cloud's, http or https; reports go below it.
+	// URL is the base URL of the cloud, http or https.
 	URL string
-	// ClusterID and Region are in every report.
+	// ClusterID and Region identify the cluster in every report.
 	ClusterID, Region string
-	// TLS is how an https cloud is verified; nil means by the system's
-	// authorities. There is no way to leave the verification out.
+	// TLS is used for https; nil means the system's authorities. Verification cannot
+	// be turned off.
 	TLS *tls.Config
-	// Logger hears of reports that do not arrive, by name and without their
-	// content. Nil means none.
+	// Logger logs reports that do not arrive, by name and without their content. Nil
+	// means none.
 	Logger *slog.Logger
 }
 
-// Cloud is where reports go. Its methods do not wait.
+// Cloud sends reports to a cloud. Its methods do not block, except Close.
 type Cloud struct {
 	opts   Options
 	base   string
@@ -74,7 +74,7 @@ type report struct {
 	body []byte
 }
 
-// Open begins to send reports to the cloud. It does not connect yet.
+// Open returns a Cloud, which connects with the first report.
 func Open(o Options) (*Cloud, error) {
 	u, err := url.Parse(o.URL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
@@ -90,7 +90,7 @@ func Open(o Options) (*Cloud, error) {
 		opts: o, base: strings.TrimSuffix(u.String(), "/"), log: o.Logger.With("component", "cascading", "cloud", u.Host),
 		client: &http.Client{
 			Transport: transport, Timeout: tryTime,
-			// A report may hold a key: it goes nowhere but to the cloud.
+			// A report may contain a key: it must not follow redirections.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		pause: pause, wake: make(chan struct{}, 1), cancel: cancel, done: make(chan struct{}),
@@ -107,8 +107,8 @@ type identity struct {
 
 func (c *Cloud) identity() identity { return identity{c.opts.ClusterID, c.opts.Region} }
 
-// Capacity reports that the first worker of a purpose joined, or that the last
-// one left.
+// Capacity reports that the first worker of a purpose joined (there), or that the
+// last one left.
 func (c *Cloud) Capacity(purpose string, there bool) {
 	action := "remove"
 	if there {
@@ -117,13 +117,13 @@ func (c *Cloud) Capacity(purpose string, there bool) {
 	c.put("updateCapacity", withInfo{c.identity(), map[string]any{"action": action, "capacity": purpose}})
 }
 
-// Conference reports a room and the token of it that its controller asked with.
+// Conference reports a room, and the room's token in its controller's request.
 func (c *Cloud) Conference(room, token json.RawMessage) {
 	c.put("updateConference", withInfo{c.identity(), map[string]any{"room": room, "token": token}})
 }
 
-// Register reports how the cluster's REST interface is reached: of info, the
-// members resturl, servicekey and serviceid.
+// Register reports how to reach the cluster's REST interface: the members resturl,
+// servicekey and serviceid of info.
 func (c *Cloud) Register(info json.RawMessage) {
 	var members map[string]json.RawMessage
 	_ = json.Unmarshal(info, &members) // OWT reports any value without the members
@@ -136,7 +136,7 @@ func (c *Cloud) Register(info json.RawMessage) {
 	c.put("registerCluster", withInfo{c.identity(), about})
 }
 
-// Leave reports that a room is over.
+// Leave reports that a room has ended.
 func (c *Cloud) Leave(room json.RawMessage) {
 	c.put("leaveConference", struct {
 		identity
@@ -155,7 +155,7 @@ type withInfo struct {
 func (c *Cloud) put(name string, body any) {
 	encoded, err := json.Marshal(body)
 	if err != nil || len(encoded) > sizeLimit {
-		c.log.Warn("a report to the cloud is not sent: it is no JSON, or too large", "report", name, "bytes", len(encoded), "limit", sizeLimit)
+		c.log.Warn("report not sent: not JSON, or too large", "report", name, "bytes", len(encoded), "limit", sizeLimit)
 		return
 	}
 	c.mu.Lock()
@@ -173,7 +173,7 @@ func (c *Cloud) put(name string, body any) {
 	}
 }
 
-// next waits for a report; false means that there is none and will be none.
+// next waits for a report. It returns false if there will be none.
 func (c *Cloud) next(ctx context.Context) (report, bool) {
 	for {
 		c.mu.Lock()
@@ -206,8 +206,8 @@ func (c *Cloud) run(ctx context.Context) {
 	}
 }
 
-// deliver sends a report until the cloud takes or refuses it. It returns false
-// when ctx is over.
+// deliver sends a report until the cloud accepts or refuses it. It returns false if
+// ctx ended.
 func (c *Cloud) deliver(ctx context.Context, r report) bool {
 	for wait := firstPause; ; wait = min(2*wait, mostPause) {
 		final, err := c.send(ctx, r)
@@ -217,15 +217,15 @@ func (c *Cloud) deliver(ctx context.Context, r report) bool {
 		case ctx.Err() != nil:
 			return false
 		case final:
-			c.log.Warn("the cloud refuses a report", "report", r.name, "err", err)
+			c.log.Warn("report refused", "report", r.name, "err", err)
 			return true
 		}
-		c.log.Warn("a report does not reach the cloud: it is sent again", "report", r.name, "after", wait, "waiting", c.Waiting(), "err", err)
+		c.log.Warn("report failed: trying again", "report", r.name, "after", wait, "waiting", c.Waiting(), "err", err)
 		c.pause(ctx, wait/2+rand.N(wait/2))
 	}
 }
 
-// send is one try. final tells that another one would end alike.
+// send makes one try. final means that another one would fail in the same way.
 func (c *Cloud) send(ctx context.Context, r report) (final bool, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+"/"+r.name, bytes.NewReader(r.body))
 	if err != nil {
@@ -252,21 +252,21 @@ func (c *Cloud) send(ctx context.Context, r report) (final bool, err error) {
 	}
 }
 
-// Waiting is how many reports wait to be sent.
+// Waiting returns how many reports wait to be sent.
 func (c *Cloud) Waiting() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.queue)
 }
 
-// Dropped is how many reports went because too many waited.
+// Dropped returns how many reports were dropped because too many waited.
 func (c *Cloud) Dropped() uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.dropped
 }
 
-// Close sends what waits for as long as ctx allows, and ends.
+// Close sends the waiting reports until ctx ends, and returns.
 func (c *Cloud) Close(ctx context.Context) {
 	c.mu.Lock()
 	c.closing = true

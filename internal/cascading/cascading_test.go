@@ -22,14 +22,14 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// cloud is a real HTTPS server that takes reports.
+// cloud is a real HTTPS server that receives reports.
 type cloud struct {
 	*httptest.Server
 	got chan string
 	mu  sync.Mutex
 	// answers are status codes in the order of requests; 200 afterwards.
 	answers []int
-	hold    chan struct{} // where set, a request waits until it is closed
+	hold    chan struct{} // if set, requests wait until it is closed
 }
 
 func newCloud(t *testing.T) *cloud {
@@ -84,7 +84,7 @@ func open(t *testing.T, c *cloud, o Options) *Cloud {
 
 func raw(text string) json.RawMessage { return json.RawMessage(text) }
 
-// The five reports are OWT's, byte for byte, and arrive in order.
+// The five reports equal OWT's, byte for byte, and arrive in order.
 func TestReportsAreOWTs(t *testing.T) {
 	c := newCloud(t)
 	r := open(t, c, Options{TLS: c.trust()})
@@ -118,7 +118,7 @@ func TestReportsAreOWTs(t *testing.T) {
 	}
 }
 
-// tries makes pauses events of the test.
+// tries returns a channel that receives each pause instead of waiting.
 func tries(r *Cloud) chan time.Duration {
 	paused := make(chan time.Duration)
 	r.pause = func(ctx context.Context, d time.Duration) {
@@ -130,8 +130,8 @@ func tries(r *Cloud) chan time.Duration {
 	return paused
 }
 
-// A report that fails is sent again, with growing pauses, before those that
-// came later; one that is refused is not.
+// A report that fails is sent again, with growing pauses, before later reports. A
+// refused one is not.
 func TestFailedReportsAreSentAgain(t *testing.T) {
 	c := newCloud(t)
 	c.answers = []int{500, 503, 429, 200, 404}
@@ -163,7 +163,7 @@ func TestFailedReportsAreSentAgain(t *testing.T) {
 	}
 }
 
-// A server whose certificate is of another authority, or for another name, gets
+// A server with a certificate of another authority, or for another name, receives
 // nothing.
 func TestCertificatesAreVerified(t *testing.T) {
 	c := newCloud(t)
@@ -185,8 +185,8 @@ func TestCertificatesAreVerified(t *testing.T) {
 	}
 }
 
-// A cloud that is slow or down holds nobody up: the queue is bounded, the newest
-// reports stay, and the end does not wait.
+// A cloud that is slow or down blocks nothing: the queue is bounded, it keeps the
+// newest reports, and Close does not wait for it.
 func TestSlowAndDownClouds(t *testing.T) {
 	slow, down := newCloud(t), newCloud(t)
 	slow.hold = make(chan struct{})
@@ -202,12 +202,12 @@ func TestSlowAndDownClouds(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		r.Close(ctx)
-		r.Leave(nil) // after the end it is nothing
+		r.Leave(nil) // no effect after Close
 	}
 	close(slow.hold)
 }
 
-// A report may hold a key: it does not follow a redirection.
+// A report may contain a key: it does not follow redirections.
 func TestRedirectionsAreNotFollowed(t *testing.T) {
 	c := newCloud(t)
 	c.answers = []int{http.StatusTemporaryRedirect}

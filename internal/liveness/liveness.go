@@ -1,41 +1,41 @@
-// Package liveness tells who is alive. It has no clock: ticks come from outside,
-// so that a test, or a simulation, can make time pass as it likes.
+// Package liveness decides which workers are alive. It has no clock: the caller
+// provides the ticks, so that a test or a simulation controls the time.
 package liveness
 
 import "slices"
 
-// Liveness counts, for each worker, the ticks since it was last heard of, and
-// names those that were silent for too long. It is OWT's rule: at every tick
-// each count rises by one, being heard sets it to 0, and a count past the
-// limit means that the worker is lost.
+// Liveness counts, for each worker, the ticks since it was last heard, and reports
+// those that were silent for too long. It implements OWT's rule: every tick raises
+// each count by one, hearing a worker sets its count to 0, and a worker whose count
+// exceeds the limit is lost.
 //
-// Beyond OWT: where too many are silent at once, the fault is more likely with
-// what they would be heard through, and nobody is given up. After such a time
-// the workers are checked again, slowly: see Reset.
+// Beyond OWT: if too many workers are silent at once, the message queue is more
+// likely to have failed than all of them, and none is lost. After such a time the
+// workers are checked again at a limited pace: see Reset.
 //
-// Its zero value is not usable; see NewLiveness. It is not safe for use by
-// several goroutines.
+// The zero value is not usable; see NewLiveness. It is not safe for concurrent use.
 type Liveness struct {
 	limit  int
 	share  float64
 	pace   float64
 	absent map[string]int
 	held   int
-	// recheck is how many ticks the re-check lasts at least; it goes on while
-	// workers wait to be given up.
+	// recheck is how many more ticks the re-check lasts at least; it continues while
+	// workers are waiting to be reported as lost.
 	recheck int
 	waiting int
 }
 
-// FewSilent is how many workers may be given up at once whatever their share.
+// FewSilent is how many workers may be lost at once whatever their share.
 const FewSilent = 10
 
-// DefaultPace is the share of the workers that a re-check gives up at a tick.
+// DefaultPace is the share of the workers that may be lost at one tick of a
+// re-check.
 const DefaultPace = 0.05
 
-// NewLiveness returns a Liveness that bears limit ticks of silence. Where more
-// than FewSilent workers, and more than share of all of them, are past the
-// limit at the same tick, none of them is lost.
+// NewLiveness returns a Liveness that tolerates limit ticks of silence. If more
+// than FewSilent workers, and more than share of all of them, exceed the limit at
+// the same tick, none of them is lost.
 func NewLiveness(limit int, share float64) *Liveness {
 	return &Liveness{limit: limit, share: share, pace: DefaultPace, absent: make(map[string]int)}
 }
@@ -47,28 +47,28 @@ func (l *Liveness) SetLimit(limit int, share float64) { l.limit, l.share = limit
 // re-check, one worker at least; 1 means any number.
 func (l *Liveness) SetPace(share float64) { l.pace = share }
 
-// Held is how many workers the last tick did not give up because they were
-// too many.
+// Held returns how many workers the last tick did not report as lost because there
+// were too many.
 func (l *Liveness) Held() int { return l.held }
 
-// Rechecking tells that a re-check goes on.
+// Rechecking reports whether a re-check is in progress.
 func (l *Liveness) Rechecking() bool { return l.recheck > 0 || l.waiting > 0 }
 
-// Waiting is how many workers a re-check has yet to give up.
+// Waiting returns how many silent workers a re-check has not reported as lost yet.
 func (l *Liveness) Waiting() int { return l.waiting }
 
-// Heard tells that the worker is alive, and makes it known where it was not.
+// Heard records that the worker is alive, and adds it if it is new.
 func (l *Liveness) Heard(worker string) { l.absent[worker] = 0 }
 
-// Forget tells that the worker is no longer of interest.
+// Forget removes the worker.
 func (l *Liveness) Forget(worker string) { delete(l.absent, worker) }
 
-// Absent returns how many ticks ago the worker was last heard of: 0 for one
-// that was heard since the last tick, or that is not known.
+// Absent returns how many ticks ago the worker was last heard: 0 for one that was
+// heard since the last tick, or that is not known.
 func (l *Liveness) Absent(worker string) int { return l.absent[worker] }
 
-// Tick lets one interval pass. It returns the workers that are lost by it, in
-// the order of their names, and forgets them.
+// Tick advances by one interval. It removes the workers that are lost now and
+// returns them, sorted by name.
 func (l *Liveness) Tick() (lost []string) {
 	silent := l.count()
 	wereHeld := l.held > 0
@@ -78,7 +78,7 @@ func (l *Liveness) Tick() (lost []string) {
 		l.held = len(silent)
 		return nil
 	case wereHeld:
-		l.Reset() // the others may be heard a little later
+		l.Reset() // the others may still be heard
 		return nil
 	}
 	slices.Sort(silent)
@@ -89,7 +89,7 @@ func (l *Liveness) Tick() (lost []string) {
 	return lost
 }
 
-// count adds a tick to each worker's silence, and returns those that are past
+// count adds a tick to each worker's silence, and returns the workers that exceed
 // the limit.
 func (l *Liveness) count() (silent []string) {
 	for worker, n := range l.absent {
@@ -105,7 +105,7 @@ func (l *Liveness) tooMany(n int) bool {
 	return n > FewSilent && float64(n) > l.share*float64(len(l.absent))
 }
 
-// allowed is how many of the silent workers are given up now.
+// allowed returns how many of the silent workers may be lost now.
 func (l *Liveness) allowed(silent int) int {
 	if !l.Rechecking() {
 		return silent
@@ -115,10 +115,9 @@ func (l *Liveness) allowed(silent int) int {
 	return n
 }
 
-// Reset gives every worker a fresh allowance, as after a time in which none of
-// them could be heard. Those that stay silent are then given up a few at each
-// tick, so that an alarm that is false after all can be noticed while it has
-// done little.
+// Reset restarts the count of every worker, as after a time in which none of them
+// could be heard. Workers that stay silent are then lost a few at a time, so that a
+// false alarm is noticed before it has done much harm.
 func (l *Liveness) Reset() {
 	for worker := range l.absent {
 		l.absent[worker] = 0

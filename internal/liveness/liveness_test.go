@@ -67,8 +67,7 @@ func TestLowerLimitCountsAtTheNextTick(t *testing.T) {
 	}
 }
 
-// When most of a fleet falls silent in one moment, it is not the fleet that is
-// gone.
+// If most of a fleet falls silent at the same moment, the workers are kept.
 func TestManySilentAtOnceAreHeld(t *testing.T) {
 	l := NewLiveness(2, 0.5)
 	name := func(i int) string { return string(rune('a' + i)) }
@@ -112,8 +111,8 @@ func TestManySilentAtOnceAreHeld(t *testing.T) {
 	}
 }
 
-// A re-check gives up a share of the workers at a tick, at least one, and
-// nobody before the allowance is over.
+// At each tick of a re-check at most a share of the workers is lost, at least one,
+// and none before the limit.
 func TestRecheckIsPaced(t *testing.T) {
 	l := NewLiveness(1, 1)
 	l.SetPace(0.1)
@@ -139,8 +138,8 @@ func TestRecheckIsPaced(t *testing.T) {
 	}
 }
 
-// A worker that falls silent during a re-check is not given up earlier than
-// others are, and those that speak up meanwhile stay.
+// A worker that falls silent during a re-check is not lost earlier than others, and
+// workers that are heard in the meantime stay.
 func TestRecheckSparesWhoIsHeardMeanwhile(t *testing.T) {
 	l := NewLiveness(0, 1)
 	l.SetPace(0)

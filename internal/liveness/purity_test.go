@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// What is alive is decided from ticks and messages alone, so that a simulation
-// can play it: nothing here may look at a clock, the machine, or chance.
+// Liveness is decided from ticks and messages alone, so that a simulation can run
+// it: nothing here may use a clock, the machine, or a random source.
 func TestKnowsNoClock(t *testing.T) {
 	pkg, err := build.ImportDir(".", 0)
 	if err != nil {
