@@ -1,0 +1,90 @@
+package httpapi
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+)
+
+// The servers of a cluster announce themselves to each other, so that a page whose
+// server is gone goes on with another one.
+const (
+	announceEvery = 2 * time.Second
+	peerTime      = 10 * time.Second // how long one counts that is silent
+	maxPeers      = 64
+)
+
+// Peer is an HTTP server of the cluster.
+type Peer struct {
+	Cluster string `json:"cluster,omitempty"`
+	// URL is where it is reached, Manager the manager that it is beside.
+	URL     string `json:"url" example:"http://127.0.0.1:8081"`
+	Manager string `json:"manager,omitempty" example:"127.0.0.1:7401"`
+	// Ask asks the others to announce themselves, too.
+	Ask bool `json:"ask,omitempty"`
+	// Bye takes it out: it ends.
+	Bye bool `json:"bye,omitempty"`
+}
+
+// peers are the servers that were heard lately.
+type peers struct {
+	mu    sync.Mutex
+	heard map[string]heardPeer // by URL
+}
+
+type heardPeer struct {
+	Peer
+	at time.Time
+}
+
+func newPeers() *peers { return &peers{heard: map[string]heardPeer{}} }
+
+// hear takes an announcement in. It must be the address of a web server and nothing
+// more: it becomes a part of the page's content security policy.
+func (p *peers) hear(peer Peer, now time.Time) {
+	origin, err := originOf(peer.URL)
+	if err != nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.expire(now)
+	if peer.Bye {
+		delete(p.heard, origin)
+		return
+	}
+	if _, known := p.heard[origin]; known || len(p.heard) < maxPeers {
+		p.heard[origin] = heardPeer{Peer{URL: origin, Manager: peer.Manager}, now}
+	}
+}
+
+func (p *peers) expire(now time.Time) {
+	for origin, peer := range p.heard {
+		if now.Sub(peer.at) > peerTime {
+			delete(p.heard, origin)
+		}
+	}
+}
+
+// list returns them by URL.
+func (p *peers) list(now time.Time) []Peer {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.expire(now)
+	out := []Peer{}
+	for _, peer := range p.heard {
+		out = append(out, peer.Peer)
+	}
+	slices.SortFunc(out, func(a, b Peer) int { return cmp.Compare(a.URL, b.URL) })
+	return out
+}
+
+// knows reports whether a page of this origin is one of a server of the cluster.
+func (p *peers) knows(origin string, now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.expire(now)
+	_, ok := p.heard[origin]
+	return ok
+}
