@@ -194,3 +194,11 @@ func (c *Config) wholePath(key, name string) string {
 	}
 	return name
 }
+
+// TokensFile is the path of http.tokens, "" where there is none.
+func (c *Config) TokensFile() string {
+	if c.HTTP.Tokens == "" {
+		return ""
+	}
+	return c.filePath("http.tokens", c.HTTP.Tokens)
+}

@@ -28,6 +28,7 @@ type Config struct {
 	// Labels are the labels of the workers that this process starts.
 	Labels    map[string]string
 	Metrics   Metrics
+	HTTP      HTTP
 	Cascading Cascading
 	Rooms     Rooms
 
@@ -149,6 +150,16 @@ type Rooms struct {
 	// Key signs the tokens of rooms. Empty: the secret of the managers on this
 	// machine does.
 	Key Secret
+}
+
+// HTTP is the section [http].
+type HTTP struct {
+	// Addr is where the page and the API are served. Empty: nowhere.
+	Addr string
+	// Tokens is the file of those who may get in. Empty: everybody may.
+	Tokens string
+	// Insecure listens for other machines although nobody is asked for a token.
+	Insecure bool
 }
 
 // Raft is the section [raft].

@@ -85,3 +85,21 @@ func (c *Config) explainTable(w io.Writer) error {
 	}
 	return err
 }
+
+// A Setting is a key of the configuration in force.
+type Setting struct {
+	Key string
+	// Value is as the file would have it; a secret is not shown.
+	Value string
+	// Origin is where the value comes from.
+	Origin string
+}
+
+// Settings returns every key in force, in the order of the reference.
+func (c *Config) Settings() []Setting {
+	var out []Setting
+	for _, s := range c.explanation().Settings {
+		out = append(out, Setting{s.Key, fmt.Sprint(s.Value), s.Origin})
+	}
+	return out
+}

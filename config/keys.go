@@ -18,6 +18,7 @@ var sections = []section{
 	{name: "raft.tls", meaning: "Mutual TLS between the managers, with `raft.secret` or instead of it. `ca`, `cert` and `key` belong together; relative names as in `[bus.tls]`. A certificate is valid for servers and for clients, and issued to the host or IP of the manager's `raft.addr`, or all of them to one `server_name`."},
 	{name: "placement", meaning: "Placement, beyond OWT."},
 	{name: "metrics", meaning: "Metrics of the manager, for Prometheus."},
+	{name: "http", meaning: "The page and the API, over HTTP."},
 	{name: "labels", meaning: "Labels of the workers that this process starts, one per key."},
 	{name: "rooms", meaning: "Rooms: see docs/rooms.md."},
 	{name: "cascading", meaning: "OWT's cascading of clusters: the leader reports this cluster to a cloud that hands clients to one of several (docs/owt.md). Keys of other OWT versions are accepted."},
@@ -160,6 +161,12 @@ var keys = []key{
 
 	{name: "rooms.key", env: "MUSTER_ROOMS_KEY", restart: true, meaning: "Signs the [tokens of rooms](rooms.md#tokens): 16 bytes or more, from a random source, the same for all portals and for `muster token`. Empty: the secret that the managers of this machine share.",
 		field: at(secret(), func(c *Config) *Secret { return &c.Rooms.Key })},
+	{name: "http.addr", env: "MUSTER_HTTP_ADDR", restart: true, meaning: "Host and port at which the page and the [API](http.md) are served. Empty: none. Port 0: any free port, which is logged.",
+		field: at(listenOrNot(), func(c *Config) *string { return &c.HTTP.Addr })},
+	{name: "http.tokens", env: "MUSTER_HTTP_TOKENS", restart: true, meaning: "File with the tokens of the callers, made by `muster auth`; SIGHUP reads it again. Empty: no token is required, and only this machine is served.",
+		field: at(text(), func(c *Config) *string { return &c.HTTP.Tokens })},
+	{name: "http.insecure", restart: true, meaning: "Whether to serve other machines without requiring a token.",
+		field: at(yesNo(), func(c *Config) *bool { return &c.HTTP.Insecure })},
 
 	{name: "cascading.enabled", restart: true, meaning: "Whether this cluster is reported to the cloud at `url`.",
 		field: at(yesNo(), func(c *Config) *bool { return &c.Cascading.Enabled })},
