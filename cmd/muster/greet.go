@@ -28,7 +28,11 @@ func allReady(workers []muster.Worker, started []child) bool {
 // greet prints what runs, and what to type next.
 func (u *up) greet(h *host, started []child, ready bool) {
 	say := func(format string, a ...any) { _, _ = fmt.Fprintf(u.stdout, format, a...) }
-	say("%s at %s\n\n", cli.Bold(u.stdout, "Cluster "+h.cfg.Manager.Name), h.url())
+	say("%s at %s\n", cli.Bold(u.stdout, "Cluster "+h.cfg.Manager.Name), h.url())
+	if page := u.page(h); page != "" {
+		say("%s at %s   (the API: %s/v1/openapi.json)\n", cli.Bold(u.stdout, "Page"), page, page)
+	}
+	say("\n")
 	if len(started) > 0 {
 		t := cli.Table{Heading: []string{"PURPOSE", "NAME", "PID"}}
 		for _, m := range started {
@@ -56,6 +60,17 @@ func (u *up) greet(h *host, started []child, ready bool) {
 		say("  %s\n", line)
 	}
 	say("\nCtrl-C ends all of it.\n")
+}
+
+// page is the address of the page, "" where there is none.
+func (u *up) page(h *host) string {
+	switch {
+	case h.http != nil:
+		return h.http.URL()
+	case len(u.pages) > 0:
+		return "http://" + u.pages[0]
+	}
+	return ""
 }
 
 // nextLines are commands to try.

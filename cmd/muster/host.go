@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -34,14 +35,13 @@ type host struct {
 	manager     *manager.Manager
 	leaderWatch *leaderWatch   // nil where there is nobody else to lead
 	metrics     *metricsServer // nil where nobody wants any
+	http        *httpServer    // nil where nobody wants it
+	// inForce is cfg, for the goroutines of http.
+	inForce atomic.Pointer[config.Config]
+	// anyPort lets http take another port where its own is taken.
+	anyPort bool
 	// restored takes the data directory as it is: see raft.Options.
 	restored bool
-}
-
-// startHost starts what the configuration asks for.
-func startHost(ctx context.Context, cfg *config.Config, log *slog.Logger) (*host, error) {
-	h := &host{cfg: cfg, log: log}
-	return h, h.start(ctx)
 }
 
 // start starts what the configuration asks for, or ends what it had started.
@@ -65,6 +65,9 @@ func (h *host) start(ctx context.Context) error {
 	if err == nil && h.cfg.Metrics.Addr != "" {
 		h.metrics, err = serveMetrics(h.cfg.Metrics.Addr, h.manager.Collector(), h.log)
 	}
+	if err == nil && h.cfg.HTTP.Addr != "" {
+		h.http, err = h.serveHTTP(ctx)
+	}
 	if err != nil {
 		return errors.Join(err, h.close())
 	}
@@ -72,12 +75,11 @@ func (h *host) start(ctx context.Context) error {
 }
 
 // startQueue starts only the message queue, around which others run managers.
-func startQueue(ctx context.Context, cfg *config.Config, log *slog.Logger) (*host, error) {
-	h := &host{cfg: cfg, log: log}
+func (h *host) startQueue(ctx context.Context) error {
 	if err := h.connect(ctx); err != nil {
-		return nil, errors.Join(err, h.close())
+		return errors.Join(err, h.close())
 	}
-	return h, nil
+	return nil
 }
 
 // connect opens the message queue, and starts it first where it is embedded.
@@ -182,6 +184,7 @@ func (h *host) url() string {
 // changed and what needs a restart. A configuration that is wrong changes
 // nothing.
 func (h *host) reload(ctx context.Context, load func() (*config.Config, error)) {
+	h.reloadTokens()
 	next, err := load()
 	if err != nil {
 		h.log.Error("configuration not reloaded: everything stays as it was", "err", err)
@@ -202,6 +205,7 @@ func (h *host) reload(ctx context.Context, load func() (*config.Config, error)) 
 	}
 	h.log.Info("configuration reloaded", "changed", len(changes), "need_restart", len(restart))
 	h.cfg = applied
+	h.inForce.Store(applied)
 }
 
 // ended is closed when this manager cannot go on by itself.
@@ -218,6 +222,9 @@ func (h *host) ended() <-chan struct{} {
 func (h *host) close() error {
 	var errs []error
 	last := h.cohort == nil // no other manager leads the cluster then
+	if h.http != nil {
+		errs = append(errs, h.http.close())
+	}
 	if h.metrics != nil {
 		errs = append(errs, h.metrics.close())
 	}

@@ -27,7 +27,10 @@ Several managers agree by Raft: each gets its own --raft address and the --peers
 message queue. The leader answers; when it dies, another one does. With --replica owt they speak the protocol of OWT's
 managers of 4.2 to 5.1, among those and among themselves: it promises less, see docs/decisions/owt-election.md.
 
-SIGHUP reads the file again: what can change while the manager runs does, the rest is named in the log.
+With --http the manager serves a page and an API at that address, see docs/http.md: without tokens only to its
+own machine.
+
+SIGHUP reads the file again, and that of the tokens: what can change while the manager runs does, the rest is named in the log.
 SIGINT and SIGTERM end it.` + "\n" + precedence,
 		Example: `  muster manager
   muster manager -c cluster_manager.toml
@@ -44,6 +47,7 @@ SIGINT and SIGTERM end it.` + "\n" + precedence,
 	settings.flag("peers", "raft.peers", "comma-separated `addresses` of all managers that form the cluster; without its own, this one joins theirs")
 	settings.flag("data", "raft.data", "`directory` of the log (default: in memory)")
 	settings.flag("metrics", "metrics.addr", "`address` at which /metrics is shown to Prometheus, such as 127.0.0.1:9464 (default: nowhere)")
+	settings.http()
 	settings.reach("message `queue`, instead of the embedded one: nats://..., tls://..., amqp://... or amqps://...")
 	restored := cmd.Flags().Bool("restored", false, "take the --data directory as it is, though other managers may know of more in it: for one start of all managers from copies")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

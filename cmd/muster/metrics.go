@@ -39,17 +39,12 @@ type metricsServer struct {
 
 // serveMetrics listens at the address until close.
 func serveMetrics(addr string, measured prometheus.Collector, log *slog.Logger) (*metricsServer, error) {
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(measured, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("metrics: %w: choose another metrics.addr (--metrics)", err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{
-		MaxRequestsInFlight: 4, ErrorHandling: promhttp.ContinueOnError, // one metric that is wrong must not hide the others
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}))
+	mux.Handle("GET /metrics", metricsHandler(newRegistry(measured), log))
 	s := &metricsServer{
 		server: &http.Server{
 			Handler: mux, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
@@ -61,6 +56,20 @@ func serveMetrics(addr string, measured prometheus.Collector, log *slog.Logger) 
 	go func() { s.ended <- s.server.Serve(listener) }()
 	log.Info("metrics are shown", "url", "http://"+s.addr.String()+"/metrics")
 	return s, nil
+}
+
+// newRegistry has what is measured, and what the process says of itself.
+func newRegistry(measured prometheus.Collector) *prometheus.Registry {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(measured, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return registry
+}
+
+func metricsHandler(registry *prometheus.Registry, log *slog.Logger) http.Handler {
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
+		MaxRequestsInFlight: 4, ErrorHandling: promhttp.ContinueOnError, // one metric that is wrong must not hide the others
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	})
 }
 
 // close ends it, and returns when its goroutine is gone.

@@ -38,7 +38,7 @@ Exit status: 0 done, 1 refused (the reason is on stderr), 2 used wrongly.`,
 		&cobra.Group{ID: groupWork, Title: "Have work done:"},
 		&cobra.Group{ID: groupRooms, Title: "Rooms:"},
 	)
-	root.AddCommand(inGroup(groupRun, newUpCmd(), newManagerCmd(), newWorkerCmd(), newAgentCmd(), newPortalCmd())...)
+	root.AddCommand(inGroup(groupRun, newUpCmd(), newManagerCmd(), newWorkerCmd(), newAgentCmd(), newPortalCmd(), newWebCmd())...)
 	root.AddCommand(inGroup(groupAsk,
 		newStatusCmd(), newManagersCmd(), newWorkersCmd(), newTasksCmd(), newScheduleCmd(), newUnscheduleCmd(), newWhyCmd(),
 		newWatchCmd(), newTopCmd())...)
@@ -46,7 +46,7 @@ Exit status: 0 done, 1 refused (the reason is on stderr), 2 used wrongly.`,
 		newDrainCmd(), newDrainsCmd(), newUndrainCmd(), newCordonCmd(), newUncordonCmd(), newStrategyCmd(), newAuditCmd())...)
 	root.AddCommand(inGroup(groupWork, newRunCmd(), newJobsCmd(), newWaitCmd(), newTaskCmd(), newHistoryCmd(), newStopCmd(), newNodesCmd(), newLogsCmd())...)
 	root.AddCommand(inGroup(groupRooms, newTokenCmd(), newRoomsCmd(), newRoomCmd())...)
-	root.AddCommand(newConfigCmd(), newBenchCmd(), newVersionCmd(), newNodeCmd(), newSFUCmd(), newConferenceCmd())
+	root.AddCommand(newConfigCmd(), newAuthCmd(), newOpenAPICmd(), newBenchCmd(), newVersionCmd(), newNodeCmd(), newSFUCmd(), newConferenceCmd())
 	began = new(bool)
 	cli.MarkBegun(root, began)
 	return root, began

@@ -49,6 +49,12 @@ func (s *settings) listen() {
 	s.flag("listen", "bus.listen", "`address` of the embedded message queue (default \"127.0.0.1:4222\")")
 }
 
+// http adds the flags of the page and the API.
+func (s *settings) http() {
+	s.flag("http", "http.addr", "`address` at which the page and the API are served, such as 127.0.0.1:8080 (default: nowhere)")
+	s.flag("http-tokens", "http.tokens", "`file` of the tokens that let callers in: see 'muster auth --help'")
+}
+
 // reach adds the flags that say where a cluster is, and as whom to get in. A
 // password has none, since other users of the machine could read it.
 func (s *settings) reach(urlUsage string) {

@@ -36,6 +36,9 @@ func newUpCmd() *cobra.Command {
 		Long: `Run a whole cluster on this machine: a message queue (NATS), a manager, and workers, each a process of its
 own that reports this machine's real load. Ctrl-C ends everything; a second one ends it at once.
 
+The page that it prints the address of shows the fleet in a browser of this machine, and serves the API of
+docs/http.md.
+
 The workers are for webrtc, video and recording, and so on in turn. Where ffmpeg is installed, those for video
 transcode and mix, and those for recording record: see 'muster run --help'. Those for webrtc forward the media of
 rooms; a conference and a portal complete them, and a link to a room is printed. With --media=false the workers
@@ -44,6 +47,7 @@ handle no media: see 'muster worker --help'. A worker that dies is told, and not
 There is nobody to wait for, so the manager places tasks at once unless the file says initial_time. Without a
 message queue in the settings, one is started on this machine.` + "\n" + precedence,
 		Example: `  muster up
+  muster up --managers 3 --workers 6  # a page for each manager, which goes on when its manager dies
   muster up --workers 6 --listen 127.0.0.1:4333
   muster up --load memory             # on a machine whose processors are busy with other things`,
 		Args: cli.Takes(),
@@ -52,6 +56,8 @@ message queue in the settings, one is started on this machine.` + "\n" + precede
 	u.settings.listen()
 	u.settings.flag("cluster", "manager.name", "`name` of the cluster (default \"owt-cluster\")")
 	u.settings.flag("metrics", "metrics.addr", "`address` at which /metrics is shown to Prometheus; of several managers, that of the first, and the ports after it")
+	u.settings.http()
+	cmd.Flags().Lookup("http").Usage = "`address` at which the page and the API are served; of several managers, that of the first, and the ports after it; \"\" for none (default \"127.0.0.1:8080\", or another port where it is taken)"
 	cmd.Flags().IntVar(&u.managers, "managers", 1, "how many managers to run; several agree by Raft, each in a process of its own")
 	cmd.Flags().IntVar(&u.workers, "workers", len(upPurposes), "how many workers to run")
 	cmd.Flags().BoolVar(&u.media, "media", true, "let ffmpeg do the work of video and recording, where it is installed")
@@ -74,6 +80,8 @@ type up struct {
 	loads    []string
 	maxLoad  float64
 	media    bool
+	// pages are the addresses of the managers' pages, where there are several managers.
+	pages []string
 	// noMedia is why there is none.
 	noMedia error
 	rooms   upRooms
@@ -97,11 +105,12 @@ func (u *up) run(ctx context.Context) error {
 	warn(cfg, log)
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP) // the terminal was closed
 	defer stop()
-	start := startHost
+	h := &host{cfg: cfg, log: log, anyPort: cfg.Origin("http.addr").Source == config.FromDefault}
 	if u.managers > 1 {
-		start = startQueue
+		err = h.startQueue(ctx)
+	} else {
+		err = h.start(ctx)
 	}
-	h, err := start(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
@@ -122,6 +131,9 @@ func (u *up) check() error {
 	return err
 }
 
+// upHTTP is where the page is where nothing is said about it.
+const upHTTP = "127.0.0.1:8080"
+
 // load returns what is in force: nobody is waited for, unless the operator
 // says so.
 func (u *up) load() (*config.Config, error) {
@@ -131,6 +143,9 @@ func (u *up) load() (*config.Config, error) {
 	}
 	if cfg.Origin("manager.initial_time").Source == config.FromDefault {
 		cfg.Manager.InitialTime = 0
+	}
+	if cfg.Origin("http.addr").Source == config.FromDefault {
+		cfg.HTTP.Addr = upHTTP
 	}
 	return cfg, nil
 }

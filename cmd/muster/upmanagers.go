@@ -18,6 +18,9 @@ func (u *up) managerSpecs(h *host) ([]childSpec, error) {
 	if err != nil {
 		return nil, err
 	}
+	if u.pages, err = httpAddrs(h.cfg.HTTP.Addr, u.managers, h.anyPort); err != nil {
+		return nil, err
+	}
 	env := u.managerEnv(h.cfg)
 	var specs []childSpec
 	for i, addr := range addrs {
@@ -25,6 +28,9 @@ func (u *up) managerSpecs(h *host) ([]childSpec, error) {
 			"--initial-time", h.cfg.Manager.InitialTime.String()}
 		if metrics := nextPort(h.cfg.Metrics.Addr, i); metrics != "" {
 			args = append(args, "--metrics", metrics)
+		}
+		if args = append(args, "--http", ""); u.pages != nil {
+			args[len(args)-1] = u.pages[i]
 		}
 		specs = append(specs, childSpec{
 			name: fmt.Sprintf("manager %d at %s", i+1, addr), purpose: managerPurpose,
@@ -71,6 +77,29 @@ func freeAddrs(n int) ([]string, error) {
 		}
 		defer func() { _ = l.Close() }() // not before all are known, or one comes twice
 		addrs = append(addrs, l.Addr().String())
+	}
+	return addrs, nil
+}
+
+// httpAddrs are the addresses of the managers' pages: this one and the ports after it,
+// or where anyPort is set and one is taken, a free one; none where there is no address.
+func httpAddrs(addr string, n int, anyPort bool) ([]string, error) {
+	if addr == "" {
+		return nil, nil
+	}
+	free, err := freeAddrs(n)
+	if err != nil {
+		return nil, err
+	}
+	var addrs []string
+	for i := range n {
+		next := nextPort(addr, i)
+		if l, err := net.Listen("tcp", next); err == nil {
+			_ = l.Close()
+		} else if anyPort {
+			next = free[i]
+		}
+		addrs = append(addrs, next)
 	}
 	return addrs, nil
 }

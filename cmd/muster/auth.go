@@ -1,0 +1,101 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-fleet/muster/internal/cli"
+	"github.com/muster-fleet/muster/internal/httpapi"
+)
+
+func newAuthCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "auth",
+		Short: "Say who may use the page and the HTTP API",
+		Long: `Say who may use the page and the HTTP API. Each caller has a token, of which the file of --http-tokens has
+the SHA-256 only. To take a token back delete its line; managers read the file again at SIGHUP.
+
+Roles: viewer reads; caller places tasks; operator does both, and drains, cordons and steers; admin may do everything.`,
+		Example: `  muster auth init --file tokens
+  muster auth add grafana --role viewer --file tokens
+  muster manager --http 0.0.0.0:8080 --http-tokens tokens
+  curl -H "Authorization: Bearer $TOKEN" http://10.0.0.1:8080/v1/workers`,
+		Args: cli.NoSuchCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newAuthInitCmd(), newAuthAddCmd())
+	return cmd
+}
+
+func newAuthInitCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "init",
+		Short:   "Make a file of tokens, with one for an admin",
+		Long:    "Make a file of tokens, with one for an admin, which is printed once and is nowhere else.",
+		Example: "  muster auth init --file tokens",
+		Args:    cli.Takes(),
+	}
+	file := cmd.Flags().String("file", "tokens", "`file` to make")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		f, err := os.OpenFile(*file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("%s exists: add a token to it with `muster auth add NAME --role ROLE --file %s`", *file, *file)
+		}
+		if err != nil {
+			return err
+		}
+		return addToken(cmd, f, "admin", httpapi.Admin)
+	}
+	return cmd
+}
+
+func newAuthAddCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "add NAME",
+		Short:   "Add a token to a file, and print it",
+		Long:    "Add a token to a file, and print it: it is nowhere else. NAME is what the audit and the log call its owner.",
+		Example: "  muster auth add grafana --role viewer --file tokens",
+		Args:    cli.Takes("NAME"),
+	}
+	file := cmd.Flags().String("file", "tokens", "`file` to add it to")
+	name := cmd.Flags().String("role", string(httpapi.Viewer), "`role`: viewer, caller, operator or admin")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		role, err := httpapi.ParseRole(*name)
+		if err != nil {
+			return cli.Usagef("--%v", err)
+		}
+		text, err := os.ReadFile(*file)
+		if err != nil {
+			return fmt.Errorf("%w: make it with `muster auth init --file %s`", err, *file)
+		}
+		for line := range strings.Lines(string(text)) {
+			if fields := strings.Fields(line); len(fields) > 0 && fields[0] == args[0] {
+				return fmt.Errorf("%s has a token in %s already: delete its line to replace it", args[0], *file)
+			}
+		}
+		f, err := os.OpenFile(*file, os.O_WRONLY|os.O_APPEND, 0)
+		if err != nil {
+			return err
+		}
+		return addToken(cmd, f, args[0], role)
+	}
+	return cmd
+}
+
+// addToken writes a token's line to the file, closes it, and prints the token.
+func addToken(cmd *cobra.Command, f *os.File, name string, role httpapi.Role) error {
+	token, line, err := httpapi.NewToken(name, role)
+	if err == nil {
+		_, err = f.WriteString(line)
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(cmd.OutOrStdout(), token)
+	return err
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/bus/connect"
+	"github.com/muster-fleet/muster/bus/natsbus"
+	"github.com/muster-fleet/muster/client"
+	"github.com/muster-fleet/muster/config"
+	"github.com/muster-fleet/muster/internal/httpapi"
+)
+
+// httpServer is the page and the API, on a connection of their own, so that a slow
+// browser holds nothing up that the manager does.
+type httpServer struct {
+	*httpapi.Server
+	conn bus.Conn
+	auth *httpapi.Auth // nil where nobody is asked for a token
+}
+
+// startHTTP serves them. The connection is closed with the server. measured is what
+// /metrics shows beside the server's own; nil means that there is no /metrics.
+func startHTTP(ctx context.Context, cfg *config.Config, conn bus.Conn, anyPort bool, settings func() []httpapi.Setting, measured prometheus.Collector, log *slog.Logger) (*httpServer, error) {
+	h := &httpServer{conn: conn}
+	var registry *prometheus.Registry
+	var metrics http.Handler
+	if measured != nil {
+		registry = newRegistry(measured)
+		metrics = metricsHandler(registry, log)
+	}
+	var err error
+	if path := cfg.TokensFile(); path != "" {
+		if h.auth, err = httpapi.OpenAuth(path); err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+	}
+	h.Server, err = httpapi.New(httpapi.Options{
+		Cluster: client.New(conn, client.Options{Cluster: cfg.Manager.Name, TryTimeout: tryTime}),
+		Queue:   conn, Name: cfg.Manager.Name, Manager: cfg.Raft.Addr, Version: version,
+		Settings: settings, Metrics: metrics, Auth: h.auth, Logger: log.With("component", "http"),
+	})
+	if err == nil {
+		if registry != nil {
+			registry.MustRegister(h.Server)
+		}
+		err = h.Start(ctx, httpapi.Listening{Addr: cfg.HTTP.Addr, AnyPort: anyPort, Insecure: cfg.HTTP.Insecure})
+	}
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return h, nil
+}
+
+func (h *httpServer) close() error { return errors.Join(h.Close(), h.conn.Close()) }
+
+// serveHTTP serves them beside this manager.
+func (h *host) serveHTTP(ctx context.Context) (*httpServer, error) {
+	conn, err := h.dial(ctx, "muster http")
+	if err != nil {
+		return nil, fmt.Errorf("http: %w", err)
+	}
+	h.inForce.Store(h.cfg)
+	settings := func() []httpapi.Setting { return settingsInForce(h.inForce.Load()) }
+	return startHTTP(ctx, h.cfg, conn, h.anyPort, settings, h.manager.Collector(), h.log)
+}
+
+// dial opens another connection to the message queue.
+func (h *host) dial(ctx context.Context, name string) (bus.Conn, error) {
+	opts, err := busOptions(h.cfg, name, h.log)
+	if err != nil {
+		return nil, err
+	}
+	if h.server != nil {
+		return natsbus.DialInProcess(ctx, h.server, opts)
+	}
+	return connect.Open(ctx, opts)
+}
+
+func settingsInForce(cfg *config.Config) []httpapi.Setting {
+	var out []httpapi.Setting
+	for _, s := range cfg.Settings() {
+		out = append(out, httpapi.Setting(s))
+	}
+	return out
+}
+
+// reloadTokens reads the file of tokens again.
+func (h *host) reloadTokens() {
+	if h.http == nil || h.http.auth == nil {
+		return
+	}
+	if err := h.http.auth.Reload(); err != nil {
+		h.log.Error("tokens not reloaded: they stay as they were", "err", err)
+		return
+	}
+	h.log.Info("tokens reloaded")
+}
