@@ -34,6 +34,9 @@ func beginRooms(t *testing.T) (c *cluster, links [2]string) {
 	return c, [2]string{found[1], found[2]}
 }
 
+// secondSFU is another agent that forwards media.
+const secondSFU = "webrtc-second"
+
 // seen is an expression that is true when the page shows a moving picture under
 // that key. later is how many frames it must have.
 func seen(key string, later int) string {
@@ -47,7 +50,7 @@ func frames(p *tab, key string) int {
 // keepsMoving waits until the picture has gone on for a while.
 func keepsMoving(p *tab, key string) {
 	p.t.Helper()
-	p.await(seen(key, frames(p, key)+20))
+	p.await(seen(key, frames(p, key)+8))
 }
 
 // join enters the room and returns the participant's id.
@@ -59,14 +62,14 @@ func join(p *tab) string {
 }
 
 // nodePID is the process of the node of an agent.
-func nodePID(t *testing.T, c *cluster, purpose string) int {
+func nodePID(t *testing.T, url, agent string) int {
 	t.Helper()
-	for _, n := range decoded[[]muster.Node](t, "nodes", c.workers[purpose].id, "--url", c.url) {
+	for _, n := range decoded[[]muster.Node](t, "nodes", agent, "--url", url) {
 		if n.State == muster.NodeBusy {
 			return n.PID
 		}
 	}
-	t.Fatalf("the agent of %s has no busy node", purpose)
+	t.Fatalf("%s has no busy node", agent)
 	return 0
 }
 
@@ -105,10 +108,21 @@ func TestTwoBrowsersInARoom(t *testing.T) {
 	contains(t, done(t, "room", upRoom, "--url", c.url), "alice", "bob", "mic, camera", c.workers["portal"].id)
 	noSecrets(t, c.out.String(), links)
 
+	begin(t, append([]string{"agent", "--purpose", room.PurposeSFU, "--id", secondSFU, "--load", "memory", "--max-load", "1", "--max-nodes", "1",
+		"--per", "room", "--reuse", "--prerun", "1", "--notify", "--url", c.url, "--dir", t.TempDir()}, "--", program, "sfu")...)
+	free(t, c.url, secondSFU)
+	t.Run("SFU drained", func(t *testing.T) {
+		value[bool](alice, `(musterRoom.reset(), true)`)
+		done(t, "drain", c.workers[room.PurposeSFU].id, "--url", c.url)
+		alice.await(fmt.Sprintf(`musterRoom.moves === 1 && musterRoom.node.startsWith(%q)`, secondSFU))
+		keepsMoving(alice, o)
+		keepsMoving(bob, a)
+		t.Logf("largest gap of the picture: %.0f ms", value[float64](alice, fmt.Sprintf(`musterRoom.pictures.find((p) => p.key === %q).gap`, o)))
+	})
 	t.Run("SFU killed", func(t *testing.T) {
 		value[bool](alice, `(musterRoom.reset(), true)`)
-		kill(t, nodePID(t, c, room.PurposeSFU))
-		alice.await(`musterRoom.moves === 1`)
+		kill(t, nodePID(t, c.url, secondSFU))
+		alice.await(`musterRoom.moves === 2`)
 		keepsMoving(alice, o)
 		keepsMoving(bob, a)
 		t.Logf("largest gap of the picture: %.0f ms", value[float64](alice, fmt.Sprintf(`musterRoom.pictures.find((p) => p.key === %q).gap`, o)))
@@ -116,10 +130,10 @@ func TestTwoBrowsersInARoom(t *testing.T) {
 	t.Run("conference killed", func(t *testing.T) {
 		value[bool](alice, `(musterRoom.reset(), true)`)
 		version := value[int](alice, `musterRoom.state.version`)
-		kill(t, nodePID(t, c, room.PurposeConference))
+		kill(t, nodePID(t, c.url, c.workers[room.PurposeConference].id))
 		alice.await(fmt.Sprintf(`musterRoom.state.version > %d && musterRoom.state.settled && musterRoom.state.participants.length === 2`, version))
-		if moves := value[int](alice, `musterRoom.moves`); moves != 1 {
-			t.Errorf("the people were moved %d times; want once, before", moves)
+		if moves := value[int](alice, `musterRoom.moves`); moves != 2 {
+			t.Errorf("the people were moved %d times; want twice, before", moves)
 		}
 		keepsMoving(alice, o)
 		t.Logf("largest gap of the picture: %.0f ms", value[float64](alice, fmt.Sprintf(`musterRoom.pictures.find((p) => p.key === %q).gap`, o)))

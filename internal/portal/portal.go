@@ -27,6 +27,9 @@ const (
 	listEvery = 3 * time.Second
 )
 
+// DefaultOfferTime is the default of Options.OfferTime.
+const DefaultOfferTime = 8 * time.Second
+
 // Options are what a portal is. Conn, Client, Key and ID are required.
 type Options struct {
 	// Conn carries calls and notices, and stays the caller's.
@@ -39,6 +42,9 @@ type Options struct {
 	ID string
 	// Listen is the address of its HTTP server.
 	Listen string
+	// OfferTime is how long an offer by HTTP waits for an SFU that serves the
+	// room; 0 means DefaultOfferTime.
+	OfferTime time.Duration
 	// OnEnter and OnLeave hear of participants. They must not block.
 	OnEnter, OnLeave func(participant string)
 	// Logger hears of rooms and participants. Nil means none.
@@ -68,6 +74,9 @@ type Portal struct {
 func Start(opts Options) (*Portal, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opts.OfferTime == 0 {
+		opts.OfferTime = DefaultOfferTime
 	}
 	for _, f := range []*func(string){&opts.OnEnter, &opts.OnLeave} {
 		if *f == nil {

@@ -20,7 +20,6 @@ import (
 // and a resource that DELETE ends. There is neither trickle ICE nor an ICE
 // restart, so that PATCH is refused (405), as the RFC has it. A client whose SFU
 // is lost has to POST again, as the RFC has it too.
-const whipTime = 8 * time.Second
 
 const sdpType = "application/sdp"
 
@@ -73,7 +72,7 @@ func (p *Portal) endpoint(kind string) http.HandlerFunc {
 			http.Error(w, "the offer is too large", http.StatusRequestEntityTooLarge)
 			return
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), whipTime)
+		ctx, cancel := context.WithTimeout(r.Context(), p.opts.OfferTime)
 		defer cancel()
 		m, answer, err := p.admit(ctx, kind, claims, string(body), r.URL.Query().Get("from"))
 		if err != nil {
