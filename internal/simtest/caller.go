@@ -37,6 +37,7 @@ type simCaller struct {
 	open     int // operations under way
 	given    int // operations that ended without an answer
 	done     int
+	drains   int // that it ordered
 	attempts []*attempt
 }
 
@@ -67,6 +68,10 @@ func (c *simCaller) think() {
 
 // act does one of the things that callers do.
 func (c *simCaller) act() {
+	if c.sim.chance(10) {
+		c.drainWorker()
+		return
+	}
 	switch k := c.sim.rng.IntN(100); {
 	case k < 50 || len(c.mine) == 0:
 		c.fresh++
@@ -228,7 +233,7 @@ func (c *simCaller) operate(method string, keys []taskKey, args []any, ended fun
 		for i, key := range keys {
 			tries[i] = &attempt{key: key, look: method == "getScheduled", start: c.sim.now}
 		}
-		if method != "unschedule" {
+		if method != "unschedule" && method != "drain" && method != "undrain" {
 			c.attempts = append(c.attempts, tries...)
 		}
 		l := &letter{method: method, args: encode(args)}

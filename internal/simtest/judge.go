@@ -42,7 +42,7 @@ func placement(state string, a *attempt) (legal bool, next string) {
 // the managers say: for each task that was never released, there must be an
 // order of the calls that explains the answers.
 func (s *Sim) judge() {
-	if s.err != nil {
+	if s.judgeDrains(); s.err != nil {
 		return
 	}
 	tasks := map[taskKey][]porcupine.Operation{}

@@ -43,6 +43,8 @@ type truth struct {
 
 	heard map[string]time.Duration // when workers were told last that they are known
 
+	drains map[uint64]muster.DrainState // as they were answered
+
 	answers int // that were checked
 	placed  int
 	doubled int // answers that came a second time
@@ -52,7 +54,7 @@ type truth struct {
 func newTruth(s *Sim) *truth {
 	return &truth{
 		sim: s, leaders: map[[2]uint64]string{}, states: map[[2]uint64]uint64{}, acked: map[[2]uint64]uint64{}, silent: map[uint64]time.Duration{},
-		on: map[taskKey]string{}, spans: map[taskKey][]span{}, broken: map[taskKey]bool{}, until: map[taskKey]time.Duration{}, numbers: map[taskKey]uint64{}, heard: map[string]time.Duration{}, proposed: map[uint64]time.Duration{}, seen: map[[2]any]bool{},
+		on: map[taskKey]string{}, spans: map[taskKey][]span{}, broken: map[taskKey]bool{}, until: map[taskKey]time.Duration{}, numbers: map[taskKey]uint64{}, heard: map[string]time.Duration{}, proposed: map[uint64]time.Duration{}, seen: map[[2]any]bool{}, drains: map[uint64]muster.DrainState{},
 	}
 }
 
@@ -188,6 +190,9 @@ func (t *truth) reserved(k *link, key taskKey, worker string) {
 		t.move(key, worker)
 		t.sim.logf("%d: %s is placed on %s", k.index, key, worker)
 		w, ok := k.State().Worker(worker)
+		if w.Drain != 0 {
+			t.sim.failf("%s was placed on %s, which drain %d keeps tasks from", key, worker, w.Drain)
+		}
 		if n := len(w.Tasks) + len(w.Reserved); !ok || n > t.limit(worker) {
 			t.sim.failf("%s was placed on %s, which has %d tasks then: it takes %d", key, worker, n, t.limit(worker))
 		}
