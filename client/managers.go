@@ -11,7 +11,7 @@ import (
 // it runs and has the state: ask again until it does, which is harmless.
 func (c *Client) AddManager(ctx context.Context, addr string) ([]muster.Member, error) {
 	var members []muster.Member
-	err := c.ask(ctx, &members, "addManager", addr)
+	err := c.ask(ctx, &members, "addManager", addr, map[string]any{"by": c.opts.Operator})
 	return members, err
 }
 
@@ -21,6 +21,6 @@ func (c *Client) AddManager(ctx context.Context, addr string) ([]muster.Member, 
 // force is set.
 func (c *Client) RemoveManager(ctx context.Context, addr string, force bool) ([]muster.Member, error) {
 	var members []muster.Member
-	err := c.ask(ctx, &members, "removeManager", addr, map[string]bool{"force": force})
+	err := c.ask(ctx, &members, "removeManager", addr, map[string]any{"force": force, "by": c.opts.Operator})
 	return members, err
 }

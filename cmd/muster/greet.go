@@ -88,12 +88,13 @@ func (u *up) nextLines(h *host, started []child) []string {
 	if u.offersRooms() {
 		lines = append(lines, this+" room "+upRoom+where)
 	}
+	lines = append(lines, this+" top"+where)
 	if u.managers > 1 {
 		lines = append(lines, this+" status"+where)
 	}
 	if i := slices.IndexFunc(started, func(m child) bool { return m.purpose != managerPurpose }); i >= 0 {
 		m := started[i]
-		lines = append(lines, fmt.Sprintf("kill -9 %d     # the %s worker; forgotten %s", m.pid, m.purpose, forgets(h.cfg)))
+		lines = append(lines, fmt.Sprintf("kill -9 %d     # the %s worker: it is out at once", m.pid, m.purpose))
 	}
 	return lines
 }

@@ -163,6 +163,11 @@ func TestManagersComeAndGo(t *testing.T) {
 		t.Errorf("%+v leads after %+v was removed", now, lead)
 	}
 	run.end(t)
+	audit := done(t, "audit", "--url", c.url, "--timeout", "20s")
+	contains(t, audit, "add-manager", d, e, "remove-manager", gone)
+	if n := strings.Count(audit, "-manager"); n != 4 {
+		t.Errorf("%d changes of managers in the audit, want 4:\n%s", n, audit)
+	}
 
 	// Those that were taken out ran on, and did no harm.
 	for _, addr := range []string{gone, lead.Addr} {

@@ -31,6 +31,18 @@ func TestUsageErrors(t *testing.T) {
 		"manager --log-level loud": "invalid argument",
 		"manager --log-format xml": "must be text or json",
 		"bench nosuch":             `unknown command "nosuch"`,
+		"drain":                    "drain needs the ID of a worker, or --purpose",
+		"drain a --policy end":     "--policy end needs a --deadline",
+		"drain a --policy kill":    "unknown policy",
+		"drain a --deadline -1s":   "--deadline must be",
+		"drains x":                 "must be a whole number",
+		"drains --follow":          "--follow needs the NUMBER",
+		"undrain a --drain 3":      "--drain names all of it",
+		"cordon --label gpu":       "must be formatted as key=value",
+		"strategy a best":          "unknown strategy",
+		"strategy --reset":         "--reset takes a PURPOSE",
+		"strategy a --debit off":   "--debit is for all purposes",
+		"top -o json":              "top needs a terminal",
 
 		"schedule a b --reserve -1s":                                "--reserve must not be negative",
 		"schedule a b --preference {":                               "--preference is not JSON",
@@ -57,7 +69,8 @@ func TestUsageErrors(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	contains(t, done(t), "muster up", "Usage:", "Ask and place:")
-	for _, verb := range []string{"up", "manager", "worker", "workers", "tasks", "schedule", "unschedule", "why", "config", "version"} {
+	for _, verb := range []string{"up", "manager", "worker", "workers", "tasks", "schedule", "unschedule", "why", "config", "version",
+		"drain", "drains", "undrain", "cordon", "uncordon", "strategy", "audit", "watch", "top"} {
 		contains(t, done(t, verb, "--help"), "Usage:\n  muster "+verb, "Examples:\n")
 	}
 }

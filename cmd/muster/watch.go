@@ -31,7 +31,7 @@ out, and counted by an event of the type "skipped".` + "\n" + precedence,
 	a := askingFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.attend(cmd.Context(), func(ctx context.Context, c *client.Client) error {
-			w := &watchShow{w: cmd.OutOrStdout(), purpose: optional(args), json: *a.output == cli.JSON}
+			w := &watchShow{w: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr(), purpose: optional(args), json: *a.output == cli.JSON}
 			ctx, w.stop = context.WithCancel(ctx)
 			if err := c.Watch(ctx, w.batch); err != nil {
 				return err
@@ -44,10 +44,11 @@ out, and counted by an event of the type "skipped".` + "\n" + precedence,
 
 // watchShow prints events.
 type watchShow struct {
-	w       io.Writer
-	purpose string
-	json    bool
-	stop    context.CancelFunc
+	// w gets the events, stderr a line as soon as they are heard.
+	w, stderr io.Writer
+	purpose   string
+	json      bool
+	stop      context.CancelFunc
 
 	mu   sync.Mutex
 	err  error  // of the output
@@ -67,6 +68,9 @@ type watched struct {
 func (w *watchShow) batch(b muster.FeedBatch) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.feed == "" {
+		_, _ = fmt.Fprintf(w.stderr, "muster: watching %s\n", b.Cluster)
+	}
 	skipped := b.Skipped
 	if w.feed == b.Feed && b.First > w.next {
 		skipped += int(b.First - w.next)

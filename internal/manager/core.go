@@ -40,6 +40,9 @@ type core struct {
 	recycler *recycler
 	// drainer carries out what drains ask of others; nil in some tests.
 	drainer *drainer
+	// onOwner has a function run on the goroutine that owns the state, unless the
+	// manager has ended. It may be nil.
+	onOwner func(func())
 	// lastHeard is the last sign of life of each worker, by the core's time.
 	lastHeard map[string]muster.Instant
 

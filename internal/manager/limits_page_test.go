@@ -53,6 +53,8 @@ func TestLimitsPage(t *testing.T) {
 		onPage(t, string(manual), row.bound, err)
 	}
 	onPage(t, string(manual), muster.MaxSpec, muster.TaskOrder{Task: "t", Spec: []byte(text(muster.MaxSpec))}.Check())
+	onPage(t, string(manual), muster.MaxDeadline, orderError(t, `{"selector":{"worker":"w"},"deadline_ms":2592000001}`))
+	onPage(t, string(manual), muster.MaxName, orderError(t, `{"selector":{"worker":"w"},"by":{"name":`+text(muster.MaxName+1)+`}}`))
 	s := state.New(state.DefaultConfig())
 	var full error
 	for i := range muster.MaxPurposes + 1 {
@@ -74,4 +76,11 @@ func onPage(t *testing.T, page string, bound int, answer error) {
 		}
 	}
 	t.Errorf("docs/limits.md lacks the answer `%v`", answer)
+}
+
+// orderError is why a drain is refused at decoding.
+func orderError(t *testing.T, order string) error {
+	t.Helper()
+	_, err := decode("drain", mustSplit(t, "["+order+"]"))
+	return err
 }

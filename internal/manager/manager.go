@@ -154,6 +154,7 @@ func newManager(conn bus.Conn, opts Options) *Manager {
 	m.notifier = newNotifier(conn, log, m.core.measures.noticesFailed)
 	m.core.notify = m.notifier.enqueue
 	m.core.drainer = newDrainer(conn)
+	m.core.onOwner = m.passToOwner
 	if conn != nil {
 		m.core.recycler = newRecycler(conn)
 		m.core.feed = newFeed(conn, opts.Cluster, log)
@@ -220,6 +221,15 @@ func (m *Manager) callOwner(ctx context.Context, f func()) error {
 	}
 	<-finished
 	return nil
+}
+
+// passToOwner runs f on the goroutine that owns the state, without waiting for it to
+// return. After Close it does nothing.
+func (m *Manager) passToOwner(f func()) {
+	select {
+	case m.ownerCalls <- f:
+	case <-m.ended:
+	}
 }
 
 // Close stops the manager, and returns when its goroutines have ended. Requests

@@ -7,8 +7,10 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/internal/replica"
+	"github.com/muster-fleet/muster/internal/state"
 )
 
 // Membership changes who the managers of a cluster are. Its methods may be
@@ -28,22 +30,36 @@ const changeTime = 300 * time.Millisecond
 
 func decodeAddManager(r *reader) action {
 	addr := r.name(0, "address")
+	entry := state.Record{By: r.by(1), Action: "add-manager", Target: addr}
 	return func(c *core, req *bus.Request) {
-		c.changeManagers(req, func(ctx context.Context, m Membership) error { return m.Add(ctx, addr) })
+		c.changeManagers(req, entry, func(ctx context.Context, m Membership) error { return m.Add(ctx, addr) })
 	}
 }
 
 func decodeRemoveManager(r *reader) action {
 	addr := r.name(0, "address")
 	force := gjson.GetBytes(r.raw(1), "force").Bool()
+	entry := state.Record{By: r.by(1), Action: "remove-manager", Target: addr}
+	if force {
+		entry.After = "forced"
+	}
 	return func(c *core, req *bus.Request) {
-		c.changeManagers(req, func(ctx context.Context, m Membership) error { return m.Remove(ctx, addr, force) })
+		c.changeManagers(req, entry, func(ctx context.Context, m Membership) error { return m.Remove(ctx, addr, force) })
 	}
 }
 
+// by reads who gives an order, from the member "by" of an argument.
+func (r *reader) by(i int) muster.Operator {
+	by := gjson.GetBytes(r.raw(i), "by")
+	o := muster.Operator{Name: by.Get("name").Str, From: by.Get("from").Str}
+	r.refused(i, "order", o.Check())
+	return o
+}
+
 // changeManagers carries a change out on a goroutine of its own, since it takes
-// several rounds between the managers, and answers how they stand then.
-func (c *core) changeManagers(req *bus.Request, change func(context.Context, Membership) error) {
+// several rounds between the managers, and answers how they stand then. The audit
+// gets the entry; a call that is repeated until the change is complete adds no other.
+func (c *core) changeManagers(req *bus.Request, entry state.Record, change func(context.Context, Membership) error) {
 	if c.opts.Membership == nil || c.opts.Members == nil {
 		req.Fail("this manager is alone, or its replica has no members to change: start managers with --raft")
 		return
@@ -54,11 +70,25 @@ func (c *core) changeManagers(req *bus.Request, change func(context.Context, Mem
 		err := change(ctx, c.opts.Membership)
 		switch {
 		case err == nil || errors.Is(err, context.DeadlineExceeded):
+			c.record(entry)
 			c.answerMembers(req)
 		case errors.As(err, new(replica.NotLeaderError)) || errors.Is(err, replica.ErrLost):
 			c.giveBack(req)
 		default:
 			req.Fail(err.Error())
+		}
+	})
+}
+
+// record adds an entry to the audit, from any goroutine.
+func (c *core) record(entry state.Record) {
+	if c.onOwner == nil {
+		return
+	}
+	c.onOwner(func() {
+		if c.leads() {
+			c.propose(nil, entry, nil)
+			c.flush()
 		}
 	})
 }

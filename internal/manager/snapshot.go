@@ -21,6 +21,10 @@ type snapshot struct {
 	purposes  []state.Count
 	label     func(string) string
 	members   []muster.Member
+	// drains are those in force, left the tasks that are left in them, orders how many
+	// writes by operators there were.
+	drains, left int
+	orders       uint64
 }
 
 // post is a role.
@@ -36,6 +40,8 @@ func (m *Manager) snapshot() snapshot {
 		evictions: c.evictions(), parked: len(m.parked.waiting), purposes: c.replica.State().Counts(),
 		label: func(purpose string) string { return c.measures.purpose(purpose, true) },
 	}
+	s.drains, s.left = c.replica.State().ActiveDrains()
+	s.orders = c.replica.State().Audited()
 	c.measures.keep(s.purposes)
 	if c.stale != nil {
 		s.stale = c.stale()
@@ -52,6 +58,9 @@ var (
 	descStale     = desc("muster_stale_seconds", "Age of the state from which look-ups are answered while nobody leads, 0 else.")
 	descEvictions = desc("muster_evictions_state", "1 for whether silent workers are given up: normal, paced, or why not.", "state")
 	descHeld      = desc("muster_silent_workers", "Workers that are past their allowance of silence, and kept.")
+	descDrains    = desc("muster_drains", "Drains in force.")
+	descLeft      = desc("muster_drain_tasks", "Tasks that are left on workers that are drained.")
+	descOrders    = desc("muster_operator_writes", "Writes by operators since the cluster began, as numbered in the audit.")
 	descParked    = desc("muster_requests_parked", "Requests that wait for a leader.")
 	descWorkers   = desc("muster_workers", "Workers, by purpose and whether they can take a task.", "purpose", "state")
 	descTasks     = desc("muster_tasks", "Tasks, by purpose and whether they run or a worker is held for them.", "purpose", "state")
@@ -88,6 +97,9 @@ func (s snapshot) collect(out chan<- prometheus.Metric) {
 	gauge(descStale, s.stale.Seconds())
 	gauge(descHeld, float64(s.evictions.Silent))
 	gauge(descParked, float64(s.parked))
+	gauge(descDrains, float64(s.drains))
+	gauge(descLeft, float64(s.left))
+	gauge(descOrders, float64(s.orders))
 	for _, p := range s.known() {
 		gauge(descWorkers, float64(p.Ready-p.Full), p.Purpose, "free")
 		gauge(descWorkers, float64(p.Full), p.Purpose, "full")

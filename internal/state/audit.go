@@ -9,7 +9,7 @@ import (
 )
 
 // Record adds an entry to the audit for what an operator did outside of the
-// state, such as to add a manager.
+// state, such as to add a manager. The same within a minute counts once.
 type Record struct {
 	By                            muster.Operator
 	Action, Target, Before, After string
@@ -22,6 +22,11 @@ func (s *State) note(op Record) error {
 	}
 	if op.Action == "" {
 		return errors.New("an entry of the audit needs an action")
+	}
+	for _, e := range s.audit {
+		if s.now-e.At < orderMemory && e.By == op.By && e.Action == op.Action && e.Target == cut(op.Target) && e.After == cut(op.After) {
+			return nil // it is repeated until the change is complete
+		}
 	}
 	s.record(op.By, op.Action, op.Target, op.Before, op.After)
 	return nil
@@ -83,6 +88,9 @@ func (r reader) auditEntry() muster.AuditEntry {
 		Action: r.Text(), Target: r.Text(), Before: r.Text(), After: r.Text(),
 	}
 }
+
+// Audited returns how many entries there ever were.
+func (s *State) Audited() uint64 { return s.audited }
 
 // LastAudit describes the newest entry in a line, for logs.
 func (s *State) LastAudit() string {
