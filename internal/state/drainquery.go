@@ -2,7 +2,6 @@ package state
 
 import (
 	"math"
-	"slices"
 
 	"github.com/muster-fleet/muster"
 )
@@ -175,11 +174,6 @@ func (s *State) ActiveDrains() (drains, left int) {
 		}
 	}
 	return s.activeDrains(), left
-}
-
-// hasDrain reports whether any drain or cordon needs looking after.
-func (s *State) hasDrain() bool {
-	return len(s.cordons) > 0 || slices.ContainsFunc(s.drains, (*drain).active)
 }
 
 // OverdueDrains returns the numbers of the drains whose deadline has passed with

@@ -20,7 +20,6 @@ type oracleDrain struct {
 	in, off  []string // workers, in the order of their inclusion
 	gone     map[string]muster.Instant
 	overdue  bool
-	emptied  bool
 	ended    bool
 }
 
