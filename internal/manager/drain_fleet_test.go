@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/client"
 )
 
@@ -183,5 +184,56 @@ func TestWatch(t *testing.T) {
 		if !slices.Contains(types, want) {
 			t.Errorf("%v lacks %s", types, want)
 		}
+	}
+}
+
+// owtAgent is a program with the words of OWT's agents: it says nothing of a process,
+// and ends a task by its node.
+func owtAgent(f *fleet, id string, tasks ...string) (ended <-chan string) {
+	f.t.Helper()
+	conn, out := f.conn(), make(chan string, 10)
+	_, err := conn.Serve(f.ctx, id, func(r *bus.Request) {
+		switch r.Method {
+		case "queryNode":
+			r.Reply("node-of-" + string(r.Args[0]))
+		case "recycleNode":
+			out <- string(r.Args[0]) + string(r.Args[1])
+			r.Reply("ok")
+		default:
+			r.Fail("Not Implemented")
+		}
+	})
+	must(f.t, err)
+	call := func(method string, args ...any) {
+		_, err := conn.Call(f.ctx, client.DefaultCluster, method, args...)
+		must(f.t, err)
+	}
+	call("join", "conference", id, map[string]any{"ip": "127.0.0.1"})
+	call("reportLoad", id, 0.1)
+	call("pickUpTasks", id, tasks)
+	return out
+}
+
+// OWT's unmodified workers are drained, too, and at the deadline asked to end their
+// tasks.
+func TestAgentOfOWTIsDrained(t *testing.T) {
+	f := newFleet(t, natsQueue(t))
+	ended := owtAgent(f, "conference-1", "room1")
+	f.join("conference", 1)
+	f.place("conference", "warm") // the other one has reported its load
+	_, err := f.client.Drain(f.ctx, muster.DrainOrder{Selector: muster.Selector{Worker: "conference-1"}, DeadlineMillis: 1, Policy: muster.DrainEnd})
+	must(t, err)
+	for task, on := range f.place("conference", "a", "b", "c") {
+		if on == "conference-1" {
+			t.Errorf("%s is on the drained agent", task)
+		}
+	}
+	select {
+	case got := <-ended:
+		if want := `"node-of-\"room1\""{"room":"room1","task":"room1"}`; got != want {
+			t.Errorf("it was asked to end %s, want %s", got, want)
+		}
+	case <-f.ctx.Done():
+		t.Fatal("it is not asked to end its task")
 	}
 }
