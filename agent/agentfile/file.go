@@ -1,8 +1,8 @@
-// Package agentfile reads the agent.toml of an OWT agent as it is: what of it
-// is for the agent itself, and what its nodes get to see of it.
+// Package agentfile reads the unchanged agent.toml of an OWT agent: the settings of
+// the agent itself, and the configuration that its nodes get.
 //
-// The sections [rabbit] and [bus], which every program of a cluster has, are
-// read by package config.
+// Package config reads the sections [rabbit] and [bus], which all programs of a
+// cluster share.
 package agentfile
 
 import (
@@ -18,10 +18,9 @@ import (
 	"github.com/muster-fleet/muster/internal/owttoml"
 )
 
-// File is an agent.toml, with OWT's defaults for the purpose where it says
-// nothing.
+// File is an agent.toml. Missing settings have OWT's defaults for the purpose.
 type File struct {
-	// Policy is how many nodes there are, and which tasks share one.
+	// Policy says how many nodes there are, and which tasks share one.
 	Policy agent.Policy
 	// Cluster is the name of the cluster.
 	Cluster string
@@ -31,7 +30,7 @@ type File struct {
 	LoadInterval time.Duration
 	// MaxLoad is the load, up to 1, from which the agent gets no further tasks.
 	MaxLoad float64
-	// Load is what counts as load.
+	// Load is what the agent measures as its load.
 	Load Load
 	// Capacity is what the agent can serve.
 	Capacity muster.Capacity
@@ -43,8 +42,8 @@ type File struct {
 	loaded bool // by OWT's own loader
 }
 
-// Load is what an agent takes for its load: as OWT has it, the network for
-// webrtc, streaming and quic, the disk for recording, else the processor.
+// Load is what an agent measures as its load. As in OWT, the default is the network
+// for webrtc, streaming and quic, the disk for recording, else the processor.
 type Load struct {
 	// Item is cpu, gpu, disk or network.
 	Item string
@@ -67,11 +66,11 @@ func Read(path, purpose string) (*File, error) {
 	return f, nil
 }
 
-// Default is what an empty file says.
+// Default returns the File of an empty agent.toml.
 func Default(purpose string) *File {
 	f, err := Parse(nil, purpose)
 	if err != nil {
-		panic(err) // the defaults are right
+		panic(err) // the defaults are valid
 	}
 	return f
 }
@@ -97,7 +96,7 @@ func Parse(text []byte, purpose string) (*File, error) {
 	return f, nil
 }
 
-// located says where the file is wrong.
+// located adds the place in the file to an error.
 func located(err error) error {
 	var at *toml.DecodeError
 	if !errors.As(err, &at) {

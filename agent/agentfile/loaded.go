@@ -8,8 +8,8 @@ import (
 	"github.com/muster-fleet/muster/worker"
 )
 
-// loaded is what Muster's agent itself needs of a configuration that OWT's
-// loader completed.
+// loaded is the part that Muster's agent needs of a configuration completed by OWT's
+// loader.
 type loaded struct {
 	Agent struct {
 		MaxProcesses    int  `json:"maxProcesses"`
@@ -36,8 +36,8 @@ type loaded struct {
 	Capacity muster.Capacity `json:"capacity"`
 }
 
-// Loaded is the File that OWT's own loader made of an agent.toml, as JSON. Its
-// nodes get it as it is.
+// Loaded returns the File for the JSON that OWT's own loader made of an agent.toml.
+// Nodes get that JSON unchanged.
 func Loaded(config json.RawMessage, purpose string) (*File, error) {
 	var c loaded
 	whole := map[string]any{}
@@ -70,8 +70,8 @@ func Loaded(config json.RawMessage, purpose string) (*File, error) {
 	return f, nil
 }
 
-// knownIP is the address that a loader found; without one it writes "unknown",
-// in some versions "unkown".
+// knownIP returns the address that a loader found, or "". Without an address the
+// loader writes "unknown", or "unkown" in some versions.
 func knownIP(ip string) string {
 	if ip == "unknown" || ip == "unkown" {
 		return ""
@@ -79,7 +79,7 @@ func knownIP(ip string) string {
 	return ip
 }
 
-// file is what the sections say, without what the nodes get.
+// file returns the File of the sections, without the configuration of the nodes.
 func (s *sections) file(purpose string, o own) *File {
 	return &File{
 		Policy: s.policy(purpose), Cluster: orElse(s.Cluster.Name, worker.DefaultCluster),

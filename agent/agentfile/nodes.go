@@ -7,7 +7,7 @@ import (
 	"net"
 )
 
-// own is the section that is called as the purpose is.
+// own returns the section named after the purpose.
 type own struct {
 	Hostname string `json:"hostname"`
 	Port     int    `json:"port"`
@@ -26,8 +26,8 @@ func ownOf(whole map[string]any, purpose string) (own, error) {
 	return o, nil
 }
 
-// address is where the agent is reached: what the file says, or the first
-// address of the interface that it names; else "".
+// address returns the address at which the agent is reached: that of the file, or
+// the first address of the interface that it names, else "".
 func (s *sections) address() string {
 	for _, ip := range []string{s.Cluster.Worker.IP, s.Internal.IP} {
 		if ip != "" {
@@ -54,9 +54,9 @@ func addressOf(name string) string {
 	return ""
 }
 
-// NodeConfig is the argument that an OWT node gets: the whole file, completed
-// as OWT's own loader does, for an agent that is reached at ip.
-// Where OWT's loader made the configuration, it is complete already.
+// NodeConfig returns the configuration argument of an OWT node: the whole file,
+// completed as OWT's own loader does, for an agent that is reached at ip. If OWT's
+// loader made the configuration, it is complete already.
 func (f *File) NodeConfig(purpose, ip string) (json.RawMessage, error) {
 	c := maps.Clone(f.whole)
 	c["purpose"] = purpose
@@ -99,7 +99,7 @@ func section(v any) map[string]any {
 	return m
 }
 
-// over is a copy of a section with some of its keys set.
+// over returns a copy of a section with some keys replaced.
 func over(base any, keys map[string]any) map[string]any {
 	out := map[string]any{}
 	maps.Copy(out, section(base))

@@ -10,8 +10,8 @@ import (
 	"github.com/muster-fleet/muster/worker"
 )
 
-// sections are what an agent reads of its file. A pointer tells a key that is
-// not there from a zero.
+// sections are the parts of the file that an agent reads. A pointer distinguishes a
+// missing key from a zero.
 type sections struct {
 	Agent struct {
 		MaxProcesses    *int `toml:"maxProcesses"`
@@ -79,8 +79,8 @@ func (s *sections) validate() error {
 	return nil
 }
 
-// policy is the purpose's, with the file's numbers. To OWT a number of 0 is
-// none.
+// policy returns the policy of the purpose, with the file's numbers. As in OWT, 0
+// means not set.
 func (s *sections) policy(purpose string) agent.Policy {
 	p := agent.DefaultPolicy(purpose)
 	if n := s.Agent.PrerunProcesses; n != nil && *n != 0 {
@@ -113,7 +113,7 @@ func (s *sections) interval() time.Duration {
 	return worker.DefaultLoadInterval
 }
 
-// defaultMbps is what OWT takes for the scale of a network.
+// defaultMbps is the capacity of a network that OWT assumes.
 const defaultMbps = 1000
 
 func (s *sections) load(purpose string) Load {

@@ -13,18 +13,18 @@ import (
 )
 
 const (
-	// outputRoom is how much output waits for the disk. A node that writes
-	// more than the disk takes loses output, not time.
+	// outputRoom is how many bytes of output may wait for the disk. Output beyond
+	// that is dropped, so that a slow disk does not slow the node down.
 	outputRoom = 1 << 20
-	// tailSize is how much of the end of the output is remembered for errors.
+	// tailSize is how many bytes of the end of the output are kept for errors.
 	tailSize = 4 << 10
 	// drainTime is how long the output may stay open, or the disk may take,
 	// after the last process has ended.
 	drainTime = 5 * time.Second
 )
 
-// spool carries a node's output from a pipe to its log. Reading never waits
-// for writing: a disk that hangs does not hang the node.
+// spool copies a node's output from a pipe to its log. Reading never waits for
+// writing, so a disk that hangs does not block the node.
 type spool struct {
 	pipe *os.File
 	sink io.WriteCloser
@@ -41,7 +41,7 @@ type spool struct {
 	written chan struct{} // the sink is closed
 }
 
-// newSpool begins to carry. Its goroutines are counted in over.
+// newSpool starts to copy. Its goroutines are counted in over.
 func newSpool(pipe *os.File, sink io.WriteCloser, log *slog.Logger, over *sync.WaitGroup) *spool {
 	s := &spool{
 		pipe: pipe, sink: sink, log: log,
@@ -59,7 +59,7 @@ func (s *spool) read() {
 		n, err := s.pipe.Read(buf)
 		s.put(buf[:n], err != nil)
 		if err != nil {
-			return // the end, or close has given up
+			return // the end, or close has timed out
 		}
 	}
 }
@@ -71,7 +71,7 @@ func (s *spool) put(p []byte, end bool) {
 	if extra := len(s.tail) - tailSize; extra > 0 {
 		s.tail = append(s.tail[:0], s.tail[extra:]...)
 	}
-	// What was lost is told before what comes after it.
+	// The note about dropped output comes before the output that follows.
 	if s.dropped > 0 && len(s.waiting) < outputRoom/2 {
 		s.noteDropped()
 	}
@@ -81,7 +81,7 @@ func (s *spool) put(p []byte, end bool) {
 		s.waiting = append(s.waiting, p...)
 	}
 	if end && s.dropped > 0 {
-		s.noteDropped() // nothing comes that would carry the note
+		s.noteDropped() // no output follows
 	}
 	s.ended = s.ended || end
 	select {
@@ -90,13 +90,13 @@ func (s *spool) put(p []byte, end bool) {
 	}
 }
 
-// noteDropped writes into the output how much of it is missing here.
+// noteDropped adds a note to the output that says how much of it is missing.
 func (s *spool) noteDropped() {
 	s.waiting = fmt.Appendf(s.waiting, "\n[muster: %d bytes of output were dropped: the disk was too slow]\n", s.dropped)
 	s.dropped = 0
 }
 
-// take returns what waits, and whether that is all there will be.
+// take returns the waiting output, and whether it is the last.
 func (s *spool) take(spare []byte) ([]byte, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -113,32 +113,32 @@ func (s *spool) write() {
 		p, ended = s.take(p)
 		if _, err := s.sink.Write(p); err != nil && failed == nil {
 			failed = err
-			s.log.Error("output of a node is lost: is the disk full?", "err", err)
+			s.log.Error("cannot write node output", "err", err)
 		}
 	}
 	if err := s.sink.Close(); err != nil && failed == nil {
-		s.log.Error("close the log of a node", "err", err)
+		s.log.Error("cannot close node log", "err", err)
 	}
 }
 
-// close waits until all output is in the log, up to a point, and returns the
-// last lines for an error's text. All processes of the node have ended.
+// close waits for up to drainTime until all output is in the log, and returns the
+// last lines for the text of an error. All processes of the node must have ended.
 func (s *spool) close() string {
 	late := time.NewTimer(drainTime)
 	defer late.Stop()
 	select {
 	case <-s.drained:
-	case <-late.C: // somebody who is no part of the node holds the pipe
+	case <-late.C: // a process outside the node holds the pipe open
 		_ = s.pipe.SetReadDeadline(time.Now())
 		<-s.drained
 	}
 	select {
 	case <-s.written:
 	case <-late.C:
-		s.log.Error("the disk does not take the output of a node in time")
+		s.log.Error("timed out writing node output")
 	}
 	if err := s.pipe.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
-		s.log.Error("close the output of a node", "err", err)
+		s.log.Error("cannot close node output", "err", err)
 	}
 	return s.lastLines()
 }

@@ -81,7 +81,7 @@ func serverGone(t *testing.T, b Broker) {
 	call := start(ctx, c, server, "x")
 	late := take(t, arrived, "the request")
 	closeOnce(t, owner)
-	late.Reply("nobody carries this")
+	late.Reply("too late")
 	o := take(t, call, "the end of the call")
 	wantOneOf(t, o.err, context.DeadlineExceeded, bus.ErrNoServer, bus.ErrDisconnected)
 	_, err := c.Call(briefly(t), server, "x")
@@ -132,8 +132,8 @@ func callerGone(t *testing.T, b Broker) {
 	if o := take(t, call, "the end of the call"); !errors.Is(o.err, bus.ErrClosed) {
 		t.Fatalf("got %s, %v; want ErrClosed", o.data, o.err)
 	}
-	r.Status("nobody hears")
-	r.Reply("nobody hears")
+	r.Status("ignored")
+	r.Reply("ignored")
 	for range 3 {
 		wantJSON(t, mustCall(t, other, server, "x"), 1)
 	}

@@ -1,6 +1,6 @@
-// Package failover measures what callers notice when the manager that leads
-// fails: how long no call is answered, and whether anything is lost or doubled.
-// Managers are processes of their own, on a queue of the run's own.
+// Package failover measures what callers notice when the leader fails: how long no
+// call is answered, and whether anything is lost or duplicated. Managers run as
+// separate processes, on a queue of their own.
 package failover
 
 import (
@@ -17,24 +17,24 @@ import (
 	"github.com/muster-fleet/muster/internal/systemtest/history"
 )
 
-// Fault is what Run does to the manager that leads.
+// Fault is a fault that Run causes in the leader.
 type Fault string
 
 // The faults.
 const (
 	// FaultKill ends its process with SIGKILL; another process takes its place.
 	FaultKill Fault = "kill"
-	// FaultStop halts its process for a while, without its knowing.
+	// FaultStop stops its process for a while with SIGSTOP.
 	FaultStop Fault = "stop"
-	// FaultCut lets nothing pass for a while between it and the other managers
-	// and between it and the message queue.
+	// FaultCut cuts the leader off for a while from the other managers and from the
+	// message queue.
 	FaultCut Fault = "cut"
 )
 
-// Faults are all of them.
+// Faults lists all faults.
 var Faults = []Fault{FaultKill, FaultStop, FaultCut}
 
-// Caller is how calls are made while managers fail.
+// Caller is the kind of caller during the faults.
 type Caller string
 
 // The callers.
@@ -46,22 +46,22 @@ const (
 	CallerMuster Caller = "muster"
 )
 
-// Options say what Run measures.
+// Options configure a run.
 type Options struct {
 	// Bus says which queue to measure on; see RPCOptions.
 	Bus bus.Options
-	// Program is the muster that is run as manager, usually this program.
+	// Program is the muster program that runs as manager, usually this one.
 	Program string
-	// Managers, and Workers of the fleet, which are made up.
+	// Managers is how many managers there are, Workers how many simulated workers.
 	Managers, Workers int
-	// How, and Kills is how often.
+	// How is the kind of fault, Kills is how many there are.
 	How   Fault
 	Kills int
-	// Pause is how long a stopped or cut-off leader stays that way. It stays
-	// so until another one leads in any case. Where that is shorter than the
-	// callers wait, calls that it holds may still be answered when it is back.
+	// Pause is how long a leader stays stopped or cut off, or until another one
+	// leads if that takes longer. If it is shorter than the callers' timeout, the
+	// leader may still answer calls that it holds when it is back.
 	Pause time.Duration
-	// Rate is how many calls there are in a second.
+	// Rate is how many calls are made per second.
 	Rate int
 	// Caller makes them. Empty means OWT's on RabbitMQ, Muster's on NATS, where
 	// there is no other.
@@ -69,9 +69,9 @@ type Options struct {
 	// Cluster is as in RPCOptions.
 	Cluster string
 	Seed    uint64
-	// Logger hears of connections lost. Nil means none.
+	// Logger logs lost connections. Nil means none.
 	Logger *slog.Logger
-	// Progress, where it is set, is told how many faults are over.
+	// Progress, if set, is called with the number of completed faults.
 	Progress func(done, total int)
 }
 
@@ -97,22 +97,22 @@ type Result struct {
 	GapP50 float64 `json:"gap_ms_p50"`
 	GapP99 float64 `json:"gap_ms_p99"`
 	GapMax float64 `json:"gap_ms_max"`
-	// Calls is how many calls there were. Lost is those that were not answered
-	// within the caller's time-out, and the placements that were answered and
-	// are not known in the end: Unanswered and Forgotten.
+	// Calls is how many calls there were. Lost is Unanswered, the calls that were
+	// not answered within the caller's timeout, plus Forgotten, the answered
+	// placements that are unknown in the end.
 	Calls      int `json:"calls"`
 	Lost       int `json:"lost"`
 	Unanswered int `json:"unanswered"`
 	Forgotten  int `json:"forgotten"`
-	// Doubled is the tasks with two workers while their reservation stood.
+	// Doubled is how many tasks had two workers during their reservation.
 	Doubled int `json:"doubled"`
-	// Refused is the calls that a manager refused instead of placing a task.
+	// Refused is how many calls a manager refused instead of placing a task.
 	Refused int `json:"refused"`
-	// Problems are one of each kind of the above.
+	// Problems has one example of each kind of the above.
 	Problems []string `json:"problems,omitempty"`
 	// Gaps are all gaps, in their order.
 	Gaps []float64 `json:"gaps_ms"`
-	// Interrupted tells that the run was ended early.
+	// Interrupted is set if the run ended early.
 	Interrupted bool `json:"interrupted,omitempty"`
 }
 
@@ -129,7 +129,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Validate returns what is wrong, by the name of the option.
+// Validate returns an error that names the invalid option.
 func (o Options) Validate() error {
 	switch {
 	case o.Program == "":
@@ -152,10 +152,10 @@ func (o Options) Validate() error {
 	return nil
 }
 
-// Run runs managers as processes and a fleet that joins them, makes calls
-// at a steady rate, and lets the manager that leads fail, again and again; the
-// next time when all managers are well. In the end it looks up every placement
-// that was answered. Once ctx is over it returns what was measured so far.
+// Run starts managers as processes and a fleet that joins them, makes calls at a
+// steady rate, and makes the leader fail repeatedly, each time after all managers
+// have recovered. In the end it looks up every placement that was answered. If ctx
+// ends, it returns what was measured so far.
 func Run(ctx context.Context, o Options) (Result, error) {
 	o = o.withDefaults()
 	if err := o.Validate(); err != nil {

@@ -22,7 +22,7 @@ func build(t *testing.T) string {
 	return path
 }
 
-// twice is a run with two faults.
+// twice returns options for a run with two faults.
 func twice(program string, how Fault, url string) Options {
 	o := DefaultOptions()
 	o.Program, o.Bus = program, bus.Options{URL: url}

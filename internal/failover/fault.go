@@ -10,7 +10,7 @@ import (
 	"github.com/muster-fleet/muster/internal/systemtest/history"
 )
 
-// failAll lets the leader fail as often as wanted.
+// failAll makes the leader fail as often as requested.
 func (t *trial) failAll(ctx context.Context) error {
 	for i := range t.opts.Kills {
 		if err := t.load.Await(ctx, between); err != nil {
@@ -26,7 +26,7 @@ func (t *trial) failAll(ctx context.Context) error {
 	return t.load.Await(ctx, between)
 }
 
-// fail lets the leader fail, and returns when all managers are well again.
+// fail makes the leader fail, and returns when all managers have recovered.
 func (t *trial) fail(ctx context.Context) (span, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.opts.Pause+healTime)
 	defer cancel()
@@ -70,7 +70,7 @@ func (t *trial) pause(ctx context.Context, leader *cluster.Manager) error {
 	}
 }
 
-// measured is what is known without the final state.
+// measured returns the results that do not depend on the final state.
 func (t *trial) measured(calls []history.Call) Result {
 	r := Result{
 		Bus: t.kind, How: t.opts.How, Caller: t.opts.Caller, Managers: t.opts.Managers,
@@ -93,8 +93,8 @@ func (r *Result) judge(v history.Verdict) {
 	r.Doubled, r.Refused, r.Problems = v.Doubled, v.Refused, v.Problems
 }
 
-// nearest returns the least of the times that the share q of them does not
-// exceed, 0 where there are none.
+// nearest returns the q-quantile of the times by the nearest-rank method, or 0 if
+// there are none.
 func nearest(times []time.Duration, q float64) time.Duration {
 	if len(times) == 0 {
 		return 0

@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	// healTime bounds how long managers may take to be well again.
+	// healTime bounds how long managers may take to recover.
 	healTime = 30 * time.Second
 	// between is how many calls are answered between two faults.
 	between = 50
@@ -26,12 +26,12 @@ const (
 	reserve = 24 * time.Hour
 	// tryTime is how long Muster's client waits before it asks again.
 	tryTime = 500 * time.Millisecond
-	// lookers is how many look-ups are made at a time in the end.
+	// lookers is how many look-ups run concurrently in the end.
 	lookers = 32
 )
 
-// managerConfig is that of the managers: tasks go to all workers alike, and
-// fill none.
+// managerConfig is the configuration of the managers: tasks are spread evenly over
+// all workers, and fill none.
 const managerConfig = `
 [manager]
 initial_time = 0
@@ -48,7 +48,7 @@ type trial struct {
 	caller  bus.Conn
 	cluster *cluster.Cluster
 	load    *history.Load
-	// faults are from the blow until all managers were well again.
+	// faults last from the fault until all managers have recovered.
 	faults []span
 	// stops are called in reverse order.
 	stops []func()
@@ -56,7 +56,7 @@ type trial struct {
 
 type span struct{ from, to time.Duration }
 
-// startTrial returns when all managers are well and the fleet has joined them.
+// startTrial returns when all managers are ready and the fleet has joined them.
 func startTrial(ctx context.Context, o Options) (*trial, error) {
 	t := &trial{opts: o}
 	for _, step := range []func(context.Context) error{t.reachBroker, t.startManagers, t.startFleet, t.startCaller} {

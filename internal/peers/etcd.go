@@ -9,8 +9,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// etcd gives tasks to workers by transactions: if the worker's key is still at
-// the revision that the caller knows, it gets one task more.
+// etcd assigns tasks to workers by transactions: if the worker's key is still at
+// the revision that the caller knows, the worker gets one more task.
 type etcd struct {
 	servers *servers
 	addrs   []string
@@ -131,8 +131,8 @@ func (c *etcd) claim(ctx context.Context, caller int, _ string) (int, error) {
 	}
 }
 
-// try claims the least used worker, and reports whether that held. A
-// transaction that fails brings what is there.
+// try claims the least used worker, and reports whether the claim succeeded. A
+// transaction that fails returns the current value.
 func (e *etcdCaller) try(ctx context.Context) (bool, error) {
 	w, err := e.view.pick(ctx)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 // readyTime bounds the start of a contender's servers.
 const readyTime = 30 * time.Second
 
-// kv gives tasks to workers by compare-and-set on a JetStream key-value bucket
-// in memory: one key a worker, whose value is the number of its tasks.
+// kv assigns tasks to workers by compare-and-set on a JetStream key-value bucket in
+// memory, with one key per worker whose value is the number of its tasks.
 type kv struct {
 	servers *servers
 	url     string
@@ -131,7 +131,7 @@ func (c *kv) dial(ctx context.Context) (*kvCaller, error) {
 func (k *kvCaller) feed(known chan struct{}) {
 	defer close(k.fed)
 	for entry := range k.watch.Updates() {
-		if entry == nil { // all that was there has come
+		if entry == nil { // all initial values have arrived
 			close(known)
 			continue
 		}
@@ -160,7 +160,7 @@ func (c *kv) claim(ctx context.Context, caller int, _ string) (int, error) {
 	}
 }
 
-// try claims the least used worker, and reports whether that held.
+// try claims the least used worker, and reports whether the claim succeeded.
 func (k *kvCaller) try(ctx context.Context) (bool, error) {
 	w, err := k.view.pick(ctx)
 	if err != nil {
@@ -175,8 +175,7 @@ func (k *kvCaller) try(ctx context.Context) (bool, error) {
 	if !errors.Is(err, jetstream.ErrKeyRevisionMismatch) {
 		return false, err
 	}
-	// Another caller was faster. What it wrote is asked for, since the watch may
-	// be late.
+	// Another caller was faster. Read what it wrote, because the watch may be late.
 	entry, err := k.bucket.Get(ctx, w.key)
 	if err == nil {
 		k.learn(entry)

@@ -139,6 +139,6 @@ func (f *fleet) close() {
 	for _, conn := range slices.DeleteFunc([]bus.Conn{f.joined, f.status}, func(c bus.Conn) bool { return c == nil }) {
 		errs = append(errs, conn.Close())
 	}
-	_ = errors.Join(errs...) // the run is over
+	_ = errors.Join(errs...) // the run has ended
 	f.servers.close()
 }

@@ -1,7 +1,7 @@
-// Package peers measures Muster beside what a team would write in its place:
-// claims by compare-and-set on a JetStream key-value bucket, and transactions
-// on etcd. All servers are processes of their own, the logs of all are in
-// memory, and the contenders take turns in one run.
+// Package peers compares Muster with what a team might write instead: claims by
+// compare-and-set on a JetStream key-value bucket, and transactions on etcd. All
+// servers are separate processes that keep their logs in memory, and the contenders
+// take turns in one run.
 package peers
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/muster-fleet/muster/internal/bench/measure"
 )
 
-// Options say what Run measures.
+// Options configure a run.
 type Options struct {
 	// Muster and NATS are the commands that run a manager ("manager" and its
 	// flags are added) and a NATS server (flags as those of ServeNATS), Etcd is
@@ -23,21 +23,21 @@ type Options struct {
 	Muster string
 	NATS   []string
 	Etcd   string
-	// Servers are how many servers each contender has: managers, members of the
-	// bucket's stream, members of etcd. Each number is measured.
+	// Servers are the numbers of servers to measure with: managers, members of the
+	// bucket's stream, members of etcd.
 	Servers []int
-	// Inflight are the numbers of claims outstanding at a time.
+	// Inflight are the numbers of concurrent claims.
 	Inflight []int
 	// Callers are the numbers of independent callers that share the claims in
 	// flight; each has a connection and a view of the workers of its own. More
 	// than one is measured at 64 in flight only.
 	Callers []int
-	// Workers is how many workers there are to claim.
+	// Workers is how many workers can be claimed.
 	Workers int
-	// Duration is the time of each measurement, all contenders together, Slice
-	// how long each has its turn.
+	// Duration is the time of each measurement for all contenders together, Slice
+	// the length of one turn.
 	Duration, Slice time.Duration
-	// Progress, where it is set, gets the share of the run that is done.
+	// Progress, if set, is called with the share of the run that is done.
 	Progress func(done float64)
 }
 
@@ -49,11 +49,10 @@ func DefaultOptions() Options {
 	}
 }
 
-// sharedInflight is how many claims are in flight where several callers are
-// measured.
+// sharedInflight is how many claims are in flight when several callers are measured.
 const sharedInflight = 64
 
-// Validate returns what is wrong, by the name of the option.
+// Validate returns an error that names the invalid option.
 func (o Options) Validate() error {
 	switch {
 	case o.Muster == "":
@@ -80,10 +79,10 @@ type Result struct {
 	Servers   int    `json:"servers"`
 	Callers   int    `json:"callers"`
 	Inflight  int    `json:"inflight"`
-	// PerS is the tasks that got a worker in a second, Ratio that of Muster ÷ it.
+	// PerS is how many tasks per second got a worker, Ratio is Muster's PerS ÷ this.
 	PerS  int64   `json:"per_s"`
 	Ratio float64 `json:"muster_ratio"`
-	// Tries is how often a claim was made, on average, until it held.
+	// Tries is the average number of tries until a claim succeeded.
 	Tries float64 `json:"tries"`
 	// How long a claim took.
 	P50 time.Duration `json:"p50_ns"`
@@ -93,16 +92,16 @@ type Result struct {
 	Reason string `json:"reason,omitempty"`
 }
 
-// contender is a way to give tasks to workers.
+// contender is a way to assign tasks to workers.
 type contender interface {
-	// connect starts the callers. It replaces those that there are.
+	// connect starts the callers, in place of the previous ones.
 	connect(ctx context.Context, callers int) error
-	// claim gives the task a worker and returns how often that was tried.
+	// claim assigns the task a worker and returns the number of tries.
 	claim(ctx context.Context, caller int, task string) (tries int, err error)
 	close()
 }
 
-// contenders are those that are measured, Muster first.
+// contenders returns the contenders to measure, Muster first.
 var contenders = []struct {
 	name  string
 	start func(ctx context.Context, o Options, servers int) (contender, error)
@@ -209,7 +208,7 @@ func measureRound(ctx context.Context, o Options, running []contender, r round) 
 			s.tasks.Add(1)
 			return err
 		})
-		s.load.Slice(ctx, o.Slice) // what is slow only once is not counted
+		s.load.Slice(ctx, o.Slice) // warm-up, not counted
 		s.load.Forget()
 		s.tries.Store(0)
 		s.tasks.Store(0)

@@ -105,7 +105,8 @@ func (s *servers) startEtcd(program string, n int) ([]string, error) {
 	return clients, nil
 }
 
-// eventually calls f until it succeeds or ctx ends. Each try is to bound itself.
+// eventually calls f until it succeeds or ctx ends. Each call must bound its own
+// time.
 func eventually(ctx context.Context, f func(context.Context) error) error {
 	for {
 		err := f(ctx)

@@ -35,8 +35,8 @@ func newView(keys []string) *view {
 	return v
 }
 
-// pick returns the worker with the fewest tasks of those that no claim of this
-// caller is under way for, and waits until there is one.
+// pick returns the worker with the fewest tasks among those without a pending claim
+// of this caller. It waits until there is one.
 func (v *view) pick(ctx context.Context) (seen, error) {
 	stop := context.AfterFunc(ctx, v.free.Broadcast)
 	defer stop()
@@ -60,7 +60,7 @@ func (v *view) pick(ctx context.Context) (seen, error) {
 	}
 }
 
-// learn takes in a newer revision.
+// learn records a newer revision.
 func (v *view) learn(key string, tasks, revision int64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()

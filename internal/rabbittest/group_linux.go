@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// awaitHalt waits until every thread of the group stands still, which SIGSTOP
-// brings about a little after it was sent.
+// awaitHalt waits until every thread of the group has stopped, which happens shortly
+// after SIGSTOP was sent.
 func awaitHalt(group int) error {
 	deadline := time.Now().Add(haltTime)
 	for {

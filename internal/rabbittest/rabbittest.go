@@ -150,7 +150,7 @@ func (b *Broker) kill() {
 }
 
 // Stop ends the broker for good, also with SIGKILL: there is nothing worth a
-// slow shutdown in its files. They stay, for whoever owns the directory.
+// slow shutdown in its files. The files stay; they belong to the directory's owner.
 func (b *Broker) Stop() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -163,7 +163,7 @@ func (b *Broker) Stop() {
 }
 
 // Freeze halts the broker with SIGSTOP: its connections stay open and silent.
-// It returns when the broker stands still.
+// It returns when the broker has stopped.
 func (b *Broker) Freeze() error {
 	if err := b.signal(syscall.SIGSTOP); err != nil {
 		return err

@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// AnswerTime is how long a call may take, once the slice is over.
+// AnswerTime is how long a call may still take after the end of the slice.
 const AnswerTime = 5 * time.Second
 
 // A Caller makes one call and waits for its answer. lane is the number of the
 // goroutine that it is called on.
 type Caller func(ctx context.Context, lane int) error
 
-// Load makes calls, on one goroutine for each that is to be in flight.
+// Load makes calls, with one goroutine for each call in flight.
 type Load struct {
 	call  Caller
 	lanes []lane
@@ -38,8 +38,8 @@ func NewLoad(inflight int, call Caller) *Load {
 	return &Load{call: call, lanes: make([]lane, inflight)}
 }
 
-// Slice makes calls for d, and waits for those that are still in flight. The
-// time of these counts. A ctx that is over ends it early, but no call.
+// Slice makes calls for d, and waits for those that are still in flight, whose time
+// counts too. If ctx ends, Slice makes no more calls, but aborts none.
 func (l *Load) Slice(ctx context.Context, d time.Duration) {
 	before := l.Answered()
 	start, cpu := Now(), CPUTime()
@@ -79,7 +79,7 @@ func (l *lane) count(took time.Duration, err error) {
 	l.times.Add(took)
 }
 
-// Forget drops what was measured so far.
+// Forget discards what was measured so far.
 func (l *Load) Forget() {
 	clear(l.lanes)
 	l.rates, l.total, l.cpu = nil, 0, 0

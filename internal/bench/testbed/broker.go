@@ -1,5 +1,5 @@
-// Package testbed is what benchmarks run on: a queue, and a made-up fleet whose
-// workers join a cluster and keep alive.
+// Package testbed provides what benchmarks run on: a queue, and a simulated fleet
+// whose workers join a cluster and send keep-alives.
 package testbed
 
 import (
@@ -28,12 +28,12 @@ type Broker struct {
 	Kind string
 	// Options reach it.
 	Options bus.Options
-	// Stop ends one that was started for the run.
+	// Stop stops a queue that was started for the run.
 	Stop func()
 }
 
-// FindBroker returns the queue that the options name. One that is started for
-// the run listens on TCP, and is used over it by all alike.
+// FindBroker returns the queue that the options name. A queue that is started for
+// the run listens on TCP, and all clients use TCP.
 func FindBroker(o bus.Options) (Broker, error) {
 	b := Broker{Options: o, Stop: func() {}}
 	if o.URL == EmbeddedNATS {

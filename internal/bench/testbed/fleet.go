@@ -8,16 +8,15 @@ import (
 	"github.com/muster-fleet/muster"
 )
 
-// Purpose is that of every worker of a benchmark: webrtc is placed by isp and
-// region, which is what most of a real fleet's placements go by.
+// Purpose is the purpose of every worker of a benchmark. webrtc is placed by isp and
+// region, as most tasks of a real fleet are.
 const Purpose = "webrtc"
 
 // maxLoad is the limit that OWT's agents have by default.
 const maxLoad = 0.85
 
-// Fleet is made-up workers, each of which serves one isp and one region. Those
-// that serve the same ones form a pool: any of a pool can be chosen in
-// another's place.
+// Fleet is a set of simulated workers, each of which serves one isp and one region.
+// Those that serve the same ones form a pool, in which they are interchangeable.
 type Fleet struct {
 	Workers []Worker
 	Index   map[string]int // position in Workers, by id
@@ -38,9 +37,9 @@ type Pool struct {
 	size       int
 }
 
-// NewFleet makes n workers in isps × regions pools, as equal in size as can
-// be; fewer pools where there are fewer workers. The load of each is load, or
-// with a spread drawn evenly from load up to load + spread.
+// NewFleet returns n workers in isps × regions pools of about equal size, or fewer
+// pools if there are fewer workers. The load of each worker is drawn evenly from
+// load to load + spread.
 func NewFleet(n, isps, regions int, load, spread float64, rng *rand.Rand) *Fleet {
 	f := &Fleet{Index: make(map[string]int, n), Pools: make([]Pool, min(isps*regions, n))}
 	for p := range f.Pools {
@@ -68,7 +67,7 @@ func workerInfo(i int, isp, region string) json.RawMessage {
 		i>>16&255, i>>8&255, i&255, Purpose, maxLoad, isp, region)
 }
 
-// Info returns what the manager would make of the worker's info.
+// Info returns the worker's info as the manager parses it.
 func (w Worker) Info() (muster.Info, error) {
 	info, err := muster.ParseInfo(w.info)
 	if err != nil {
@@ -77,9 +76,9 @@ func (w Worker) Info() (muster.Info, error) {
 	return info, nil
 }
 
-// MaxOverMean compares every worker with the mean of its own pool, since only
-// those can be chosen in its place, and returns the largest ratio. Pools whose
-// mean is 0 do not count; 0 is returned where all of them are.
+// MaxOverMean returns the largest ratio of a worker's value to the mean of its own
+// pool, because only workers of one pool are interchangeable. Pools with mean 0 do
+// not count; if all are, it returns 0.
 func (f *Fleet) MaxOverMean(value func(worker int) float64) float64 {
 	sums := make([]float64, len(f.Pools))
 	for i, w := range f.Workers {

@@ -11,9 +11,10 @@ import (
 )
 
 const (
-	// aliveEvery is how often OWT's workers give a sign of life.
+	// aliveEvery is how often OWT's workers send a keep-alive.
 	aliveEvery = 800 * time.Millisecond
-	// groupSize is how many workers one goroutine keeps alive, a call at a time.
+	// groupSize is how many workers one goroutine sends keep-alives for, one call at
+	// a time.
 	groupSize = 50
 	// joinTime bounds the joining of a whole fleet.
 	joinTime = 30 * time.Second
@@ -48,7 +49,7 @@ func (k *Workers) Close() {
 	k.running.Wait()
 }
 
-// join asks again while the leader, of several managers, does not take requests
+// join tries again while the leader of several managers does not accept requests
 // yet.
 func (k *Workers) join(ctx context.Context, w Worker) error {
 	again := time.NewTicker(10 * time.Millisecond)
@@ -80,8 +81,8 @@ func (k *Workers) joinAll(ctx context.Context, f *Fleet) error {
 	return nil
 }
 
-// keep gives signs of life for its workers until ctx is over. A load swings by
-// 0.01 about what it was on joining, so that each report is a new one.
+// keep sends keep-alives for its workers until ctx ends. Each load varies by 0.01
+// around its initial value, so that every report differs from the last.
 func (k *Workers) keep(ctx context.Context, own []Worker) {
 	next := time.NewTicker(aliveEvery / time.Duration(len(own)))
 	defer next.Stop()
@@ -97,8 +98,8 @@ func (k *Workers) keep(ctx context.Context, own []Worker) {
 	}
 }
 
-// sign is one sign of life. One that fails is not repeated: the next comes
-// long before the manager gives the worker up.
+// sign sends one keep-alive. A failed one is not repeated, because the next comes
+// long before the manager evicts the worker.
 func (k *Workers) sign(ctx context.Context, w Worker, load float64) {
 	ctx, cancel := context.WithTimeout(ctx, bus.DefaultTimeout*time.Millisecond)
 	defer cancel()

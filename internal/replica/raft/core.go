@@ -337,10 +337,10 @@ func (c *Core) send(m *pb.Message) {
 	c.post(addr, Message{raft: m})
 }
 
-// canWait reports whether a message only tells a follower which commands are
-// decided. The next entries or the next heartbeat say so, too: this saves half
-// of all messages under load, and no caller waits for a follower to apply.
-// Changes of the members are announced at once.
+// canWait reports whether a message only informs a follower which commands are
+// decided. The next entries or the next heartbeat contain that too. Leaving the
+// message out saves half of all messages under load, and no caller waits for a
+// follower to apply. Membership changes are announced at once.
 func (c *Core) canWait(m *pb.Message) bool {
 	return c.acked && m.GetType() == pb.MsgApp && len(m.GetEntries()) == 0 &&
 		progressOf(c.rn)[m.GetTo()].State == tracker.StateReplicate && c.store.onlyCommands(c.applied, m.GetCommit())

@@ -25,7 +25,7 @@ func (s Status) CheckRemoval(addr string) error {
 		return nil
 	}
 	return fmt.Errorf("without %s only %d of %d managers that vote are heard, which is no majority (silent: %s): "+
-		"bring them back, or remove those first; with force it is removed all the same, and nobody leads until they are back",
+		"bring them back, or remove those first; with force it is removed all the same, and there is no leader until they are back",
 		addr, stay-len(silent), stay, strings.Join(silent, ", "))
 }
 

@@ -44,7 +44,7 @@ const (
 	partAcks
 )
 
-// damageAdvice tells operators how to lose as little as possible.
+// damageAdvice is what operators should do to lose as little as possible.
 const damageAdvice = "keep a copy of the directory. While a majority of the other managers runs, empty it and start this one again: " +
 	"it joins as a new member, and nothing is lost. An older copy in its place is not safe. A manager that is alone loses with " +
 	"the directory which tasks are placed, save those that its workers run and report again (docs/decisions/managers.md)"
