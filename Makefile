@@ -24,8 +24,9 @@ up: build ## build, then run a queue, a manager and three workers (ARGS='--worke
 demo: build tools ## transcode ten clips while an agent and an ffmpeg are killed
 	@scripts/demo
 
-test: tools ## run every test; installs RabbitMQ, Node.js, ffmpeg, etcd where missing (root)
-	$(GO) test -timeout 25m $(PKG)
+# One package at a time: many start brokers and processes, and wait for them.
+test: tools ## run every test; installs RabbitMQ, Node.js, ffmpeg, Chromium and others where missing (root)
+	@GO='$(GO)' scripts/test -p 1 -timeout 25m $(PKG)
 
 # The packages without brokers, processes and media.
 QUICK = . ./config ./docs ./client ./node ./bus ./bus/connect ./worker/load ./internal/cli ./internal/liveness ./internal/sched ./internal/state ./internal/wire \
