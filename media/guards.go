@@ -29,7 +29,11 @@ func (p place) guards(major int) []string {
 	args := []string{"-protocol_whitelist", "crypto,data,hls,httpproxy,tls,srtp," + strings.Join(network, ",")}
 	switch p.scheme {
 	case "http", "https":
-		return append(args, "-rw_timeout", p.stalled(), "-reconnect", "1", "-reconnect_streamed", "1", "-reconnect_delay_max", "5")
+		args = append(args, "-rw_timeout", p.stalled(), "-reconnect", "1", "-reconnect_delay_max", "5")
+		if !p.ends {
+			args = append(args, "-reconnect_streamed", "1")
+		}
+		return args
 	case "rtmp", "rtmps", "rtmpt", "tcp":
 		return append(args, "-rw_timeout", p.stalled())
 	case "udp", "rtp", "srt":

@@ -77,7 +77,10 @@ func (p mixing) look(ctx context.Context, env *environment, warn *warnings) ([]h
 	for i, in := range p.Inputs {
 		// A file can be looked at; of what can be read only once the spec says all.
 		if in.Video == nil || in.Audio == nil || p.inputs[i].file() {
-			asked.Go(func() { infos[i], errs[i] = env.tool.probe(ctx, p.inputs[i]) })
+			asked.Go(func() {
+				infos[i], errs[i] = env.tool.probe(ctx, p.inputs[i])
+				p.inputs[i].ends = errs[i] == nil && infos[i].hasEnd()
+			})
 		}
 	}
 	asked.Wait()
