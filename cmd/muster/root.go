@@ -31,6 +31,7 @@ Exit status: 0 done, 1 refused (the reason is on stderr), 2 used wrongly.`,
 		SuggestionsMinimumDistance: 2,
 	}
 	root.SetVersionTemplate(versionLine() + "\n")
+	groupFlags(root)
 	root.AddGroup(
 		&cobra.Group{ID: groupRun, Title: "Run:"},
 		&cobra.Group{ID: groupAsk, Title: "Ask and place:"},

@@ -19,6 +19,7 @@ func selectorFlags(cmd *cobra.Command) *selecting {
 	cmd.Flags().StringVar(&s.purpose, "purpose", "", "all workers of this `purpose`")
 	cmd.Flags().StringVar(&s.region, "region", "", "all workers that serve this `region`")
 	cmd.Flags().StringToStringVar(&s.labels, "label", nil, "all workers with this label, `key=value`; several must all match")
+	cmd.Flags().Lookup("label").DefValue = "" // shows no "[]"
 	return s
 }
 

@@ -66,6 +66,7 @@ func (s *settings) reach(urlUsage string) {
 	s.flag("tls-ca", "bus.tls.ca", "`file` of the authorities to trust, in PEM")
 	s.flag("tls-cert", "bus.tls.cert", "`file` of the own certificate, in PEM")
 	s.flag("tls-key", "bus.tls.key", "`file` of the own certificate's key, in PEM")
+	markReach(s.cmd, "url", "cluster", "user", "creds", "nkey", "tls-ca", "tls-cert", "tls-key", "config")
 }
 
 // load returns what is in force.

@@ -75,6 +75,17 @@ func TestHelp(t *testing.T) {
 	}
 }
 
+// What a command has of its own comes first in its help.
+func TestOwnFlagsComeFirst(t *testing.T) {
+	for _, verb := range []string{"drain", "schedule", "workers", "worker", "why"} {
+		own, reach, ok := strings.Cut(done(t, verb, "--help"), "Flags to reach the cluster:\n")
+		if !ok || !strings.Contains(own, "--output") || strings.Contains(own, "--tls-ca") {
+			t.Errorf("%s: flags of its own %s", verb, own)
+		}
+		contains(t, reach, "--url", "--tls-key")
+	}
+}
+
 func TestVersion(t *testing.T) {
 	contains(t, done(t, "version"), "muster v0.0.0-test (go")
 	if got := decoded[map[string]string](t, "version"); got["version"] != "v0.0.0-test" {
