@@ -183,13 +183,11 @@ func TestChangeWithoutAnOffer(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The stream goes on without a gap, from another track.
-	for {
-		stats := s.Stats()
-		if i := trackIndex(stats, screen.ID); i >= 0 && stats.Tracks[i].Slots == 1 {
-			break
-		}
+	stats := s.Stats()
+	if i := trackIndex(stats, screen.ID); i < 0 || stats.Tracks[i].Slots != 1 {
+		t.Fatalf("the screen has no subscriber: %+v", stats)
 	}
-	for range 30 {
+	for range 200 {
 		a := in.next(t, camera)
 		if a.SequenceNumber != last.SequenceNumber+1 {
 			t.Fatalf("number %d after %d", a.SequenceNumber, last.SequenceNumber)

@@ -196,14 +196,6 @@ function expose() {
     },
     get speaking() { return [...document.querySelectorAll(".tile.speaking")].map((b) => b.dataset.key); },
     reset() { for (const t of tiles.tiles.values()) t.gap = 0; },
-    async sounds() {
-      const out = {};
-      if (!media.down) return out;
-      for (const r of (await media.down.pc.getStats()).values()) {
-        if (r.type === "inbound-rtp" && r.kind === "audio") out[r.mid] = r.totalAudioEnergy;
-      }
-      return out;
-    },
   };
 }
 

@@ -122,10 +122,12 @@ export class Tiles {
       sound.autoplay = true;
       sound.srcObject = new MediaStream([track]);
       const old = this.sounds.get(id);
-      if (old) old.remove();
       this.sounds.set(id, sound);
       document.body.append(sound);
       sound.play().catch(() => {});
+      // The old sound stays until the new one has a packet.
+      if (old && track.muted) track.addEventListener("unmute", () => old.remove(), { once: true });
+      else if (old) old.remove();
       return;
     }
     for (const tile of this.tiles.values()) if (tile.id === id) this.picture(tile, id);
