@@ -147,8 +147,8 @@ type Metrics struct {
 
 // Rooms is the section [rooms].
 type Rooms struct {
-	// Key signs the tokens of rooms. Empty: the secret of the managers on this
-	// machine does.
+	// Key signs the tokens of rooms. Empty means the secret that the managers on
+	// this machine share.
 	Key Secret
 }
 
@@ -156,9 +156,9 @@ type Rooms struct {
 type HTTP struct {
 	// Addr is where the page and the API are served. Empty: nowhere.
 	Addr string
-	// Tokens is the file of those who may get in. Empty: everybody may.
+	// Tokens is the file with the tokens of the callers. Empty: no token is required.
 	Tokens string
-	// Insecure listens for other machines although nobody is asked for a token.
+	// Insecure allows serving other machines without requiring a token.
 	Insecure bool
 }
 

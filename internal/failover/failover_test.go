@@ -80,7 +80,7 @@ func TestFailoverRefusesWhatCannotBe(t *testing.T) {
 		"rate":     func(o *Options) { o.Rate = 0 },
 		"pause":    func(o *Options) { o.Pause = -time.Second },
 		"how":      func(o *Options) { o.How = "kick" },
-		"caller":   func(o *Options) { o.Caller = "nobody" },
+		"caller":   func(o *Options) { o.Caller = "unknown" },
 	} {
 		o := DefaultOptions()
 		o.Program = "muster"
