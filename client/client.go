@@ -15,6 +15,8 @@ import (
 type Client struct {
 	conn bus.Conn
 	opts Options
+	// checked are the preferences that were found right lately.
+	checked checkedPreferences
 }
 
 // New returns a client on conn, which stays the caller's.

@@ -79,10 +79,12 @@ func (c *Client) scheduleMany(ctx context.Context, requests []Request, explain j
 	}
 	for i, r := range requests {
 		outcomes[i].Purpose, outcomes[i].Task = r.Purpose, r.Task
-		if err := batch.add(i, r); err != nil {
+		preference, err := c.preference(r)
+		if err != nil {
 			outcomes[i].Err = err
 			continue
 		}
+		batch.add(i, &r, preference)
 		if len(batch.at) == muster.MaxScheduleMany || len(batch.tasks) >= callBytes {
 			send()
 		}
@@ -100,11 +102,7 @@ type batch struct {
 func (b *batch) reset() { b.tasks, b.at = b.tasks[:0], b.at[:0] }
 
 // add writes a request that is right.
-func (b *batch) add(i int, r Request) error {
-	preference, err := r.preference()
-	if err != nil {
-		return err
-	}
+func (b *batch) add(i int, r *Request, preference json.RawMessage) {
 	b.at = append(b.at, i)
 	lead := byte(',')
 	if len(b.tasks) == 0 {
@@ -118,7 +116,6 @@ func (b *batch) add(i int, r Request) error {
 		b.tasks = strconv.AppendInt(append(b.tasks, `,"reserveTime":`...), r.Reserve.Milliseconds(), 10)
 	}
 	b.tasks = append(b.tasks, '}')
-	return nil
 }
 
 // sendBatch makes one call, and reads its answers.

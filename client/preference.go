@@ -5,9 +5,45 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/muster-fleet/muster"
 )
+
+const (
+	// maxChecked is how many preferences a client remembers, maxCheckedBytes the
+	// longest of them.
+	maxChecked      = 256
+	maxCheckedBytes = 1024
+)
+
+// checkedPreferences are preferences, as they were given, that are right, and
+// what goes out of them. Most callers ask with few different ones, and to check
+// one costs more than to send it.
+type checkedPreferences struct {
+	mu    sync.RWMutex
+	known map[string]json.RawMessage
+}
+
+func (c *checkedPreferences) get(given json.RawMessage) (json.RawMessage, bool) {
+	c.mu.RLock()
+	raw, ok := c.known[string(given)]
+	c.mu.RUnlock()
+	return raw, ok
+}
+
+// put remembers a preference, and forgets all others where they are too many.
+func (c *checkedPreferences) put(given, raw json.RawMessage) {
+	if len(given) > maxCheckedBytes {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.known == nil || len(c.known) >= maxChecked {
+		c.known = map[string]json.RawMessage{}
+	}
+	c.known[string(given)] = raw
+}
 
 // checkMembers refuses a preference with a member that Muster would ignore and
 // that is probably a misspelled one: the task would go where it must not be.

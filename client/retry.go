@@ -35,14 +35,23 @@ func (c *Client) within(ctx context.Context) (context.Context, context.CancelFun
 // persist calls the manager until it answers or the time is over. The error is
 // then that of the context, and of the last try that told more.
 func (c *Client) persist(ctx context.Context, method string, args []any) (json.RawMessage, error) {
-	ctx, cancel := c.within(ctx)
+	until, ok := ctx.Deadline()
+	if !ok {
+		until = time.Now().Add(c.opts.Timeout)
+	}
+	raw, err := c.try(ctx, until, method, args)
+	if err == nil || !c.again(err) {
+		return raw, understand(err)
+	}
+	return c.tryAgain(ctx, until, err, method, args)
+}
+
+// tryAgain goes on after a first try that failed, until the time is over.
+func (c *Client) tryAgain(ctx context.Context, until time.Time, first error, method string, args []any) (json.RawMessage, error) {
+	ctx, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
-	var last error
-	for wait := firstPause; ; {
-		raw, err := c.try(ctx, method, args)
-		if err == nil || !c.again(err) {
-			return raw, understand(err)
-		}
+	err := first
+	for last, wait := error(nil), firstPause; ; {
 		if last == nil || !errors.Is(err, context.DeadlineExceeded) {
 			last = err
 		}
@@ -54,11 +63,20 @@ func (c *Client) persist(ctx context.Context, method string, args []any) (json.R
 			return nil, overdue(ctx, understand(last))
 		}
 		wait = min(2*wait, longest)
+		var raw json.RawMessage
+		if raw, err = c.try(ctx, until, method, args); err == nil || !c.again(err) {
+			return raw, understand(err)
+		}
 	}
 }
 
-func (c *Client) try(ctx context.Context, method string, args []any) (json.RawMessage, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.opts.TryTimeout)
+// try makes one call, which has one context: a second one, for the deadline of
+// all tries, would cost a tenth of it.
+func (c *Client) try(ctx context.Context, until time.Time, method string, args []any) (json.RawMessage, error) {
+	if end := time.Now().Add(c.opts.TryTimeout); end.Before(until) {
+		until = end
+	}
+	ctx, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
 	return c.conn.Call(ctx, c.opts.Cluster, method, args...)
 }

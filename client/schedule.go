@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/tidwall/gjson"
+
 	"github.com/muster-fleet/muster"
 )
 
@@ -38,7 +40,7 @@ var beside = json.RawMessage(`{"placement":true,"explain":"refusal"}`)
 // the worker that it has, and a reservation at least as long as before. Where
 // there is no worker for it the error is a *NoWorkerError.
 func (c *Client) Schedule(ctx context.Context, r Request) (muster.Placement, error) {
-	preference, err := r.preference()
+	preference, err := c.preference(r)
 	if err != nil {
 		return muster.Placement{}, err
 	}
@@ -46,31 +48,78 @@ func (c *Client) Schedule(ctx context.Context, r Request) (muster.Placement, err
 	if !c.opts.PlainOWT {
 		args = append(args, beside)
 	}
-	var placed struct {
-		ID   string          `json:"id"`
-		Info json.RawMessage `json:"info"`
-		// Placement is none of OWT's.
-		Placement uint64 `json:"placement"`
+	raw, err := c.persist(ctx, "schedule", args)
+	placed := muster.Placement{Purpose: r.Purpose, Task: r.Task}
+	if err == nil {
+		err = readPlaced(raw, &placed)
 	}
-	if err := c.ask(ctx, &placed, "schedule", args...); err != nil {
-		return muster.Placement{}, err
+	if err != nil {
+		return muster.Placement{}, fmt.Errorf("client: schedule: %w", err)
 	}
-	return muster.Placement{Purpose: r.Purpose, Task: r.Task, Worker: placed.ID, Info: placed.Info, Number: placed.Placement}, nil
+	return placed, nil
+}
+
+// readPlaced reads the answer to schedule. It is the answer of every placement,
+// of which package encoding/json would cost more than the call itself.
+func readPlaced(raw json.RawMessage, p *muster.Placement) error {
+	answer := gjson.ParseBytes(raw)
+	if !answer.IsObject() {
+		return fmt.Errorf("the answer must be an object with the member id, and is %.80s", raw)
+	}
+	answer.ForEach(func(key, value gjson.Result) bool {
+		switch key.Str {
+		case "id":
+			p.Worker = value.Str
+		case "info":
+			p.Info = raw[value.Index : value.Index+len(value.Raw)]
+		case "placement": // none of OWT's
+			p.Number = value.Uint()
+		}
+		return true
+	})
+	return nil
 }
 
 // preference checks the request, and returns what goes out.
-func (r Request) preference() (json.RawMessage, error) {
+func (c *Client) preference(r Request) (json.RawMessage, error) {
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	given, isRaw := r.Preference.(json.RawMessage)
+	known := isRaw && r.ISP == "" && r.Region == ""
+	if known {
+		if raw, ok := c.checked.get(given); ok {
+			return raw, nil
+		}
+	}
+	raw, err := r.preference()
+	if err == nil && known {
+		c.checked.put(given, raw)
+	}
+	return raw, err
+}
+
+// check returns what is wrong with the request beside its preference.
+func (r *Request) check() error {
 	switch {
 	case r.Purpose == "":
-		return nil, errors.New("client: Request.Purpose must be set")
+		return errors.New("client: Request.Purpose must be set")
 	case r.Task == "":
-		return nil, errors.New("client: Request.Task must be set")
+		return errors.New("client: Request.Task must be set")
 	case muster.CheckName(r.Purpose, muster.MaxName) != nil:
-		return nil, fmt.Errorf("client: Request.Purpose %w", muster.CheckName(r.Purpose, muster.MaxName))
+		return fmt.Errorf("client: Request.Purpose %w", muster.CheckName(r.Purpose, muster.MaxName))
 	case muster.CheckName(r.Task, muster.MaxTask) != nil:
-		return nil, fmt.Errorf("client: Request.Task %w", muster.CheckName(r.Task, muster.MaxTask))
+		return fmt.Errorf("client: Request.Task %w", muster.CheckName(r.Task, muster.MaxTask))
 	case r.Reserve < 0:
-		return nil, fmt.Errorf("client: Request.Reserve must not be negative, but is %v", r.Reserve)
+		return fmt.Errorf("client: Request.Reserve must not be negative, but is %v", r.Reserve)
+	}
+	return nil
+}
+
+// preference returns what goes out of a preference that is right.
+func (r *Request) preference() (json.RawMessage, error) {
+	if r.Preference == nil && r.ISP == "" && r.Region == "" {
+		return json.RawMessage("null"), nil
 	}
 	raw, err := json.Marshal(r.Preference)
 	if err != nil {
@@ -86,7 +135,7 @@ func (r Request) preference() (json.RawMessage, error) {
 }
 
 // placed adds the place to a preference.
-func (r Request) placed(raw json.RawMessage) (json.RawMessage, error) {
+func (r *Request) placed(raw json.RawMessage) (json.RawMessage, error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &members); err != nil {
 		return nil, fmt.Errorf("client: Request.Preference must be an object where ISP or Region is set, not %s", raw)
