@@ -97,6 +97,11 @@ type Replica interface {
 	Apply()
 	// Role returns this manager's role as of the last return of Apply.
 	Role() Role
+	// TaskEvents says whether Done is given the events of tasks and loads, too,
+	// from now on; it is until told otherwise. They are most of all events, and
+	// cost an allocation each. A replica that needs them itself goes on making
+	// them.
+	TaskEvents(wanted bool)
 }
 
 // Local is the Replica of a single manager: proposals are applied at once. The
@@ -125,6 +130,9 @@ func (l *Local) Ready() <-chan struct{} { return nil }
 
 // Apply does nothing.
 func (l *Local) Apply() {}
+
+// TaskEvents is that of the state.
+func (l *Local) TaskEvents(wanted bool) { l.state.TaskEvents(wanted) }
 
 // Role is always Leader.
 func (l *Local) Role() Role { return Role{Kind: Leader, Term: 1} }

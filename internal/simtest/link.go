@@ -87,6 +87,9 @@ func (k *link) Ready() <-chan struct{} { return nil }
 // Role implements replica.Replica.
 func (k *link) Role() replica.Role { return k.copy.Role() }
 
+// TaskEvents implements replica.Replica. The simulation reads all events.
+func (k *link) TaskEvents(bool) {}
+
 // Apply implements replica.Replica.
 func (k *link) Apply() {
 	commits, gens := k.commits, k.gens

@@ -54,11 +54,11 @@ func (s *State) claim(op ClaimTask) Result {
 	case t == nil && !w.HasSlot():
 		return Result{Err: muster.ReasonNoSlot}
 	case t == nil:
-		s.do(muster.TaskPickedUp{Purpose: w.purpose.name, Task: op.Task, Worker: w.ID, Placement: number})
+		doTask(s, muster.TaskPickedUp{Purpose: w.purpose.name, Task: op.Task, Worker: w.ID, Placement: number}, (*State).foldPickedUp)
 	case !t.running:
-		s.do(muster.TaskPickedUp{Purpose: w.purpose.name, Task: op.Task, Worker: w.ID, Placement: t.placement})
+		doTask(s, muster.TaskPickedUp{Purpose: w.purpose.name, Task: op.Task, Worker: w.ID, Placement: t.placement}, (*State).foldPickedUp)
 	}
-	s.do(muster.TaskClaimed{Purpose: w.purpose.name, Task: op.Task, Worker: w.ID, Number: number})
+	doTask(s, muster.TaskClaimed{Purpose: w.purpose.name, Task: op.Task, Worker: w.ID, Number: number}, (*State).foldClaimed)
 	return Result{Worker: w.ID, Placement: number}
 }
 

@@ -33,7 +33,7 @@ func (s *State) schedule(op Schedule, seed uint64) Result {
 	debit := s.debit(p)
 	t := s.take(w, op.Task, reserve, debit, s.nextPlacement())
 	s.reserve(t, s.deadline(reserve))
-	s.events = append(s.events, t.reservedEvent())
+	note(s, t.reservedEvent())
 	return Result{Worker: w.ID, Info: w.raw, Placement: t.placement, Explanation: why}
 }
 
@@ -49,7 +49,7 @@ func (s *State) noScheduler(op Schedule) Result {
 // prolong answers for a task that is placed already.
 func (s *State) prolong(t *task, reserve int64) Result {
 	s.extend(t, max(t.reserve, reserve))
-	s.events = append(s.events, t.reservedEvent())
+	note(s, t.reservedEvent())
 	return Result{Worker: t.worker.ID, Info: t.worker.raw, Placement: t.placement, Already: true}
 }
 
@@ -109,7 +109,7 @@ func (s *State) unschedule(op Unschedule) error {
 		return muster.ReasonPlacementOver
 	case t.running:
 		t.reserve = 0
-		s.events = append(s.events, t.reservedEvent())
+		note(s, t.reservedEvent())
 	default:
 		s.release(t, muster.ReleasedUnscheduled)
 	}
@@ -119,7 +119,7 @@ func (s *State) unschedule(op Unschedule) error {
 // release ends what holds the task on its worker. It does what do would, but has
 // the task at hand, which foldReleased looks up: a third of what expiring costs.
 func (s *State) release(t *task, why muster.ReleaseReason) {
-	s.events = append(s.events, muster.TaskReleased{Purpose: t.worker.purpose.name, Task: t.name, Worker: t.worker.ID, Reason: why})
+	note(s, muster.TaskReleased{Purpose: t.worker.purpose.name, Task: t.name, Worker: t.worker.ID, Reason: why})
 	s.forget(t)
 }
 

@@ -20,9 +20,9 @@ func (s *State) pickUp(op PickUpTasks) error {
 		case t != nil && t.worker != w:
 			s.do(muster.TaskRefused{Purpose: w.purpose.name, Task: name, Worker: w.ID, Holder: t.worker.ID})
 		case t == nil:
-			s.do(muster.TaskPickedUp{Purpose: w.purpose.name, Task: name, Worker: w.ID, Placement: s.adopted(op, i)})
+			doTask(s, muster.TaskPickedUp{Purpose: w.purpose.name, Task: name, Worker: w.ID, Placement: s.adopted(op, i)}, (*State).foldPickedUp)
 		case !t.running:
-			s.do(muster.TaskPickedUp{Purpose: w.purpose.name, Task: name, Worker: w.ID, Placement: t.placement})
+			doTask(s, muster.TaskPickedUp{Purpose: w.purpose.name, Task: name, Worker: w.ID, Placement: t.placement}, (*State).foldPickedUp)
 		}
 	}
 	return nil
@@ -71,7 +71,7 @@ func (s *State) layDown(op LayDownTask) error {
 // gave it up, forgotten.
 func (s *State) putDown(t *task) {
 	w, reserve := t.worker, t.reserve
-	s.do(muster.TaskLaidDown{Purpose: w.purpose.name, Task: t.name, Worker: w.ID, Until: s.deadline(reserve)})
+	doTask(s, muster.TaskLaidDown{Purpose: w.purpose.name, Task: t.name, Worker: w.ID, Until: s.deadline(reserve)}, (*State).foldLaidDown)
 	if reserve == 0 {
 		s.release(t, muster.ReleasedUnscheduled)
 	}

@@ -31,7 +31,9 @@ type State struct {
 	audit      []muster.AuditEntry
 	audited    uint64 // the number of the last entry
 	departed   []departed
-	applying   bool // inside of Apply
+	// quiet leaves the events of tasks and loads out of what Apply returns.
+	quiet    bool
+	applying bool // inside of Apply
 }
 
 // New returns an empty cluster. A member of cfg that Validate would refuse
@@ -57,6 +59,13 @@ func (s *State) Apply(cmd Command) (Result, []muster.Event) {
 	return result, s.events
 }
 
+// TaskEvents says whether Apply returns the events of tasks and loads: most of
+// all events, each of which costs an allocation. It does until it is told
+// otherwise. A copy that is folded, and whoever watches tasks, needs them. Those
+// of workers and purposes, and TaskRefused, are returned in any case. It is no
+// part of a snapshot.
+func (s *State) TaskEvents(wanted bool) { s.quiet = !wanted }
+
 // Torn reports whether a panic ended Apply half-way: the state must not be used
 // any more.
 func (s *State) Torn() bool { return s.applying }
@@ -81,11 +90,26 @@ func (s *State) Fold(at muster.Instant, ev muster.Event) {
 	s.fold(ev)
 }
 
-// do makes an event happen. Apply changes nothing but by do, by release and by
+// do makes an event happen. Apply changes nothing but by do, doTask, release and
 // reserve, so that a copy that is fed the events is equal by construction.
 func (s *State) do(ev muster.Event) {
 	s.events = append(s.events, ev)
 	s.fold(ev)
+}
+
+// doTask is do for the events of tasks and loads, which nobody may want. fold is
+// what fold would call. Being generic, it allocates nothing where the event is
+// left out.
+func doTask[E muster.Event](s *State, ev E, fold func(*State, E)) {
+	note(s, ev)
+	fold(s, ev)
+}
+
+// note adds an event of a task or a load to those that Apply returns.
+func note[E muster.Event](s *State, ev E) {
+	if !s.quiet {
+		s.events = append(s.events, ev)
+	}
 }
 
 func (s *State) fold(ev muster.Event) {

@@ -143,6 +143,10 @@ func (r *Replica) Apply() {
 	r.role = r.currentRole(now)
 }
 
+// TaskEvents does nothing: OWT's managers are told of each task, so that the
+// events are always made.
+func (r *Replica) TaskEvents(bool) {}
+
 // Read implements replica.Replica: a leader vouches for its state at once.
 func (r *Replica) Read(f func(*state.State, error)) { f(r.ledger.state, r.refusal()) }
 

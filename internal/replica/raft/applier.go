@@ -21,6 +21,8 @@ type Applier struct {
 	role    replica.Role
 	index   uint64
 	made    *SnapshotJob
+	// quiet leaves out the events of tasks and loads where observe is nil.
+	quiet bool
 }
 
 // NewApplier returns a copy of an empty state. observe and log may be nil.
@@ -30,6 +32,10 @@ func NewApplier(cfg state.Config, observe Observer, log *slog.Logger) *Applier {
 	}
 	return &Applier{state: state.New(cfg), observe: observe, log: log}
 }
+
+// TaskEvents says whether Done is given the events of tasks and loads, too.
+// Where there is an Observer it is, and so is the Observer.
+func (c *Applier) TaskEvents(wanted bool) { c.quiet = !wanted }
 
 // State returns the copy.
 func (c *Applier) State() *state.State { return c.state }
@@ -74,6 +80,7 @@ func (c *Applier) applyEntry(done Commit) {
 	if done.state != nil {
 		c.state = done.state
 	}
+	c.state.TaskEvents(!c.quiet || c.observe != nil)
 	for _, p := range done.own {
 		result, events := c.state.Apply(p.Command)
 		p.Done(result, events, nil)
@@ -91,6 +98,7 @@ func (c *Applier) applyBatch(done Commit) {
 	if err != nil {
 		c.log.Error("malformed entry ignored", "index", done.Index, "err", err)
 	}
+	c.state.TaskEvents(c.observe != nil)
 	for _, cmd := range commands {
 		result, events := c.state.Apply(cmd)
 		if c.observe != nil {

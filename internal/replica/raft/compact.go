@@ -46,6 +46,7 @@ func (j *SnapshotJob) replay() (*state.State, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.TaskEvents(false)
 	for _, e := range j.entries {
 		commands, err := entryCommands(e)
 		if err != nil {

@@ -214,6 +214,9 @@ func (n *Replica) State() *state.State { return n.applier.State() }
 // Role is part of replica.Replica.
 func (n *Replica) Role() replica.Role { return n.applier.Role() }
 
+// TaskEvents is part of replica.Replica.
+func (n *Replica) TaskEvents(wanted bool) { n.applier.TaskEvents(wanted) }
+
 // Index is the last entry of the log that is applied to the state. Only the owner
 // of the state may call it.
 func (n *Replica) Index() uint64 { return n.applier.Index() }
