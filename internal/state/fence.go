@@ -41,7 +41,7 @@ func (s *State) claim(op ClaimTask) Result {
 	if err != nil {
 		return Result{Err: err}
 	}
-	t := w.purpose.tasks[op.Task]
+	t := s.find(w.purpose, op.Task)
 	number := s.nextPlacement()
 	switch {
 	case w.incarnation != "" && op.Incarnation != "" && op.Incarnation != w.incarnation:
@@ -65,7 +65,7 @@ func (s *State) claim(op ClaimTask) Result {
 func (s *State) foldClaimed(e muster.TaskClaimed) {
 	s.placements = max(s.placements, e.Number)
 	if w := s.workers[e.Worker]; w != nil {
-		if t := w.on(e.Task); t != nil {
+		if t := s.on(w, e.Task); t != nil {
 			t.claim = e.Number
 		}
 	}

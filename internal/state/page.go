@@ -205,10 +205,14 @@ func (s *State) workersWithTask(f Filter, from Place) []*worker {
 		return s.workersOf(f, from)
 	}
 	p := s.purposes[f.Purpose]
-	if p == nil || p.tasks[f.Task] == nil {
+	if p == nil {
 		return nil
 	}
-	w := p.tasks[f.Task].worker
+	t := s.find(p, f.Task)
+	if t == nil {
+		return nil
+	}
+	w := t.worker
 	if f.Worker != "" && f.Worker != w.ID {
 		return nil
 	}

@@ -14,7 +14,8 @@ func (s *State) schedule(op Schedule, seed uint64) Result {
 	if p == nil {
 		return s.noScheduler(op)
 	}
-	held := p.tasks[op.Task]
+	hash := s.tasks.hash(p, op.Task)
+	held := s.tasks.find(hash, p, op.Task)
 	if held != nil && !held.worker.handsBack() {
 		return s.prolong(held, reserve)
 	}
@@ -31,7 +32,7 @@ func (s *State) schedule(op Schedule, seed uint64) Result {
 	}
 	w := chosen.Owner.(*worker)
 	debit := s.debit(p)
-	t := s.take(w, op.Task, reserve, debit, s.nextPlacement())
+	t := s.take(w, op.Task, hash, reserve, debit, s.nextPlacement())
 	s.reserve(t, s.deadline(reserve))
 	note(s, t.reservedEvent())
 	return Result{Worker: w.ID, Info: w.raw, Placement: t.placement, Explanation: why}
@@ -79,10 +80,11 @@ func (s *State) foldReserved(e muster.TaskReserved) {
 		return
 	}
 	reserve := min(max(e.ReserveMillis, 0), MaxReserveMillis)
-	t := w.purpose.tasks[e.Task]
+	hash := s.tasks.hash(w.purpose, e.Task)
+	t := s.tasks.find(hash, w.purpose, e.Task)
 	switch {
 	case t == nil:
-		t = s.take(w, e.Task, reserve, sched.UnitsOf(min(e.Debit, MaxDebit)), e.Placement)
+		t = s.take(w, e.Task, hash, reserve, sched.UnitsOf(min(e.Debit, MaxDebit)), e.Placement)
 		s.reserve(t, e.Until)
 		w.purpose.pool.Placed(&w.Worker)
 	case t.worker != w: // another copy's word does not move a task
@@ -101,7 +103,7 @@ func (s *State) unschedule(op Unschedule) error {
 	if err != nil {
 		return err
 	}
-	t := w.on(op.Task)
+	t := s.on(w, op.Task)
 	switch {
 	case t == nil:
 		return fmt.Errorf("task %q is not on worker %s", op.Task, op.Worker)
@@ -125,7 +127,7 @@ func (s *State) release(t *task, why muster.ReleaseReason) {
 
 func (s *State) foldReleased(e muster.TaskReleased) {
 	if w := s.workers[e.Worker]; w != nil {
-		if t := w.on(e.Task); t != nil {
+		if t := s.on(w, e.Task); t != nil {
 			s.forget(t)
 		}
 	}

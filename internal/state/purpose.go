@@ -22,7 +22,7 @@ type purpose struct {
 	pool              *sched.Pool
 	cost              sched.Cost
 	lasts             lasts
-	tasks             map[string]*task
+	salt              uint32 // of the hashes of its tasks
 	reserved, running int
 	// vacant is since when it has had no workers, while it has none.
 	vacant muster.Instant
@@ -44,7 +44,8 @@ func (s *State) purpose(name string) *purpose {
 	if p == nil {
 		pool := sched.NewPool(name, s.strategy(name))
 		pool.Limit(s.limits)
-		p = &purpose{name: name, pool: pool, cost: sched.NewCost(), tasks: map[string]*task{}, vacant: s.now}
+		p = &purpose{name: name, pool: pool, cost: sched.NewCost(), vacant: s.now}
+		p.salt = s.tasks.hash(&purpose{}, name)
 		s.purposes[name] = p
 		s.trust(p)
 	}

@@ -138,7 +138,7 @@ func (s *State) Scheduled(purpose, task string) (string, error) {
 	if p == nil {
 		return "", muster.ReasonInvalidPurpose
 	}
-	t := p.tasks[task]
+	t := s.find(p, task)
 	if t == nil {
 		return "", muster.ReasonNoTask
 	}

@@ -149,10 +149,11 @@ func (r reader) task(s *State, w *worker) *task {
 		placement, claim = r.Uint(), r.Uint()
 		r.Check(placement <= s.placements && claim <= s.placements)
 	}
-	if r.Check(w.purpose.tasks[name] == nil); r.Bad() {
+	hash := s.tasks.hash(w.purpose, name)
+	if r.Check(s.tasks.find(hash, w.purpose, name) == nil); r.Bad() {
 		return nil
 	}
-	t := s.take(w, name, reserve, sched.Units(debit), placement)
+	t := s.take(w, name, hash, reserve, sched.Units(debit), placement)
 	t.claim = claim
 	return t
 }

@@ -15,7 +15,7 @@ func (s *State) pickUp(op PickUpTasks) error {
 		return err
 	}
 	for i, name := range op.Tasks {
-		t := w.purpose.tasks[name]
+		t := s.find(w.purpose, name)
 		switch {
 		case t != nil && t.worker != w:
 			s.do(muster.TaskRefused{Purpose: w.purpose.name, Task: name, Worker: w.ID, Holder: t.worker.ID})
@@ -33,10 +33,11 @@ func (s *State) foldPickedUp(e muster.TaskPickedUp) {
 	if w == nil {
 		return
 	}
-	t := w.purpose.tasks[e.Task]
+	hash := s.tasks.hash(w.purpose, e.Task)
+	t := s.tasks.find(hash, w.purpose, e.Task)
 	switch {
 	case t == nil:
-		t = s.take(w, e.Task, s.cfg.ReserveMillis, 0, e.Placement)
+		t = s.take(w, e.Task, hash, s.cfg.ReserveMillis, 0, e.Placement)
 	case t.worker != w || t.running:
 		return
 	default:
@@ -52,7 +53,7 @@ func (s *State) layDown(op LayDownTask) error {
 	if err != nil {
 		return err
 	}
-	t := w.on(op.Task)
+	t := s.on(w, op.Task)
 	if t == nil || !t.running {
 		return fmt.Errorf("task %q is not run by worker %s", op.Task, op.Worker)
 	}
@@ -61,7 +62,7 @@ func (s *State) layDown(op LayDownTask) error {
 	}
 	w.purpose.lasts.observe(int64(s.now - t.since))
 	s.putDown(t)
-	if t = w.on(op.Task); t != nil && w.drain != nil {
+	if t = s.on(w, op.Task); t != nil && w.drain != nil {
 		s.release(t, muster.ReleasedDrained)
 	}
 	return nil
@@ -82,7 +83,7 @@ func (s *State) foldLaidDown(e muster.TaskLaidDown) {
 	if w == nil {
 		return
 	}
-	if t := w.on(e.Task); t != nil && t.running {
+	if t := s.on(w, e.Task); t != nil && t.running {
 		w.ended = true
 		s.stop(t)
 		s.reserve(t, e.Until)

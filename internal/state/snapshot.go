@@ -66,7 +66,7 @@ func (s *State) Snapshot() []byte {
 func (s *State) snapshotSize() int {
 	size := 1024 + 512*len(s.workers)
 	for _, p := range s.purposes {
-		size += 64 * len(p.tasks)
+		size += 64 * (p.reserved + p.running)
 	}
 	return size
 }

@@ -15,6 +15,7 @@ type State struct {
 	now      muster.Instant
 	purposes map[string]*purpose
 	workers  map[string]*worker
+	tasks    *taskTable
 	joins    uint64 // how many workers ever joined: the join order
 	order    nameOrder
 	// placements is the highest placement number that was given.
@@ -39,7 +40,10 @@ type State struct {
 // New returns an empty cluster. A member of cfg that Validate would refuse
 // counts as its default.
 func New(cfg Config) *State {
-	s := &State{purposes: map[string]*purpose{}, workers: map[string]*worker{}, cordons: map[string]*cordon{}, limits: sched.DefaultLimits()}
+	s := &State{
+		purposes: map[string]*purpose{}, workers: map[string]*worker{}, tasks: newTaskTable(),
+		cordons: map[string]*cordon{}, limits: sched.DefaultLimits(),
+	}
 	s.steering.strategies = map[string]muster.Strategy{}
 	s.last.limit = maxDecisions
 	s.configure(cfg.repaired())

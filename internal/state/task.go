@@ -15,6 +15,7 @@ type task struct {
 	running bool
 	fresh   bool   // running, and picked up since its worker's last report
 	slot    uint16 // of the wheel, while it is reserved
+	hash    uint32 // of purpose and name, for the table of tasks
 	// since is when it was picked up, while it runs.
 	since muster.Instant
 	// placement is the number of the placement, 0 where it is not known.
@@ -67,20 +68,25 @@ func (l *list) names() []string {
 	return names
 }
 
-// on returns the task of that name if it is on this worker.
-func (w *worker) on(name string) *task {
-	if t := w.purpose.tasks[name]; t != nil && t.worker == w {
+// find returns the task of the purpose, nil where there is none.
+func (s *State) find(p *purpose, name string) *task {
+	return s.tasks.find(s.tasks.hash(p, name), p, name)
+}
+
+// on returns the task of that name if it is on the worker.
+func (s *State) on(w *worker, name string) *task {
+	if t := s.find(w.purpose, name); t != nil && t.worker == w {
 		return t
 	}
 	return nil
 }
 
-// take puts a new task on a worker. It is in no list yet.
-func (s *State) take(w *worker, name string, reserve int64, debit sched.Units, placement uint64) *task {
+// take puts a new task, of that hash, on a worker. It is in no list yet.
+func (s *State) take(w *worker, name string, hash uint32, reserve int64, debit sched.Units, placement uint64) *task {
 	t := s.newTask()
-	t.name, t.worker, t.reserve, t.debit, t.placement = name, w, reserve, debit, placement
+	t.name, t.hash, t.worker, t.reserve, t.debit, t.placement = name, hash, w, reserve, debit, placement
 	s.placements = max(s.placements, placement)
-	w.purpose.tasks[name] = t
+	s.tasks.put(t)
 	w.Hold(debit)
 	return t
 }
@@ -94,7 +100,7 @@ func (s *State) forget(t *task) {
 	} else {
 		s.unreserve(t)
 	}
-	delete(w.purpose.tasks, t.name)
+	s.tasks.remove(t)
 	w.Drop(t.debit)
 	*t = task{next: s.free}
 	s.free = t
