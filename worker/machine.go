@@ -14,7 +14,9 @@ import (
 const (
 	answerInitializing = "initializing"
 	answerOK           = "ok"
-	answerWhoAreYou    = "whoareyou"
+	// answerOKLoad is "ok" of a manager that took the load of the keep-alive.
+	answerOKLoad    = "ok+load"
+	answerWhoAreYou = "whoareyou"
 )
 
 // errForgotten is why contact is lost to a manager that answers.
@@ -99,8 +101,12 @@ type action any
 type (
 	// callJoin and callKeepAlive ask the manager; the answer comes back with
 	// joinAnswered and keepAliveAnswered.
-	callJoin      struct{}
-	callKeepAlive struct{ beat uint64 }
+	callJoin struct{}
+	// load is what the worker reports with it, nil for nothing.
+	callKeepAlive struct {
+		beat uint64
+		load *float64
+	}
 	// callTasks asks which tasks the manager knows; see tasksAnswered. plain:
 	// as one of OWT's is asked.
 	callTasks struct {
@@ -158,7 +164,7 @@ func (m *machine) tick() {
 		m.tryJoin()
 	case joined:
 		m.beat++
-		m.emit(callKeepAlive{m.beat})
+		m.emit(m.keepAlive())
 		if m.beat%compareBeats == 0 || m.checks && m.checkSoon {
 			m.checkSoon = false
 			m.emit(callTasks{m.changes, m.plain})
@@ -224,6 +230,7 @@ func (m *machine) enter(answer string) {
 	again := m.phase == rejoining
 	m.phase, m.failures, m.missed, m.silent = joined, 0, 0, 0
 	m.resync, m.plain, m.checkSoon = false, false, true
+	m.report.taken = false // another manager may not know how
 	if again && answer != answerInitializing && len(m.tasks) > 0 {
 		m.dropped(m.tasks)
 		m.changes++
@@ -267,7 +274,11 @@ func (m *machine) keepAliveAnswered(beat uint64, answer string, err error) {
 	case m.phase != joined || beat <= m.stale:
 	case errors.Is(err, bus.ErrClosed):
 		m.end(err)
+	case err == nil && answer == answerOKLoad:
+		m.report.answered(beat, true)
+		m.heard(beat)
 	case err == nil && answer == answerOK:
+		m.report.answered(beat, false)
 		m.heard(beat)
 	case err == nil && answer == answerWhoAreYou:
 		m.rejoin(errForgotten)
@@ -365,7 +376,7 @@ func (m *machine) add(tasks []string) {
 	}
 	if len(fresh) > 0 && m.phase == joined {
 		m.tellTasks(fresh)
-		m.report.due = true
+		m.report.outdated()
 	}
 }
 
@@ -380,7 +391,7 @@ func (m *machine) remove(task string) {
 	m.pickups.cancel(task)
 	m.say("layDownTask", task, m.numbers[task])
 	delete(m.numbers, task)
-	m.report.due = true
+	m.report.outdated()
 }
 
 // reject gives up a reservation: that of a task that was just laid down, where

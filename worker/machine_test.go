@@ -40,6 +40,9 @@ func words(a action) string {
 	case callJoin:
 		return "join"
 	case callKeepAlive:
+		if a.load != nil {
+			return fmt.Sprintf("alive%d[%v]", a.beat, *a.load)
+		}
 		return fmt.Sprintf("alive%d", a.beat)
 	case callTasks:
 		return "tasks?"

@@ -5,18 +5,26 @@ import (
 	"time"
 )
 
-// report decides when a load is told to the manager.
+// report decides when a load is told to the manager: with the next keep-alive,
+// where the manager takes it from there, else in a message of its own. One
+// message an interval is half the work for a fleet that does nothing.
 type report struct {
 	// every is how often the load is measured, repeat how often it is told
 	// even if it does not change.
 	every, repeat time.Duration
+	// rides: keep-alives are frequent enough to carry the load.
+	rides bool
+	// taken: the manager takes the load from keep-alives, as its last answer to
+	// one said. carried is the last that had one.
+	taken   bool
+	carried uint64
 
 	// load is the last one measured, to a thousandth. known: there is one.
 	load  float64
 	known bool
 	// due: tasks came or went, so that the manager's guess of what they add to
-	// the load waits for a measurement.
-	due bool
+	// the load waits for a measurement. stale: there was none since.
+	due, stale bool
 
 	told   float64
 	toldAt time.Time
@@ -24,11 +32,25 @@ type report struct {
 	overloaded bool
 }
 
+// outdated is a task that came or went.
+func (r *report) outdated() { r.due, r.stale = true, true }
+
+// ride returns the load that the next keep-alive carries. A load that was
+// measured before the last task came or went would settle the manager's guess
+// of what that task adds: it stays here.
+func (r *report) ride() *float64 {
+	if !r.rides || !r.known || r.stale {
+		return nil
+	}
+	load := r.load
+	return &load
+}
+
 // measured is a load that was measured just now.
 func (m *machine) measured(load float64) {
 	r := &m.report
-	r.load, r.known = math.Round(load*1000)/1000, true
-	if m.phase == joined && r.wanted(m.now) {
+	r.load, r.known, r.stale = math.Round(load*1000)/1000, true, false
+	if m.phase == joined && !r.taken && r.wanted(m.now) {
 		m.tellLoad()
 	}
 	if over := load > OverloadAbove; over != r.overloaded {
@@ -53,5 +75,24 @@ func (m *machine) tellLoad() {
 	if r.known && !m.unloaded {
 		m.tell("reportLoad", r.load)
 		r.told, r.toldAt, r.due = r.load, m.now, false
+	}
+}
+
+// keepAlive is the next keep-alive, with the load that it reports.
+func (m *machine) keepAlive() callKeepAlive {
+	call := callKeepAlive{beat: m.beat}
+	if !m.unloaded {
+		call.load = m.report.ride()
+	}
+	if call.load != nil {
+		m.report.carried = m.beat
+	}
+	return call
+}
+
+// answered notes whether the manager took the load of that keep-alive.
+func (r *report) answered(beat uint64, took bool) {
+	if beat == r.carried {
+		r.taken = took
 	}
 }

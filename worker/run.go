@@ -147,7 +147,7 @@ func (p *protocol) perform(ctx context.Context, a action) {
 	case callJoin:
 		p.ask(ctx, "join", []any{w.opts.Purpose, w.opts.ID, w.info}, (*machine).joinAnswered)
 	case callKeepAlive:
-		p.ask(ctx, "keepAlive", []any{w.opts.ID}, func(m *machine, answer string, err error) {
+		p.ask(ctx, "keepAlive", w.keepAliveArgs(a), func(m *machine, answer string, err error) {
 			m.keepAliveAnswered(a.beat, answer, err)
 		})
 	case callTasks:
@@ -192,6 +192,15 @@ func (p *protocol) ask(ctx context.Context, method string, args []any, answered 
 			answered(m, answer, err)
 		})
 	})
+}
+
+// keepAliveArgs are the arguments of a keep-alive. OWT's manager, and Muster's
+// before this, look at the first one only.
+func (w *Worker) keepAliveArgs(c callKeepAlive) []any {
+	if c.load == nil {
+		return []any{w.opts.ID}
+	}
+	return []any{w.opts.ID, *c.load}
 }
 
 // check is the call of a callTasks.

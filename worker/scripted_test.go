@@ -180,7 +180,7 @@ func (m *scripted) said() []string {
 	defer m.mu.Unlock()
 	var out []string
 	for _, line := range m.log {
-		if line != "keepAlive" && line != "getTasks" { // both come at times of their own
+		if !strings.HasPrefix(line, "keepAlive") && line != "getTasks" { // both come at times of their own
 			out = append(out, line)
 		}
 	}

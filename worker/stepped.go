@@ -116,7 +116,7 @@ func (s *Stepped) perform(a action) {
 	case callJoin:
 		s.ask("join", []any{opts.Purpose, opts.ID, s.w.info}, (*machine).joinAnswered)
 	case callKeepAlive:
-		s.ask("keepAlive", []any{opts.ID}, func(m *machine, answer string, err error) {
+		s.ask("keepAlive", s.w.keepAliveArgs(a), func(m *machine, answer string, err error) {
 			m.keepAliveAnswered(a.beat, answer, err)
 		})
 	case callTasks:

@@ -109,7 +109,7 @@ func newWorker(conn bus.Conn, opts Options, incarnation string) (*Worker, error)
 		opts: opts, named: named, info: info, conn: conn,
 		machine: machine{
 			id: opts.ID, incarnation: incarnation, checks: true, maxTasks: opts.MaxTasks, retries: max(opts.JoinRetries, 0), misses: opts.Misses,
-			report: report{every: opts.LoadInterval, repeat: opts.LoadRepeat},
+			report: report{every: opts.LoadInterval, repeat: opts.LoadRepeat, rides: opts.KeepAlive <= opts.LoadInterval},
 		},
 		woken:      make(chan struct{}, 1),
 		requests:   make(chan *bus.Request, requestBacklog),

@@ -52,6 +52,7 @@ type core struct {
 	returns    returns
 	departures departures
 	pending    []replica.Proposal
+	signs      signs
 	// deciding is the size of proposals and reads that are under way.
 	deciding size
 	// rejoining are workers of which a report was dropped. The answer to their
@@ -69,10 +70,12 @@ type core struct {
 func (c *core) propose(req *bus.Request, op state.Op, done func(state.Result)) {
 	weight := weigh(req)
 	c.deciding = c.deciding.plus(weight)
+	worker := c.signs.proposed(op)
 	c.pending = append(c.pending, replica.Proposal{
 		Command: state.Command{At: c.now(), Seed: c.seed(), Op: op},
 		Done: func(result state.Result, events []muster.Event, err error) {
 			c.deciding = c.deciding.minus(weight)
+			c.signs.decided(worker)
 			if err != nil {
 				c.undecided(req, err)
 				return
@@ -165,6 +168,7 @@ func (c *core) newLiveness() *liveness.Liveness {
 func (c *core) flush() {
 	batch := c.pending
 	c.pending = nil
+	c.signs.flushed()
 	if len(batch) > 0 {
 		c.replica.Propose(batch...)
 	}
@@ -308,49 +312,6 @@ func (c *core) phase() string {
 		return phaseInService
 	}
 	return phaseInitializing
-}
-
-func (c *core) keepAlive(req *bus.Request, worker string) {
-	c.flush()
-	if !c.replica.State().Has(worker) {
-		req.Reply("whoareyou")
-		return
-	}
-	c.alive.Heard(worker)
-	c.noteHeard(worker)
-	if c.rejoining[worker] {
-		delete(c.rejoining, worker)
-		req.Reply("whoareyou")
-		return
-	}
-	if c.role.Leader != "" { // one of several: a worker that sees a new term repeats its recent reports
-		req.Term(c.role.Term)
-	}
-	req.Reply("ok")
-}
-
-// maxReports bounds the reports in one command, so that it can be replicated.
-const maxReports = 4096
-
-// reportLoad merges consecutive reports into one command. A cast is acknowledged
-// immediately, since a lost report is soon followed by the next.
-func (c *core) reportLoad(req *bus.Request, worker string, load float64) {
-	if purpose, ok := c.replica.State().PurposeOf(worker); ok {
-		c.measures.load.WithLabelValues(c.measures.purpose(purpose, true)).Observe(load)
-	}
-	if req.Wanted() {
-		change(state.ReportLoad{Loads: []state.WorkerLoad{{Worker: worker, Load: load}}})(c, req)
-		return
-	}
-	req.Done()
-	report := state.WorkerLoad{Worker: worker, Load: load}
-	if n := len(c.pending); n > 0 {
-		if last, ok := c.pending[n-1].Command.Op.(state.ReportLoad); ok && len(last.Loads) < maxReports {
-			c.pending[n-1].Command.Op = state.ReportLoad{Loads: append(last.Loads, report)}
-			return
-		}
-	}
-	c.propose(nil, state.ReportLoad{Loads: []state.WorkerLoad{report}}, nil)
 }
 
 func (c *core) schedule(req *bus.Request, op state.Schedule, wanted wanted) {

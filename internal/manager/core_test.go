@@ -141,6 +141,7 @@ func TestReportsInARowAreOneCommand(t *testing.T) {
 
 func TestManyReportsAreSeveralCommands(t *testing.T) {
 	c := newTestCore()
+	ask(t, c, "join", `["conference","c-1",`+testInfo+`]`)
 	for range maxReports + 1 {
 		act, err := decode("reportLoad", argsOf(t, `["c-1",0.1]`))
 		if err != nil {

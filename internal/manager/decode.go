@@ -237,6 +237,14 @@ func (r *reader) number(i int, what string) float64 {
 	return n
 }
 
+func (r *reader) load(i int) float64 {
+	load := r.number(i, "load")
+	if load < 0 {
+		r.fail(i, "load", "must not be negative")
+	}
+	return load
+}
+
 // millis reads a time that may be absent. What no reservation can mean is cut
 // to what one can.
 func (r *reader) millis(i int, what string) int64 {
@@ -272,7 +280,11 @@ func decodeQuit(r *reader) action {
 
 func decodeKeepAlive(r *reader) action {
 	worker := r.name(0, "worker")
-	return func(c *core, req *bus.Request) { c.keepAlive(req, worker) }
+	if r.raw(1) == nil {
+		return func(c *core, req *bus.Request) { c.keepAlive(req, worker) }
+	}
+	load := r.load(1)
+	return func(c *core, req *bus.Request) { c.keepAliveWithLoad(req, worker, load) }
 }
 
 func decodeReportState(r *reader) action {
@@ -281,23 +293,22 @@ func decodeReportState(r *reader) action {
 	if float64(s) != n || s < muster.StateInitializing || s > muster.StateReady {
 		r.fail(1, "state", "must be 0, 1 or 2")
 	}
-	return change(state.ReportState{Worker: worker, State: s})
+	return fromWorker(worker, change(state.ReportState{Worker: worker, State: s}))
 }
 
 func decodeReportLoad(r *reader) action {
-	worker, load := r.name(0, "worker"), r.number(1, "load")
-	if load < 0 {
-		r.fail(1, "load", "must not be negative")
-	}
+	worker, load := r.name(0, "worker"), r.load(1)
 	return func(c *core, req *bus.Request) { c.reportLoad(req, worker, load) }
 }
 
 func decodePickUpTasks(r *reader) action {
-	return change(state.PickUpTasks{Worker: r.name(0, "worker"), Tasks: r.tasks(1), Placements: r.placements(2)})
+	op := state.PickUpTasks{Worker: r.name(0, "worker"), Tasks: r.tasks(1), Placements: r.placements(2)}
+	return fromWorker(op.Worker, change(op))
 }
 
 func decodeLayDownTask(r *reader) action {
-	return change(state.LayDownTask{Worker: r.name(0, "worker"), Task: r.task(1), Placement: r.placement(2)})
+	op := state.LayDownTask{Worker: r.name(0, "worker"), Task: r.task(1), Placement: r.placement(2)}
+	return fromWorker(op.Worker, change(op))
 }
 
 func decodeSchedule(r *reader) action {

@@ -59,11 +59,11 @@ func decodeClaimTask(r *reader) action {
 	if incarnation := arg.Get("incarnation").Str; incarnation != "" {
 		op.Incarnation = r.checked(1, "incarnation", incarnation, muster.MaxName)
 	}
-	return func(c *core, req *bus.Request) {
+	return fromWorker(op.Worker, func(c *core, req *bus.Request) {
 		c.propose(req, op, func(result state.Result) {
 			answer(req, json.RawMessage(fmt.Sprintf(`{"placement":%d}`, result.Placement)), result.Err)
 		})
-	}
+	})
 }
 
 // workerCheck is the answer to checkWorker: how a worker stands.
@@ -89,7 +89,10 @@ func decodeCheckWorker(r *reader) query {
 		tasks = append(tasks, taskOf(json.RawMessage(t.Raw)))
 		return len(tasks) < muster.MaxTasks
 	})
-	return func(_ *core, req *bus.Request, s *state.State) { checkWorker(req, s, worker, incarnation, tasks) }
+	return func(c *core, req *bus.Request, s *state.State) {
+		c.sign(worker)
+		checkWorker(req, s, worker, incarnation, tasks)
+	}
 }
 
 func checkWorker(req *bus.Request, s *state.State, worker, incarnation string, asked []string) {

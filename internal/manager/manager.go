@@ -151,7 +151,9 @@ func newManager(conn bus.Conn, opts Options) *Manager {
 		panicLog: rateLimit{every: panicLogEvery},
 		dropLog:  rateLimit{every: panicLogEvery},
 	}
-	opts.Replica.TaskEvents(false)
+	if opts.Replica != nil { // it is set in every manager that runs
+		opts.Replica.TaskEvents(false)
+	}
 	m.notifier = newNotifier(conn, log, m.core.measures.noticesFailed)
 	m.core.notify = m.notifier.enqueue
 	m.core.drainer = newDrainer(conn)

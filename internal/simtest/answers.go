@@ -139,7 +139,7 @@ func (t *truth) answered(l *letter, r bus.Reply) {
 // note writes an answer into the history, unless it is one of the many that all
 // is well.
 func (t *truth) note(who string, l *letter, r bus.Reply) {
-	if t.sim.opts.Record && (l.method != "keepAlive" || string(r.Data) != `"ok"`) {
+	if t.sim.opts.Record && (l.method != "keepAlive" || string(r.Data) != `"ok"` && string(r.Data) != `"ok+load"`) {
 		t.sim.logf("%s %s: %s", who, l, short(r))
 	}
 }

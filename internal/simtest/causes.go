@@ -61,7 +61,7 @@ const leastSilence = (checkCount - 1) * checkInterval
 
 // alive notes a keep-alive that was answered with yes.
 func (t *truth) alive(l *letter, r bus.Reply) {
-	if l.method == "keepAlive" && string(r.Data) == `"ok"` {
+	if l.method == "keepAlive" && (string(r.Data) == `"ok"` || string(r.Data) == `"ok+load"`) {
 		t.heard[arg(l, 0)] = max(t.heard[arg(l, 0)], l.sent)
 	}
 }

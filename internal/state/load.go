@@ -25,6 +25,14 @@ func (s *State) reportLoad(op ReportLoad) error {
 	return errors.Join(refused...)
 }
 
+// TellsLoad reports whether a report of that load would change anything: the load
+// itself, or the debits of tasks that came or went since the last report. It is
+// false for a worker that is unknown.
+func (s *State) TellsLoad(worker string, load float64) bool {
+	w := s.workers[worker]
+	return w != nil && (!w.Reported() || w.Load() != load || w.ended || w.running.last != nil && w.running.last.fresh)
+}
+
 // foldLoad takes a worker's load. What the worker picked up since its last
 // report is in the new figure: the debits of those tasks are settled, and what
 // they really added is learned.
