@@ -153,6 +153,11 @@ connection a side. Manager, echo server and callers are all in this process.
 package client, which is what users of Muster get. --batch says how many tasks a call places; more than one
 go by scheduleMany. All combinations take turns.
 
+--signs says how the workers say that they are alive, every 0.8 s: "owt" is a keepAlive and a load that
+changes each time, "owt-idle" the same with a load that does not change, "sdk-idle" a keepAlive with the load,
+as Muster's SDK sends it. Before the placements they are alone for a quarter of --duration.
+
+  sign_cpu_ns                     processor time of this process for a worker and 0.8 s while nothing is placed
   ceiling_per_s                   calls that the echo server answered in a second
   placements_per_s                tasks that the manager placed in a second
   of_first, of_first_cpu          placements_per_s and cpu_ns ÷ those of the first combination of --via and --batch
@@ -166,12 +171,12 @@ go by scheduleMany. All combinations take turns.
 func newBenchRPCCmd() *cobra.Command {
 	var f cli.MeasureFlags
 	o := bench.DefaultRPCOptions()
-	via := []string{string(o.Via[0])}
+	via, signs := []string{string(o.Via[0])}, string(o.Signs)
 	cmd := &cobra.Command{
 		Use: "rpc", Short: "Measure a manager on a message queue, held against the queue itself", Long: benchRPCLong, Args: cli.Takes(),
 		Example: "  muster bench rpc --inflight 1,64,256\n  muster bench rpc --managers 3 --via wire,sdk --batch 1,32\n  muster bench rpc --url amqp://localhost --inflight 64 --duration 30s",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			o.Via = nil
+			o.Via, o.Signs = nil, testbed.Signs(signs)
 			for _, v := range via {
 				o.Via = append(o.Via, bench.Via(v))
 			}
@@ -190,6 +195,7 @@ func newBenchRPCCmd() *cobra.Command {
 	flags.DurationVar(&o.Duration, "duration", o.Duration, "time for each measurement, which the echo server and each way to call share")
 	flags.DurationVar(&o.Slice, "slice", o.Slice, "time after which they take turns")
 	flags.StringSliceVar(&via, "via", via, "how the manager is called: wire, sdk, or both, comma-separated")
+	flags.StringVar(&signs, "signs", signs, "how the workers say that they are alive: owt, owt-idle or sdk-idle")
 	flags.IntSliceVar(&o.Batch, "batch", o.Batch, "tasks that a call places; several numbers, comma-separated")
 	flags.DurationVar(&o.Reserve, "reserve", o.Reserve, "time that a placement lasts")
 	flags.IntVar(&o.ISPs, "isps", o.ISPs, "isps of the fleet")

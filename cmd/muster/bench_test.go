@@ -92,7 +92,7 @@ func TestBenchWritesAProfile(t *testing.T) {
 func TestBenchUsedWrongly(t *testing.T) {
 	for _, args := range []string{
 		"place --strategy best", "place --workers 0", "place --debit 3", "place -o yaml", "place 7",
-		"rpc --inflight 0", "rpc --duration 1ms", "rpc --via telepathy", "rpc --batch 0", "rpc --batch 1001", "nothing",
+		"rpc --inflight 0", "rpc --duration 1ms", "rpc --via telepathy", "rpc --batch 0", "rpc --signs drums", "rpc --batch 1001", "nothing",
 	} {
 		var stdout, stderr bytes.Buffer
 		if status := run(append([]string{"bench"}, strings.Fields(args)...), &stdout, &stderr); status != cli.WrongUsage {

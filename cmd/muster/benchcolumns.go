@@ -23,6 +23,7 @@ var placeColumns = []cli.Column[bench.PlaceResult]{
 var rpcColumns = []cli.Column[bench.RPCResult]{
 	cli.Col("queue", func(r bench.RPCResult) string { return r.Bus }),
 	cli.Col("workers", func(r bench.RPCResult) string { return cli.Thousands(int64(r.Workers)) }),
+	cli.Col("cpu/sign", func(r bench.RPCResult) string { return cli.ShortTime(r.SignCPU) }),
 	cli.Col("in flight", func(r bench.RPCResult) string { return cli.Thousands(int64(r.Inflight)) }),
 	cli.Col("via", func(r bench.RPCResult) string { return string(r.Via) }),
 	cli.Col("batch", func(r bench.RPCResult) string { return cli.Thousands(int64(r.Batch)) }),

@@ -13,6 +13,7 @@ import (
 type duel struct {
 	rig      *rig
 	inflight int
+	signCPU  time.Duration
 	// before is how much of the run's time other duels took.
 	before time.Duration
 }
@@ -93,7 +94,7 @@ func (d duel) result(ceiling *measure.Load, c contender) RPCResult {
 	echoed, placed := ceiling.Times(), c.load.Times()
 	out := RPCResult{
 		Bus: d.rig.kind, Managers: d.rig.opts.Managers, Workers: d.rig.opts.Workers, Inflight: d.inflight,
-		Via: c.via, Batch: c.batch,
+		Via: c.via, Batch: c.batch, Signs: d.rig.opts.Signs, SignCPU: d.signCPU,
 		CeilingPerS: ceiling.PerSecond(), PlacementsPerS: int64(c.batch) * c.load.PerSecond(),
 		CeilingP50: echoed.Quantile(0.50), CeilingP99: echoed.Quantile(0.99),
 		P50: placed.Quantile(0.50), P99: placed.Quantile(0.99),

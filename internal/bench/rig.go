@@ -9,17 +9,19 @@ import (
 	"time"
 
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/bench/measure"
 	"github.com/muster-fleet/muster/internal/bench/testbed"
 )
 
 // rig is everything that a run needs, started: managers, a fleet and a caller
 // with a connection each, all to one broker.
 type rig struct {
-	opts   RPCOptions
-	bus    bus.Options // as opts.Bus, with the address of a broker that was started
-	kind   string
-	fleet  *testbed.Fleet
-	caller bus.Conn // of every way to call
+	opts    RPCOptions
+	bus     bus.Options // as opts.Bus, with the address of a broker that was started
+	kind    string
+	fleet   *testbed.Fleet
+	workers *testbed.Workers
+	caller  bus.Conn // of every way to call
 	// example is an answer to a schedule call, the same in size as any other.
 	example json.RawMessage
 	// callers counts those made, so that no two place tasks of the same name.
@@ -76,12 +78,26 @@ func (r *rig) startFleet(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	k, err := testbed.Join(ctx, conn, r.opts.Cluster, r.fleet)
+	k, err := testbed.Join(ctx, conn, r.opts.Cluster, r.fleet, r.opts.Signs)
 	if err != nil {
 		return err
 	}
+	r.workers = k
 	r.stops = append(r.stops, k.Close)
 	return nil
+}
+
+// idle is the processor time of this process for a worker and interval while
+// nothing is placed, over d; 0 where it is not known.
+func (r *rig) idle(ctx context.Context, d time.Duration) time.Duration {
+	end := time.NewTimer(d)
+	defer end.Stop()
+	given, cpu := r.workers.Given(), measure.CPUTime()
+	select {
+	case <-end.C:
+	case <-ctx.Done():
+	}
+	return (measure.CPUTime() - cpu) / time.Duration(max(r.workers.Given()-given, 1))
 }
 
 // readyTime is how long a manager without an initial time may take until it

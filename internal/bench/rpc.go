@@ -21,6 +21,8 @@ type RPCOptions struct {
 	Bus bus.Options
 	// Workers is the size of the fleet, spread evenly over ISPs × Regions.
 	Workers, ISPs, Regions int
+	// Signs is how the workers say that they are alive.
+	Signs testbed.Signs
 	// Managers is how many there are; several agree by Raft, with their logs in
 	// memory.
 	Managers int
@@ -63,7 +65,7 @@ func DefaultRPCOptions() RPCOptions {
 	return RPCOptions{
 		Bus: bus.Options{URL: testbed.EmbeddedNATS}, Workers: 100, ISPs: 4, Regions: 8, Managers: 1,
 		Inflight: []int{256}, Duration: 10 * time.Second, Slice: 250 * time.Millisecond,
-		Via: []Via{ViaWire}, Batch: []int{1}, Reserve: time.Second, Seed: 1,
+		Via: []Via{ViaWire}, Batch: []int{1}, Signs: testbed.SignsOWT, Reserve: time.Second, Seed: 1,
 	}
 }
 
@@ -74,6 +76,10 @@ type RPCResult struct {
 	Managers int    `json:"managers"`
 	Workers  int    `json:"workers"`
 	Inflight int    `json:"inflight"`
+	// Signs is how the workers said that they are alive, SignCPU the processor
+	// time of this process for one of them and interval while nothing was placed.
+	Signs   testbed.Signs `json:"signs"`
+	SignCPU time.Duration `json:"sign_cpu_ns"`
 	// Via is how the manager was called, Batch how many tasks a call placed.
 	Via   Via `json:"via"`
 	Batch int `json:"batch"`
@@ -134,6 +140,8 @@ func (o RPCOptions) Validate() error {
 		return errors.New("bench: isps and regions must be at least 1")
 	case len(o.Via) == 0 || slices.ContainsFunc(o.Via, func(v Via) bool { return v != ViaWire && v != ViaSDK }):
 		return errors.New("bench: via must be wire or sdk")
+	case !slices.Contains(testbed.AllSigns, o.Signs):
+		return fmt.Errorf("bench: signs must be one of %v", testbed.AllSigns)
 	case len(o.Batch) == 0 || slices.Min(o.Batch) < 1 || slices.Max(o.Batch) > muster.MaxScheduleMany:
 		return fmt.Errorf("bench: batch must be from 1 to %d", muster.MaxScheduleMany)
 	case len(o.Inflight) == 0:
@@ -165,12 +173,13 @@ func RPC(ctx context.Context, o RPCOptions) ([]RPCResult, error) {
 		return nil, err
 	}
 	defer r.close()
+	signCPU := r.idle(ctx, o.Duration/4)
 	var results []RPCResult
 	for i, inflight := range o.Inflight {
 		if ctx.Err() != nil {
 			break
 		}
-		d := duel{rig: r, inflight: inflight, before: time.Duration(i) * o.Duration}
+		d := duel{rig: r, inflight: inflight, signCPU: signCPU, before: time.Duration(i) * o.Duration}
 		of, err := d.run(ctx)
 		if err != nil {
 			return results, err

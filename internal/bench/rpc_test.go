@@ -68,7 +68,7 @@ func TestRPCWithThreeManagers(t *testing.T) {
 
 func TestRPCEveryWayToCall(t *testing.T) {
 	o := small(testbed.EmbeddedNATS)
-	o.Inflight, o.Via, o.Batch = []int{4}, []Via{ViaWire, ViaSDK}, []int{1, 5}
+	o.Inflight, o.Via, o.Batch, o.Signs = []int{4}, []Via{ViaWire, ViaSDK}, []int{1, 5}, testbed.SignsSDK
 	results, err := RPC(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -136,6 +136,7 @@ func TestRPCRefusesWhatCannotBe(t *testing.T) {
 		"regions":             func(o *RPCOptions) { o.Regions = 0 },
 		"inflight must be":    func(o *RPCOptions) { o.Inflight = []int{1, 0} },
 		"inflight must name":  func(o *RPCOptions) { o.Inflight = nil },
+		"signs":               func(o *RPCOptions) { o.Signs = "drums" },
 		"via":                 func(o *RPCOptions) { o.Via = []Via{"telepathy"} },
 		"batch":               func(o *RPCOptions) { o.Batch = []int{1, 1001} },
 		"duration":            func(o *RPCOptions) { o.Duration = o.Slice },

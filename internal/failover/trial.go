@@ -125,7 +125,7 @@ func (t *trial) startFleet(ctx context.Context) error {
 		return err
 	}
 	f := testbed.NewFleet(t.opts.Workers, 1, 1, 0.1, 0.2, rand.New(rand.NewPCG(t.opts.Seed, 0)))
-	k, err := testbed.Join(ctx, conn, t.opts.Cluster, f)
+	k, err := testbed.Join(ctx, conn, t.opts.Cluster, f, testbed.SignsOWT)
 	if err != nil {
 		return err
 	}

@@ -85,7 +85,7 @@ func (f *fleet) start(ctx context.Context, o Options, n int) error {
 		return err
 	}
 	made := testbed.NewFleet(o.Workers, 1, 1, 0.1, 0, rand.New(rand.NewPCG(1, 0)))
-	if f.workers, err = testbed.Join(ctx, f.joined, f.cluster, made); err != nil {
+	if f.workers, err = testbed.Join(ctx, f.joined, f.cluster, made, testbed.SignsOWT); err != nil {
 		return err
 	}
 	if err := f.connect(ctx, 1); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/muster-fleet/muster/bus"
@@ -20,18 +21,41 @@ const (
 	joinTime = 30 * time.Second
 )
 
-// Workers are the workers of a fleet that joined: each sends keepAlive and
-// reportLoad, spread evenly over aliveEvery.
+// Signs is how the workers of a fleet say that they are alive, once in each
+// aliveEvery.
+type Signs string
+
+const (
+	// SignsOWT is OWT's way: a keepAlive that is answered, and a reportLoad whose
+	// load is another one than before.
+	SignsOWT Signs = "owt"
+	// SignsIdle is OWT's way where the load stays the same.
+	SignsIdle Signs = "owt-idle"
+	// SignsSDK is the way of Muster's SDK: a keepAlive with the load, which stays
+	// the same.
+	SignsSDK Signs = "sdk-idle"
+)
+
+// AllSigns are the ways.
+var AllSigns = []Signs{SignsOWT, SignsIdle, SignsSDK}
+
+// Workers are the workers of a fleet that joined, whose signs of life are spread
+// evenly over aliveEvery.
 type Workers struct {
 	conn    bus.Conn
 	cluster string
+	signs   Signs
 	cancel  context.CancelFunc
 	running sync.WaitGroup
+	given   atomic.Int64
 }
 
+// Given is how many intervals of workers were told so far.
+func (k *Workers) Given() int64 { return k.given.Load() }
+
 // Join returns when every worker has joined and reported.
-func Join(ctx context.Context, conn bus.Conn, cluster string, f *Fleet) (*Workers, error) {
-	k := &Workers{conn: conn, cluster: cluster}
+func Join(ctx context.Context, conn bus.Conn, cluster string, f *Fleet, signs Signs) (*Workers, error) {
+	k := &Workers{conn: conn, cluster: cluster, signs: signs}
 	if err := k.joinAll(ctx, f); err != nil {
 		return nil, err
 	}
@@ -81,8 +105,9 @@ func (k *Workers) joinAll(ctx context.Context, f *Fleet) error {
 	return nil
 }
 
-// keep sends keep-alives for its workers until ctx ends. Each load varies by 0.01
-// around its initial value, so that every report differs from the last.
+// keep sends keep-alives for its workers until ctx ends. With SignsOWT each load
+// varies by 0.01 around its initial value, so that every report differs from the
+// last.
 func (k *Workers) keep(ctx context.Context, own []Worker) {
 	next := time.NewTicker(aliveEvery / time.Duration(len(own)))
 	defer next.Stop()
@@ -93,7 +118,10 @@ func (k *Workers) keep(ctx context.Context, own []Worker) {
 			return
 		}
 		w := own[n%len(own)]
-		swing := 0.01 * float64(n/len(own)%2)
+		swing := 0.0
+		if k.signs == SignsOWT {
+			swing = 0.01 * float64(n/len(own)%2)
+		}
 		k.sign(ctx, w, w.Load+swing)
 	}
 }
@@ -103,6 +131,11 @@ func (k *Workers) keep(ctx context.Context, own []Worker) {
 func (k *Workers) sign(ctx context.Context, w Worker, load float64) {
 	ctx, cancel := context.WithTimeout(ctx, bus.DefaultTimeout*time.Millisecond)
 	defer cancel()
+	k.given.Add(1)
+	if k.signs == SignsSDK {
+		_, _ = k.conn.Call(ctx, k.cluster, "keepAlive", w.ID, load)
+		return
+	}
 	_, _ = k.conn.Call(ctx, k.cluster, "keepAlive", w.ID)
 	_ = k.conn.Cast(ctx, k.cluster, "reportLoad", w.ID, load)
 }
