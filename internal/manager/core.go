@@ -132,6 +132,7 @@ func (c *core) follow() (changed bool) {
 	c.log.Info("role", "role", role.Kind.String(), "term", role.Term, "leader", role.Leader)
 	c.alive = c.newLiveness()
 	c.feed.follow(role)
+	c.replica.State().LeftOut() // by commands of another leader
 	clear(c.lastHeard)
 	if !c.leads() {
 		return true
@@ -200,6 +201,8 @@ func (c *core) lookUp(req *bus.Request, answer func(*state.State)) {
 // observe handles the events of an applied command.
 func (c *core) observe(events []muster.Event) {
 	c.feed.observe(events)
+	c.feed.skip(c.replica.State().LeftOut())
+	c.replica.TaskEvents(c.feed.wantsTasks())
 	for _, e := range events {
 		switch e := e.(type) {
 		case muster.WorkerJoined:

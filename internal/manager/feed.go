@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/muster-fleet/muster"
@@ -33,6 +34,10 @@ type feed struct {
 	log     *slog.Logger
 	wake    chan struct{} // has a token when an event waits
 
+	// full: no event finds room before the next batch, or this manager does not
+	// lead.
+	full atomic.Bool
+
 	mu    sync.Mutex
 	batch muster.FeedBatch
 	next  uint64 // the number of the next event
@@ -51,6 +56,7 @@ func (f *feed) follow(role replica.Role) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.leads = role.Kind == replica.Leader
+	f.full.Store(!f.leads)
 	if !f.leads {
 		f.batch = muster.FeedBatch{}
 		return
@@ -69,6 +75,22 @@ func (f *feed) put(e muster.FeedEvent) {
 	}
 	f.batch.Events = append(f.batch.Events, e)
 	f.next++
+	f.full.Store(len(f.batch.Events) >= feedEvents)
+}
+
+// wantsTasks reports whether an event of a task would find room. While it would
+// not, none needs to be made.
+func (f *feed) wantsTasks() bool { return f != nil && !f.full.Load() }
+
+// skip counts events that were not made.
+func (f *feed) skip(n int) {
+	if f == nil || n == 0 {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.batch.Skipped += n
+	token(f.wake)
 }
 
 // observe adds what a command did.
@@ -169,6 +191,7 @@ func (f *feed) take(now muster.Instant) (muster.FeedBatch, bool) {
 	}
 	out := f.batch
 	out.At = now
+	f.full.Store(false)
 	f.batch = muster.FeedBatch{Cluster: out.Cluster, Feed: out.Feed, First: f.next, Term: out.Term}
 	return out, true
 }

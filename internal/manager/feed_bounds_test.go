@@ -38,3 +38,31 @@ func TestFeedIsBounded(t *testing.T) {
 		t.Errorf("a follower publishes %+v", b)
 	}
 }
+
+// Events of tasks for which a batch has no room are not made, but counted all the
+// same; with the next batch they are made again.
+func TestFeedThatIsFullCostsNoEvents(t *testing.T) {
+	c := newTestCore()
+	c.feed = newFeed(nil, "c", slog.New(slog.DiscardHandler))
+	c.feed.follow(replica.Role{Kind: replica.Leader, Term: 7})
+	ask(t, c, "join", `["video","v-1",`+testInfo+`]`)
+	ask(t, c, "reportLoad", `["v-1",0.1]`)
+	place := func(n int) {
+		for i := range n {
+			ask(t, c, "schedule", fmt.Sprintf(`["video","t-%d",null,60000]`, i))
+			ask(t, c, "unschedule", fmt.Sprintf(`["v-1","t-%d"]`, i))
+		}
+	}
+	place(1000)
+	b, _ := c.feed.take(1)
+	if len(b.Events) != feedEvents || b.Skipped+len(b.Events) != 2000+2 || b.Placed != 1000 { // the leader, and the worker that joined
+		t.Errorf("%d events, %d skipped, %d placed", len(b.Events), b.Skipped, b.Placed)
+	}
+	if c.stateNow(); c.feed.full.Load() {
+		t.Error("the next batch is full at once")
+	}
+	place(10)
+	if b, _ := c.feed.take(2); len(b.Events) < 18 || b.Skipped > 2 || len(b.Events)+b.Skipped != 20 {
+		t.Errorf("then %d events, %d skipped", len(b.Events), b.Skipped)
+	}
+}

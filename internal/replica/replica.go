@@ -97,10 +97,9 @@ type Replica interface {
 	Apply()
 	// Role returns this manager's role as of the last return of Apply.
 	Role() Role
-	// TaskEvents says whether Done is given the events of tasks and loads, too,
-	// from now on; it is until told otherwise. They are most of all events, and
-	// cost an allocation each. A replica that needs them itself goes on making
-	// them.
+	// TaskEvents says whether Done is given the events of tasks, too, from about
+	// now on; it is until told otherwise. They are most of all events, and cost an
+	// allocation each. A replica that needs them itself goes on making them.
 	TaskEvents(wanted bool)
 }
 

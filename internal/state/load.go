@@ -19,7 +19,7 @@ func (s *State) reportLoad(op ReportLoad) error {
 		case !(r.Load >= 0) || math.IsInf(r.Load, 0):
 			refused = append(refused, fmt.Errorf("load %v of worker %s: use a number from 0 to 1", r.Load, r.Worker))
 		default:
-			doTask(s, muster.WorkerLoadChanged{Worker: r.Worker, Load: r.Load}, (*State).foldLoad)
+			s.do(muster.WorkerLoadChanged{Worker: r.Worker, Load: r.Load})
 		}
 	}
 	return errors.Join(refused...)

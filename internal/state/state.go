@@ -32,8 +32,10 @@ type State struct {
 	audit      []muster.AuditEntry
 	audited    uint64 // the number of the last entry
 	departed   []departed
-	// quiet leaves the events of tasks and loads out of what Apply returns.
+	// quiet leaves the events of tasks out of what Apply returns; leftOut is how
+	// many were.
 	quiet    bool
+	leftOut  int
 	applying bool // inside of Apply
 }
 
@@ -63,12 +65,18 @@ func (s *State) Apply(cmd Command) (Result, []muster.Event) {
 	return result, s.events
 }
 
-// TaskEvents says whether Apply returns the events of tasks and loads: most of
-// all events, each of which costs an allocation. It does until it is told
-// otherwise. A copy that is folded, and whoever watches tasks, needs them. Those
-// of workers and purposes, and TaskRefused, are returned in any case. It is no
-// part of a snapshot.
+// TaskEvents says whether Apply returns the events of tasks: most of all events,
+// each of which costs an allocation. It does until it is told otherwise. A copy
+// that is folded, and whoever watches tasks, needs them. All others, and
+// TaskRefused, are returned in any case. It is no part of a snapshot.
 func (s *State) TaskEvents(wanted bool) { s.quiet = !wanted }
+
+// LeftOut returns how many events were left out since the last call.
+func (s *State) LeftOut() int {
+	n := s.leftOut
+	s.leftOut = 0
+	return n
+}
 
 // Torn reports whether a panic ended Apply half-way: the state must not be used
 // any more.
@@ -101,19 +109,21 @@ func (s *State) do(ev muster.Event) {
 	s.fold(ev)
 }
 
-// doTask is do for the events of tasks and loads, which nobody may want. fold is
-// what fold would call. Being generic, it allocates nothing where the event is
+// doTask is do for the events of tasks, which may not be wanted. fold is what fold
+// would call. Being generic, it allocates nothing where the event is
 // left out.
 func doTask[E muster.Event](s *State, ev E, fold func(*State, E)) {
 	note(s, ev)
 	fold(s, ev)
 }
 
-// note adds an event of a task or a load to those that Apply returns.
+// note adds an event of a task to those that Apply returns.
 func note[E muster.Event](s *State, ev E) {
-	if !s.quiet {
-		s.events = append(s.events, ev)
+	if s.quiet {
+		s.leftOut++
+		return
 	}
+	s.events = append(s.events, ev)
 }
 
 func (s *State) fold(ev muster.Event) {

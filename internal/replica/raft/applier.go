@@ -21,7 +21,7 @@ type Applier struct {
 	role    replica.Role
 	index   uint64
 	made    *SnapshotJob
-	// quiet leaves out the events of tasks and loads where observe is nil.
+	// quiet leaves out the events of tasks where observe is nil.
 	quiet bool
 }
 
@@ -33,7 +33,7 @@ func NewApplier(cfg state.Config, observe Observer, log *slog.Logger) *Applier {
 	return &Applier{state: state.New(cfg), observe: observe, log: log}
 }
 
-// TaskEvents says whether Done is given the events of tasks and loads, too.
+// TaskEvents says whether Done is given the events of tasks, too.
 // Where there is an Observer it is, and so is the Observer.
 func (c *Applier) TaskEvents(wanted bool) { c.quiet = !wanted }
 
