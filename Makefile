@@ -21,7 +21,7 @@ build: ## build bin/muster and bin/musterbench
 up: build ## build, then run a queue, a manager and three workers (ARGS='--workers 5')
 	@bin/muster up $(ARGS)
 
-demo: build tools ## transcode ten clips while an agent and an ffmpeg are killed
+demo: build tools ## transcode ten clips while an agent and an ffmpeg are killed; odd files in the background
 	@scripts/demo
 
 # One package at a time: many start brokers and processes, and wait for them.
