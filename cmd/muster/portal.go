@@ -29,7 +29,9 @@ A room needs a portal, a conference and an SFU. 'muster up' starts one of each; 
 
   muster portal --listen 127.0.0.1:8780 --public https://rooms.example
   muster agent --purpose conference --max-nodes 1 --reuse --prerun 1 --notify -- muster conference
-  muster agent --purpose webrtc --max-nodes 1 --reuse --prerun 1 --notify -- muster sfu --listen 192.0.2.7:7882
+  muster agent --purpose webrtc --max-nodes 1 --reuse --prerun 1 --notify --label sfu=a -- muster sfu --listen 192.0.2.7:7882
+
+The label sfu names each SFU, by which a conference asks for another one than a machine that does not answer.
 
 It speaks plain HTTP. Browsers open cameras on https pages and on this machine's own only, so that a proxy with a
 certificate stands before it elsewhere. Several portals may run: a client whose portal is lost goes to another.` + "\n" + precedence,

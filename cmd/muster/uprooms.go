@@ -66,7 +66,7 @@ func (u *up) roomAgent(h *host, purpose string, node ...string) (childSpec, erro
 	id := newWorkerID(purpose)
 	args := []string{"agent", "--purpose", purpose, "--id", id, "--max-nodes", "1", "--prerun", "1", "--per", "room", "--reuse",
 		"--notify", "--watchdog", mediaWatchdog.String(), "--drain-time", "0s", "--grace", (stopTime / 2).String(),
-		"--max-load", strconv.FormatFloat(u.maxLoad, 'g', -1, 64)}
+		"--max-load", strconv.FormatFloat(u.maxLoad, 'g', -1, 64), "--label", room.LabelSFU + "=" + id}
 	args = append(args, u.commonArgs(h)...)
 	for _, load := range u.loads {
 		args = append(args, "--load", load)

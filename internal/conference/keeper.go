@@ -22,6 +22,8 @@ type keeper struct {
 	empty time.Time // since when nobody is here; zero: somebody is
 	// placing: a part is being placed.
 	placing bool
+	// avoided are workers that gave no node lately, and when.
+	avoided map[string]time.Time
 	// pinged is when the node of the part was asked last, missed how often it
 	// has not answered since it did.
 	pinging  bool
@@ -36,7 +38,7 @@ func newKeeper(c *Conference, name string) *keeper {
 	now := time.Now()
 	return &keeper{
 		name: name, conf: c, log: c.log.With("room", name), room: room.New(name, 0),
-		heard: map[string]time.Time{}, began: now, empty: now, publish: make(chan uint64, 1),
+		heard: map[string]time.Time{}, avoided: map[string]time.Time{}, began: now, empty: now, publish: make(chan uint64, 1),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -30,6 +31,9 @@ const (
 	retryTime = 250 * time.Millisecond
 	// reserveTime is how long a worker is held for a part.
 	reserveTime = 10 * time.Second
+	// avoidTime is how long a worker that gave no node is not asked again: as
+	// long as managers count on one that is silent, and a little more.
+	avoidTime = 15 * time.Second
 	// leaveTime is how long a part that is drained goes on after another has
 	// taken its place: its clients leave it by themselves.
 	leaveTime = 15 * time.Second
@@ -152,7 +156,11 @@ func (k *keeper) placeOnce(ctx context.Context, number int) (room.Part, error) {
 	ctx, cancel := context.WithTimeout(ctx, placeTime)
 	defer cancel()
 	c, task := k.conf.opts.Client, room.PartTask(k.name, number)
-	p, err := c.Schedule(ctx, client.Request{Purpose: room.PurposeSFU, Task: task, Reserve: reserveTime})
+	others, err := k.preference(ctx)
+	if err != nil {
+		return room.Part{}, err
+	}
+	p, err := c.Schedule(ctx, client.Request{Purpose: room.PurposeSFU, Task: task, Preference: others, Reserve: reserveTime})
 	if err != nil {
 		return room.Part{}, err
 	}
@@ -162,10 +170,50 @@ func (k *keeper) placeOnce(ctx context.Context, number int) (room.Part, error) {
 		err = c.StartTask(ctx, node, order)
 	}
 	if err != nil {
+		k.avoid(p.Worker, time.Now())
 		_ = c.Release(ctx, p) // else it runs out
 		return room.Part{}, fmt.Errorf("worker %s: %w", p.Worker, err)
 	}
 	return room.Part{Number: number, Worker: p.Worker, Node: node}, nil
+}
+
+// avoid notes that a worker gave no node. The manager counts on it until it has
+// been silent for long, and would name it again.
+func (k *keeper) avoid(worker string, now time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.avoided[worker] = now
+}
+
+// preference asks for any worker, or for one that was not avoided just now: by
+// the label that workers have for that, where they do.
+func (k *keeper) preference(ctx context.Context) (any, error) {
+	k.mu.Lock()
+	for worker, at := range k.avoided {
+		if time.Since(at) > avoidTime {
+			delete(k.avoided, worker)
+		}
+	}
+	avoided := maps.Clone(k.avoided)
+	k.mu.Unlock()
+	if len(avoided) == 0 {
+		return nil, nil
+	}
+	workers, err := k.conf.opts.Client.Workers(ctx, room.PurposeSFU)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, w := range workers {
+		_, is := avoided[w.ID]
+		if name := w.Info.Labels[room.LabelSFU]; name != "" && !is && w.Status() == muster.StateReady.String() {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return nil, nil
+	}
+	return map[string]any{"labels": map[string]any{room.LabelSFU: map[string]any{"in": names}}}, nil
 }
 
 // leave ends a part that others have left.

@@ -3,6 +3,7 @@ package portal
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -35,6 +36,21 @@ type house struct {
 	url    string
 	client *client.Client
 	key    roomtoken.Key
+
+	mu    sync.Mutex
+	conns map[string][]bus.Conn // of agents and their nodes, by agent
+}
+
+// unplug cuts an agent and its nodes off, as the death of their machine does.
+func (h *house) unplug(agent string) {
+	h.t.Helper()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, conn := range h.conns[agent] {
+		if err := conn.Close(); err != nil {
+			h.t.Error(err)
+		}
+	}
 }
 
 func newHouse(t *testing.T) *house {
@@ -46,7 +62,7 @@ func newHouse(t *testing.T) *house {
 	t.Cleanup(func() { _ = queue.Close() })
 	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
 	t.Cleanup(cancel)
-	h := &house{t: t, ctx: ctx, url: queue.URL()}
+	h := &house{t: t, ctx: ctx, url: queue.URL(), conns: map[string][]bus.Conn{}}
 	options := manager.DefaultOptions()
 	options.InitialTime = 0
 	m, err := manager.Start(ctx, h.dial(), options)
@@ -75,8 +91,10 @@ func (h *house) dial() bus.Conn {
 func (h *house) agent(id, purpose string, run func(ctx context.Context, conn bus.Conn, id string, ready func()) error) (crash func()) {
 	h.t.Helper()
 	crashes := make(chan struct{}, 1)
-	a, err := agent.Start(h.ctx, h.dial(), agent.Options{
-		Worker: worker.Options{Purpose: purpose, ID: id, Load: load.Func(func() float64 { return 0.1 }), LoadInterval: 50 * time.Millisecond},
+	conn := h.dial()
+	h.conns[id] = []bus.Conn{conn}
+	a, err := agent.Start(h.ctx, conn, agent.Options{
+		Worker: worker.Options{Purpose: purpose, ID: id, Labels: map[string]string{room.LabelSFU: id}, Load: load.Func(func() float64 { return 0.1 }), LoadInterval: 50 * time.Millisecond},
 		Policy: agent.Policy{Prerun: 1, MaxNodes: 1, ReuseWhenFull: true},
 		Launcher: agent.InProcess(func(ctx context.Context, s process.Spec, ready func()) error {
 			ctx, stop := context.WithCancelCause(ctx)
@@ -93,6 +111,9 @@ func (h *house) agent(id, purpose string, run func(ctx context.Context, conn bus
 				return err
 			}
 			defer func() { _ = conn.Close() }()
+			h.mu.Lock()
+			h.conns[id] = append(h.conns[id], conn)
+			h.mu.Unlock()
 			err = run(ctx, conn, s.ID, ready)
 			if context.Cause(ctx) == errCrash {
 				return errCrash

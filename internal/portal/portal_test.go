@@ -168,6 +168,24 @@ func TestPartsOfARoomDie(t *testing.T) {
 	})
 }
 
+// A machine with an SFU dies, agent and all: the managers count on it for some
+// time, and the room does not wait for that.
+func TestMachineOfTheSFUDies(t *testing.T) {
+	h := newHouse(t)
+	h.conference()
+	h.sfu("sfu-1")
+	p := h.portal("portal-1")
+	alice := h.join(p, request{Token: h.token("alice", room.Presenter)})
+	alice.until("a part", func() bool { return alice.state.Part.Node != "" })
+	h.sfu("sfu-2")
+	h.unplug("sfu-1")
+	alice.until("another part", func() bool { return alice.state.Part.Worker == "sfu-2" })
+	workers, err := h.client.Workers(h.ctx, room.PurposeSFU)
+	if err != nil || len(workers) != 2 {
+		t.Errorf("the managers know %d SFUs, %v; want both still", len(workers), err)
+	}
+}
+
 // A drained SFU is left while it lives.
 func TestSFUIsDrained(t *testing.T) {
 	h := newHouse(t)

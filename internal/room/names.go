@@ -22,6 +22,10 @@ const (
 	PurposePortal = "portal"
 )
 
+// LabelSFU is the label that names a worker with SFUs, each its own, so that a
+// conference can ask for another one than a worker which does not answer.
+const LabelSFU = "sfu"
+
 // Topic is the topic on which rooms are spoken of; see the Key functions.
 const Topic = "musterRooms"
 
