@@ -122,7 +122,7 @@ func TestMasterInOWTsProtocolHandsOver(t *testing.T) {
 	if status := first.ends(patience); status != 0 {
 		t.Errorf("status %d, want 0", status)
 	}
-	contains(t, first.out.String(), "this master leaves", "role=follower") // it stayed until it heard the next one
+	contains(t, first.out.String(), "leaving as master", "role=follower") // it stayed until it heard the next one
 	contains(t, done(t, "schedule", "sip", "call-1", "--url", url, "--cluster", "handed-over"), "is on sip-1@10.0.0.1")
 	t.Logf("%d calls, the longest took %v", n+1, longest)
 }

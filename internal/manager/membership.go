@@ -30,7 +30,7 @@ const changeTime = 300 * time.Millisecond
 
 func decodeAddManager(r *reader) action {
 	addr := r.name(0, "address")
-	entry := state.Record{By: r.by(1), Action: "add-manager", Target: addr}
+	entry := state.Record{By: r.by(1), Action: "add-manager", Target: addr, After: "asked"}
 	return func(c *core, req *bus.Request) {
 		c.changeManagers(req, entry, func(ctx context.Context, m Membership) error { return m.Add(ctx, addr) })
 	}
@@ -39,9 +39,9 @@ func decodeAddManager(r *reader) action {
 func decodeRemoveManager(r *reader) action {
 	addr := r.name(0, "address")
 	force := gjson.GetBytes(r.raw(1), "force").Bool()
-	entry := state.Record{By: r.by(1), Action: "remove-manager", Target: addr}
+	entry := state.Record{By: r.by(1), Action: "remove-manager", Target: addr, After: "asked"}
 	if force {
-		entry.After = "forced"
+		entry.After = "asked, forced"
 	}
 	return func(c *core, req *bus.Request) {
 		c.changeManagers(req, entry, func(ctx context.Context, m Membership) error { return m.Remove(ctx, addr, force) })
@@ -58,23 +58,26 @@ func (r *reader) by(i int) muster.Operator {
 
 // changeManagers carries a change out on a goroutine of its own, since it takes
 // several rounds between the managers, and answers how they stand then. The audit
-// gets the entry; a call that is repeated until the change is complete adds no other.
+// gets the entry before that, since the leader may be the one that goes, and another
+// one if the change is refused; a call that is repeated adds none.
 func (c *core) changeManagers(req *bus.Request, entry state.Record, change func(context.Context, Membership) error) {
 	if c.opts.Membership == nil || c.opts.Members == nil {
 		req.Fail("this manager is alone, or its replica has no members to change: start managers with --raft")
 		return
 	}
+	c.propose(nil, entry, nil)
 	c.runAsync(req, func() {
 		ctx, cancel := context.WithTimeout(context.Background(), changeTime)
 		defer cancel()
 		err := change(ctx, c.opts.Membership)
 		switch {
 		case err == nil || errors.Is(err, context.DeadlineExceeded):
-			c.record(entry)
 			c.answerMembers(req)
 		case errors.As(err, new(replica.NotLeaderError)) || errors.Is(err, replica.ErrLost):
 			c.giveBack(req)
 		default:
+			entry.After = "refused: " + err.Error()
+			c.record(entry)
 			req.Fail(err.Error())
 		}
 	})
