@@ -7,7 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/internal/httpapi"
 )
 
@@ -204,5 +206,20 @@ func TestCallersAskSoOften(t *testing.T) {
 	}
 	if status, _, _ := c.do("GET", "/healthz", nil); status != http.StatusOK {
 		t.Errorf("health: %d", status)
+	}
+}
+
+// Without a manager the server lives and is not ready.
+func TestNoManager(t *testing.T) {
+	c := startCluster(t, httpapi.Options{})
+	s, err := httpapi.New(httpapi.Options{Cluster: client.New(c.conn, client.Options{Cluster: "nosuch"}), Queue: c.conn, Name: "nosuch", CallTime: time.Second})
+	must(t, err)
+	must(t, s.Start(c.ctx, httpapi.Listening{Addr: "127.0.0.1:0"}))
+	t.Cleanup(func() { _ = s.Close() })
+	c.server = s
+	for path, want := range map[string]int{"/healthz": http.StatusOK, "/readyz": http.StatusServiceUnavailable, "/": http.StatusOK, "/v1/workers": http.StatusServiceUnavailable} {
+		if status, body, _ := c.do("GET", path, nil); status != want {
+			t.Errorf("%s: %d, want %d: %s", path, status, want, body)
+		}
 	}
 }
