@@ -44,6 +44,9 @@ func TestPagesListOnceWhatStays(t *testing.T) {
 			var list []muster.Worker
 			list, after, more = c.PageWorkers(Filter{}, after, Bounds{Items: 1 + r.IntN(7), Bytes: 1 << 20})
 			for _, w := range list {
+				if !c.Has(w.ID) {
+					t.Fatalf("seed %d: %s has left, and is listed", seed, w.ID)
+				}
 				if w.ID[0] == 'w' {
 					seen = append(seen, w.Purpose+" "+w.ID)
 				}
