@@ -132,13 +132,3 @@ func difference(a, b string) string {
 	}
 	return "one is longer"
 }
-
-// Seeds that found something once. 276: a leader that was killed before its own disk
-// had the term was refused at its next start, as an older copy of its directory.
-func TestSeedsThatFoundSomething(t *testing.T) {
-	for _, n := range []uint64{276} {
-		if _, err := Run(n, false); err != nil {
-			replay(t, n)
-		}
-	}
-}

@@ -60,6 +60,7 @@ type simNode struct {
 	backup  *Saved  // an older copy of the disk
 	latest  *Saved  // what the disk had before the older copy was put back
 	down    bool
+	slow    bool // nothing becomes durable
 }
 
 func newCluster(t testing.TB, seed uint64, durable bool, n int) *cluster {
@@ -299,7 +300,7 @@ func (c *cluster) work(n *simNode) {
 	case n.down:
 	case len(n.commits) > 0 && c.rng.IntN(2) == 0:
 		c.own(n)
-	case len(n.writes) > 0:
+	case len(n.writes) > 0 && !n.slow:
 		n.core.Wrote(c.save(n))
 		c.collect(n)
 	case len(n.jobs) > 0:

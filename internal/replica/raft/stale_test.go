@@ -176,6 +176,49 @@ func TestOlderCopyIsRefused(t *testing.T) {
 	}
 }
 
+// TestSlowDiskIsNoOlderCopy: a leader is elected by the others before its own disk
+// has the term. Killed then, it starts again: nobody may count on what it never had.
+func TestSlowDiskIsNoOlderCopy(t *testing.T) {
+	elected := 0
+	for seed := range uint64(30) {
+		c := newCluster(t, seed, true, 5)
+		old := c.lead()
+		c.rounds(5)
+		c.crash(old)
+		slow := c.nodes[c.peers[seed%5]]
+		if slow == old {
+			continue
+		}
+		slow.slow = true
+		for _, addr := range c.peers {
+			if n := c.nodes[addr]; n != old {
+				n.core.PeerGone(old.addr)
+				c.collect(n)
+			}
+		}
+		for n := 0; n < 60 && !slow.core.elected(); n++ {
+			c.round()
+		}
+		if !slow.core.elected() {
+			continue
+		}
+		elected++
+		c.rounds(2 * slow.core.cfg.HeartbeatTicks)
+		slow.writes, slow.slow = nil, false
+		c.crash(slow)
+		c.boot(slow.addr, c.peers)
+		for slow.core.check != nil && len(c.history) < 2000 {
+			c.round() // fails if it is refused
+		}
+		if slow.core.check != nil {
+			t.Errorf("seed %d: it does not start", seed)
+		}
+	}
+	if elected == 0 {
+		t.Error("no manager with a slow disk was elected")
+	}
+}
+
 // TestOlderCopyWithoutTheCheck is what the check is for: without it, a
 // placement that was answered is lost.
 func TestOlderCopyWithoutTheCheck(t *testing.T) {

@@ -116,7 +116,7 @@ func (c *cluster) quiesce() {
 			if n.down {
 				continue
 			}
-			busy = busy || len(n.commits) > 0 || len(n.writes) > 0 || len(n.jobs) > 0
+			busy = busy || len(n.commits) > 0 || len(n.writes) > 0 && !n.slow || len(n.jobs) > 0
 			c.work(n)
 		}
 	}
