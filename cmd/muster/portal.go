@@ -115,7 +115,7 @@ func (p *portalPlan) serve(ctx context.Context, door *portal.Portal, people <-ch
 	w, err := join()
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return nil // told to end before it had joined
+		return nil // interrupted before it had joined
 	case err != nil:
 		return err
 	}

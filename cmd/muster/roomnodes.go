@@ -29,7 +29,7 @@ func newSFUCmd() *cobra.Command {
 	}
 	logs := loggingFlags(cmd, slog.LevelInfo)
 	listen := cmd.Flags().String("listen", "127.0.0.1:0", "`address` for media, over UDP and over TCP: one port each")
-	public := cmd.Flags().String("public", "", "`address` that clients are told instead, behind a one-to-one NAT")
+	public := cmd.Flags().String("public", "", "`address` in the candidates, if it is behind a one-to-one NAT")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		log := logs.logger(cmd.ErrOrStderr())
 		return onOwnBus(cmd.Context(), log, func(ctx context.Context, conn bus.Conn) error {

@@ -109,7 +109,7 @@ func printRoom(w io.Writer, s room.State) error {
 		return err
 	}
 	if len(s.Participants) == 0 {
-		_, err := fmt.Fprintln(w, "nobody is here")
+		_, err := fmt.Fprintln(w, "no participants")
 		return err
 	}
 	t := cli.Table{Heading: []string{"USER", "ROLE", "PARTICIPANT", "TRACKS", "PORTAL"}}

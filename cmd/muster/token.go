@@ -19,8 +19,8 @@ func newTokenCmd() *cobra.Command {
 		Short: "Make a token with which somebody enters a room",
 		Long: `Make a token with which somebody enters a room. A presenter sends and receives, a viewer receives only.
 
-Nobody is asked: the token is signed with rooms.key, or with the secret that the managers of this machine share,
-and portals check it by that. It cannot be taken back before its time is over.` + "\n" + precedence,
+No manager is involved: the token is signed with rooms.key, or with the secret that the managers of this machine share,
+and portals verify it with that. It cannot be revoked before it expires.` + "\n" + precedence,
 		Example: `  muster token standup alice --role presenter
   muster token standup bob --role viewer --for 1h --link http://127.0.0.1:8780`,
 		Args: cli.Takes("ROOM", "USER"),
@@ -71,7 +71,7 @@ type madeToken struct {
 }
 
 // roomLink is the page of a room. What is behind the # is not sent to servers,
-// and so is in nobody's log.
+// and does not appear in their logs.
 func roomLink(portal, name, token string) string {
 	return strings.TrimSuffix(portal, "/") + "/r/" + url.PathEscape(name) + "#token=" + token
 }

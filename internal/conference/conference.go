@@ -34,7 +34,7 @@ const (
 	// portalSilence is how long a portal may be silent before its people have
 	// left. Clients of a portal that died have gone to another by then.
 	portalSilence = 10 * time.Second
-	// emptyTime is how long a room lasts in which nobody is.
+	// emptyTime is how long a room without participants lasts.
 	emptyTime = 30 * time.Second
 	// tickTime is how often a room looks at what is due.
 	tickTime = 100 * time.Millisecond

@@ -9,7 +9,7 @@ import (
 	"github.com/muster-fleet/muster/internal/room"
 )
 
-// keeper is a room that is a task here.
+// keeper runs a room that is a task of this node.
 type keeper struct {
 	name string
 	conf *Conference
@@ -19,10 +19,10 @@ type keeper struct {
 	room  *room.Room
 	heard map[string]time.Time // when each portal spoke last
 	began time.Time
-	empty time.Time // since when nobody is here; zero: somebody is
+	empty time.Time // since when the room has been empty; zero: it is not
 	// placing: a part is being placed.
 	placing bool
-	// avoided are workers that gave no node lately, and when.
+	// avoided are the workers that recently failed to provide a node, and when.
 	avoided map[string]time.Time
 	// pinged is when the node of the part was asked last, missed how often it
 	// has not answered since it did.
@@ -42,7 +42,7 @@ func newKeeper(c *Conference, name string) *keeper {
 	}
 }
 
-// run keeps the room until ctx ends or nobody has been in it for a while.
+// run keeps the room until ctx ends or it has been empty for a while.
 func (k *keeper) run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer k.changing.Wait()
@@ -96,14 +96,14 @@ func (k *keeper) apply(c room.Command) {
 	}
 	version := k.room.State().Version
 	select {
-	case <-k.publish: // an older one that nobody has taken
+	case <-k.publish: // an older version that was not published yet
 	default:
 	}
 	k.publish <- version
 }
 
-// tell publishes that the room has changed. What is lost of that, portals learn
-// when they speak next.
+// tell publishes that the room has changed. A portal that misses it learns of
+// the change with its next sync.
 func (k *keeper) tell(ctx context.Context) {
 	for {
 		select {

@@ -90,7 +90,7 @@ func (k *keeper) exited(node string) {
 	}
 }
 
-// lost gives the part up. The caller has locked k.
+// lost records that the SFU of the part is gone. The caller has locked k.
 func (k *keeper) lost(part room.Part, why string) {
 	if k.room.Part().Number != part.Number || k.room.Part().Node == "" {
 		return
@@ -177,16 +177,16 @@ func (k *keeper) placeOnce(ctx context.Context, number int) (room.Part, error) {
 	return room.Part{Number: number, Worker: p.Worker, Node: node}, nil
 }
 
-// avoid notes that a worker gave no node. The manager counts on it until it has
-// been silent for long, and would name it again.
+// avoid records that a worker failed to provide a node. The manager keeps placing
+// tasks on it until it is evicted.
 func (k *keeper) avoid(worker string, now time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.avoided[worker] = now
 }
 
-// preference asks for any worker, or for one that was not avoided just now: by
-// the label that workers have for that, where they do.
+// preference excludes the workers that are avoided, by the label LabelSFU. It is
+// nil if there are none, or no other worker has the label.
 func (k *keeper) preference(ctx context.Context) (any, error) {
 	k.mu.Lock()
 	for worker, at := range k.avoided {
@@ -225,7 +225,7 @@ func (k *keeper) leave(ctx context.Context, old room.Part) {
 	k.end(context.WithoutCancel(ctx), old)
 }
 
-// release ends the part of a room that is over.
+// release ends the part of a room that has ended.
 func (k *keeper) release(ctx context.Context) {
 	k.mu.Lock()
 	part := k.room.Part()

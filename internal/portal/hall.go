@@ -48,7 +48,7 @@ func newHall(p *Portal, name string) *hall {
 	}
 }
 
-// run speaks with the conference until the hall is over.
+// run syncs with the conference until the hall is closed.
 func (h *hall) run() {
 	ctx := h.portal.ctx
 	listening, err := h.portal.opts.Conn.Subscribe(ctx, room.Topic, room.KeyAll(h.name), h.notice)
@@ -81,7 +81,7 @@ func (h *hall) run() {
 		}
 	}
 	if node != "" {
-		_ = h.sync(ctx, node) // nobody is here any more; else the silence says it
+		_ = h.sync(ctx, node) // reports that no participant is left; otherwise the conference times out
 	}
 }
 
@@ -118,7 +118,7 @@ func (h *hall) sync(ctx context.Context, node string) error {
 	raw, err := h.portal.opts.Conn.Call(ctx, node, "sync", h.says())
 	if err != nil {
 		if errors.Is(err, bus.ErrDisconnected) {
-			return nil // we are the ones who hear nothing
+			return nil // our own connection is down
 		}
 		return err
 	}
@@ -189,7 +189,7 @@ func (h *hall) keepUnsettled(s room.State) []room.Participant {
 	return out
 }
 
-// sayState tells every member what the room is now.
+// sayState sends the state to every member.
 func (h *hall) sayState() {
 	h.mu.Lock()
 	state := h.state
@@ -197,7 +197,7 @@ func (h *hall) sayState() {
 	h.tell(event{Type: "state", State: &state, Portals: h.portal.others()})
 }
 
-// tell tells every member.
+// tell sends an event to every member.
 func (h *hall) tell(e event) {
 	h.mu.Lock()
 	members := make([]*member, 0, len(h.members))
@@ -287,8 +287,7 @@ func (h *hall) exit(m *member) {
 	}
 }
 
-// ended is told that a session has ended: a participant that is nothing else
-// goes with it.
+// ended handles the end of a session: a participant that consists of it leaves.
 func (h *hall) ended(session string) {
 	h.mu.Lock()
 	var gone *member

@@ -60,8 +60,8 @@ func TestPeopleInARoom(t *testing.T) {
 	alice.until("bob left", func() bool { return len(alice.people()) == 1 })
 }
 
-// What strangers and clients do wrong is refused with a reason, and costs
-// nobody else anything.
+// What strangers and clients do wrong is refused with a reason, and affects no
+// other client.
 func TestStrangers(t *testing.T) {
 	h := newHouse(t)
 	h.conference()

@@ -101,15 +101,15 @@ func (p *Portal) bearer(w http.ResponseWriter, r *http.Request) (roomtoken.Claim
 	return claims, true
 }
 
-// errNobody is why there is nothing to see.
-var errNobody = errors.New("nobody sends in this room, or not the one who was asked for: try again later")
+// errNoSender is the refusal of WHEP in a room without a matching publisher.
+var errNoSender = errors.New("no participant sends in this room, or not the one in from: try again later")
 
 func refuse(w http.ResponseWriter, err error) {
 	status := http.StatusBadRequest
 	switch {
 	case errors.Is(err, errViewer):
 		status = http.StatusForbidden
-	case errors.Is(err, errNobody):
+	case errors.Is(err, errNoSender):
 		status = http.StatusNotFound
 	case errors.Is(err, errNoSFU), errors.Is(err, errNoAnswer), errors.Is(err, errEnding), errors.Is(err, room.ErrFull):
 		status = http.StatusServiceUnavailable
@@ -214,7 +214,7 @@ func (h *hall) wanted(s sections, from string) (map[string]string, error) {
 		}
 		return want, nil
 	}
-	return nil, errNobody
+	return nil, errNoSender
 }
 
 // endResource ends a client of WHIP or WHEP. Only who has a token of the same

@@ -171,7 +171,7 @@ func (r *Room) State() State {
 	return s
 }
 
-// Empty reports whether nobody is in the room.
+// Empty reports whether the room has no participants.
 func (r *Room) Empty() bool {
 	for _, people := range r.byPortal {
 		if len(people) > 0 {

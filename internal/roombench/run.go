@@ -154,7 +154,7 @@ func launch(ctx context.Context, argv []string) (url string, end func(), err err
 		_ = cmd.Process.Signal(os.Interrupt)
 		late := time.AfterFunc(5*time.Second, func() { _ = cmd.Process.Kill() })
 		defer late.Stop()
-		_ = cmd.Wait() // of a server that was told to end it does not matter how
+		_ = cmd.Wait() // its exit status does not matter: it was interrupted
 	}
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {

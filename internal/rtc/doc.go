@@ -16,7 +16,7 @@
 // The offers are always the client's, so that no two can cross. A session is
 // one PeerConnection, named by the caller; it publishes, or subscribes. A slot
 // is a media section of a subscriber; it can be pointed to another track at any
-// time, also to one that nobody publishes yet. So the order in which publishers
+// time, also to one that is not published yet. So the order in which publishers
 // and subscribers arrive, or come back after a failure, does not matter.
 //
 // Nothing here needs to survive the process: every session can be made again

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// The times after which a silent client is disconnected and then given up.
+	// When a silent client counts as disconnected, and when its session ends.
 	// Clients are moved by signalling, never by these.
 	disconnectedTime = 5 * time.Second
 	failedTime       = 15 * time.Second

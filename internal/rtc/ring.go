@@ -18,9 +18,9 @@ type packet struct {
 	payload    []byte
 }
 
-// ring holds the last packets of one source, once, whoever gets them. It also
-// finds duplicates: browsers probe with copies of old packets, which reach us
-// like any other packet.
+// ring holds the last packets of one source, once for all subscribers. It also
+// detects duplicates: browsers probe with copies of old packets, which pion
+// delivers like any other packet.
 type ring struct {
 	slots   [ringSize]packet
 	used    [ringSize]bool

@@ -32,8 +32,8 @@ type Options struct {
 	// over TCP: one port each. Port 0 takes a free one. The default is
 	// 127.0.0.1:0.
 	Listen string
-	// Public is the address that clients are told instead, where the server is
-	// behind a one-to-one NAT.
+	// Public is the address in the candidates, if the server is behind a
+	// one-to-one NAT.
 	Public string
 	// Limits bound what clients can ask for.
 	Limits Limits

@@ -14,7 +14,7 @@ import (
 const (
 	// mostLayers is how many simulcast encodings of a track are used.
 	mostLayers = 3
-	// mostTemporal is how many temporal layers are told apart.
+	// mostTemporal is how many temporal layers are distinguished.
 	mostTemporal = 4
 	// liveFor is how long a layer counts as sent after its last packet.
 	liveFor = 1500 * time.Millisecond
