@@ -11,7 +11,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"sync/atomic"
 	"syscall"
 
@@ -25,17 +24,9 @@ func main() {
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// gcPercent is how much the heap may grow, in per cent of what is alive, before
-// the garbage collector runs. A manager's state is small next to the messages
-// that pass through, so that Go's 100 collects often and finds little. GOGC in
-// the environment goes before it; GOMEMLIMIT bounds it.
-const gcPercent = 400
-
 // run carries out one command line and returns the exit status.
 func run(args []string, stdout, stderr io.Writer) int {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
+	tuneGC()
 	ctx, stop := interruptible()
 	defer stop()
 	root, began := newRootCmd()

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"runtime"
+	"slices"
+	"sync/atomic"
+	"testing"
+)
+
+func TestGCPercent(t *testing.T) {
+	for alive, want := range map[uint64]int{0: 400, 1 << 20: 400, 40 << 20: 400, 80 << 20: 200, 160 << 20: 100, 320 << 20: 50, 1 << 40: 50} {
+		if got := gcPercent(alive); got != want {
+			t.Errorf("%d MiB alive: %d, want %d", alive>>20, got, want)
+		}
+	}
+}
+
+func TestGCIsAdjustedBySteps(t *testing.T) {
+	var set []int
+	c := &collector{mostGC, func(percent int) { set = append(set, percent) }}
+	for _, mib := range []uint64{1, 80, 81, 85, 160, 155, 20, 10} {
+		c.adjust(mib << 20)
+	}
+	if want := []int{200, 100, 400}; !slices.Equal(set, want) {
+		t.Errorf("set to %v, want %v", set, want)
+	}
+}
+
+// The collector is adjusted after each collection, not only after the first.
+func TestGCFollowsWhatIsAlive(t *testing.T) {
+	var last atomic.Int64
+	watchGC(&collector{1, func(percent int) { last.Store(int64(percent)) }})
+	until := func(want int64) {
+		for last.Load() != want {
+			runtime.GC() // its finalizer runs at some time after one of these
+		}
+	}
+	until(mostGC)
+	ballast := make([]byte, 350<<20)
+	until(leastGC)
+	runtime.KeepAlive(ballast)
+}
