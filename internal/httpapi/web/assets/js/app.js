@@ -35,7 +35,7 @@ function paint() {
   if (s) {
     set($("cluster"), s.cluster);
     const health = s.state !== "in-service" ? s.state : s.evictions.state === "normal" ? "in-service" : `eviction ${s.evictions.state}`;
-    if (parts.state.textContent !== health) replace(parts.state, badge(health, health === "in-service" ? "ok" : "bad"));
+    if (parts.state.textContent !== health) replace(parts.state, badge(health, health === "in-service" ? "ok" : s.evictions.state === "paced" ? "warn" : "bad"));
     const leader = s.managers.find((m) => m.role === "leader");
     set(parts.leader, leader ? `${leader.addr ? `Leader ${leader.addr}` : "One manager"}, term ${leader.term}` : "No leader");
     const sum = (f) => s.purposes.reduce((n, p) => n + f(p), 0);

@@ -62,15 +62,16 @@ export function fleet(params) {
     for (const [name, p] of now) {
       let card = cards.get(name);
       if (!card) {
-        card = { big: h("span", { class: "big" }), full: h("span", {}), tasks: h("div", { class: "muted small" }), bar: h("div", {}) };
+        card = { big: h("span", { class: "big" }), noun: h("span", { class: "muted" }), full: h("span", {}), tasks: h("div", { class: "muted small" }), bar: h("div", {}) };
         card.el = h("a", { class: "card", href: "#/fleet", onclick: (e) => { e.preventDefault(); purpose = purpose === name ? "" : name; update(true); } },
-          h("div", { class: "row" }, h("b", {}, name), h("span", { class: "muted wide" }, p.strategy)), h("div", { class: "row" }, h("span", {}, card.big, h("span", { class: "muted" }, " workers")), card.full), card.bar, card.tasks);
+          h("div", { class: "row" }, h("b", {}, name), h("span", { class: "muted wide" }, p.strategy)), h("div", { class: "row" }, h("span", {}, card.big, card.noun), card.full), card.bar, card.tasks);
         cards.set(name, card);
         purposes.append(card.el);
       }
       if (purpose === name) card.el.setAttribute("aria-current", "true"); else card.el.removeAttribute("aria-current");
       const [sum, n] = loads.get(name) ?? [0, 0];
       set(card.big, p.workers.toLocaleString("en"));
+      set(card.noun, p.workers === 1 ? " worker" : " workers");
       const trouble = p.workers - p.ready ? `${p.workers - p.ready} not ready` : p.full ? `${p.full} full` : "all free";
       if (card.full.textContent !== trouble) replace(card.full, badge(trouble, p.workers === p.full || p.ready === 0 ? "bad" : trouble === "all free" ? "ok" : "warn"));
       const mean = n ? sum / n : 0;

@@ -115,9 +115,9 @@ export function audit() {
     { label: "Who", cell: (a) => a.by.name || "–", sort: (a) => a.by.name ?? "", width: "minmax(70px,1fr)" },
     { label: "From", cell: (a) => a.by.from || "–", sort: (a) => a.by.from ?? "", cls: "wide" },
     { label: "What", cell: (a) => badge(a.action), sort: (a) => a.action, width: "110px" },
-    { label: "To what", cell: (a) => a.target, sort: (a) => a.target, width: "minmax(90px,2fr)" },
-    { label: "Before", cell: (a) => a.before || "–", sort: (a) => a.before ?? "", cls: "wide" },
-    { label: "After", cell: (a) => a.after || "–", sort: (a) => a.after ?? "", cls: "wide" },
+    { label: "To what", cell: (a) => a.target, sort: (a) => a.target, width: "minmax(90px,1.5fr)" },
+    { label: "Before", cell: (a) => h("span", { title: a.before }, a.before || "–"), sort: (a) => a.before ?? "", cls: "wide", width: "minmax(0,2fr)" },
+    { label: "After", cell: (a) => h("span", { title: a.after }, a.after || "–"), sort: (a) => a.after ?? "", cls: "wide", width: "minmax(0,2fr)" },
   ], { empty: "No operator changed anything yet.", height: "68vh" });
   const failed = h("p", { class: "error" });
   const save = h("button", { type: "button", onclick: () => {
