@@ -46,7 +46,7 @@ func TestPurposesWithoutWorkersAreForgotten(t *testing.T) {
 	if result, _ := at(s, 4+PurposeMemory, Schedule{Purpose: "own-1", Task: "t"}); result.Err != muster.ReasonNoScheduler("own-1") {
 		t.Errorf("schedule is answered %v", result.Err)
 	}
-	if size := len(s.Snapshot()); size > 2000 {
+	if size := len(s.Snapshot()); size > 2000+24*len(s.departed) {
 		t.Errorf("the snapshot has %d bytes", size)
 	}
 }
