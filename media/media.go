@@ -33,6 +33,9 @@ type Options struct {
 	// Mounts are directories by the names under which specs know them: the file
 	// mount:films/a.mp4 is a.mp4 in Mounts["films"]. They may lie outside Root.
 	Mounts map[string]string
+	// Stage is the directory for what is fetched from S3, and for results until
+	// they are sent; "" is that of the system for temporary files.
+	Stage string
 	// Grace is how long ffmpeg may take to finish its files when a task is
 	// stopped, before it is killed. 0 means DefaultGrace.
 	Grace time.Duration
@@ -94,6 +97,15 @@ func New(kind string, t *Tool, o Options) (node.Work, error) {
 	if err != nil {
 		return nil, err
 	}
+	plain, err := newPlain(kind, t, o)
+	if err != nil {
+		return nil, err
+	}
+	return stagedWork{kind, t, o, plain}, nil
+}
+
+// newPlain is New for files that the spec names.
+func newPlain(kind string, t *Tool, o Options) (plainWork, error) {
 	switch kind {
 	case Record:
 		return newWork(t, o, recordPlan, record), nil
