@@ -69,7 +69,7 @@ func TestUsageErrors(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	contains(t, done(t), "muster up", "Usage:", "Ask and place:")
-	for _, verb := range []string{"up", "manager", "worker", "workers", "tasks", "schedule", "unschedule", "why", "config", "version",
+	for _, verb := range []string{"run", "jobs", "wait", "task", "history", "up", "manager", "worker", "workers", "tasks", "schedule", "unschedule", "why", "config", "version",
 		"drain", "drains", "undrain", "cordon", "uncordon", "strategy", "audit", "watch", "top"} {
 		contains(t, done(t, verb, "--help"), "Usage:\n  muster "+verb, "Examples:\n")
 	}
