@@ -68,7 +68,7 @@ func (u *up) page(h *host) string {
 	case h.http != nil:
 		return h.http.URL()
 	case len(u.pages) > 0:
-		return "http://" + u.pages[0]
+		return u.announced.of(u.first, u.pages[0])
 	}
 	return ""
 }

@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/spf13/cobra"
 
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/connect"
@@ -101,4 +104,45 @@ func (h *host) reloadTokens() {
 		return
 	}
 	h.log.Info("tokens reloaded")
+}
+
+// anyPortName is a flag for the managers of `muster up`: another program may take the
+// port of a page between the look for it and their start.
+const anyPortName = "http-any-port"
+
+func anyPortFlag(cmd *cobra.Command) *bool {
+	any := cmd.Flags().Bool(anyPortName, false, "let the page take another port where its own is taken")
+	_ = cmd.Flags().MarkHidden(anyPortName) // it is there
+	return any
+}
+
+// announcedPages hears at which addresses the managers really serve their pages.
+type announcedPages struct {
+	mu  sync.Mutex
+	url map[string]string // by the manager's address
+}
+
+func (a *announcedPages) listen(ctx context.Context, conn bus.Conn, cluster string) (bus.Subscription, error) {
+	return conn.Subscribe(ctx, bus.TopicEvents, bus.KeyHTTP, func(_ string, body json.RawMessage) {
+		var p httpapi.Peer
+		if json.Unmarshal(body, &p) != nil || p.Cluster != cluster {
+			return
+		}
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if a.url == nil {
+			a.url = map[string]string{}
+		}
+		a.url[p.Manager] = p.URL
+	})
+}
+
+// of returns where the page of a manager is, or where it was meant to be.
+func (a *announcedPages) of(manager, meant string) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if url := a.url[manager]; url != "" {
+		return url
+	}
+	return "http://" + meant
 }

@@ -50,13 +50,16 @@ SIGINT and SIGTERM end it.` + "\n" + precedence,
 	settings.http()
 	settings.reach("message `queue`, instead of the embedded one: nats://..., tls://..., amqp://... or amqps://...")
 	restored := cmd.Flags().Bool("restored", false, "take the --data directory as it is, though other managers may know of more in it: for one start of all managers from copies")
+	anyPort := anyPortFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return runManager(cmd.Context(), settings.load, *restored, logs.logger(cmd.ErrOrStderr()))
+		return runManager(cmd.Context(), settings.load, &host{restored: *restored, anyPort: *anyPort, log: logs.logger(cmd.ErrOrStderr())})
 	}
 	return cmd
 }
 
-func runManager(ctx context.Context, load func() (*config.Config, error), restored bool, log *slog.Logger) error {
+// runManager runs a manager on the host, which has no configuration yet.
+func runManager(ctx context.Context, load func() (*config.Config, error), h *host) error {
+	log := h.log
 	cfg, err := load()
 	if err != nil {
 		return err
@@ -64,7 +67,7 @@ func runManager(ctx context.Context, load func() (*config.Config, error), restor
 	warn(cfg, log)
 	hangups := catchHangups()
 	defer signal.Stop(hangups)
-	h := &host{cfg: cfg, log: log, restored: restored}
+	h.cfg = cfg
 	if err = h.start(ctx); err != nil {
 		return err
 	}

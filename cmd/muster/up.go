@@ -82,6 +82,9 @@ type up struct {
 	media    bool
 	// pages are the addresses of the managers' pages, where there are several managers.
 	pages []string
+	// first is the address of the first manager.
+	first     string
+	announced announcedPages
 	// noMedia is why there is none.
 	noMedia error
 	rooms   upRooms
@@ -166,6 +169,11 @@ func (u *up) staff(ctx context.Context, h *host) error {
 			return err
 		}
 		specs = append(managers, specs...)
+		heard, err := u.announced.listen(ctx, h.conn, h.cfg.Manager.Name)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = heard.Close() }()
 	}
 	started, err := startChildren(specs)
 	if err != nil {

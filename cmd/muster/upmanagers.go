@@ -18,6 +18,7 @@ func (u *up) managerSpecs(h *host) ([]childSpec, error) {
 	if err != nil {
 		return nil, err
 	}
+	u.first = addrs[0]
 	if u.pages, err = httpAddrs(h.cfg.HTTP.Addr, u.managers, h.anyPort); err != nil {
 		return nil, err
 	}
@@ -31,6 +32,9 @@ func (u *up) managerSpecs(h *host) ([]childSpec, error) {
 		}
 		if args = append(args, "--http", ""); u.pages != nil {
 			args[len(args)-1] = u.pages[i]
+		}
+		if h.anyPort {
+			args = append(args, "--"+anyPortName)
 		}
 		specs = append(specs, childSpec{
 			name: fmt.Sprintf("manager %d at %s", i+1, addr), purpose: managerPurpose,
