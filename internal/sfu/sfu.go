@@ -32,6 +32,9 @@ import (
 // answerTime is how long an offer may take.
 const answerTime = 3 * time.Second
 
+// startTime is how long an offer waits for the start of its part.
+const startTime = time.Second
+
 // Answer is the answer of offer.
 type Answer struct {
 	SDP string `json:"sdp"`
@@ -62,8 +65,9 @@ type Node struct {
 	conn   bus.Conn
 	log    *slog.Logger
 
-	mu    sync.Mutex
-	parts map[string]int
+	mu      sync.Mutex
+	parts   map[string]int
+	changed chan struct{} // closed, and replaced, when parts change
 
 	notices chan keyed
 	running sync.WaitGroup
@@ -82,7 +86,7 @@ const noticeBacklog = 256
 
 // Start opens the ports. conn carries notices, and stays the caller's.
 func Start(conn bus.Conn, opts rtc.Options) (*Node, error) {
-	n := &Node{conn: conn, log: opts.Logger, parts: map[string]int{}, notices: make(chan keyed, noticeBacklog)}
+	n := &Node{conn: conn, log: opts.Logger, parts: map[string]int{}, changed: make(chan struct{}), notices: make(chan keyed, noticeBacklog)}
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)
 	}
@@ -156,14 +160,29 @@ func (n *Node) count(name string, by int) int {
 	if left == 0 {
 		delete(n.parts, name)
 	}
+	close(n.changed)
+	n.changed = make(chan struct{})
 	return left
 }
 
-// serves reports whether a part of the room is here.
-func (n *Node) serves(name string) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.parts[name] > 0
+// serves waits until a part of the room is here: a client may be faster than the
+// start of the task.
+func (n *Node) serves(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	for {
+		n.mu.Lock()
+		here, changed := n.parts[name] > 0, n.changed
+		n.mu.Unlock()
+		if here {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ErrNotHere
+		}
+	}
 }
 
 // ErrNotHere is the refusal of an offer for a room of which no part is here.
@@ -173,11 +192,11 @@ var ErrNotHere = errors.New("sfu: this node does not serve the room: ask for its
 func (n *Node) Methods() map[string]bus.Handler {
 	return map[string]bus.Handler{
 		"offer": method(func(o room.Offer) (any, error) {
-			if !n.serves(o.Room) {
-				return nil, ErrNotHere
-			}
 			ctx, cancel := context.WithTimeout(context.Background(), answerTime)
 			defer cancel()
+			if err := n.serves(ctx, o.Room); err != nil {
+				return nil, err
+			}
 			sdp, err := n.server.Offer(ctx, o)
 			return Answer{sdp}, err
 		}),

@@ -88,7 +88,8 @@ class Up extends Peer {
       if (!tracks.has(source) && t.sender.track) await t.sender.replaceTrack(null);
     }
     if (this.senders.size === 0) return;
-    if (fresh || this.pc.signalingState !== "stable" || !this.pc.remoteDescription) {
+    // A section without a mid is of an offer that failed.
+    if (fresh || !this.pc.remoteDescription || [...this.senders.values()].some((t) => t.mid === null)) {
       await this.offer(() => ({ publish: this.publishes() }));
     } else {
       await this.change({ publish: this.publishes() });
@@ -101,7 +102,7 @@ class Down extends Peer {
   constructor(signal, node, ontrack) {
     super(signal, node, "down");
     this.ontrack = ontrack;
-    this.slots = []; // {transceiver, kind, id}
+    this.slots = []; // {transceiver, kind, id, shown}
   }
 
   wants() {
@@ -114,7 +115,6 @@ class Down extends Peer {
   async get(wanted, view) {
     for (const s of this.slots) if (s.id && !wanted.has(s.id)) s.id = "";
     let fresh = false;
-    const placed = [];
     for (const [id, kind] of wanted) {
       if (this.slots.some((s) => s.id === id)) continue;
       let slot = this.slots.find((s) => s.id === "" && s.kind === kind);
@@ -124,12 +124,16 @@ class Down extends Peer {
         fresh = true;
       }
       slot.id = id;
-      placed.push(slot);
     }
     if (this.slots.length === 0) return;
-    if (fresh || !this.pc.remoteDescription) await this.offer(() => ({ want: this.wants(), view }));
+    const unsent = this.slots.some((s) => s.transceiver.mid === null); // of an offer that failed
+    if (fresh || unsent || !this.pc.remoteDescription) await this.offer(() => ({ want: this.wants(), view }));
     else await this.change({ want: this.wants(), view });
-    for (const s of placed) if (s.id) this.ontrack(s.id, s.transceiver.receiver.track);
+    // Also what an earlier try has placed that failed.
+    for (const s of this.slots) {
+      if (s.id && s.shown !== s.id) this.ontrack(s.id, s.transceiver.receiver.track);
+      s.shown = s.id;
+    }
   }
 }
 
