@@ -66,6 +66,7 @@ func (a *api) stream(ctx huma.Context, after string, recent int) {
 	if !ok {
 		return
 	}
+	a.s.keepOpen(ctx.Context())
 	w := &eventWriter{ResponseController: http.NewResponseController(out), to: out}
 	past := a.s.hub.recent(recent) // what is added meanwhile is in both: ids tell
 	own := a.s.hub.open(after)

@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"errors"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -222,4 +223,22 @@ func TestNoManager(t *testing.T) {
 			t.Errorf("%s: %d, want %d: %s", path, status, want, body)
 		}
 	}
+}
+
+// Connections that say nothing keep out nobody, and cost no stream its own.
+func TestHalfOpenConnections(t *testing.T) {
+	c := startCluster(t, httpapi.Options{})
+	c.worker("video", "w", map[string]any{})
+	events, _ := c.watch(c.server, "", "")
+	c.await(events, func(e event) bool { return e.name == "hello" })
+	for range 1500 {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(c.server.URL(), "http://"))
+		must(t, err)
+		t.Cleanup(func() { _ = conn.Close() })
+	}
+	if status, body, _ := c.do("GET", "/v1/workers", nil); status != http.StatusOK {
+		t.Errorf("%d %s", status, body)
+	}
+	c.place("a")
+	c.await(events, about("task.placed", "a"))
 }

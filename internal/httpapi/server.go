@@ -44,6 +44,7 @@ type Server struct {
 	api      *api
 	handler  http.Handler
 
+	conns  *connlimit.Set
 	local  atomic.Bool // listens on the loopback
 	url    atomic.Pointer[string]
 	http   *http.Server
@@ -60,7 +61,8 @@ func New(opts Options) (*Server, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{opts: opts.withDefaults(), hub: newHub(), peers: newPeers(), history: newHistory(), ending: make(chan struct{})}
+	s := &Server{opts: opts.withDefaults(), hub: newHub(), peers: newPeers(), history: newHistory(), ending: make(chan struct{}),
+		conns: connlimit.New(maxConns)}
 	s.buckets = newBuckets(s.opts.Rate, s.opts.Burst)
 	s.measures = newMeasures(s.hub)
 	s.handler = s.routes()
@@ -157,13 +159,24 @@ func (s *Server) Start(ctx context.Context, l Listening) error {
 	s.http = &http.Server{
 		Handler: s.handler, ErrorLog: slog.NewLogLogger(s.opts.Logger.Handler(), slog.LevelDebug),
 		ReadHeaderTimeout: headerTime, ReadTimeout: readTime, WriteTimeout: writeTime, IdleTimeout: idleTime,
-		MaxHeaderBytes: headerBytes, ConnState: connlimit.New(maxConns).Follow,
+		MaxHeaderBytes: headerBytes, ConnState: s.conns.Follow,
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
 	}
 	s.work.Go(func() { s.announce(running) })
 	s.work.Go(func() { s.sample(running) })
 	go func() { s.served <- s.http.Serve(listener) }()
 	s.opts.Logger.Info("page and API are served", "url", url)
 	return nil
+}
+
+type connKey struct{}
+
+// keepOpen takes the connection of a stream out of those that make room for others: it
+// is of use, although it asks for nothing more.
+func (s *Server) keepOpen(ctx context.Context) {
+	if c, ok := ctx.Value(connKey{}).(net.Conn); ok {
+		s.conns.Remove(c)
+	}
 }
 
 // reachable is an address as a browser on this machine can use it.
