@@ -30,8 +30,9 @@ const (
 	honestCallers = 20
 	// honestPause is between two calls of a caller.
 	honestPause = 50 * time.Millisecond
-	// rssBound is what a manager takes at most, the NATS server in it included.
-	rssBound = 1 << 30
+	// rssBound is what a manager takes at most, the NATS server in it included. Half
+	// of it is for a garbage collector that gets no processor.
+	rssBound = 3 << 29
 )
 
 // flooded is one manager as a process, with honest workers and callers.
