@@ -11,21 +11,21 @@ import (
 // was alive after the last time. A manager's state is mostly small next to the
 // messages that pass through: Go's 100 would collect often and find little. A
 // state of a million tasks is not, and four times as much again would be garbage:
-// so the heap grows by spareHeap at most, or by leastGC per cent.
+// so the heap grows to usualHeap at most, or by leastGC per cent.
 //
 // GOGC in the environment takes the place of all this; GOMEMLIMIT bounds it.
 const (
 	mostGC    = 400
 	leastGC   = 50
-	spareHeap = 160 << 20
+	usualHeap = 352 << 20
 )
 
 // gcPercent is the percentage for so many bytes alive.
 func gcPercent(alive uint64) int {
-	if alive == 0 {
+	if alive < usualHeap*100/(100+mostGC) {
 		return mostGC
 	}
-	return int(min(max(spareHeap*100/alive, leastGC), mostGC))
+	return max((usualHeap-int(min(alive, usualHeap)))*100/int(alive), leastGC)
 }
 
 // collector sets the percentage after each collection.

@@ -8,7 +8,7 @@ import (
 )
 
 func TestGCPercent(t *testing.T) {
-	for alive, want := range map[uint64]int{0: 400, 1 << 20: 400, 40 << 20: 400, 80 << 20: 200, 160 << 20: 100, 320 << 20: 50, 1 << 40: 50} {
+	for alive, want := range map[uint64]int{0: 400, 1 << 20: 400, 70 << 20: 400, 88 << 20: 300, 176 << 20: 100, 320 << 20: 50, 1 << 40: 50} {
 		if got := gcPercent(alive); got != want {
 			t.Errorf("%d MiB alive: %d, want %d", alive>>20, got, want)
 		}
@@ -18,10 +18,10 @@ func TestGCPercent(t *testing.T) {
 func TestGCIsAdjustedBySteps(t *testing.T) {
 	var set []int
 	c := &collector{mostGC, func(percent int) { set = append(set, percent) }}
-	for _, mib := range []uint64{1, 80, 81, 85, 160, 155, 20, 10} {
+	for _, mib := range []uint64{1, 88, 89, 90, 176, 170, 20, 10} {
 		c.adjust(mib << 20)
 	}
-	if want := []int{200, 100, 400}; !slices.Equal(set, want) {
+	if want := []int{300, 100, 400}; !slices.Equal(set, want) {
 		t.Errorf("set to %v, want %v", set, want)
 	}
 }
