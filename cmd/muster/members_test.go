@@ -199,7 +199,7 @@ func TestRemovalKeepsTheMajority(t *testing.T) {
 	contains(t, refusedWith(t, 1, append([]string{"managers", "remove", lead, "--force"}, url...)...).stderr, "the last manager that votes")
 
 	newcomer := c.addrs[3]
-	got = refusedWith(t, 1, "managers", "add", newcomer, "--url", c.url, "--timeout", "2s")
+	got = refusedWith(t, 1, "managers", "add", newcomer, "--url", c.url, "--timeout", "5s")
 	contains(t, got.stderr, newcomer+" is let in, but does not vote yet", "muster manager --raft "+newcomer+" --peers "+lead)
 	done(t, append([]string{"managers", "remove", newcomer}, url...)...) // that it never came is no hindrance
 	contains(t, refusedWith(t, 1, append([]string{"managers", "remove", "nobody"}, url...)...).stderr, `no manager is called "nobody": there are `+lead)
