@@ -25,7 +25,7 @@ import (
 type httpServer struct {
 	*httpapi.Server
 	conn bus.Conn
-	auth *httpapi.Auth // nil where nobody is asked for a token
+	auth *httpapi.Auth // nil without tokens
 }
 
 // startHTTP serves them. The connection is closed with the server. measured is what

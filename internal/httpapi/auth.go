@@ -57,12 +57,12 @@ func (r Role) may(any ...Role) bool {
 
 // user is a caller who was let in.
 type user struct {
-	Name string // "" where nobody asks who they are
+	Name string // "" on a server without tokens
 	Role Role
 	From string // the address
 }
 
-// everyone is who calls a server that asks nobody who they are.
+// everyone is the caller of a server without tokens.
 func everyone(from string) user { return user{Role: Admin, From: from} }
 
 type userKey struct{}
@@ -169,7 +169,7 @@ func (a *Auth) who(token string) (user, bool) {
 	return u, ok
 }
 
-// authenticate finds out who calls, and refuses whom nobody knows.
+// authenticate identifies the caller by its token, and refuses unknown ones.
 func (s *Server) authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		u := everyone(r.RemoteAddr)

@@ -225,7 +225,7 @@ func TestNoManager(t *testing.T) {
 	}
 }
 
-// Connections that say nothing keep out nobody, and cost no stream its own.
+// Silent connections do not keep others out, and do not end a stream.
 func TestHalfOpenConnections(t *testing.T) {
 	c := startCluster(t, httpapi.Options{})
 	c.worker("video", "w", map[string]any{})

@@ -160,7 +160,7 @@ func (h *hub) close(s *stream) {
 	delete(h.streams, s)
 }
 
-// take returns what is new to a stream; again tells that there is more.
+// take returns what is new to a stream; again reports whether there is more.
 func (h *hub) take(s *stream) (out []entry, again bool) {
 	const most = 512
 	h.mu.Lock()

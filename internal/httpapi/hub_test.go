@@ -48,7 +48,7 @@ func TestMissingEventsAreAReset(t *testing.T) {
 	}
 }
 
-// The history is bounded: a stream that is too far behind is told, and goes on with
+// The history is bounded: a stream that is too far behind gets a reset, and goes on with
 // what is left, each event once.
 func TestHistoryIsBounded(t *testing.T) {
 	h := newHub()

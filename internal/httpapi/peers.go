@@ -27,7 +27,7 @@ type Peer struct {
 	Bye bool `json:"bye,omitempty"`
 }
 
-// peers are the servers that were heard lately.
+// peers are the servers that were heard within peerTime.
 type peers struct {
 	mu    sync.Mutex
 	heard map[string]heardPeer // by URL

@@ -70,7 +70,7 @@ func New(opts Options) (*Server, error) {
 }
 
 // routes puts the guard in front of everything. /healthz and the page's own files are
-// open to whoever gets that far: a page must be there to ask for a token.
+// open without a token: the page must load before it can ask for one.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	s.api = newAPI(mux, s)
@@ -112,7 +112,7 @@ func (s *Server) version() string {
 }
 
 // ErrOpen is wrapped by the error of Start for an address that other machines reach
-// while nobody is asked who they are.
+// while no token is required.
 var ErrOpen = errors.New("refusing to listen for other machines without tokens")
 
 // Listening says where to listen.
@@ -252,7 +252,7 @@ func (s *Server) publish(p Peer) {
 	}
 }
 
-// announce tells the other servers of this one until ctx ends.
+// announce publishes the address of this server until ctx ends.
 func (s *Server) announce(ctx context.Context) {
 	for first := true; ; first = false {
 		s.peers.hear(Peer{URL: s.URL(), Manager: s.opts.Manager}, time.Now())
@@ -301,7 +301,7 @@ func (s *Server) Close() error {
 }
 
 // page serves the page's files. Its policy lets it talk to this server and the others of
-// the cluster, and to nobody else.
+// the cluster only.
 func (s *Server) page(files fs.FS) http.Handler {
 	static := http.FileServerFS(files)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

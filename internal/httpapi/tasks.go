@@ -28,7 +28,7 @@ type Placement struct {
 	Purpose string `json:"purpose"`
 	Task    string `json:"task"`
 	Worker  string `json:"worker"`
-	Number  uint64 `json:"placement" doc:"Tells this placement from every other one; later ones have higher numbers."`
+	Number  uint64 `json:"placement" doc:"Unique number of the placement; later ones have higher numbers."`
 	Info    any    `json:"info" doc:"What the worker said when it joined, unchanged."`
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/muster-fleet/muster/client"
 )
 
-// Who listens from the start is told all that happens, in order and without a gap.
+// A listener from the start on gets all that happens, in order and without a gap.
 func TestFeed(t *testing.T) {
 	onEachQueue(t, func(t *testing.T, f *fleet) {
 		batches := make(chan muster.FeedBatch, 4096)

@@ -17,7 +17,7 @@ type nameOrder struct {
 func (o *nameOrder) add(w *worker) { o.added = append(o.added, w) }
 
 // remove takes a worker out. Where few of the rest are alive it tidies up, so that
-// a list that nobody reads does not grow.
+// an unread list does not grow.
 func (o *nameOrder) remove(w *worker) {
 	w.gone = true
 	if o.gone++; o.gone > 64 && 2*o.gone > len(o.sorted)+len(o.added) {

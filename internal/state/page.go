@@ -67,8 +67,8 @@ func (p *page) add(bytes int) {
 	p.bytes += bytes
 }
 
-// PageWorkers lists workers by purpose and id, from after the place on. more tells
-// that the list goes on after next.
+// PageWorkers lists workers by purpose and id, from after the place on. more reports
+// whether the list goes on after next.
 func (s *State) PageWorkers(f Filter, after Place, b Bounds) (list []muster.Worker, next Place, more bool) {
 	p := &page{filter: f, bounds: b}
 	list = []muster.Worker{}
@@ -167,7 +167,7 @@ func sizeOfWorker(w *muster.Worker) int {
 }
 
 // PageTasks lists tasks by purpose, worker and name, from after the place on. more
-// tells that the list goes on after next. A task that moves to another worker
+// reports whether the list goes on after next. A task that moves to another worker
 // meanwhile may be listed twice, or not at all.
 func (s *State) PageTasks(f Filter, after Place, b Bounds) (list []Task, next Place, more bool) {
 	p := &page{filter: f, bounds: b}

@@ -71,7 +71,7 @@ func TestViews(t *testing.T) {
 	b.shows("lecture-1")
 	b.screenshot("fleet-dark")
 	b.axe("dark")
-	b.noErrors("/nodes") // these workers are only names: nobody answers for them
+	b.noErrors("/nodes") // these workers are only names, and answer nothing
 }
 
 // A thousand workers: the page shows all of them, stays fluid while they report, and has

@@ -64,9 +64,9 @@ export async function* every(path, member, params = {}) {
   }
 }
 
-// follow reads the stream of events for as long as the page is open. told gets each
-// event; link is told of connections: {up, server, from}.
-export async function follow(told, link) {
+// follow reads the stream of events for as long as the page is open. onEvent gets each
+// event, onLink each change of the connection: {up, server, from}.
+export async function follow(onEvent, onLink) {
   let last = "";
   let failures = 0;
   let from = null;
@@ -79,18 +79,18 @@ export async function follow(told, link) {
       });
       if (!response.ok) throw await problemOf(response);
       failures = 0;
-      link({ up: true, server: current, from });
+      onLink({ up: true, server: current, from });
       from = null;
       for await (const event of events(response.body, () => {
         clearTimeout(watchdog);
         watchdog = setTimeout(() => stop.abort(), silence);
       })) {
         if (event.id) last = event.id;
-        told(event);
+        onEvent(event);
       }
     } catch (err) {
       if (err instanceof Problem && err.status === 401) {
-        link({ up: false, server: current, denied: true });
+        onLink({ up: false, server: current, denied: true });
         await new Promise((again) => document.addEventListener("muster-signed-in", again, { once: true }));
         continue;
       }
@@ -99,7 +99,7 @@ export async function follow(told, link) {
       stop.abort();
     }
     from ??= current;
-    link({ up: false, server: current });
+    onLink({ up: false, server: current });
     current = servers[(servers.indexOf(current) + 1) % servers.length];
     failures++;
     if (failures % servers.length === 0) await new Promise((again) => setTimeout(again, Math.min(2000, 200 * failures)));

@@ -81,14 +81,14 @@ export function fleet(params) {
   }
 
   let version = -1;
-  function update(anew) {
+  function update(rebuild) {
     showCards();
     const list_ = [...store.workers.values()].filter(matches);
     set(toggle, asTable ? "Show as map" : "Show as table");
     set(found, store.loaded ? `${list_.length.toLocaleString("en")} of ${store.workers.size.toLocaleString("en")}` : store.error || "loading …");
     const want = asTable ? list.el : map.el;
     if (place.firstChild !== want) replace(place, want);
-    if (asTable) list.show(list_); else map.show(list_, anew || version !== store.members);
+    if (asTable) list.show(list_); else map.show(list_, rebuild || version !== store.members);
     version = store.members;
     happened.show(store.events);
   }
@@ -148,8 +148,8 @@ function cells() {
 
   return {
     el,
-    show(workers, anew) {
-      if (!anew) { workers.forEach(cell); return; }
+    show(workers, rebuild) {
+      if (!rebuild) { workers.forEach(cell); return; }
       const by = new Map();
       for (const w of workers) {
         const region = w.regions.join(", ");

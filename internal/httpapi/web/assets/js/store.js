@@ -119,7 +119,7 @@ function rate(data) {
 
 const seenIds = new Set();
 
-function told(event) {
+function apply(event) {
   const { name, data } = event;
   if (name === "loads") {
     for (const [id, load] of Object.entries(data.loads)) {
@@ -148,7 +148,7 @@ const listeners = new Set();
 export function onEvent(f) { listeners.add(f); return () => listeners.delete(f); }
 
 export function start(linked) {
-  follow(told, (link) => {
+  follow(apply, (link) => {
     store.link = link;
     linked(link);
     if (link.up) { readStatus(); reload(); readDrains(); }

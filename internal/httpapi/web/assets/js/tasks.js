@@ -26,9 +26,9 @@ export function tasks(params) {
   let rows = [];
   let next = "";
   let busy = false;
-  let anew = false;
+  let again = false;
   async function read(first) {
-    if (busy) { anew ||= first; return; }
+    if (busy) { again ||= first; return; }
     if (!first && !next) return;
     busy = true;
     try {
@@ -40,7 +40,7 @@ export function tasks(params) {
       list.show(rows);
     } catch (err) { set(count, err.message); }
     busy = false;
-    if (anew) { anew = false; read(true); }
+    if (again) { again = false; read(true); }
   }
   read(true);
   const timer = setInterval(() => { if (rows.length <= 500) read(true); }, 4000);
