@@ -27,7 +27,18 @@ func (r *rig) joinFleet(n int, url string) *fleet {
 	r.Helper()
 	f := &fleet{byID: map[string]*worker.Worker{}}
 	var mu sync.Mutex
+	var conns []bus.Conn
 	var joining sync.WaitGroup
+	r.Cleanup(func() { // the end of its connection is that of a worker
+		var ending sync.WaitGroup
+		for _, conn := range conns {
+			ending.Go(func() { _ = conn.Close() })
+		}
+		ending.Wait()
+		for _, w := range f.byID {
+			<-w.Done()
+		}
+	})
 	for i := range n {
 		joining.Go(func() {
 			conn, err := connect.Open(r.ctx, bus.Options{URL: url})
@@ -40,12 +51,9 @@ func (r *rig) joinFleet(n int, url string) *fleet {
 				r.Error(errors.Join(err, conn.Close()))
 				return
 			}
-			r.Cleanup(func() { // the connection's end is the worker's
-				_ = conn.Close()
-				<-w.Done()
-			})
 			mu.Lock()
 			f.byID[w.ID()] = w
+			conns = append(conns, conn)
 			mu.Unlock()
 		})
 	}
