@@ -48,7 +48,7 @@ type (
 	// WorkerStateChanged is a worker that reported its readiness.
 	WorkerStateChanged struct {
 		Worker string
-		State  State
+		State  WorkerState
 	}
 	// WorkerLoadChanged is a worker that reported its load.
 	WorkerLoadChanged struct {

@@ -7,22 +7,22 @@ import (
 	"fmt"
 )
 
-// State is what a worker says of its own readiness.
-type State int
+// WorkerState is what a worker says of its own readiness.
+type WorkerState int
 
 // The states of OWT's wire. Only a worker that is Ready, or that never
 // reported a state, may be given tasks.
 const (
-	StateUnreported   State = -1
-	StateInitializing State = 0
-	StateNotReady     State = 1
-	StateReady        State = 2
+	StateUnreported   WorkerState = -1
+	StateInitializing WorkerState = 0
+	StateNotReady     WorkerState = 1
+	StateReady        WorkerState = 2
 )
 
 // MayTake reports whether a worker in this state may be given tasks.
-func (s State) MayTake() bool { return s == StateReady || s == StateUnreported }
+func (s WorkerState) MayTake() bool { return s == StateReady || s == StateUnreported }
 
-func (s State) String() string {
+func (s WorkerState) String() string {
 	switch s {
 	case StateUnreported:
 		return "unreported"
@@ -53,13 +53,13 @@ type Capacity struct {
 // Info is what a worker tells of itself when it joins: OWT's members, and
 // Labels and MaxTasks beside them.
 type Info struct {
-	IP       string   `json:"ip,omitempty"`
-	Hostname string   `json:"hostname,omitempty"`
-	Port     int      `json:"port,omitempty"`
-	Purpose  string   `json:"purpose,omitempty"`
-	State    State    `json:"state"`
-	MaxLoad  float64  `json:"maxLoad"`
-	Capacity Capacity `json:"capacity"`
+	IP       string      `json:"ip,omitempty"`
+	Hostname string      `json:"hostname,omitempty"`
+	Port     int         `json:"port,omitempty"`
+	Purpose  string      `json:"purpose,omitempty"`
+	State    WorkerState `json:"state"`
+	MaxLoad  float64     `json:"maxLoad"`
+	Capacity Capacity    `json:"capacity"`
 
 	// Labels are names and values of the operator's own choice, which a
 	// preference can ask for.
@@ -141,7 +141,7 @@ type Worker struct {
 	ID      string `json:"id"`
 	Purpose string `json:"purpose"`
 	// State is what it reported last, StateUnreported before that.
-	State State `json:"state"`
+	State WorkerState `json:"state"`
 	// Load is what it reported last, from 0 to 1. Before that it is its limit, as on
 	// OWT's wire, and NoLoad is set: the worker gets no tasks yet.
 	Load   float64 `json:"load"`

@@ -80,7 +80,7 @@ type PurposeStatus struct {
 // has no info.
 type workerAttr struct {
 	Purpose  string          `json:"purpose"`
-	State    *muster.State   `json:"state"`
+	State    *muster.WorkerState   `json:"state"`
 	Load     float64         `json:"load"`
 	Tasks    []string        `json:"tasks"`
 	Info     json.RawMessage `json:"info"`

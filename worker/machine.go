@@ -79,7 +79,7 @@ type machine struct {
 	plain bool
 	// changes counts what the program told of tasks.
 	changes int
-	state   *muster.State
+	state   *muster.WorkerState
 	report  report
 	unackedReports
 	// pickups are of tasks that were picked up lately.
@@ -407,7 +407,7 @@ func (m *machine) say(method, task string, placement uint64) {
 	}
 }
 
-func (m *machine) setState(s muster.State) {
+func (m *machine) setState(s muster.WorkerState) {
 	m.state, m.stateBeat = &s, m.beat
 	if m.phase == joined {
 		m.tell("reportState", int(s))

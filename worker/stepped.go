@@ -88,7 +88,7 @@ func (s *Stepped) RemoveTask(task string) { s.do(func(m *machine) { m.remove(tas
 func (s *Stepped) RejectTask(task string) { s.do(func(m *machine) { m.reject(task) }) }
 
 // ReportState says whether it may get tasks.
-func (s *Stepped) ReportState(state muster.State) { s.do(func(m *machine) { m.setState(state) }) }
+func (s *Stepped) ReportState(state muster.WorkerState) { s.do(func(m *machine) { m.setState(state) }) }
 
 // Quit ends it, and tells the manager.
 func (s *Stepped) Quit() { s.do(func(m *machine) { m.end(ErrQuit) }) }

@@ -155,7 +155,7 @@ func (w *Worker) RejectTask(task string) {
 
 // ReportState says whether the worker may get tasks: only with
 // muster.StateReady, which is also what a worker that never reported is.
-func (w *Worker) ReportState(s muster.State) {
+func (w *Worker) ReportState(s muster.WorkerState) {
 	w.do(func(m *machine) { m.setState(s) })
 }
 

@@ -289,7 +289,7 @@ func decodeKeepAlive(r *reader) action {
 
 func decodeReportState(r *reader) action {
 	worker, n := r.name(0, "worker"), r.number(1, "state")
-	s := muster.State(n)
+	s := muster.WorkerState(n)
 	if float64(s) != n || s < muster.StateInitializing || s > muster.StateReady {
 		r.fail(1, "state", "must be 0, 1 or 2")
 	}

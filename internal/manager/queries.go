@@ -66,7 +66,7 @@ func placed(result state.Result, wanted wanted) json.RawMessage {
 
 // workerAttr is OWT's answer to getWorkerAttr.
 type workerAttr struct {
-	State *muster.State   `json:"state,omitempty"`
+	State *muster.WorkerState   `json:"state,omitempty"`
 	Load  float64         `json:"load"`
 	Info  json.RawMessage `json:"info"`
 	Tasks []string        `json:"tasks"`
@@ -78,7 +78,7 @@ type portalAttr struct {
 	Purpose   string        `json:"purpose"`
 	IP        string        `json:"ip"`
 	RPCID     string        `json:"rpcID"`
-	State     *muster.State `json:"state,omitempty"`
+	State     *muster.WorkerState `json:"state,omitempty"`
 	Load      float64       `json:"load"`
 	Hostname  string        `json:"hostname"`
 	Port      int           `json:"port"`
@@ -91,7 +91,7 @@ func (c *core) getWorkerAttr(req *bus.Request, s *state.State, id string) {
 		req.Fail(string(muster.ReasonNoWorker(id)))
 		return
 	}
-	var reported *muster.State
+	var reported *muster.WorkerState
 	if w.State != muster.StateUnreported {
 		reported = &w.State
 	}

@@ -89,7 +89,7 @@ func (w *Worker) join(info muster.Info) {
 func (w *Worker) Info() *muster.Info { return w.info }
 
 // State is the readiness that the worker reported last.
-func (w *Worker) State() muster.State { return muster.State(w.state) }
+func (w *Worker) State() muster.WorkerState { return muster.WorkerState(w.state) }
 
 // Load is the load that the worker reported last, or its limit before that.
 func (w *Worker) Load() float64 { return w.seat().report }
@@ -105,7 +105,7 @@ func (w *Worker) Debit() Units { return w.seat().debit }
 
 // SetState sets the readiness. A state that the wire does not know counts as not
 // ready.
-func (w *Worker) SetState(s muster.State) {
+func (w *Worker) SetState(s muster.WorkerState) {
 	if s < muster.StateUnreported || s > muster.StateReady {
 		s = muster.StateNotReady
 	}

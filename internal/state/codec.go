@@ -46,7 +46,7 @@ func (w writer) info(info *muster.Info) {
 func (r reader) info() muster.Info {
 	info := muster.Info{
 		IP: r.Text(), Hostname: r.Text(), Port: int(r.Int()), Purpose: r.Text(),
-		State: muster.State(r.Int()), MaxLoad: r.Float(),
+		State: muster.WorkerState(r.Int()), MaxLoad: r.Float(),
 	}
 	info.Capacity.ISPs, info.Capacity.Regions = r.Texts(), r.Texts()
 	if r.Bool() {

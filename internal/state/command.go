@@ -36,7 +36,7 @@ type (
 	// ReportState is what a worker says of its readiness.
 	ReportState struct {
 		Worker string
-		State  muster.State
+		State  muster.WorkerState
 	}
 	// ReportLoad is what workers say of their load, many in one command. A
 	// load that is negative or not a finite number is refused, one above 1 is

@@ -81,7 +81,7 @@ func (c *crowd) op(n, i int) Op {
 	case 3:
 		return c.loads(n / 2)
 	case 4:
-		return ReportState{worker, muster.State(c.IntN(3))}
+		return ReportState{worker, muster.WorkerState(c.IntN(3))}
 	}
 	isp, region := testISPs[c.IntN(2)], testRegions[c.IntN(3)]
 	pref := fmt.Sprintf(`{"isp":%q,"region":%q}`, isp, region)

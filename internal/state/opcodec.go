@@ -63,7 +63,7 @@ func (op ReportState) encode(w writer) {
 }
 
 func decodeReportState(r reader) Op {
-	return ReportState{Worker: r.Text(), State: muster.State(r.Int())}
+	return ReportState{Worker: r.Text(), State: muster.WorkerState(r.Int())}
 }
 
 func (op ReportLoad) encode(w writer) {

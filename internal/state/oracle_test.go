@@ -28,7 +28,7 @@ type oracleWorker struct {
 	id, purpose string
 	seq         int
 	info        muster.Info
-	state       muster.State
+	state       muster.WorkerState
 	reported    bool
 	load        float64
 	credit      int64

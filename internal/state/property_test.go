@@ -109,7 +109,7 @@ func drawOp(t *rapid.T) Op {
 	case n == 2:
 		return WorkerLost{worker}
 	case n == 3:
-		return ReportState{worker, one(t, muster.State(0), 1, 2, 2, 2, 3, -1)}
+		return ReportState{worker, one(t, muster.WorkerState(0), 1, 2, 2, 2, 3, -1)}
 	case n <= 9:
 		purpose := testPurposes[len(worker)*int(worker[len(worker)-1])%len(testPurposes)]
 		if rapid.IntRange(0, 5).Draw(t, "moves") == 0 {

@@ -111,7 +111,7 @@ func (r reader) workerInfo() muster.Info {
 // worker reads what a worker reported and holds. It becomes available last, so
 // that its tasks move nothing in the indexes.
 func (r reader) worker(s *State, w *worker) {
-	state := muster.State(r.between(int64(muster.StateUnreported), int64(muster.StateReady)))
+	state := muster.WorkerState(r.between(int64(muster.StateUnreported), int64(muster.StateReady)))
 	reported, load := r.Bool(), r.finite()
 	w.SetCredit(r.between(-1<<53, 1<<53))
 	ended := r.Bool()

@@ -34,7 +34,7 @@ type payload struct {
 	Purpose string          `json:"purpose"`
 	Worker  string          `json:"worker"`
 	Info    json.RawMessage `json:"info"`
-	State   *muster.State   `json:"state"`
+	State   *muster.WorkerState   `json:"state"`
 	Load    *float64        `json:"load"`
 	Task    taskName        `json:"task"`
 	Tasks   []taskName      `json:"tasks"`

@@ -44,7 +44,7 @@ func drawOp(t *rapid.T) state.Op {
 	case 3:
 		return state.Quit{Worker: worker}
 	case 4:
-		return state.ReportState{Worker: worker, State: muster.State(rapid.IntRange(0, 2).Draw(t, "state"))}
+		return state.ReportState{Worker: worker, State: muster.WorkerState(rapid.IntRange(0, 2).Draw(t, "state"))}
 	case 5, 6:
 		load := rapid.SampledFrom([]float64{0, 0.1, 0.30000000000000004, 0.85, 1, 1e-7}).Draw(t, "load")
 		return state.ReportLoad{Loads: []state.WorkerLoad{{Worker: worker, Load: load}}}

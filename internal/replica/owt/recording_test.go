@@ -83,7 +83,7 @@ func command(t testing.TB, method string, args []json.RawMessage) state.Op {
 	case "quit":
 		return state.Quit{Worker: text(0)}
 	case "reportState":
-		return state.ReportState{Worker: text(0), State: decode[muster.State](t, args[1])}
+		return state.ReportState{Worker: text(0), State: decode[muster.WorkerState](t, args[1])}
 	case "reportLoad":
 		return state.ReportLoad{Loads: []state.WorkerLoad{{Worker: text(0), Load: decode[float64](t, args[1])}}}
 	case "pickUpTasks":

@@ -27,7 +27,7 @@ type schedulerData struct {
 
 type workerData struct {
 	id, purpose string
-	state       muster.State
+	state       muster.WorkerState
 	load        float64
 	info        muster.Info
 	tasks       []string // running
@@ -129,7 +129,7 @@ func (d *runtimeData) scheduler(purpose string, raw json.RawMessage, found map[s
 
 func parseWorker(raw json.RawMessage) (workerData, error) {
 	var w struct {
-		State *muster.State   `json:"state"`
+		State *muster.WorkerState   `json:"state"`
 		Load  float64         `json:"load"`
 		Info  json.RawMessage `json:"info"`
 		Tasks []taskName      `json:"tasks"`

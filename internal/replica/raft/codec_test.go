@@ -31,7 +31,7 @@ func drawInfo(t *rapid.T) muster.Info {
 	text := rapid.String()
 	info := muster.Info{
 		IP: text.Draw(t, "ip"), Hostname: text.Draw(t, "host"), Port: rapid.Int().Draw(t, "port"),
-		Purpose: text.Draw(t, "purpose"), State: muster.State(rapid.IntRange(-1, 2).Draw(t, "state")),
+		Purpose: text.Draw(t, "purpose"), State: muster.WorkerState(rapid.IntRange(-1, 2).Draw(t, "state")),
 		MaxLoad: rapid.Float64().Draw(t, "max load"), MaxTasks: rapid.Int().Draw(t, "max tasks"), Raw: drawRaw(t),
 		Capacity: muster.Capacity{ISPs: drawTexts(t), Regions: drawTexts(t), Algorithms: drawTexts(t)},
 	}
@@ -55,7 +55,7 @@ func drawOp(t *rapid.T) state.Op {
 	case 2:
 		return state.WorkerLost{Worker: a}
 	case 3:
-		return state.ReportState{Worker: a, State: muster.State(rapid.Int().Draw(t, "state"))}
+		return state.ReportState{Worker: a, State: muster.WorkerState(rapid.Int().Draw(t, "state"))}
 	case 4:
 		var loads []state.WorkerLoad
 		for range rapid.IntRange(0, 4).Draw(t, "loads") {
