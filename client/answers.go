@@ -79,14 +79,14 @@ type PurposeStatus struct {
 // workerAttr is the answer to getWorkerAttr, in both of its forms: a portal's
 // has no info.
 type workerAttr struct {
-	Purpose  string          `json:"purpose"`
-	State    *muster.WorkerState   `json:"state"`
-	Load     float64         `json:"load"`
-	Tasks    []string        `json:"tasks"`
-	Info     json.RawMessage `json:"info"`
-	IP       string          `json:"ip"`
-	Hostname string          `json:"hostname"`
-	Port     int             `json:"port"`
+	Purpose  string              `json:"purpose"`
+	State    *muster.WorkerState `json:"state"`
+	Load     float64             `json:"load"`
+	Tasks    []string            `json:"tasks"`
+	Info     json.RawMessage     `json:"info"`
+	IP       string              `json:"ip"`
+	Hostname string              `json:"hostname"`
+	Port     int                 `json:"port"`
 }
 
 func (a workerAttr) worker(id string) (muster.Worker, error) {

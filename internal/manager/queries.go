@@ -66,23 +66,23 @@ func placed(result state.Result, wanted wanted) json.RawMessage {
 
 // workerAttr is OWT's answer to getWorkerAttr.
 type workerAttr struct {
-	State *muster.WorkerState   `json:"state,omitempty"`
-	Load  float64         `json:"load"`
-	Info  json.RawMessage `json:"info"`
-	Tasks []string        `json:"tasks"`
+	State *muster.WorkerState `json:"state,omitempty"`
+	Load  float64             `json:"load"`
+	Info  json.RawMessage     `json:"info"`
+	Tasks []string            `json:"tasks"`
 }
 
 // portalAttr is the flat form of it that OWT has for portals.
 type portalAttr struct {
-	ID        string        `json:"id"`
-	Purpose   string        `json:"purpose"`
-	IP        string        `json:"ip"`
-	RPCID     string        `json:"rpcID"`
+	ID        string              `json:"id"`
+	Purpose   string              `json:"purpose"`
+	IP        string              `json:"ip"`
+	RPCID     string              `json:"rpcID"`
 	State     *muster.WorkerState `json:"state,omitempty"`
-	Load      float64       `json:"load"`
-	Hostname  string        `json:"hostname"`
-	Port      int           `json:"port"`
-	KeepAlive int           `json:"keepAlive"`
+	Load      float64             `json:"load"`
+	Hostname  string              `json:"hostname"`
+	Port      int                 `json:"port"`
+	KeepAlive int                 `json:"keepAlive"`
 }
 
 func (c *core) getWorkerAttr(req *bus.Request, s *state.State, id string) {

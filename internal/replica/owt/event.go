@@ -31,13 +31,13 @@ type event struct {
 
 // payload has the members of all events; each event uses some of them.
 type payload struct {
-	Purpose string          `json:"purpose"`
-	Worker  string          `json:"worker"`
-	Info    json.RawMessage `json:"info"`
-	State   *muster.WorkerState   `json:"state"`
-	Load    *float64        `json:"load"`
-	Task    taskName        `json:"task"`
-	Tasks   []taskName      `json:"tasks"`
+	Purpose string              `json:"purpose"`
+	Worker  string              `json:"worker"`
+	Info    json.RawMessage     `json:"info"`
+	State   *muster.WorkerState `json:"state"`
+	Load    *float64            `json:"load"`
+	Task    taskName            `json:"task"`
+	Tasks   []taskName          `json:"tasks"`
 	// ReserveTime is in milliseconds. OWT adds none to a call without one.
 	ReserveTime float64 `json:"reserve_time"`
 }

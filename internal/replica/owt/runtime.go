@@ -129,10 +129,10 @@ func (d *runtimeData) scheduler(purpose string, raw json.RawMessage, found map[s
 
 func parseWorker(raw json.RawMessage) (workerData, error) {
 	var w struct {
-		State *muster.WorkerState   `json:"state"`
-		Load  float64         `json:"load"`
-		Info  json.RawMessage `json:"info"`
-		Tasks []taskName      `json:"tasks"`
+		State *muster.WorkerState `json:"state"`
+		Load  float64             `json:"load"`
+		Info  json.RawMessage     `json:"info"`
+		Tasks []taskName          `json:"tasks"`
 	}
 	if err := json.Unmarshal(raw, &w); err != nil {
 		return workerData{}, err
