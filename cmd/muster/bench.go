@@ -155,7 +155,7 @@ go by scheduleMany. All combinations take turns.
 
 --signs says how the workers say that they are alive, every 0.8 s: "owt" is a keepAlive and a load that
 changes each time, "owt-idle" the same with a load that does not change, "sdk-idle" a keepAlive with the load,
-as Muster's SDK sends it. Before the placements they are alone for a quarter of --duration.
+as Muster's SDK sends it. Before the placements they are alone for up to 3 s.
 
   sign_cpu_ns                     processor time of this process for a worker and 0.8 s while nothing is placed
   ceiling_per_s                   calls that the echo server answered in a second

@@ -159,6 +159,9 @@ func (o RPCOptions) Validate() error {
 	return nil
 }
 
+// longestIdle bounds the time in which only signs of life are measured.
+const longestIdle = 3 * time.Second
+
 // RPC runs a manager, a fleet of workers that join it, keep alive and report,
 // and an echo server, all in this process and over the queue, and measures
 // calls to the echo server and to the manager in alternating slices. Once ctx
@@ -173,7 +176,7 @@ func RPC(ctx context.Context, o RPCOptions) ([]RPCResult, error) {
 		return nil, err
 	}
 	defer r.close()
-	signCPU := r.idle(ctx, o.Duration/4)
+	signCPU := r.idle(ctx, min(o.Duration/4, longestIdle))
 	var results []RPCResult
 	for i, inflight := range o.Inflight {
 		if ctx.Err() != nil {
