@@ -57,6 +57,9 @@ func (b *inbox) put(l item) bool {
 	}
 }
 
+// waiting is how many messages wait for the handler.
+func (b *inbox) waiting() int { return len(b.items) }
+
 // close waits until the handler has processed all waiting messages.
 func (b *inbox) close() {
 	close(b.items)

@@ -104,11 +104,15 @@ func (s *service) refuseWith(l item, reason string) {
 	s.request(call, l).Fail(reason)
 }
 
-// keep queues a request, keep-alives apart from the rest, and reports false if
-// there is no room. It must be quick: the client library's own queue delays
-// keep-alives and other requests alike.
+// passAfter is how many requests wait before signs of life pass them.
+const passAfter = 64
+
+// keep queues a request, and reports false if there is no room. Signs of life
+// pass the others where many wait. Otherwise all keep their order, so that a load
+// that is reported before a task is asked for counts for it. It must be quick:
+// the client library's own queue delays signs of life and other requests alike.
 func (s *service) keep(l item) bool {
-	if intake.IsKeepAlive(l.body) {
+	if (s.inbox.waiting() >= passAfter || s.keepAlives.waiting() > 0) && intake.IsKeepAlive(l.body) {
 		return s.keepAlives.put(l)
 	}
 	return s.inbox.put(l)

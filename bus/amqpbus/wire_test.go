@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -309,6 +310,29 @@ func TestNoServer(t *testing.T) {
 	for range 3 {
 		if _, err := c.Call(within(t), "nobody", "x", strings.Repeat("x", 1<<20)); !errors.Is(err, bus.ErrNoServer) {
 			t.Errorf("got %v, want ErrNoServer", err)
+		}
+	}
+}
+
+// TestALoadCountsForWhatIsAskedAfterIt: signs of life pass other requests where
+// many wait, and are not passed by a later one where few do.
+func TestALoadCountsForWhatIsAskedAfterIt(t *testing.T) {
+	b := shared.Broker(t)
+	c, caller := dial(t, b), dial(t, b)
+	last := json.RawMessage("null") // requests are handled one at a time
+	serve(t, c, "in-order", func(r *bus.Request) {
+		if r.Method == "reportLoad" {
+			last = r.Args[0]
+		}
+		r.Reply(last)
+	})
+	for i := range 2000 {
+		if err := caller.Cast(within(t), "in-order", "reportLoad", i); err != nil {
+			t.Fatal(err)
+		}
+		got, err := caller.Call(within(t), "in-order", "ask")
+		if want := strconv.Itoa(i); err != nil || string(got) != want {
+			t.Fatalf("asked after load %s was reported, the server had %s, %v", want, got, err)
 		}
 	}
 }
