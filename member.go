@@ -18,9 +18,9 @@ type Member struct {
 	// it is behind the leader.
 	Index uint64 `json:"index"`
 	Lag   uint64 `json:"lag"`
-	// Voter tells that it counts in a majority: one that has just come does
+	// Voter reports that it counts in a majority: one that has just come does
 	// not until it has everything.
 	Voter bool `json:"voter"`
-	// Active tells that it was heard lately.
+	// Active reports that it was heard lately.
 	Active bool `json:"active"`
 }

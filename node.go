@@ -44,6 +44,6 @@ type LogPart struct {
 	Offset int64 `json:"offset"`
 	// Next is where to go on.
 	Next int64 `json:"next"`
-	// Ended tells that the node has ended, and that nothing is after Next.
+	// Ended reports that the node has ended, and that nothing is after Next.
 	Ended bool `json:"ended"`
 }

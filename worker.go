@@ -159,7 +159,7 @@ type Worker struct {
 	// Info is what it said when it joined.
 	Info Info `json:"info"`
 	// Drain is the number of the drain that keeps new tasks from it, 0 for none;
-	// Cordoned tells that an operator does without a drain.
+	// Cordoned reports that an operator does without a drain.
 	Drain    uint64 `json:"drain,omitempty"`
 	Cordoned bool   `json:"cordoned,omitempty"`
 	// HeardMillis is how long ago the leader heard its last sign of life, in

@@ -1,6 +1,6 @@
 package agent
 
-// TaskNotice tells that a task started or ended. It is published on
+// TaskNotice reports that a task started or ended. It is published on
 // bus.TopicTasks, under the keys "<purpose>.started", "<purpose>.done" and
 // "<purpose>.failed".
 type TaskNotice struct {

@@ -21,7 +21,7 @@ func (a *Agent) publish(ctx context.Context) {
 	}
 }
 
-// tellAbnormal tells that a node crashed, as OWT's agents do.
+// tellAbnormal reports that a node crashed, as OWT's agents do.
 func (a *Agent) tellAbnormal(crash abnormal) {
 	a.log.Warn("node crashed", "node", crash.node, "err", crash.err)
 	exit := bus.Exit{

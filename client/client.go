@@ -15,7 +15,7 @@ import (
 type Client struct {
 	conn bus.Conn
 	opts Options
-	// checked are the preferences that were found right lately.
+	// checked are the preferences that were last found right.
 	checked checkedPreferences
 }
 

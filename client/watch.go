@@ -32,13 +32,13 @@ func (c *Client) Watch(ctx context.Context, f func(muster.FeedBatch)) error {
 }
 
 // HandBack is the notice that a task's worker is drained, and that the deadline has
-// passed: whoever schedules the task again gets another worker.
+// passed: scheduling the task again gives it another worker.
 type HandBack struct {
 	Purpose string `json:"purpose"`
 	Task    string `json:"task"`
 	Worker  string `json:"worker"`
 	Drain   uint64 `json:"drain"`
-	// Ends tells that the worker's agent ends the task.
+	// Ends reports that the worker's agent ends the task.
 	Ends bool `json:"ends,omitempty"`
 }
 

@@ -26,7 +26,7 @@
 // Calls that could not reach any manager, since the queue was away or nobody
 // served the cluster's name, do not lead to rejoining: the worker goes on
 // asking, and a manager that does not know it any more says so at once.
-// OnLost tells that contact is lost in either case.
+// OnLost reports that contact is lost in either case.
 //
 // Nothing that AddTask, RemoveTask, RejectTask and ReportState tell is lost
 // with the connection: it is told again, in an order that gives the same

@@ -57,7 +57,7 @@ func (s *Stepped) LedIn(term uint64) { s.do(func(m *machine) { m.ledIn(term) }) 
 // Measured tells a load, from 0 to 1.
 func (s *Stepped) Measured(load float64) { s.do(func(m *machine) { m.measured(load) }) }
 
-// Reconnected tells that the connection was lost and made again.
+// Reconnected reports that the connection was lost and made again.
 func (s *Stepped) Reconnected() { s.do((*machine).reconnected) }
 
 // AddTask, RemoveTask, RejectTask and ReportState are those of Worker.
@@ -96,7 +96,7 @@ func (s *Stepped) Quit() { s.do(func(m *machine) { m.end(ErrQuit) }) }
 // Tasks are those that it runs.
 func (s *Stepped) Tasks() []string { return slices.Clone(s.w.machine.tasks) }
 
-// Joined tells that it is a member, as far as it knows.
+// Joined reports that it is a member, as far as it knows.
 func (s *Stepped) Joined() bool { return s.w.machine.phase == joined }
 
 func (s *Stepped) do(input func(*machine)) {

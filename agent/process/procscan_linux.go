@@ -14,7 +14,7 @@ import (
 type table struct {
 	all   []proctab.Process
 	marks map[int][]string // by process number
-	// unsettled tells that the mark of some process could not be read yet.
+	// unsettled reports that the mark of some process could not be read yet.
 	unsettled bool
 	err       error
 }

@@ -28,7 +28,7 @@ type Command struct {
 	// Env is added to the environment, as "NAME=value".
 	Env []string
 
-	// Notify tells that the program speaks systemd's sd_notify protocol: it
+	// Notify reports that the program speaks systemd's sd_notify protocol: it
 	// is ready when it says READY=1. Otherwise it is ready when it runs.
 	Notify bool
 	// ReadyTimeout is how long it may take to be ready (default 60 s); it may

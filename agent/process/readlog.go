@@ -11,7 +11,7 @@ type LogChunk struct {
 	Offset int64
 	// Next is where to go on reading.
 	Next int64
-	// Ended tells that the node has ended and that there is nothing after Next.
+	// Ended reports that the node has ended and that there is nothing after Next.
 	Ended bool
 }
 

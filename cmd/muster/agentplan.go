@@ -166,7 +166,7 @@ func (f *agentFlags) check(argv []string) error {
 	return nil
 }
 
-// given tells whether the command line has the flag.
+// given reports whether the command line has the flag.
 func (f *agentFlags) given(name string) bool { return f.cmd.Flags().Changed(name) }
 
 func (f *agentFlags) policy(p agent.Policy) agent.Policy {

@@ -20,7 +20,7 @@ goes on when the leader changes and when managers start again with --data. 'must
 
 After --deadline (default: none), --policy says what becomes of the tasks that are left:
   wait       nothing: the drain goes on until they end (default)
-  hand-back  their callers get a notice; whoever schedules such a task again gets another worker
+  hand-back  their callers get a notice; scheduling such a task again gives it another worker
   end        agents end them; the tasks of workers that are no agents are handed back
 
 A drain that would leave a purpose without a worker is refused, with what would be lost, unless there is --force.

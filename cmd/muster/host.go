@@ -33,9 +33,9 @@ type host struct {
 	cloud       *cascading.Cloud // nil where none is configured
 	cohort      *cohort          // nil where the manager is alone
 	manager     *manager.Manager
-	leaderWatch *leaderWatch   // nil where there is nobody else to lead
-	metrics     *metricsServer // nil where nobody wants any
-	http        *httpServer    // nil where nobody wants it
+	leaderWatch *leaderWatch   // nil where no other manager could lead
+	metrics     *metricsServer // nil unless configured
+	http        *httpServer    // nil unless configured
 	// inForce is cfg, for the goroutines of http.
 	inForce atomic.Pointer[config.Config]
 	// anyPort lets http take another port where its own is taken.

@@ -45,7 +45,7 @@ type leaderWatch struct {
 	running sync.WaitGroup
 }
 
-// leading tells whether the manager of a replica leads.
+// leading reports whether the manager of a replica leads.
 func leading(rep *raft.Replica) func(context.Context) bool {
 	return func(ctx context.Context) bool {
 		s, err := rep.Status(ctx)

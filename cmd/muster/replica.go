@@ -27,7 +27,7 @@ type cohort struct {
 	members func(context.Context) ([]muster.Member, error)
 	// membership changes who they are; nil where that cannot be done.
 	membership manager.Membership
-	// leads tells whether this manager leads; nil where it looks after itself.
+	// leads reports whether this manager leads; nil where it looks after itself.
 	leads func(context.Context) bool
 	// handOver gives the lead to another manager, if this one has it.
 	handOver func(context.Context) error

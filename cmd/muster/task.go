@@ -16,8 +16,8 @@ import (
 	"github.com/muster-fleet/muster/internal/cli"
 )
 
-// told is a task in the words of -o json.
-type told struct {
+// taskStory is a task in the words of -o json.
+type taskStory struct {
 	Purpose string `json:"purpose"`
 	Worker  string `json:"worker"`
 	muster.TaskReport
@@ -56,25 +56,25 @@ func newTaskCmd() *cobra.Command {
 }
 
 // findTask asks where a task is, or else all agents of its purpose how it ended.
-func findTask(ctx context.Context, c *client.Client, purpose, task string) (told, error) {
+func findTask(ctx context.Context, c *client.Client, purpose, task string) (taskStory, error) {
 	worker, err := c.Scheduled(ctx, purpose, task)
 	if err == nil {
 		return placedTask(ctx, c, purpose, task, worker)
 	}
 	if !errors.Is(err, client.ErrNoTask) {
-		return told{}, err
+		return taskStory{}, err
 	}
 	workers, err := c.WorkerIDs(ctx, purpose)
 	if err != nil {
-		return told{}, err
+		return taskStory{}, err
 	}
-	found := told{}
-	for _, t := range askAll(workers, func(worker string) []told {
+	found := taskStory{}
+	for _, t := range askAll(workers, func(worker string) []taskStory {
 		r, err := c.QueryTask(ctx, worker, task)
 		if err != nil {
 			return nil // it does not know the task, is no agent, or is away
 		}
-		return []told{{purpose, worker, r}}
+		return []taskStory{{purpose, worker, r}}
 	}) {
 		if found.Task == "" || t.EndedAt > found.EndedAt {
 			found = t
@@ -88,8 +88,8 @@ func findTask(ctx context.Context, c *client.Client, purpose, task string) (told
 
 // placedTask asks the agent and the node of a task. One that has only just ended
 // is still its node's.
-func placedTask(ctx context.Context, c *client.Client, purpose, task, worker string) (told, error) {
-	t := told{purpose, worker, muster.TaskReport{Task: task, State: "reserved"}}
+func placedTask(ctx context.Context, c *client.Client, purpose, task, worker string) (taskStory, error) {
+	t := taskStory{purpose, worker, muster.TaskReport{Task: task, State: "reserved"}}
 	r, err := c.QueryTask(ctx, worker, task)
 	switch {
 	case errors.Is(err, client.ErrNoTask), errors.Is(err, client.ErrUnsupported):
@@ -109,7 +109,7 @@ func placedTask(ctx context.Context, c *client.Client, purpose, task, worker str
 const mostAsked = 16
 
 // askAll asks workers at the same time.
-func askAll(workers []string, ask func(string) []told) (all []told) {
+func askAll(workers []string, ask func(string) []taskStory) (all []taskStory) {
 	var mu sync.Mutex
 	var asked sync.WaitGroup
 	turns := make(chan struct{}, mostAsked)
@@ -128,14 +128,14 @@ func askAll(workers []string, ask func(string) []told) (all []told) {
 }
 
 // result is a task in the words of 'muster run'.
-func (t told) result() result {
+func (t taskStory) result() result {
 	r := result{Purpose: t.Purpose, Task: t.Task, Worker: t.Worker, Node: t.Node, Seconds: t.Seconds, Result: string(t.State), Error: t.Error, Detail: t.Detail}
 	r.read(t.Detail)
 	return r
 }
 
 // lines are a task for people: names and values.
-func (t told) lines() [][2]string {
+func (t taskStory) lines() [][2]string {
 	r := t.result()
 	lines := [][2]string{{"task", t.Task}, {"purpose", t.Purpose}, {"state", r.Result}, {"worker", t.Worker}}
 	add := func(name, value string) {
@@ -197,7 +197,7 @@ func newHistoryCmd() *cobra.Command {
 }
 
 // endedTasks asks all agents of a purpose, or of all, the newest task first.
-func endedTasks(ctx context.Context, c *client.Client, purpose string, failedOnly bool) ([]told, error) {
+func endedTasks(ctx context.Context, c *client.Client, purpose string, failedOnly bool) ([]taskStory, error) {
 	workers, err := c.Workers(ctx, purpose)
 	if err != nil {
 		return nil, err
@@ -207,19 +207,19 @@ func endedTasks(ctx context.Context, c *client.Client, purpose string, failedOnl
 		purposes[w.ID] = w.Purpose
 		ids = append(ids, w.ID)
 	}
-	all := askAll(ids, func(worker string) (list []told) {
+	all := askAll(ids, func(worker string) (list []taskStory) {
 		reports, err := c.EndedTasks(ctx, worker, historyOfEach)
 		if err != nil {
 			return nil // no agent, or away
 		}
 		for _, r := range reports {
 			if !failedOnly || r.State == muster.TaskFailed {
-				list = append(list, told{purposes[worker], worker, r})
+				list = append(list, taskStory{purposes[worker], worker, r})
 			}
 		}
 		return list
 	})
-	slices.SortFunc(all, func(a, b told) int {
+	slices.SortFunc(all, func(a, b taskStory) int {
 		if a.EndedAt != b.EndedAt {
 			return int(b.EndedAt - a.EndedAt)
 		}

@@ -210,7 +210,7 @@ func (m topModel) rows() int {
 // head says who leads and what happens.
 func (m topModel) head(now time.Time) []string {
 	s := m.last.status
-	leader := "nobody leads"
+	leader := "no leader"
 	for _, x := range s.Managers {
 		if x.Role == "leader" {
 			leader = fmt.Sprintf("leader %s, term %d", named(x), x.Term)

@@ -42,7 +42,7 @@ docs/http.md.
 The workers are for webrtc, video and recording, and so on in turn. Where ffmpeg is installed, those for video
 transcode and mix, and those for recording record: see 'muster run --help'. Those for webrtc forward the media of
 rooms; a conference and a portal complete them, and a link to a room is printed. With --media=false the workers
-handle no media: see 'muster worker --help'. A worker that dies is told, and not replaced.
+handle no media: see 'muster worker --help'. The death of a worker is reported; it is not replaced.
 
 There is nobody to wait for, so the manager places tasks at once unless the file says initial_time. Without a
 message queue in the settings, one is started on this machine.` + "\n" + precedence,
@@ -233,7 +233,7 @@ func (u *up) findMedia(ctx context.Context) {
 	}
 }
 
-// offersMedia tells whether the workers of the purpose are agents that do real
+// offersMedia reports whether the workers of the purpose are agents that do real
 // work.
 func (u *up) offersMedia(purpose string) bool {
 	return u.media && u.noMedia == nil && mediaKind(purpose) != ""

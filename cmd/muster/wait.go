@@ -47,7 +47,7 @@ ended before is answered at once, as long as its agent remembers it; see 'muster
 }
 
 // awaitTask follows a task to its end, also where it moves to another worker.
-func awaitTask(ctx context.Context, c *client.Client, purpose, task string) (told, error) {
+func awaitTask(ctx context.Context, c *client.Client, purpose, task string) (taskStory, error) {
 	for {
 		t, err := findTask(ctx, c, purpose, task)
 		switch {

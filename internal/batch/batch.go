@@ -116,7 +116,7 @@ func plain(text string) string {
 	}, text)
 }
 
-// forget removes the oldest batches that nobody works on.
+// forget removes the oldest batches that are not being worked on.
 func (s Store) forget() error {
 	all, err := s.List()
 	if err != nil {
@@ -165,7 +165,7 @@ func (s Store) Open(id string) (*Batch, error) {
 	return b, nil
 }
 
-// Log is the path of the file to which whoever works on the batch writes.
+// Log is the path of the batch's log file.
 func (b *Batch) Log() string { return filepath.Join(b.dir, logName) }
 
 // Add records how a task ended.

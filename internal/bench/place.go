@@ -70,7 +70,7 @@ type PlaceResult struct {
 	BytesPerTask int64 `json:"bytes_per_task"`
 	// Clock is what reading the clock costs. It is taken off the times above.
 	Clock time.Duration `json:"clock_ns"`
-	// Interrupted tells that the run was ended early.
+	// Interrupted reports that the run was ended early.
 	Interrupted bool `json:"interrupted,omitempty"`
 }
 

@@ -115,7 +115,7 @@ type RPCResult struct {
 	EchoFailed int `json:"echo_failed,omitempty"`
 	// Slices is how many slices each side had.
 	Slices int `json:"slices"`
-	// Interrupted tells that the run was ended early.
+	// Interrupted reports that the run was ended early.
 	Interrupted bool `json:"interrupted,omitempty"`
 }
 

@@ -128,7 +128,7 @@ func (c *core) callAgent(worker, method string, args ...any) bool {
 	return true
 }
 
-// HandBack is the notice that a task is handed back to its caller: whoever
+// HandBack is the notice that a task is handed back to its caller: who
 // schedules it again gets another worker. It is published on bus.TopicTasks under
 // the key "handed-back": a purpose may have dots.
 type HandBack struct {
@@ -136,7 +136,7 @@ type HandBack struct {
 	Task    string `json:"task"`
 	Worker  string `json:"worker"`
 	Drain   uint64 `json:"drain"`
-	// Ends tells that the worker's agent ends the task.
+	// Ends reports that the worker's agent ends the task.
 	Ends bool `json:"ends,omitempty"`
 }
 

@@ -75,7 +75,7 @@ type workerCheck struct {
 	// Elsewhere are those of the tasks that were asked for that another worker
 	// has.
 	Elsewhere []string `json:"elsewhere,omitempty"`
-	// Replaced tells that a later process has joined under the same id.
+	// Replaced reports that a later process has joined under the same id.
 	Replaced bool `json:"replaced,omitempty"`
 }
 

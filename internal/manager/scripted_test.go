@@ -159,7 +159,7 @@ func (a *asker) try(limit time.Duration, method string, args ...any) (string, er
 	return string(raw), err
 }
 
-// stale tells whether an answer was marked since the last call.
+// stale reports whether an answer was marked since the last call.
 func (a *asker) stale() bool {
 	n := len(a.ages)
 	a.ages = nil

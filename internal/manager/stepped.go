@@ -90,7 +90,7 @@ func (s *Stepped) Check() {
 	s.m.check()
 }
 
-// Waiting tells that this manager leads and waits for workers: EnterService
+// Waiting reports that this manager leads and waits for workers: EnterService
 // belongs Settings.InitialTime after it began to.
 func (s *Stepped) Waiting() bool { return s.m.core.leads() && !s.m.core.inService }
 
@@ -100,7 +100,7 @@ func (s *Stepped) EnterService() { s.m.core.enterService() }
 // Connected tells how the connection to the queue stands.
 func (s *Stepped) Connected(up bool) { s.m.link.set(bus.Status{Connected: up}) }
 
-// Blocked tells that the queue takes no messages, or does so again.
+// Blocked reports that the queue takes no messages, or does so again.
 func (s *Stepped) Blocked(blocked bool) {
 	s.m.link.set(bus.Status{Connected: true, Blocked: blocked})
 }

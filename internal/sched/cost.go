@@ -28,7 +28,7 @@ func (c *Cost) Estimate() Units { return c.estimate }
 // Seen is how many observations it rests on, up to those that make it Sure.
 func (c *Cost) Seen() int { return c.seen }
 
-// Sure tells whether the average rests on enough observations to keep a worker
+// Sure reports whether the average rests on enough observations to keep a worker
 // from getting tasks.
 func (c *Cost) Sure() bool { return c.seen >= observations }
 

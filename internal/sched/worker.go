@@ -94,7 +94,7 @@ func (w *Worker) State() muster.WorkerState { return muster.WorkerState(w.state)
 // Load is the load that the worker reported last, or its limit before that.
 func (w *Worker) Load() float64 { return w.seat().report }
 
-// Reported tells whether the worker reported a load since it joined.
+// Reported reports whether the worker reported a load since it joined.
 func (w *Worker) Reported() bool { return w.reported }
 
 // Measured is Load in Units.
@@ -132,7 +132,7 @@ func (w *Worker) Report(load float64, settled Units) {
 	w.pool.refresh(w)
 }
 
-// HasSlot tells whether it holds fewer tasks than it may.
+// HasSlot reports whether it holds fewer tasks than it may.
 func (w *Worker) HasSlot() bool { return w.slots == 0 || w.tasks < w.slots }
 
 // Hold gives the worker one more task.

@@ -141,11 +141,11 @@ func (s *Sim) killFor(m *simManager) {
 	}
 }
 
-// mayLose tells whether a manager may end now: one without a disk loses its
+// mayLose reports whether a manager may end now: one without a disk loses its
 // log, which is one fault until it has its vote again.
 func (s *Sim) mayLose(m *simManager) bool { return m.up && (m.durable || s.mayLoseLog()) }
 
-// mayLoseLog tells whether all managers have theirs.
+// mayLoseLog reports whether all managers have theirs.
 func (s *Sim) mayLoseLog() bool {
 	for _, m := range s.managers {
 		if !m.up || m.link.core.ClusterID() == 0 {

@@ -236,7 +236,7 @@ func (m *simManager) hand() {
 	})
 }
 
-// leads tells whether it takes itself for the leader.
+// leads reports whether it takes itself for the leader.
 func (m *simManager) leads() bool { return m.up && m.link.Role().Kind == replica.Leader }
 
 // config is what a life of the manager's Raft is made with.

@@ -71,5 +71,5 @@ func (p *process) resume() {
 	}
 }
 
-// runs tells that it is up and not paused.
+// runs reports that it is up and not paused.
 func (p *process) runs() bool { return p.up && !p.paused }

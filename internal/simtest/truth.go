@@ -302,7 +302,7 @@ func (t *truth) tasks() []taskKey {
 	return keys
 }
 
-// held tells whether something was true of a task at some time from a call to now.
+// held reports whether something was true of a task at some time from a call to now.
 func (t *truth) held(key taskKey, since time.Duration, holds func(worker string) bool) bool {
 	spans := t.spans[key]
 	for i := len(spans) - 1; i >= 0; i-- {

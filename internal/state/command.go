@@ -42,7 +42,7 @@ type (
 	// load that is negative or not a finite number is refused, one above 1 is
 	// kept as it is; a worker that is unknown is passed over.
 	ReportLoad struct{ Loads []WorkerLoad }
-	// PickUpTasks tells that a worker runs these tasks now. A task that
+	// PickUpTasks reports that a worker runs these tasks now. A task that
 	// another worker holds stays there, and is refused. One that nobody
 	// placed is taken down as a fact, even above the worker's max_tasks,
 	// which limits what is placed; its reserve time is the default.
@@ -64,7 +64,7 @@ type (
 		Task                string
 		Placement           uint64
 	}
-	// LayDownTask tells that a worker no longer runs the task, which stays
+	// LayDownTask reports that a worker no longer runs the task, which stays
 	// reserved for the worker as long as it was reserved before. Placement is
 	// the number that the claim was answered with, 0 any.
 	LayDownTask struct {
@@ -174,7 +174,7 @@ type Result struct {
 	// Placement is the number of the placement, of a Schedule that was done, or
 	// that of the claim, of a ClaimTask.
 	Placement uint64
-	// Already tells that the task was placed before, on the same worker; of a
+	// Already reports that the task was placed before, on the same worker; of a
 	// Join, that the worker was in the cluster before, with the same purpose.
 	Already bool
 	// Drain is set by a Drain or an Undrain that was done, Workers by a Cordon.

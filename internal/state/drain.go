@@ -67,7 +67,7 @@ func (d *drain) add(m *member) {
 	d.byWorker[m.worker] = m
 }
 
-// covers tells whether the drain includes a worker that joins.
+// covers reports whether the drain includes a worker that joins.
 func (d *drain) covers(w *worker) bool {
 	if !d.active() {
 		return false
@@ -443,7 +443,7 @@ func (s *State) endDeserted() {
 	}
 }
 
-// deserted tells whether all workers were taken out of a drain.
+// deserted reports whether all workers were taken out of a drain.
 func (d *drain) deserted() bool {
 	return d.active() && !d.order.Sticky && !slices.ContainsFunc(d.members, func(m *member) bool { return !m.off })
 }

@@ -53,7 +53,7 @@ type DrainingWorker struct {
 	ID, Incarnation string
 	// Reserved is how many of its tasks were not picked up yet.
 	Reserved int
-	// End tells that agents are to end their tasks.
+	// End reports that agents are to end their tasks.
 	End bool
 }
 

@@ -95,7 +95,7 @@ func (s *State) foldEmptied(e muster.DrainEmptied) {
 	}
 }
 
-// handsBack tells whether the worker's tasks go to another worker when their
+// handsBack reports whether the worker's tasks go to another worker when their
 // callers ask for one again: its drain's deadline has passed.
 func (w *worker) handsBack() bool {
 	return w.drain != nil && w.drain.overdue && w.drain.order.Policy != muster.DrainWait

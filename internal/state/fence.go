@@ -11,13 +11,13 @@ import (
 // manager lost its state and began with an empty one.
 func (s *State) nextPlacement() uint64 { return max(s.placements+1, uint64(max(s.now, 0))) }
 
-// placedAs tells whether the task's placement may be the one with that number.
+// placedAs reports whether the task's placement may be the one with that number.
 // 0 on either side is one that is not known.
 func (t *task) placedAs(number uint64) bool {
 	return number == 0 || t.placement == 0 || number == t.placement
 }
 
-// claimedAs tells whether the task may run by the claim with that number, or by
+// claimedAs reports whether the task may run by the claim with that number, or by
 // a pick-up of that placement where nobody claimed it.
 func (t *task) claimedAs(number uint64) bool {
 	return number == 0 || number == t.claim || t.claim == 0 && t.placedAs(number)

@@ -139,7 +139,7 @@ func (o *oracle) chosen(s muster.Selector) (ids []*oracleWorker) {
 	return ids
 }
 
-// wouldLose tells whether a purpose has a worker that is not held, and none of
+// wouldLose reports whether a purpose has a worker that is not held, and none of
 // these would be left.
 func (o *oracle) wouldLose(chosen []*oracleWorker) bool {
 	free := func(w *oracleWorker) bool {
@@ -312,7 +312,7 @@ func (o *oracle) stepDrains() {
 	}
 }
 
-// handsBack tells whether a task goes to another worker when it is scheduled
+// handsBack reports whether a task goes to another worker when it is scheduled
 // again.
 func (o *oracle) handsBack(w *oracleWorker) bool {
 	d := o.drainOf(w)

@@ -72,7 +72,7 @@ func (o *oracle) place(op Schedule, seed uint64, why *muster.Explanation) (*orac
 	return order[0], nil
 }
 
-// canPlace tells whether there is a worker for a task, and chooses none.
+// canPlace reports whether there is a worker for a task, and chooses none.
 func (o *oracle) canPlace(op Schedule) bool {
 	pref, err := muster.ParsePreference(op.Preference)
 	return err == nil && slices.ContainsFunc(o.workers, func(w *oracleWorker) bool {

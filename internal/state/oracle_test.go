@@ -46,7 +46,7 @@ type oracleTask struct {
 	claim          uint64
 }
 
-// runsBy tells whether a word with that number may end the run.
+// runsBy reports whether a word with that number may end the run.
 func (t *oracleTask) runsBy(number uint64) bool {
 	if number == 0 {
 		return true

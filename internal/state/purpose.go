@@ -87,7 +87,7 @@ func (s *State) PurposesDue() bool {
 
 func (s *State) isDue(p *purpose) bool { return s.now-p.vacant >= PurposeMemory }
 
-// isForgettable tells whether a purpose has no workers, and the configuration
+// isForgettable reports whether a purpose has no workers, and the configuration
 // does not name it.
 func (s *State) isForgettable(p *purpose) bool {
 	_, configured := s.cfg.Strategies[p.name]

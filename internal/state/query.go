@@ -13,7 +13,7 @@ type Task struct {
 	Purpose string `json:"purpose"`
 	Task    string `json:"task"`
 	Worker  string `json:"worker"`
-	// Running tells that the worker picked the task up. Until is the end of
+	// Running reports that the worker picked the task up. Until is the end of
 	// its reservation otherwise.
 	Running bool           `json:"running"`
 	Until   muster.Instant `json:"until,omitempty"`

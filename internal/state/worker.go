@@ -21,7 +21,7 @@ type worker struct {
 	// incarnation tells the process from others under the same id; see
 	// Incarnation. "" where it said none.
 	incarnation string
-	// ended tells that a task ended here since the last report, so that the
+	// ended reports that a task ended here since the last report, so that the
 	// next one does not say what the fresh tasks added.
 	ended bool
 	// drain is the drain that it is in, nil for none.
@@ -57,7 +57,7 @@ func (s *State) join(op Join) (result Result) {
 	return result
 }
 
-// isOlder tells whether this is said by a process that the worker has replaced.
+// isOlder reports whether this is said by a process that the worker has replaced.
 func isOlder(info json.RawMessage, w *worker) bool {
 	incarnation := Incarnation(info)
 	return w.incarnation != "" && incarnation != "" && incarnation < w.incarnation

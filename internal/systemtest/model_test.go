@@ -44,7 +44,7 @@ func step(state string, look bool, c history.Call) (legal bool, next string) {
 	return state == c.Worker, state
 }
 
-// linearizable tells whether the calls have an order that the model allows. One
+// linearizable reports whether the calls have an order that the model allows. One
 // without an answer may have been carried out at any time after its beginning, as
 // may the end of a task.
 func linearizable(calls []history.Call) bool { return len(disordered(calls)) == 0 }

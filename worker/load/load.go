@@ -23,7 +23,7 @@ type Source interface {
 	Load(ctx context.Context) (float64, error)
 }
 
-// PartialError tells that some of several sources failed. The load that came
+// PartialError reports that some of several sources failed. The load that came
 // with it is the worst of the others.
 type PartialError struct{ Err error }
 

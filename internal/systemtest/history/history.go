@@ -13,9 +13,9 @@ import (
 // Call is a schedule call, or a look-up of where a task is.
 type Call struct {
 	Task string
-	// Look tells that it is a look-up.
+	// Look reports that it is a look-up.
 	Look bool
-	// Over tells that it is no call but the end of the task, at any time after
+	// Over reports that it is no call but the end of the task, at any time after
 	// Start: it was laid down, given up, or not picked up in time.
 	Over bool
 	// Start and End are times since the history began.
@@ -26,11 +26,11 @@ type Call struct {
 	Err error
 }
 
-// Answered tells that the manager answered what was asked. To a look-up that
+// Answered reports that the manager answered what was asked. To a look-up that
 // there is no such task is an answer.
 func (c Call) Answered() bool { return c.Err == nil }
 
-// Refused tells that the manager answered, but no to a placement.
+// Refused reports that the manager answered, but no to a placement.
 func (c Call) Refused() bool {
 	var refusal *bus.RemoteError
 	return errors.As(c.Err, &refusal)

@@ -133,7 +133,7 @@ type Chunk struct {
 	Data []byte
 	// Offset is the place of the first byte, Next of the one after the last.
 	Offset, Next int64
-	// Last tells that the node writes no more, and that there is nothing
+	// Last reports that the node writes no more, and that there is nothing
 	// after Next.
 	Last bool
 }
