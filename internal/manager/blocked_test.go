@@ -23,9 +23,14 @@ import (
 	"github.com/muster-fleet/muster/internal/rabbittest"
 )
 
-// alarm is how long the broker takes no messages: 16 times the silence after
-// which a worker is lost.
-const alarm = 16 * time.Second
+// alarm is how long the broker takes no messages: five times the silence after
+// which a worker is lost here. That silence is longer than what a connection to
+// NATS pauses between two attempts, a second.
+const (
+	alarm         = 16 * time.Second
+	silentChecks  = 30 // of 100 ms
+	twiceTheLimit = 6 * time.Second
+)
 
 // stoppable is a queue that can be made to carry nothing.
 type stoppable struct {
@@ -94,6 +99,7 @@ func TestNobodyIsLostWhileTheBrokerIsBlocked(t *testing.T) {
 			f := &fleet{t: t, ctx: ctx, queue: q.queue}
 			var log lines
 			opts := options()
+			opts.CheckAliveCount = silentChecks
 			opts.Logger = slog.New(slog.NewTextHandler(&log, nil))
 			m, err := manager.Start(ctx, f.conn(), opts)
 			must(t, err)
@@ -111,7 +117,7 @@ func TestNobodyIsLostWhileTheBrokerIsBlocked(t *testing.T) {
 				p, err := f.client.Schedule(f.ctx, client.Request{Purpose: "video", Task: "a"})
 				return err == nil && p.Worker != ""
 			})
-			time.Sleep(2 * time.Second) // twice the silence of a worker that is lost
+			time.Sleep(twiceTheLimit)
 			list, err := f.client.Workers(f.ctx, "video")
 			if n := left.Load(); err != nil || len(list) != 3 || n != 0 {
 				t.Errorf("%d workers of 3 are there, %d were evicted: %v", len(list), n, err)
