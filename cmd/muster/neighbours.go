@@ -137,6 +137,16 @@ func (h *host) askNeighbours(ctx context.Context) error {
 	if n := h.neighbours; n != nil && n.withOWT && n.hears(owt.Election) {
 		return nil
 	}
+	err := h.whoServes(ctx)
+	if n := h.neighbours; err != nil && n != nil && n.hearsElection(ctx) {
+		return nil
+	}
+	return err
+}
+
+// whoServes returns an error that says who answers to the cluster's name, nil if
+// no one does.
+func (h *host) whoServes(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
 	_, err := h.conn.Call(ctx, h.cfg.Manager.Name, "status")
@@ -147,7 +157,23 @@ func (h *host) askNeighbours(ctx context.Context) error {
 	case errors.As(err, &refused) && refused.Error() == bus.MethodUnknown:
 		return fmt.Errorf("%w: an OWT manager serves %q: stop it first (docs/owt.md)", errNeighbour, h.cfg.Manager.Name)
 	}
-	return nil // nobody answers
+	return nil
+}
+
+// hearsElection reports whether this manager speaks OWT's protocol beside others
+// that do. It listens once more: managers that start together with this one may
+// be elected just after it listened first.
+func (n *neighbours) hearsElection(ctx context.Context) bool {
+	if !n.withOWT {
+		return false
+	}
+	const looks = 20
+	for range looks {
+		if n.hears(owt.Election) || !pauseIn(ctx, listenTime/looks) {
+			break
+		}
+	}
+	return n.hears(owt.Election)
 }
 
 func (n *neighbours) hears(p owt.Protocol) bool {

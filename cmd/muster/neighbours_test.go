@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -19,6 +20,7 @@ import (
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/connect"
 	"github.com/muster-fleet/muster/config"
+	"github.com/muster-fleet/muster/internal/replica/owt"
 )
 
 // owtManager is a manager of OWT, as far as others on the queue can tell.
@@ -248,4 +250,29 @@ func TestRefusesASecondLoneManager(t *testing.T) {
 	url := rabbit.Broker(t).URL()
 	begin(t, "manager", "--url", url, "--cluster", "lone", "--initial-time", "0s").await(`msg="manager takes requests"`)
 	contains(t, refusedWith(t, 1, "manager", "--url", url, "--cluster", "lone").stderr, "a Muster manager serves", "--raft and --peers")
+}
+
+// Managers that start together do not take each other for strangers: one that
+// is elected just after another listened for it is heard a moment later.
+func TestElectionIsHeardLate(t *testing.T) {
+	for name, test := range map[string]struct {
+		withOWT, talks bool
+		want           bool
+	}{
+		"beside others":       {true, true, true},
+		"beside none":         {true, false, false},
+		"in another protocol": {false, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := &neighbours{withOWT: test.withOWT, log: slog.New(slog.DiscardHandler), heard: map[owt.Protocol]bool{}}
+				if test.talks {
+					time.AfterFunc(listenTime/2, func() { n.hear(owt.Election) })
+				}
+				if got := n.hearsElection(t.Context()); got != test.want {
+					t.Errorf("hears an election: %v, want %v", got, test.want)
+				}
+			})
+		})
+	}
 }
