@@ -23,7 +23,7 @@ type taskStory struct {
 	muster.TaskReport
 }
 
-// errForgotten is that nobody knows the task.
+// errForgotten is returned for a task that no agent or manager knows.
 var errForgotten = errors.New("nothing is known of the task: it is neither placed, nor among the last 1,000 that an agent of the purpose remembers for a day")
 
 const taskLong = `Show where a task runs and how far it is, or where it ran, how it ended and why. Each agent remembers its last 1,000

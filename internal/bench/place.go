@@ -126,7 +126,7 @@ func populate(f *testbed.Fleet, o PlaceOptions) (*state.State, error) {
 	cfg.Strategies = map[string]muster.Strategy{testbed.Purpose: o.Strategy}
 	cfg.Debit = o.Debit
 	s := state.New(cfg)
-	s.TaskEvents(false) // as in a manager, whose events of tasks nobody reads
+	s.TaskEvents(false) // as in a manager where no one reads the events of tasks
 	loads := make([]state.WorkerLoad, len(f.Workers))
 	for i, w := range f.Workers {
 		info, err := w.Info()

@@ -50,7 +50,7 @@ type Workers struct {
 	given   atomic.Int64
 }
 
-// Given is how many intervals of workers were told so far.
+// Given is how many intervals of workers have been sent so far.
 func (k *Workers) Given() int64 { return k.given.Load() }
 
 // Join returns when every worker has joined and reported.
