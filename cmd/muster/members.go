@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -180,8 +181,8 @@ func until(ctx context.Context, change func() ([]muster.Member, error), done fun
 	members, err := change()
 	for err == nil && !done(members) && pauseIn(ctx, askAfter) {
 		next, again := change()
-		if again != nil && ctx.Err() != nil {
-			break // the last answer says more
+		if errors.Is(again, context.DeadlineExceeded) {
+			break // the last answer says more; a call may be overdue shortly before ctx is
 		}
 		members, err = next, again
 	}
