@@ -118,6 +118,24 @@ func (c *Client) Audit(ctx context.Context, after uint64, limit int) ([]muster.A
 	return list[muster.AuditEntry](ctx, c, "audit", after, limit)
 }
 
+// Record is an entry that an operator's program adds to the audit, for what it did
+// outside of the managers' state.
+type Record struct {
+	By muster.Operator `json:"by"`
+	// Action is the verb, Target what it was done to.
+	Action string `json:"action"`
+	Target string `json:"target"`
+	Before string `json:"before,omitempty"`
+	After  string `json:"after,omitempty"`
+}
+
+// Record adds an entry to the audit. The same within a minute counts once, so that
+// it may be repeated.
+func (c *Client) Record(ctx context.Context, r Record) error {
+	r.By = c.operator(r.By)
+	return c.ask(ctx, nil, "record", r)
+}
+
 // operator is by, or the client's own where that is empty.
 func (c *Client) operator(by muster.Operator) muster.Operator {
 	if by == (muster.Operator{}) {

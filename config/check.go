@@ -13,6 +13,9 @@ func (c *Config) check() Problems {
 	var problems Problems
 	problems = append(problems, c.checkPair("bus.tls.cert", c.Bus.TLS.Cert, "bus.tls.key", c.Bus.TLS.Key)...)
 	problems = append(problems, c.checkPair("bus.tls.key", c.Bus.TLS.Key, "bus.tls.cert", c.Bus.TLS.Cert)...)
+	problems = append(problems, c.checkPair("http.tls.cert", c.HTTP.TLS.Cert, "http.tls.key", c.HTTP.TLS.Key)...)
+	problems = append(problems, c.checkPair("http.tls.key", c.HTTP.TLS.Key, "http.tls.cert", c.HTTP.TLS.Cert)...)
+	problems = append(problems, c.checkPair("http.tls.ca", c.HTTP.TLS.CA, "http.tls.cert", c.HTTP.TLS.Cert)...)
 	problems = append(problems, c.checkEmbedded()...)
 	problems = append(problems, c.checkCluster()...)
 	problems = append(problems, c.checkLogin()...)

@@ -130,7 +130,7 @@ type BusCluster struct {
 // RouteList returns Routes as a list.
 func (b BusCluster) RouteList() []string { return listOf(b.Routes) }
 
-// TLS is the section [bus.tls], or [raft.tls].
+// TLS is the section [bus.tls], [raft.tls] or [http.tls].
 type TLS struct {
 	// CA, Cert and Key are names of PEM files.
 	CA, Cert, Key string
@@ -160,6 +160,8 @@ type HTTP struct {
 	Tokens string
 	// Insecure allows serving other machines without requiring a token.
 	Insecure bool
+	// TLS has no ServerName.
+	TLS TLS
 }
 
 // Raft is the section [raft].

@@ -9,7 +9,7 @@ import (
 
 func TestErrors(t *testing.T) {
 	const all = "least-used, most-used, last-used, round-robin, randomly-pick, weight-robin, two-choices"
-	const list = "[manager], [strategy], [rabbit], [bus], [bus.tls], [bus.cluster], [raft], [raft.tls], [placement], [metrics], [http], [labels], [rooms], [cascading]"
+	const list = "[manager], [strategy], [rabbit], [bus], [bus.tls], [bus.cluster], [raft], [raft.tls], [placement], [metrics], [http], [http.tls], [labels], [rooms], [cascading]"
 	for _, test := range []struct{ file, want string }{
 		{"[manager]\nintial_time = 1", `m.toml:2:1: manager.intial_time: unknown key; did you mean initial_time?`},
 		{"[manager]\n  check-alive-count = 1", `m.toml:2:3: manager.check-alive-count: unknown key; did you mean check_alive_count?`},
@@ -65,6 +65,8 @@ func TestErrors(t *testing.T) {
 		{"[bus]\nlisten = '4222'", `m.toml:2:10: bus.listen: "4222" is no address: write host:port, such as 127.0.0.1:4222`},
 		{"[bus.tls]\ncert = 'a.pem'", `m.toml:2:1: bus.tls.cert: needs bus.tls.key too`},
 		{"[bus.tls]\nkey = 'a.pem'", `m.toml:2:1: bus.tls.key: needs bus.tls.cert too`},
+		{"[http.tls]\ncert = 'a.pem'", `m.toml:2:1: http.tls.cert: needs http.tls.key too`},
+		{"[http.tls]\nca = 'a.pem'", `m.toml:2:1: http.tls.ca: needs http.tls.cert too`},
 		{"[bus.tls]\nca = 'a.pem'", `m.toml:2:1: bus.tls.ca: the embedded server needs bus.tls.cert and bus.tls.key too, or write bus.url to use another`},
 		{"raft.addr = 'a:1'\nraft.peers = 'a:1'\n[raft.tls]\nca = 'a.pem'\nkey = 'a.key'", `m.toml:5:1: raft.tls.key: needs raft.tls.cert too: managers prove themselves to each other, which takes ca, cert and key`},
 		{"raft.addr = 'a:1'\nraft.peers = 'a:1'\nraft.tls.server_name = 'a'", `m.toml:3:1: raft.tls.server_name: needs raft.tls.ca too: managers prove themselves to each other, which takes ca, cert and key`},

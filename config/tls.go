@@ -86,6 +86,28 @@ func (c *Config) RaftTLS() (*tls.Config, error) {
 	}, nil
 }
 
+// HTTPTLS returns the TLS configuration of the page and the API. With http.tls.ca a
+// client may show a certificate, and need not. It is nil, for no TLS, if
+// http.tls.cert is empty.
+func (c *Config) HTTPTLS() (*tls.Config, error) {
+	if c.HTTP.TLS.Cert == "" {
+		return nil, nil
+	}
+	authorities, err := c.authorities("http.tls", c.HTTP.TLS)
+	if err != nil {
+		return nil, err
+	}
+	certificates, err := c.certificates("http.tls", c.HTTP.TLS)
+	if err != nil {
+		return nil, err
+	}
+	out := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: certificates, ClientCAs: authorities}
+	if authorities != nil {
+		out.ClientAuth = tls.VerifyClientCertIfGiven
+	}
+	return out, nil
+}
+
 // CascadingTLS returns the TLS configuration for connecting to the cloud. It is
 // nil for the system's authorities.
 func (c *Config) CascadingTLS() (*tls.Config, error) {

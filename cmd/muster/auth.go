@@ -56,14 +56,16 @@ func newAuthInitCmd() *cobra.Command {
 
 func newAuthAddCmd() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "add NAME",
-		Short:   "Add a token to a file, and print it",
-		Long:    "Add a token to a file, and print it: it is nowhere else. NAME is what the audit and the log call its owner.",
-		Example: "  muster auth add grafana --role viewer --file tokens",
-		Args:    cli.Takes("NAME"),
+		Use:   "add NAME",
+		Short: "Add a token to a file, and print it",
+		Long:  "Add a token to a file, and print it: it is nowhere else. NAME is what the audit and the log call its owner.",
+		Example: `  muster auth add grafana --role viewer --file tokens
+  muster auth add ops.example.org --role operator --certificate --file tokens`,
+		Args: cli.Takes("NAME"),
 	}
 	file := cmd.Flags().String("file", "tokens", "`file` to add it to")
 	name := cmd.Flags().String("role", string(httpapi.Viewer), "`role`: viewer, caller, operator or admin")
+	byCertificate := cmd.Flags().Bool("certificate", false, "let in whoever shows a certificate with the common name or DNS name NAME (http.tls.ca), instead of a token")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		role, err := httpapi.ParseRole(*name)
 		if err != nil {
@@ -81,6 +83,13 @@ func newAuthAddCmd() *cobra.Command {
 		f, err := os.OpenFile(*file, os.O_WRONLY|os.O_APPEND, 0)
 		if err != nil {
 			return err
+		}
+		if *byCertificate {
+			line, err := httpapi.CertificateLine(args[0], role)
+			if err == nil {
+				_, err = f.WriteString(line)
+			}
+			return errors.Join(err, f.Close())
 		}
 		return addToken(cmd, f, args[0], role)
 	}

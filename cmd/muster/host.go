@@ -184,7 +184,7 @@ func (h *host) url() string {
 // changed and what needs a restart. A configuration that is wrong changes
 // nothing.
 func (h *host) reload(ctx context.Context, load func() (*config.Config, error)) {
-	h.reloadTokens()
+	h.http.reloadTokens(h.log)
 	next, err := load()
 	if err != nil {
 		h.log.Error("configuration not reloaded: everything stays as it was", "err", err)

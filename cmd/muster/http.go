@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
@@ -24,8 +25,10 @@ import (
 // browser holds nothing up that the manager does.
 type httpServer struct {
 	*httpapi.Server
-	conn bus.Conn
-	auth *httpapi.Auth // nil without tokens
+	conn   bus.Conn
+	asker  *client.Client
+	auth   *httpapi.Auth // nil without tokens
+	reload sync.WaitGroup
 }
 
 // startHTTP serves them. The connection is closed with the server. measured is what
@@ -38,14 +41,18 @@ func startHTTP(ctx context.Context, cfg *config.Config, conn bus.Conn, anyPort b
 		registry = newRegistry(measured)
 		metrics = metricsHandler(registry, log)
 	}
-	var err error
+	h.asker = client.New(conn, client.Options{Cluster: cfg.Manager.Name, TryTimeout: tryTime})
+	secure, err := cfg.HTTPTLS()
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
 	if path := cfg.TokensFile(); path != "" {
 		if h.auth, err = httpapi.OpenAuth(path); err != nil {
 			return nil, errors.Join(err, conn.Close())
 		}
 	}
 	h.Server, err = httpapi.New(httpapi.Options{
-		Cluster: client.New(conn, client.Options{Cluster: cfg.Manager.Name, TryTimeout: tryTime}),
+		Cluster: h.asker,
 		Queue:   conn, Name: cfg.Manager.Name, Manager: cfg.Raft.Addr, Version: version,
 		Settings: settings, Metrics: metrics, Auth: h.auth, Logger: log.With("component", "http"),
 	})
@@ -53,7 +60,7 @@ func startHTTP(ctx context.Context, cfg *config.Config, conn bus.Conn, anyPort b
 		if registry != nil {
 			registry.MustRegister(h.Server)
 		}
-		err = h.Start(ctx, httpapi.Listening{Addr: cfg.HTTP.Addr, AnyPort: anyPort, Insecure: cfg.HTTP.Insecure})
+		err = h.Start(ctx, httpapi.Listening{Addr: cfg.HTTP.Addr, AnyPort: anyPort, Insecure: cfg.HTTP.Insecure, TLS: secure})
 	}
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
@@ -61,7 +68,36 @@ func startHTTP(ctx context.Context, cfg *config.Config, conn bus.Conn, anyPort b
 	return h, nil
 }
 
-func (h *httpServer) close() error { return errors.Join(h.Close(), h.conn.Close()) }
+func (h *httpServer) close() error {
+	err := errors.Join(h.Close(), h.conn.Close())
+	h.reload.Wait()
+	return err
+}
+
+// recordTime bounds how long the managers are asked to put a reload into the audit.
+const recordTime = 10 * time.Second
+
+// reloadTokens reads the file of tokens again, and puts who was let in before and who
+// is now into the audit.
+func (h *httpServer) reloadTokens(log *slog.Logger) {
+	if h == nil || h.auth == nil {
+		return
+	}
+	before := h.auth.Names()
+	if err := h.auth.Reload(); err != nil {
+		log.Error("tokens not reloaded: they stay as they were", "err", err)
+		return
+	}
+	log.Info("tokens reloaded")
+	entry := client.Record{By: operator(), Action: "reload-tokens", Target: h.URL(), Before: before, After: h.auth.Names()}
+	h.reload.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), recordTime)
+		defer cancel()
+		if err := h.asker.Record(ctx, entry); err != nil {
+			log.Warn("the reload of tokens is not in the audit", "err", err)
+		}
+	})
+}
 
 // serveHTTP serves them beside this manager.
 func (h *host) serveHTTP(ctx context.Context) (*httpServer, error) {
@@ -92,18 +128,6 @@ func settingsInForce(cfg *config.Config) []httpapi.Setting {
 		out = append(out, httpapi.Setting(s))
 	}
 	return out
-}
-
-// reloadTokens reads the file of tokens again.
-func (h *host) reloadTokens() {
-	if h.http == nil || h.http.auth == nil {
-		return
-	}
-	if err := h.http.auth.Reload(); err != nil {
-		h.log.Error("tokens not reloaded: they stay as they were", "err", err)
-		return
-	}
-	h.log.Info("tokens reloaded")
 }
 
 // anyPortName is a flag for the managers of `muster up`: another program may take the

@@ -73,6 +73,10 @@ func TestManagerServesThePage(t *testing.T) {
 	}
 	signalAll(t, []int{p.cmd.Process.Pid}, syscall.SIGHUP)
 	p.await(`tokens reloaded`)
+	eventually(t, "the reload is not in the audit", func() bool {
+		_, text := fetch(t, url+"/v1/audit", admin)
+		return strings.Contains(text, `"action":"reload-tokens"`) && strings.Contains(text, `"before":"admin (admin), grafana (viewer)","after":"admin (admin)"`)
+	})
 	if status, _ := fetch(t, url+"/v1/workers", viewer); status != http.StatusUnauthorized {
 		t.Errorf("a token that was taken out: %d", status)
 	}

@@ -45,17 +45,17 @@ func serveWeb(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	h := &host{cfg: cfg, log: log}
 	settings := func() []httpapi.Setting { return settingsInForce(cfg) }
-	if h.http, err = startHTTP(ctx, cfg, conn, anyPort, settings, nil, log); err != nil {
+	server, err := startHTTP(ctx, cfg, conn, anyPort, settings, nil, log)
+	if err != nil {
 		return err
 	}
 	for {
 		select {
 		case <-hangups:
-			h.reloadTokens()
+			server.reloadTokens(log)
 		case <-ctx.Done():
-			return h.http.close()
+			return server.close()
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -75,11 +76,22 @@ func callerOf(ctx context.Context) user {
 // tokenPrefix makes a token recognizable to people and to scanners for secrets.
 const tokenPrefix = "muster_"
 
-// Auth is a file of tokens: a line "NAME ROLE SHA256" each. The tokens themselves,
-// 256 random bits, are nowhere but with their owners.
+// byCertificate stands in the file in the place of a hash.
+const byCertificate = "certificate"
+
+// Auth is a file of callers, a line each: "NAME ROLE SHA256" for a token, "NAME ROLE
+// certificate" for whoever shows a client certificate of that name. The tokens
+// themselves, 256 random bits, are nowhere but with their owners.
 type Auth struct {
-	path   string
-	tokens atomic.Pointer[map[[sha256.Size]byte]user]
+	path  string
+	known atomic.Pointer[callers]
+}
+
+// callers are those of the file.
+type callers struct {
+	tokens map[[sha256.Size]byte]user
+	// certificates are by the name in them.
+	certificates map[string]user
 }
 
 // OpenAuth reads the file.
@@ -98,16 +110,30 @@ func (a *Auth) Reload() error {
 	if info, err := f.Stat(); err == nil && info.Mode().Perm()&0o022 != 0 {
 		return fmt.Errorf("tokens: others may write %s: chmod 600 %s", a.path, a.path)
 	}
-	tokens, err := readTokens(f)
+	known, err := readCallers(f)
 	if err != nil {
 		return fmt.Errorf("tokens: %s: %w", a.path, err)
 	}
-	a.tokens.Store(&tokens)
+	a.known.Store(&known)
 	return nil
 }
 
-func readTokens(r io.Reader) (map[[sha256.Size]byte]user, error) {
-	tokens := map[[sha256.Size]byte]user{}
+// Names lists the callers that the file lets in, each with its role, for the audit.
+func (a *Auth) Names() string {
+	var names []string
+	known := a.known.Load()
+	for _, u := range known.tokens {
+		names = append(names, u.Name+" ("+string(u.Role)+")")
+	}
+	for _, u := range known.certificates {
+		names = append(names, u.Name+" ("+string(u.Role)+", certificate)")
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
+
+func readCallers(r io.Reader) (callers, error) {
+	known := callers{tokens: map[[sha256.Size]byte]user{}, certificates: map[string]user{}}
 	names := map[string]bool{}
 	lines := bufio.NewScanner(r)
 	for n := 1; lines.Scan(); n++ {
@@ -116,21 +142,26 @@ func readTokens(r io.Reader) (map[[sha256.Size]byte]user, error) {
 		if len(fields) == 0 {
 			continue
 		}
-		u, sum, err := readToken(fields)
+		u, sum, err := readCaller(fields)
 		if err == nil && names[u.Name] {
 			err = fmt.Errorf("the name %q is there twice", u.Name)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", n, err)
+			return callers{}, fmt.Errorf("line %d: %w", n, err)
 		}
-		names[u.Name], tokens[sum] = true, u
+		names[u.Name] = true
+		if fields[2] == byCertificate {
+			known.certificates[u.Name] = u
+		} else {
+			known.tokens[sum] = u
+		}
 	}
-	return tokens, lines.Err()
+	return known, lines.Err()
 }
 
-func readToken(fields []string) (u user, sum [sha256.Size]byte, err error) {
+func readCaller(fields []string) (u user, sum [sha256.Size]byte, err error) {
 	if len(fields) != 3 {
-		return u, sum, errors.New("must be NAME ROLE SHA256")
+		return u, sum, errors.New("must be NAME ROLE SHA256, or NAME ROLE certificate")
 	}
 	role, err := ParseRole(fields[1])
 	if err != nil {
@@ -139,21 +170,22 @@ func readToken(fields []string) (u user, sum [sha256.Size]byte, err error) {
 	if err := muster.CheckName(fields[0], muster.MaxName); err != nil {
 		return u, sum, fmt.Errorf("the name %w", err)
 	}
+	u = user{Name: fields[0], Role: role}
+	if fields[2] == byCertificate {
+		return u, sum, nil
+	}
 	digest, err := hex.DecodeString(fields[2])
 	if err != nil || len(digest) != len(sum) {
 		return u, sum, errors.New("the hash must be 64 hexadecimal digits")
 	}
 	copy(sum[:], digest)
-	return user{Name: fields[0], Role: role}, sum, nil
+	return u, sum, nil
 }
 
 // NewToken makes a token, and returns it with the line of the file that lets it in.
 func NewToken(name string, role Role) (token, line string, err error) {
-	if err := muster.CheckName(name, muster.MaxName); err != nil {
-		return "", "", fmt.Errorf("the name %w", err)
-	}
-	if strings.ContainsAny(name, " \t#") {
-		return "", "", errors.New("the name must not have blanks or #")
+	if err := checkCaller(name); err != nil {
+		return "", "", err
 	}
 	var random [32]byte
 	_, _ = rand.Read(random[:]) // never fails
@@ -162,20 +194,57 @@ func NewToken(name string, role Role) (token, line string, err error) {
 	return token, fmt.Sprintf("%s %s %s\n", name, role, hex.EncodeToString(sum[:])), nil
 }
 
+// CertificateLine returns the line of the file that lets in whoever shows a client
+// certificate with that common name or DNS name.
+func CertificateLine(name string, role Role) (string, error) {
+	if err := checkCaller(name); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s %s %s\n", name, role, byCertificate), nil
+}
+
+func checkCaller(name string) error {
+	if err := muster.CheckName(name, muster.MaxName); err != nil {
+		return fmt.Errorf("the name %w", err)
+	}
+	if strings.ContainsAny(name, " \t#") {
+		return errors.New("the name must not have blanks or #")
+	}
+	return nil
+}
+
 // who returns whose token it is. The hash is looked up and not the token, so that the
 // time that it takes says nothing about tokens.
 func (a *Auth) who(token string) (user, bool) {
-	u, ok := (*a.tokens.Load())[sha256.Sum256([]byte(token))]
+	u, ok := a.known.Load().tokens[sha256.Sum256([]byte(token))]
 	return u, ok
 }
 
-// authenticate identifies the caller by its token, and refuses unknown ones.
+// whoShows returns whose certificate was shown and verified.
+func (a *Auth) whoShows(t *tls.ConnectionState) (user, bool) {
+	if t == nil || len(t.VerifiedChains) == 0 {
+		return user{}, false
+	}
+	shown := t.VerifiedChains[0][0]
+	for _, name := range append([]string{shown.Subject.CommonName}, shown.DNSNames...) {
+		if u, ok := a.known.Load().certificates[name]; ok {
+			return u, true
+		}
+	}
+	return user{}, false
+}
+
+// authenticate identifies the caller by its token, or without one by its certificate,
+// and refuses unknown ones.
 func (s *Server) authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		u := everyone(r.RemoteAddr)
 		if s.opts.Auth != nil {
 			token, given := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 			known, ok := s.opts.Auth.who(token)
+			if !given {
+				known, ok = s.opts.Auth.whoShows(r.TLS)
+			}
 			if !ok {
 				s.measures.denied.Inc()
 				w.Header().Set("WWW-Authenticate", `Bearer realm="muster"`)

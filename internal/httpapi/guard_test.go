@@ -43,6 +43,9 @@ func TestRoles(t *testing.T) {
 		{"GET", "/v1/tasks", nil, httpapi.Roles},
 		{"GET", "/metrics", nil, []httpapi.Role{httpapi.Viewer, httpapi.Operator, httpapi.Admin}},
 		{"GET", "/v1/events", nil, []httpapi.Role{httpapi.Viewer, httpapi.Operator, httpapi.Admin}},
+		{"GET", "/debug/pprof/", nil, []httpapi.Role{httpapi.Admin}},
+		{"GET", "/debug/pprof/goroutine?debug=1", nil, []httpapi.Role{httpapi.Admin}},
+		{"GET", "/debug/pprof/cmdline", nil, []httpapi.Role{httpapi.Admin}},
 		{"POST", "/v1/placements", place, []httpapi.Role{httpapi.Caller, httpapi.Operator, httpapi.Admin}},
 	} {
 		if status, _, header := c.do(it.method, it.path, it.body); status != http.StatusUnauthorized || header.Get("WWW-Authenticate") == "" {
@@ -91,7 +94,7 @@ func TestTokensThatAreWrong(t *testing.T) {
 		string(good) + string(good):                        "line 4: the name \"the-viewer\" is there twice",
 		string(good) + "a king " + strings.Repeat("0", 64): "line 3: role must be viewer, caller, operator or admin, not \"king\"",
 		"a viewer 00": "line 1: the hash must be 64 hexadecimal digits",
-		"a viewer":    "line 1: must be NAME ROLE SHA256",
+		"a viewer":    "line 1: must be NAME ROLE SHA256, or NAME ROLE certificate",
 	} {
 		must(t, os.WriteFile(path, []byte(text), 0o600))
 		if err := auth.Reload(); err == nil || !strings.HasSuffix(err.Error(), want) {

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -77,6 +79,7 @@ func (s *Server) routes() http.Handler {
 	if s.opts.Metrics != nil {
 		mux.Handle("GET /metrics", s.needs(s.opts.Metrics, Viewer))
 	}
+	mux.Handle("GET /debug/pprof/", s.needs(s.profiles(), Admin))
 	mux.Handle("/v1/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusNotFound, "no such operation: GET /v1/openapi.json lists all")
 	}))
@@ -84,6 +87,7 @@ func (s *Server) routes() http.Handler {
 	open := http.NewServeMux()
 	open.Handle("/v1/", guarded)
 	open.Handle("/metrics", guarded)
+	open.Handle("/debug/", guarded)
 	open.HandleFunc("/healthz", s.healthz)
 	open.HandleFunc("/readyz", s.readyz)
 	open.Handle("/", s.page(web.Files))
@@ -123,6 +127,9 @@ type Listening struct {
 	AnyPort bool
 	// Insecure listens for other machines also without tokens.
 	Insecure bool
+	// TLS holds the server's certificate. A client certificate that is shown and
+	// verified stands for a token. Nil means no TLS.
+	TLS *tls.Config
 }
 
 // listen opens the listener, unless everybody could then do everything.
@@ -150,6 +157,9 @@ func (s *Server) Start(ctx context.Context, l Listening) error {
 	}
 	s.local.Store(isLoopback(listener.Addr().String()))
 	url := "http://" + reachable(listener.Addr().String())
+	if l.TLS != nil {
+		url = "https" + strings.TrimPrefix(url, "http")
+	}
 	s.url.Store(&url)
 	if err := s.subscribe(ctx); err != nil {
 		return errors.Join(err, listener.Close(), s.unsubscribe())
@@ -159,12 +169,18 @@ func (s *Server) Start(ctx context.Context, l Listening) error {
 	s.http = &http.Server{
 		Handler: s.handler, ErrorLog: slog.NewLogLogger(s.opts.Logger.Handler(), slog.LevelDebug),
 		ReadHeaderTimeout: headerTime, ReadTimeout: readTime, WriteTimeout: writeTime, IdleTimeout: idleTime,
-		MaxHeaderBytes: headerBytes, ConnState: s.conns.Follow,
+		MaxHeaderBytes: headerBytes, ConnState: s.conns.Follow, TLSConfig: l.TLS,
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
 	}
 	s.work.Go(func() { s.announce(running) })
 	s.work.Go(func() { s.sample(running) })
-	go func() { s.served <- s.http.Serve(listener) }()
+	go func() {
+		if l.TLS != nil {
+			s.served <- s.http.ServeTLS(listener, "", "")
+			return
+		}
+		s.served <- s.http.Serve(listener)
+	}()
 	s.opts.Logger.Info("page and API are served", "url", url)
 	return nil
 }

@@ -91,6 +91,7 @@ var methods = map[string]method{
 	"listDrains":  looksUp(decodeListDrains),
 	"getDrain":    looksUp(decodeGetDrain),
 	"audit":       looksUp(decodeAudit),
+	"record":      acts(decodeRecord),
 }
 
 // isLookUp reports whether a request may be answered from a stale state.

@@ -129,6 +129,19 @@ func order(op state.Op, f func(state.Result) any) action {
 	}
 }
 
+// decodeRecord reads what an operator did outside of the state, for the audit.
+func decodeRecord(r *reader) action {
+	var arg struct {
+		By     muster.Operator `json:"by"`
+		Action string          `json:"action"`
+		Target string          `json:"target"`
+		Before string          `json:"before"`
+		After  string          `json:"after"`
+	}
+	r.object(0, "entry", &arg)
+	return order(state.Record(arg), done)
+}
+
 func decodeListDrains(*reader) query {
 	return func(_ *core, req *bus.Request, s *state.State) { req.Reply(s.Drains()) }
 }
