@@ -46,6 +46,7 @@ var named = map[string]struct {
 	"listDrains":  {nil, nil},
 	"getDrain":    {[]any{1}, nil},
 	"audit":       {nil, nil},
+	"record":      {[]any{map[string]any{"action": "a"}}, nil},
 }
 
 // selecting is an order for a worker.
