@@ -1,7 +1,6 @@
 package media
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,21 +59,21 @@ func (j *journal) Write(p []byte) (int, error) {
 
 var (
 	// levelled is a line: contexts such as [mov @ 0x5], the level, the text.
-	levelled = regexp.MustCompile(`^((?:\[[^\]]* @ [^\]]*\] )*)\[(info|verbose|warning|error|fatal|panic)\] (.*)$`)
+	levelled = lazily(`^((?:\[[^\]]* @ [^\]]*\] )*)\[(info|verbose|warning|error|fatal|panic)\] (.*)$`)
 
-	inputLine    = regexp.MustCompile(`^Input #(\d+), `)
-	durationLine = regexp.MustCompile(`^  Duration: ([\d:.]+), `)
-	streamLine   = regexp.MustCompile(`^  Stream #(\d+):(\d+)\S*: (Video|Audio|Subtitle): (.*)$`)
-	muxedLine    = regexp.MustCompile(`^  Output stream #(\d+):(\d+) \((\w+)\): .*?(\d+) packets muxed`)
-	earlyLine    = regexp.MustCompile(`partial file|File ended prematurely|Stream ends prematurely|moov atom not found|Truncat(?:ed|ing) packet`)
-	brokeLine    = regexp.MustCompile(`^(?:Error during demuxing|[a-z]+://\S*): (.*(?:error|timed out|reset|aborted).*)$`)
-	brokenLine   = regexp.MustCompile(`^Error while decoding stream|^Decoding error:|corrupt input packet`)
+	inputLine    = lazily(`^Input #(\d+), `)
+	durationLine = lazily(`^  Duration: ([\d:.]+), `)
+	streamLine   = lazily(`^  Stream #(\d+):(\d+)\S*: (Video|Audio|Subtitle): (.*)$`)
+	muxedLine    = lazily(`^  Output stream #(\d+):(\d+) \((\w+)\): .*?(\d+) packets muxed`)
+	earlyLine    = lazily(`partial file|File ended prematurely|Stream ends prematurely|moov atom not found|Truncat(?:ed|ing) packet`)
+	brokeLine    = lazily(`^(?:Error during demuxing|[a-z]+://\S*): (.*(?:error|timed out|reset|aborted).*)$`)
+	brokenLine   = lazily(`^Error while decoding stream|^Decoding error:|corrupt input packet`)
 	// genericLine are errors that follow from others.
-	genericLine = regexp.MustCompile(`^Conversion failed|^Task finished with error|^Terminating thread|^Error (?:while )?(?:opening|initializing|reinitializing|sending|submitting|processing) |^Nothing was written|^Could not open encoder before EOF|^Could not write header|^Error (?:muxing|encoding) a|^Error applying bitstream|^Error writing trailer`)
+	genericLine = lazily(`^Conversion failed|^Task finished with error|^Terminating thread|^Error (?:while )?(?:opening|initializing|reinitializing|sending|submitting|processing) |^Nothing was written|^Could not open encoder before EOF|^Could not write header|^Error (?:muxing|encoding) a|^Error applying bitstream|^Error writing trailer`)
 )
 
 func (j *journal) line(text string) {
-	m := levelled.FindStringSubmatch(strings.TrimRight(text, " "))
+	m := levelled().FindStringSubmatch(strings.TrimRight(text, " "))
 	if m == nil {
 		return
 	}
@@ -86,14 +85,14 @@ func (j *journal) line(text string) {
 		j.counted(said)
 	case "error", "fatal", "panic":
 		j.failed(said)
-		if m := brokeLine.FindStringSubmatch(said); m != nil {
+		if m := brokeLine().FindStringSubmatch(said); m != nil {
 			j.broke = m[1]
 		}
 	}
-	if earlyLine.MatchString(said) && j.early == "" {
+	if earlyLine().MatchString(said) && j.early == "" {
 		j.early = redact(said)
 	}
-	if brokenLine.MatchString(said) {
+	if brokenLine().MatchString(said) {
 		j.broken++
 	}
 }
@@ -119,14 +118,14 @@ func (j *journal) extent() extent {
 
 // info reads the announcement of an input.
 func (j *journal) info(said string) {
-	if m := inputLine.FindStringSubmatch(said); m != nil {
+	if m := inputLine().FindStringSubmatch(said); m != nil {
 		if j.seconds == nil {
 			j.seconds, j.announced = map[int]float64{}, map[int]string{}
 		}
 		j.seconds[atoi(m[1])] = 0
-	} else if m := durationLine.FindStringSubmatch(said); m != nil && len(j.seconds) > 0 {
+	} else if m := durationLine().FindStringSubmatch(said); m != nil && len(j.seconds) > 0 {
 		j.seconds[len(j.seconds)-1] = clock(m[1])
-	} else if m := streamLine.FindStringSubmatch(said); m != nil && m[1] == "0" && j.announced != nil && !strings.Contains(m[4], "(attached pic)") {
+	} else if m := streamLine().FindStringSubmatch(said); m != nil && m[1] == "0" && j.announced != nil && !strings.Contains(m[4], "(attached pic)") {
 		if _, known := j.announced[atoi(m[2])]; !known { // outputs follow in the same words
 			j.announced[atoi(m[2])] = strings.ToLower(m[3])
 		}
@@ -135,7 +134,7 @@ func (j *journal) info(said string) {
 
 // counted reads how much was written to a track.
 func (j *journal) counted(said string) {
-	if m := muxedLine.FindStringSubmatch(said); m != nil {
+	if m := muxedLine().FindStringSubmatch(said); m != nil {
 		packets, _ := strconv.ParseInt(m[4], 10, 64)
 		j.tracks = append(j.tracks, track{atoi(m[1]), atoi(m[2]), m[3], packets})
 	}
@@ -162,7 +161,7 @@ func (j *journal) last() []string {
 	defer j.mu.Unlock()
 	var causes, generic []string
 	for _, line := range slices.Concat(j.firstErrors, j.lastErrors) {
-		if genericLine.MatchString(line) {
+		if genericLine().MatchString(line) {
 			generic = append(generic, line)
 		} else {
 			causes = append(causes, line)

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -14,7 +13,7 @@ import (
 // mountScheme begins the name of a file in a mount, as mount:films/a.mp4.
 const mountScheme = "mount"
 
-var mountName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+var mountName = lazily(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
 // MountLabel is the label of workers that see a mount.
 func MountLabel(name string) string { return "mount." + name }
@@ -22,7 +21,7 @@ func MountLabel(name string) string { return "mount." + name }
 // CheckMount says what is wrong with the name or the directory of a mount.
 func CheckMount(name, dir string) error {
 	switch {
-	case !mountName.MatchString(name):
+	case !mountName().MatchString(name):
 		return fmt.Errorf("the name %q must be up to 64 letters, digits, dots, dashes and underscores", name)
 	case !filepath.IsAbs(dir):
 		return fmt.Errorf("the directory of %s must be an absolute path, not %q", name, dir)

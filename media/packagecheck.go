@@ -5,7 +5,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -22,7 +21,7 @@ type packaged struct {
 // rates may differ, and a segment begins with a whole picture.
 const aligned = 0.15
 
-var mediaURI = regexp.MustCompile(`URI="([^"]+)"`)
+var mediaURI = lazily(`URI="([^"]+)"`)
 
 // readPackage reads the playlists of a package as a player does, and checks that
 // all sizes are there, that their segments are as long as each other, and that
@@ -42,7 +41,7 @@ func readPackage(dir string, sizes int) (packaged, error) {
 		line = strings.TrimSpace(line)
 		switch {
 		case strings.HasPrefix(line, "#EXT-X-MEDIA:"):
-			if m := mediaURI.FindStringSubmatch(line); m != nil {
+			if m := mediaURI().FindStringSubmatch(line); m != nil {
 				sounds = append(sounds, m[1])
 			}
 		case strings.HasPrefix(line, "#EXT-X-STREAM-INF"):
@@ -94,7 +93,7 @@ func (p *packaged) playlist(dir, name string) ([]float64, error) {
 	for line := range strings.Lines(string(text)) {
 		line = strings.TrimSpace(line)
 		file := line
-		if m := mediaURI.FindStringSubmatch(line); strings.HasPrefix(line, "#EXT-X-MAP") && m != nil {
+		if m := mediaURI().FindStringSubmatch(line); strings.HasPrefix(line, "#EXT-X-MAP") && m != nil {
 			file = m[1]
 		} else if length, is := strings.CutPrefix(line, "#EXTINF:"); is {
 			lengths = append(lengths, number(strings.TrimSuffix(length, ",")))

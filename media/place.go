@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -41,7 +40,7 @@ func (p place) file() bool { return p.scheme == "" }
 var network = []string{"http", "https", "rtmp", "rtmps", "rtmpt", "rtp", "rtsp", "rtsps", "srt", "tcp", "udp"}
 
 // schemeOf finds the scheme of a URL; one letter is a drive of Windows.
-var schemeOf = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]+):`)
+var schemeOf = lazily(`^([A-Za-z][A-Za-z0-9+.-]+):`)
 
 // place checks what a caller gives as the name of a file or as a URL.
 func (o Options) place(field, name string, schemes []string) (place, error) {
@@ -53,7 +52,7 @@ func (o Options) place(field, name string, schemes []string) (place, error) {
 	case strings.ContainsFunc(name, unicode.IsControl):
 		return place{}, fault(field, "%q must not have control characters", name)
 	}
-	match := schemeOf.FindStringSubmatch(name)
+	match := schemeOf().FindStringSubmatch(name)
 	if match == nil {
 		return o.path(field, name)
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -231,7 +230,7 @@ func (s probedStream) info() StreamInfo {
 		Channels: s.Channels, Layout: s.Layout, Start: number(s.Start), Seconds: number(s.Seconds), Shape: 1,
 		Interlaced: slices.Contains([]string{"tt", "bb", "tb", "bt"}, s.Fields), transfer: s.Transfer,
 		HDR:       s.Transfer == "smpte2084" || s.Transfer == "arib-std-b67",
-		Alpha:     s.tag("alpha_mode") == "1" || alphaFormat.MatchString(s.PixelFormat),
+		Alpha:     s.tag("alpha_mode") == "1" || alphaFormat().MatchString(s.PixelFormat),
 		Encrypted: slices.Contains([]string{"drmi", "drms"}, s.Tag), reordered: s.Reordered > 0,
 	}
 	for _, c := range codecs {
@@ -264,7 +263,7 @@ func (s probedStream) tag(name string) string {
 }
 
 // alphaFormat matches ffmpeg's names of pixels with a part that is transparent.
-var alphaFormat = regexp.MustCompile(`^(yuva|gbrap|rgba|bgra|argb|abgr|ya8|ya16|rgba64|bgra64|yuva)`)
+var alphaFormat = lazily(`^(yuva|gbrap|rgba|bgra|argb|abgr|ya8|ya16|rgba64|bgra64|yuva)`)
 
 // clock reads a time such as 00:01:02.5 as seconds.
 func clock(text string) float64 {

@@ -101,7 +101,7 @@ func (r recording) prepare() (*playlist, error) {
 	}
 	if r.input.fenced {
 		dir, base := filepath.Split(r.pattern)
-		if err := noLinks(dir, numbered.Split(base, 2)[0], strings.TrimSuffix(filepath.Base(r.list), filepath.Ext(r.list))); err != nil {
+		if err := noLinks(dir, numbered().Split(base, 2)[0], strings.TrimSuffix(filepath.Base(r.list), filepath.Ext(r.list))); err != nil {
 			return nil, err
 		}
 	}

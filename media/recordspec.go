@@ -3,7 +3,6 @@ package media
 import (
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"strings"
 )
 
@@ -73,7 +72,7 @@ func recordPlan(t *Tool, o Options, s RecordSpec) (recording, error) {
 }
 
 // numbered is the one place in a pattern where the number goes.
-var numbered = regexp.MustCompile(`%0?[0-9]?d`)
+var numbered = lazily(`%0?[0-9]?d`)
 
 // place works out where the segments go.
 func (r *recording) place(o Options) error {
@@ -91,7 +90,7 @@ func (r *recording) place(o Options) error {
 	if !strings.Contains(base, "%") {
 		dir, base = out.name, "segment-%05d."+r.container.word
 	}
-	around := numbered.Split(base, -1)
+	around := numbered().Split(base, -1)
 	if len(around) != 2 || strings.Contains(around[0]+around[1], "%") {
 		return fault("output", "%q must have one number in it, as %%05d", r.Output)
 	}

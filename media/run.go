@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -243,6 +242,6 @@ func (t *tail) last() []string {
 }
 
 // credentials are the name and password in a URL.
-var credentials = regexp.MustCompile(`://[^/@\s]+@`)
+var credentials = lazily(`://[^/@\s]+@`)
 
-func redact(text string) string { return credentials.ReplaceAllString(text, "://***@") }
+func redact(text string) string { return credentials().ReplaceAllString(text, "://***@") }

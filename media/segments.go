@@ -39,7 +39,7 @@ func readSegments(in io.Reader, tell func(Segment) error) error {
 // number after the highest.
 func segmentsOf(pattern string) (paths []string, next int, err error) {
 	dir, base := filepath.Split(pattern)
-	around := numbered.Split(base, 2)
+	around := numbered().Split(base, 2)
 	entries, err := os.ReadDir(dir)
 	for _, e := range entries {
 		middle, begins := strings.CutPrefix(e.Name(), around[0])

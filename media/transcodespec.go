@@ -3,7 +3,6 @@ package media
 import (
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -261,7 +260,7 @@ func (r Rung) fill(pattern string, i int, stem string) (string, error) {
 	}
 	fill := strings.NewReplacer("{name}", stem, "{height}", strconv.Itoa(r.Height), "{width}", strconv.Itoa(r.Width),
 		"{codec}", r.Codec, "{rung}", strconv.Itoa(i))
-	for _, word := range braced.FindAllString(pattern, -1) {
+	for _, word := range braced().FindAllString(pattern, -1) {
 		if fill.Replace(word) == word {
 			return "", fault("output", "%s is unknown: there are {name}, {height}, {width}, {codec} and {rung}", word)
 		}
@@ -270,7 +269,7 @@ func (r Rung) fill(pattern string, i int, stem string) (string, error) {
 }
 
 // braced are the words that a pattern has filled in.
-var braced = regexp.MustCompile(`{[^{}]*}`)
+var braced = lazily(`{[^{}]*}`)
 
 // pixelFormats are those of encoders that know more than yuv420p.
 var pixelFormats = map[string][]string{

@@ -29,7 +29,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	tuneGC()
 	ctx, stop := interruptible()
 	defer stop()
-	root, began := newRootCmd()
+	root, began := newRootCmd(args)
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

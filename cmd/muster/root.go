@@ -1,14 +1,16 @@
 package main
 
 import (
+	"slices"
+
 	"github.com/spf13/cobra"
 
 	"github.com/muster-fleet/muster/internal/cli"
 )
 
-// newRootCmd returns the command line, and a flag that is set as soon as a
+// newRootCmd returns the command line for args, and a flag that is set as soon as a
 // command has begun: what goes wrong before that is a matter of usage.
-func newRootCmd() (root *cobra.Command, began *bool) {
+func newRootCmd(args []string) (root *cobra.Command, began *bool) {
 	root = &cobra.Command{
 		Use:   "muster",
 		Short: "Place real-time media tasks on a fleet of workers",
@@ -39,15 +41,11 @@ Exit status: 0 done, 1 refused (the reason is on stderr), 2 used wrongly.`,
 		&cobra.Group{ID: groupWork, Title: "Have work done:"},
 		&cobra.Group{ID: groupRooms, Title: "Rooms:"},
 	)
-	root.AddCommand(inGroup(groupRun, newUpCmd(), newManagerCmd(), newWorkerCmd(), newAgentCmd(), newPortalCmd(), newWebCmd())...)
-	root.AddCommand(inGroup(groupAsk,
-		newStatusCmd(), newManagersCmd(), newWorkersCmd(), newTasksCmd(), newScheduleCmd(), newUnscheduleCmd(), newWhyCmd(),
-		newWatchCmd(), newTopCmd())...)
-	root.AddCommand(inGroup(groupOperate,
-		newDrainCmd(), newDrainsCmd(), newUndrainCmd(), newCordonCmd(), newUncordonCmd(), newStrategyCmd(), newAuditCmd())...)
-	root.AddCommand(inGroup(groupWork, newRunCmd(), newJobsCmd(), newWaitCmd(), newTaskCmd(), newHistoryCmd(), newStopCmd(), newNodesCmd(), newLogsCmd())...)
-	root.AddCommand(inGroup(groupRooms, newTokenCmd(), newRoomsCmd(), newRoomCmd())...)
-	root.AddCommand(newConfigCmd(), newAuthCmd(), newOpenAPICmd(), newBenchCmd(), newVersionCmd(), newNodeCmd(), newSFUCmd(), newConferenceCmd())
+	for _, v := range asked(args) {
+		cmd := v.make()
+		cmd.GroupID = v.group
+		root.AddCommand(cmd)
+	}
 	began = new(bool)
 	cli.MarkBegun(root, began)
 	return root, began
@@ -62,9 +60,64 @@ const (
 	groupRooms   = "rooms"
 )
 
-func inGroup(id string, commands ...*cobra.Command) []*cobra.Command {
-	for _, c := range commands {
-		c.GroupID = id
+// verb is a command of muster, under the name that its make gives it.
+type verb struct {
+	group, name string
+	make        func() *cobra.Command
+}
+
+// verbs are in the order of the help.
+var verbs = []verb{
+	{groupRun, "up", newUpCmd},
+	{groupRun, "manager", newManagerCmd},
+	{groupRun, "worker", newWorkerCmd},
+	{groupRun, "agent", newAgentCmd},
+	{groupRun, "portal", newPortalCmd},
+	{groupRun, "web", newWebCmd},
+	{groupAsk, "status", newStatusCmd},
+	{groupAsk, "managers", newManagersCmd},
+	{groupAsk, "workers", newWorkersCmd},
+	{groupAsk, "tasks", newTasksCmd},
+	{groupAsk, "schedule", newScheduleCmd},
+	{groupAsk, "unschedule", newUnscheduleCmd},
+	{groupAsk, "why", newWhyCmd},
+	{groupAsk, "watch", newWatchCmd},
+	{groupAsk, "top", newTopCmd},
+	{groupOperate, "drain", newDrainCmd},
+	{groupOperate, "drains", newDrainsCmd},
+	{groupOperate, "undrain", newUndrainCmd},
+	{groupOperate, "cordon", newCordonCmd},
+	{groupOperate, "uncordon", newUncordonCmd},
+	{groupOperate, "strategy", newStrategyCmd},
+	{groupOperate, "audit", newAuditCmd},
+	{groupWork, "run", newRunCmd},
+	{groupWork, "jobs", newJobsCmd},
+	{groupWork, "wait", newWaitCmd},
+	{groupWork, "task", newTaskCmd},
+	{groupWork, "history", newHistoryCmd},
+	{groupWork, "stop", newStopCmd},
+	{groupWork, "nodes", newNodesCmd},
+	{groupWork, "logs", newLogsCmd},
+	{groupRooms, "token", newTokenCmd},
+	{groupRooms, "rooms", newRoomsCmd},
+	{groupRooms, "room", newRoomCmd},
+	{"", "config", newConfigCmd},
+	{"", "auth", newAuthCmd},
+	{"", "openapi", newOpenAPICmd},
+	{"", "bench", newBenchCmd},
+	{"", "version", newVersionCmd},
+	{"", "node", newNodeCmd},
+	{"", "sfu", newSFUCmd},
+	{"", "conference", newConferenceCmd},
+}
+
+// asked returns the verb that args begin with, or all verbs where they begin with
+// something else: a shell script that calls one verb does not wait for fifty.
+func asked(args []string) []verb {
+	if len(args) > 0 {
+		if i := slices.IndexFunc(verbs, func(v verb) bool { return v.name == args[0] }); i >= 0 {
+			return verbs[i : i+1]
+		}
 	}
-	return commands
+	return verbs
 }

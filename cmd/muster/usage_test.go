@@ -153,3 +153,12 @@ func TestConfig(t *testing.T) {
 	contains(t, refusedWith(t, 1, "config", "-c", wrong).stderr, wrong+":2", "strategy.video", "least-used")
 	contains(t, refusedWith(t, 1, "manager", "-c", "/nosuch.toml").stderr, "/nosuch.toml")
 }
+
+// TestVerbsHaveTheirNames: the table of verbs finds a command without making it.
+func TestVerbsHaveTheirNames(t *testing.T) {
+	for _, v := range verbs {
+		if name := v.make().Name(); name != v.name {
+			t.Errorf("%s is listed as %s", name, v.name)
+		}
+	}
+}

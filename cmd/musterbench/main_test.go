@@ -28,7 +28,7 @@ func testMain(m *testing.M) int {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	program = filepath.Join(dir, "muster")
-	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", dir, "../muster", ".").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", dir, "../muster", "../../internal/peers/leastnats", ".").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "%s%v\n", out, err)
 		return 1
 	}
@@ -73,6 +73,24 @@ func TestPeersMeasuresAllContenders(t *testing.T) {
 	}
 	for _, r := range results {
 		if r.PerS <= 0 || r.Ratio <= 0 || r.Failed > 0 || r.Tries < 1 || r.P99 < r.P50 || r.Servers != 3 {
+			t.Errorf("got %+v", r)
+		}
+	}
+}
+
+func TestStartMeasuresBoth(t *testing.T) {
+	cmd := exec.Command(filepath.Join(filepath.Dir(program), "musterbench"), "start", "--pairs", "2", "-o", "json")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var results []peers.StartResult
+	if err := json.Unmarshal(out, &results); err != nil || len(results) != 2 {
+		t.Fatalf("%v in %s", err, out)
+	}
+	for _, r := range results {
+		if r.Pairs != 2 || r.Wall <= 0 || r.CPU <= 0 || r.WallRatio <= 0 || r.CPURatio <= 0 {
 			t.Errorf("got %+v", r)
 		}
 	}
