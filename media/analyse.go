@@ -82,7 +82,7 @@ func analyse(ctx context.Context, env *environment, p analysis) error {
 // look asks what the input has, and chooses what is looked at.
 func (a *analyser) look(ctx context.Context, p *analysis) error {
 	var err error
-	if p.info, err = a.env.lookFor(ctx, &p.input); err != nil || p.info == nil {
+	if p.info, err = a.env.look(ctx, p.input); err != nil || p.info == nil {
 		return err
 	}
 	if err := p.suits(p.info); err != nil {

@@ -40,7 +40,37 @@ func (p promise) kept(said *journal, made float64, warn *warnings) error {
 	if said.broken > 0 {
 		warn.add(WarnDamaged, "%s of the input could not be decoded: %s", counted(said.broken, "part", "parts"), firstOf(said.firstErrors))
 	}
+	if err := p.complete(said, warn); err != nil {
+		return err
+	}
 	return p.long(said, made, warn)
+}
+
+// complete looks for segments of a playlist that were left out. What is live has
+// no length, and goes on behind a gap.
+func (p promise) complete(said *journal, warn *warnings) error {
+	if said.missing == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("%s of the playlist could not be read (%s)", counted(said.missing, "segment", "segments"), said.missed)
+	if said.longest() == 0 {
+		warn.add(WarnDamaged, "%s", text)
+		return nil
+	}
+	return p.short(text, warn)
+}
+
+// short is the failure, or the warning, of an input of which a part did not come.
+func (p promise) short(text string, warn *warnings) error {
+	if p.onShort == ShortWarns {
+		warn.add(WarnShort, "%s", text)
+		return nil
+	}
+	err := fmt.Errorf("input: %s: set on_short to warn to take what there is", text)
+	if p.input.file() {
+		return atInput(err)
+	}
+	return caused(err, muster.CausePassing)
 }
 
 func firstOf(lines []string) string {
@@ -114,16 +144,7 @@ func (p promise) long(said *journal, made float64, warn *warnings) error {
 	if want > 0 {
 		text += fmt.Sprintf(" of the %.2f s that it announces", want)
 	}
-	text += " (" + reason + ")"
-	if p.onShort == ShortWarns {
-		warn.add(WarnShort, "%s", text)
-		return nil
-	}
-	err := fmt.Errorf("input: %s: set on_short to warn to take what there is", text)
-	if p.input.file() {
-		return atInput(err)
-	}
-	return caused(err, muster.CausePassing)
+	return p.short(text+" ("+reason+")", warn)
 }
 
 // sizes adds the sizes of files up.

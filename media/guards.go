@@ -29,11 +29,9 @@ func (p place) guards(major int) []string {
 	args := []string{"-protocol_whitelist", "crypto,data,hls,httpproxy,tls,srtp," + strings.Join(network, ",")}
 	switch p.scheme {
 	case "http", "https":
-		args = append(args, "-rw_timeout", p.stalled(), "-reconnect", "1", "-reconnect_delay_max", "5")
-		if !p.ends {
-			args = append(args, "-reconnect_streamed", "1")
-		}
-		return args
+		// Not reconnect_streamed: where a server cannot go on in the middle ffmpeg
+		// would begin again at the start, behind what it has.
+		return append(args, "-rw_timeout", p.stalled(), "-reconnect", "1", "-reconnect_delay_max", "5")
 	case "rtmp", "rtmps", "rtmpt", "tcp":
 		return append(args, "-rw_timeout", p.stalled())
 	case "udp", "rtp", "srt":

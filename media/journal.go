@@ -25,6 +25,11 @@ type journal struct {
 	early string
 	// broke is why an input over the network could not be read on.
 	broke string
+	// playlist is set where an input is one, as of HLS; missing counts its segments
+	// that could not be read, of which missed is the last.
+	playlist bool
+	missing  int
+	missed   string
 	// firstErrors and lastErrors are distinct lines.
 	firstErrors, lastErrors []string
 }
@@ -61,12 +66,14 @@ var (
 	// levelled is a line: contexts such as [mov @ 0x5], the level, the text.
 	levelled = lazily(`^((?:\[[^\]]* @ [^\]]*\] )*)\[(info|verbose|warning|error|fatal|panic)\] (.*)$`)
 
-	inputLine    = lazily(`^Input #(\d+), `)
+	inputLine    = lazily(`^Input #(\d+), ([^ ]+), `)
 	durationLine = lazily(`^  Duration: ([\d:.]+), `)
 	streamLine   = lazily(`^  Stream #(\d+):(\d+)\S*: (Video|Audio|Subtitle): (.*)$`)
 	muxedLine    = lazily(`^  Output stream #(\d+):(\d+) \((\w+)\): .*?(\d+) packets muxed`)
 	earlyLine    = lazily(`partial file|File ended prematurely|Stream ends prematurely|moov atom not found|Truncat(?:ed|ing) packet`)
 	brokeLine    = lazily(`^(?:Error during demuxing|[a-z]+://\S*): (.*(?:error|timed out|reset|aborted).*)$`)
+	missedLine   = lazily(`^Failed to open (?:segment|fragment)|^skipping \d+ segments ahead`)
+	cutLine      = lazily(`^Stream ends prematurely`)
 	brokenLine   = lazily(`^Error while decoding stream|^Decoding error:|corrupt input packet`)
 	// genericLine are errors that follow from others.
 	genericLine = lazily(`^Conversion failed|^Task finished with error|^Terminating thread|^Error (?:while )?(?:opening|initializing|reinitializing|sending|submitting|processing) |^Nothing was written|^Could not open encoder before EOF|^Could not write header|^Error (?:muxing|encoding) a|^Error applying bitstream|^Error writing trailer`)
@@ -95,6 +102,11 @@ func (j *journal) line(text string) {
 	if brokenLine().MatchString(said) {
 		j.broken++
 	}
+	if missedLine().MatchString(said) || j.playlist && cutLine().MatchString(said) {
+		if said = redact(said); j.missed != said {
+			j.missing, j.missed = j.missing+1, said
+		}
+	}
 }
 
 // endedEarly is what the demuxer said of an input that ends too early.
@@ -108,12 +120,22 @@ func (j *journal) endedEarly() string {
 func (j *journal) extent() extent {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	e := extent{exact: true}
+	longest := j.longest()
+	return extent{longest, longest, true}
+}
+
+func (j *journal) longest() (seconds float64) {
 	for _, s := range j.seconds {
-		e.longest = max(e.longest, s)
+		seconds = max(seconds, s)
 	}
-	e.shortest = e.longest
-	return e
+	return seconds
+}
+
+// ended reports whether the input of a run is one of which nothing more comes:
+// what a web server says the length of is a file, and would begin again at its
+// start.
+func (j *journal) ended(input place) bool {
+	return (input.scheme == "http" || input.scheme == "https") && j.extent().longest > 0
 }
 
 // info reads the announcement of an input.
@@ -123,6 +145,7 @@ func (j *journal) info(said string) {
 			j.seconds, j.announced = map[int]float64{}, map[int]string{}
 		}
 		j.seconds[atoi(m[1])] = 0
+		j.playlist = j.playlist || m[2] == "hls" || m[2] == "dash"
 	} else if m := durationLine().FindStringSubmatch(said); m != nil && len(j.seconds) > 0 {
 		j.seconds[len(j.seconds)-1] = clock(m[1])
 	} else if m := streamLine().FindStringSubmatch(said); m != nil && m[1] == "0" && j.announced != nil && !strings.Contains(m[4], "(attached pic)") {

@@ -21,13 +21,6 @@ func (env *environment) look(ctx context.Context, p place) (*Probe, error) {
 	return nil, nil
 }
 
-// lookFor is look, which also settles whether the input has an end.
-func (env *environment) lookFor(ctx context.Context, p *place) (*Probe, error) {
-	info, err := env.look(ctx, *p)
-	p.ends = err == nil && info.hasEnd()
-	return info, err
-}
-
 // lookAtFile asks about files only: a recording of what comes over the network
 // should begin at once.
 func (env *environment) lookAtFile(ctx context.Context, p place) (*Probe, error) {

@@ -79,7 +79,6 @@ func (p mixing) look(ctx context.Context, env *environment, warn *warnings) ([]h
 		if in.Video == nil || in.Audio == nil || p.inputs[i].file() {
 			asked.Go(func() {
 				infos[i], errs[i] = env.tool.probe(ctx, p.inputs[i])
-				p.inputs[i].ends = errs[i] == nil && infos[i].hasEnd()
 			})
 		}
 	}

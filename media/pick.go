@@ -217,9 +217,6 @@ func (e extent) upTo(seconds float64) extent {
 	return e
 }
 
-// hasEnd reports whether an input says when it ends; of nil nothing is known.
-func (p *Probe) hasEnd() bool { return p != nil && p.Seconds > 0 && p.announces() }
-
 // announces reports whether the container has a length in its head, which is
 // there also where the rest of the file is not. Of others ffprobe guesses.
 func (p *Probe) announces() bool {

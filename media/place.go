@@ -27,10 +27,6 @@ type place struct {
 	// stall is after how long without data a URL counts as broken; 0 is
 	// defaultStall.
 	stall time.Duration
-	// ends is set of a URL whose content announces its length. ffmpeg begins again
-	// at the start where a server cannot go on in the middle, which is right for
-	// what is live only.
-	ends bool
 }
 
 func (p place) file() bool { return p.scheme == "" }

@@ -141,7 +141,7 @@ func (r *recorder) run(ctx context.Context) (float64, bool, error) {
 		err = r.promise(said, left).kept(said, made, &r.warn)
 	}
 	// A last picture may be shorter than what is left.
-	return made, left > 0 && made > left-0.5, errors.Join(err, failed)
+	return made, left > 0 && made > left-0.5 || said.ended(r.input), errors.Join(err, failed)
 }
 
 // promise is what a recording has to be: as long as what ffmpeg found in the

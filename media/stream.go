@@ -112,7 +112,7 @@ func (s *streamer) run(ctx context.Context) (float64, bool, error) {
 	if err == nil {
 		err = s.promise(said, left).kept(said, made, &s.warn)
 	}
-	return made, left > 0 && made > left-0.5, err
+	return made, left > 0 && made > left-0.5 || said.ended(s.input), err
 }
 
 // promise is what a stream has to be. One that loops has no length, but for

@@ -54,7 +54,7 @@ func makeThumbnails(ctx context.Context, env *environment, p thumbnails) error {
 
 func (p *thumbnails) look(ctx context.Context, env *environment, warn *warnings) error {
 	var err error
-	if p.info, err = env.lookFor(ctx, &p.input); err != nil {
+	if p.info, err = env.look(ctx, p.input); err != nil {
 		return err
 	}
 	if p.streams, err = pick(p.info, wanted{video: true}, warn); err != nil {

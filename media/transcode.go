@@ -49,7 +49,7 @@ func transcode(ctx context.Context, env *environment, p transcoding) error {
 // look asks what the input has, and settles what follows from it.
 func (p *transcoding) look(ctx context.Context, env *environment, warn *warnings) error {
 	var err error
-	if p.info, err = env.lookFor(ctx, &p.input); err != nil {
+	if p.info, err = env.look(ctx, p.input); err != nil {
 		return err
 	}
 	want := wanted{video: true, audio: p.Audio.Codec != None, tracks: p.AudioTracks, languages: p.Languages, subtitles: p.Subtitles != None}

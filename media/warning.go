@@ -14,7 +14,7 @@ type Warning struct {
 
 // The names of warnings.
 const (
-	WarnShort     = "short"             // the input ended before the time that it announces
+	WarnShort     = "short"             // the input ended before the time that it announces, or its playlist lacks segments
 	WarnDamaged   = "damaged"           // parts of the input could not be decoded
 	WarnAudio     = "audio_dropped"     // tracks of sound were left out
 	WarnSubtitles = "subtitles_dropped" // tracks of subtitles were left out

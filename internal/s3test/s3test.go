@@ -5,6 +5,7 @@ package s3test
 import (
 	"bytes"
 	"io"
+	"math"
 	"net"
 	"os"
 	"os/exec"
@@ -105,6 +106,28 @@ func (s *Server) env(t *testing.T, addr string) {
 // has.
 func (s *Server) Cut(t *testing.T, after int64, times int32) *atomic.Int32 {
 	t.Helper()
+	return s.cut(t, times, func(client, server net.Conn) bool {
+		go func() { _, _ = io.Copy(server, client); _ = server.Close() }()
+		n, _ := io.CopyN(client, server, after)
+		return n == after
+	}, func(client, server net.Conn) { _, _ = io.Copy(client, server) })
+}
+
+// CutUploads is Cut for the bytes of requests, without an end.
+func (s *Server) CutUploads(t *testing.T, after int64) *atomic.Int32 {
+	t.Helper()
+	return s.cut(t, math.MaxInt32, func(client, server net.Conn) bool {
+		go func() { _, _ = io.Copy(client, server); _ = client.Close() }()
+		n, _ := io.CopyN(server, client, after)
+		return n == after
+	}, nil)
+}
+
+// cut puts a proxy before the server. first passes the first bytes of a
+// connection, and reports whether it is to be cut then; where it was times times,
+// rest passes the others.
+func (s *Server) cut(t *testing.T, times int32, first func(client, server net.Conn) bool, rest func(client, server net.Conn)) *atomic.Int32 {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -114,31 +137,24 @@ func (s *Server) Cut(t *testing.T, after int64, times int32) *atomic.Int32 {
 	t.Cleanup(func() { _ = l.Close(); all.Wait() })
 	all.Go(func() {
 		for {
-			conn, err := l.Accept()
+			client, err := l.Accept()
 			if err != nil {
 				return
 			}
-			all.Go(func() { s.pass(conn, after, times, &cuts) })
+			all.Go(func() {
+				defer client.Close()
+				server, err := net.Dial("tcp", s.Addr)
+				if err != nil {
+					return
+				}
+				defer server.Close()
+				if first(client, server) && cuts.Add(1) > times {
+					cuts.Add(-1)
+					rest(client, server)
+				}
+			})
 		}
 	})
 	s.env(t, l.Addr().String())
 	return &cuts
-}
-
-func (s *Server) pass(conn net.Conn, after int64, times int32, cuts *atomic.Int32) {
-	defer conn.Close()
-	server, err := net.Dial("tcp", s.Addr)
-	if err != nil {
-		return
-	}
-	defer server.Close()
-	go func() { _, _ = io.Copy(server, conn); _ = server.Close() }()
-	if n, _ := io.CopyN(conn, server, after); n < after {
-		return
-	}
-	if cuts.Add(1) <= times {
-		return
-	}
-	cuts.Add(-1)
-	_, _ = io.Copy(conn, server)
 }

@@ -101,3 +101,22 @@ func TestS3GoesOnWhereItBroke(t *testing.T) {
 		t.Errorf("changed behind the server's back: %v", err)
 	}
 }
+
+// Of an upload that is cut again and again nothing stands under its name, whether
+// it goes in one part or in several.
+func TestAnUploadThatIsCutLeavesNothing(t *testing.T) {
+	server := s3test.Start(t)
+	cuts := server.CutUploads(t, 1<<20)
+	for name, size := range map[string]int{"one": 3 << 20, "several": partSize + 3<<20} {
+		path, _ := content(t, size)
+		if err := open(t).Put(t.Context(), path, object(name), false); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+		if _, err := os.Stat(filepath.Join(server.Dir, name)); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: it is there: %v", name, err)
+		}
+	}
+	if cuts.Load() == 0 {
+		t.Error("nothing was cut")
+	}
+}
