@@ -42,7 +42,7 @@ type session struct {
 	ending          sync.Once
 	reading         sync.WaitGroup
 
-	// negotiating: one offer at a time.
+	// negotiating: one offer at a time, and none after the end.
 	negotiating sync.Mutex
 
 	mu sync.Mutex
@@ -65,6 +65,9 @@ type session struct {
 func (s *session) negotiate(ctx context.Context, d *description) (string, error) {
 	s.negotiating.Lock()
 	defer s.negotiating.Unlock()
+	if s.ended() {
+		return "", ErrNoSession
+	}
 	s.addSections(d)
 	if err := s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: d.sdp}); err != nil {
 		return "", fmt.Errorf("rtc: the offer of %s cannot be used: %w", s.id, err)
@@ -82,10 +85,21 @@ func (s *session) negotiate(ctx context.Context, d *description) (string, error)
 	}
 	select {
 	case <-gathered:
+	case <-s.gone:
+		return "", ErrNoSession
 	case <-ctx.Done():
 		return "", fmt.Errorf("rtc: answering %s: %w", s.id, context.Cause(ctx))
 	}
 	return s.pc.LocalDescription().SDP, nil
+}
+
+func (s *session) ended() bool {
+	select {
+	case <-s.gone:
+		return true
+	default:
+		return false
+	}
 }
 
 // addSections makes a track of each section in which the client sends.
@@ -126,6 +140,9 @@ func (s *session) addSlots() error {
 func (s *session) apply(c Change) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.ended() {
+		return ErrNoSession // what it published and wanted has been taken out of the room
+	}
 	for mid, t := range c.Publish {
 		section := s.sections[mid]
 		if section == nil {
@@ -323,6 +340,8 @@ func (s *session) end() {
 	s.ending.Do(func() {
 		close(s.gone)
 		s.server.forget(s)
+		s.negotiating.Lock() // a section that is added later would not be closed
+		defer s.negotiating.Unlock()
 		s.mu.Lock()
 		sections, slots, estimator := s.sections, s.slots, s.estimator
 		s.mu.Unlock()
