@@ -22,15 +22,31 @@ A publisher sends a picture of 2.1 Mbit/s (240 packets a second) and sound (50).
   ratio             that ÷ plain pion's
   cpu               processors that the server kept busy
   lost              share of the packets that did not arrive
-  memory_per_track  resident memory of the server ÷ tracks that its subscribers get, in bytes`
+  memory_per_track  resident memory of the server ÷ tracks that its subscribers get, in bytes
+
+With --kill or --drain nothing of that is measured, but what people notice when the SFU of their room is
+killed, or drained: a cluster ("muster up" and one more SFU) is started for it, with clients that follow the
+room as the page does, and with --browser a page of headless Chromium as well. Rows are in milliseconds:
+
+  join until the first frame   from the beginning of the connection to the portal
+  kill: largest gap            between two arrivals of a track, of each client after each kill
+  drain: frames missing        the longest run of frames of a track that never came, as time
+  drain: largest gap           between two frames in the page
+
+lost are those who were not served again within 30 s.`
 
 func newRoomsCmd() *cobra.Command {
 	var f cli.MeasureFlags
 	o := roombench.DefaultOptions()
+	trial := roombench.DefaultTrialOptions()
+	trial.Kills, trial.Drains = 0, 0
 	cmd := &cobra.Command{
 		Use: "rooms", Short: "Measure forwarding of media beside plain pion", Long: roomsLong, Args: cli.Takes(),
-		Example: "  musterbench rooms\n  musterbench rooms --shapes 1x50 --rounds 5 -o json",
+		Example: "  musterbench rooms\n  musterbench rooms --shapes 1x50 --rounds 5 -o json\n  musterbench rooms --drain 3 --kill 20 --browser",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if trial.Kills > 0 || trial.Drains > 0 {
+				return printTrial(cmd, trial, f.Format)
+			}
 			self, err := os.Executable()
 			if err != nil {
 				return fmt.Errorf("find this program: %w", err)
@@ -47,6 +63,12 @@ func newRoomsCmd() *cobra.Command {
 	flags.StringSliceVar(&o.Kinds, "servers", o.Kinds, "servers to measure")
 	flags.IntVar(&o.Rounds, "rounds", o.Rounds, "turns of each server")
 	flags.DurationVar(&o.Duration, "duration", o.Duration, "time of each turn")
+	flags.IntVar(&trial.Kills, "kill", 0, "how often the SFU of a room is killed; then no forwarding is measured")
+	flags.IntVar(&trial.Drains, "drain", 0, "how often it is drained before")
+	flags.IntVar(&trial.People, "people", trial.People, "people in that room")
+	flags.IntVar(&trial.Senders, "senders", trial.Senders, "how many of them send a picture and sound")
+	flags.BoolVar(&trial.Browser, "browser", false, "with a page of headless Chromium beside them")
+	flags.StringVar(&trial.Muster, "muster", "", "`path` of muster for that room's cluster (default: beside this program, else on PATH)")
 	f.Add(cmd)
 	return cmd
 }
@@ -87,4 +109,35 @@ var roomsColumns = []cli.Column[roombench.Result]{
 	cli.Col("CPU", func(r roombench.Result) string { return fmt.Sprintf("%.2f", r.CPU) }),
 	cli.Col("lost", func(r roombench.Result) string { return fmt.Sprintf("%.2f %%", 100*r.Lost) }),
 	cli.Col("memory per track", func(r roombench.Result) string { return cli.Thousands(r.Memory) }),
+}
+
+func printTrial(cmd *cobra.Command, o roombench.TrialOptions, format cli.ResultFormat) error {
+	if o.Senders < 2 || o.People < o.Senders {
+		return cli.Usagef("--senders must be 2 or more, and --people no fewer, not %d and %d", o.Senders, o.People)
+	}
+	var err error
+	if o.Muster, err = findMuster(o.Muster); err != nil {
+		return err
+	}
+	bar := cli.NewBar(cmd.ErrOrStderr())
+	done := 0
+	o.Progress = func(string) { done++; bar.Set(float64(done) / float64(o.Kills+o.Drains)) }
+	results, err := roombench.RunTrial(cmd.Context(), o)
+	bar.Close()
+	if len(results) > 0 {
+		if err := cli.PrintResults(cmd.OutOrStdout(), format, trialColumns, results, true); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+var trialColumns = []cli.Column[roombench.TrialResult]{
+	cli.Col("what", func(r roombench.TrialResult) string { return r.What }),
+	cli.Col("count", func(r roombench.TrialResult) string { return fmt.Sprint(r.Count) }),
+	cli.Col("p50 ms", func(r roombench.TrialResult) string { return fmt.Sprintf("%.0f", r.P50) }),
+	cli.Col("p95 ms", func(r roombench.TrialResult) string { return fmt.Sprintf("%.0f", r.P95) }),
+	cli.Col("p99 ms", func(r roombench.TrialResult) string { return fmt.Sprintf("%.0f", r.P99) }),
+	cli.Col("max ms", func(r roombench.TrialResult) string { return fmt.Sprintf("%.0f", r.Max) }),
+	cli.Col("lost", func(r roombench.TrialResult) string { return fmt.Sprint(r.Lost) }),
 }

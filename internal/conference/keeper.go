@@ -22,6 +22,8 @@ type keeper struct {
 	empty time.Time // since when the room has been empty; zero: it is not
 	// placing: a part is being placed.
 	placing bool
+	// leaving is the number of the part that is being left; 0: none.
+	leaving int
 	// avoided are the workers that recently failed to provide a node, and when.
 	avoided map[string]time.Time
 	// pinged is when the node of the part was asked last, missed how often it

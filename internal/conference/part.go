@@ -2,6 +2,7 @@ package conference
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -34,14 +35,20 @@ const (
 	// avoidTime is how long a worker that gave no node is not asked again: as
 	// long as managers count on one that is silent, and a little more.
 	avoidTime = 15 * time.Second
-	// leaveTime is how long a part that is drained goes on after another has
-	// taken its place: its clients leave it by themselves.
-	leaveTime = 15 * time.Second
+	// leaveTime is how long a part that is drained goes on at most after another
+	// has taken its place: its clients leave it by themselves. leftEvery is how
+	// often it is asked whether they have.
+	leaveTime = 30 * time.Second
+	leftEvery = 500 * time.Millisecond
 )
 
 // tend looks after the part of the room. The caller has locked k.
 func (k *keeper) tend(ctx context.Context, now time.Time) {
 	part := k.room.Part()
+	if old := part.Former; part.Drained && k.leaving != old.Number {
+		k.leaving = old.Number
+		k.changing.Go(func() { k.leave(ctx, old) })
+	}
 	switch {
 	case k.placing:
 	case part.Node == "" && !k.room.Empty():
@@ -141,13 +148,15 @@ func (k *keeper) place(ctx context.Context, number int, old room.Part) {
 		if err != nil {
 			return
 		}
-		part.Drained = old.Node != "" && k.room.Part() == old
+		switch now := k.room.Part(); {
+		case old.Node != "" && now.Node == old.Node:
+			part.Drained, part.Former = true, room.Former{Number: old.Number, Worker: old.Worker, Node: old.Node}
+		case old.Node == "": // what is being left still lives
+			part.Drained, part.Former = now.Drained, now.Former
+		}
 		k.log.Info("part placed", "part", part.Number, "worker", part.Worker, "node", part.Node)
 		k.missed, k.pinged, k.looked = 0, time.Now(), time.Now()
 		k.apply(room.Placed{Part: part})
-		if old.Node != "" {
-			k.changing.Go(func() { k.leave(ctx, old) })
-		}
 	})
 }
 
@@ -216,13 +225,38 @@ func (k *keeper) preference(ctx context.Context) (any, error) {
 	return map[string]any{"labels": map[string]any{room.LabelSFU: map[string]any{"in": names}}}, nil
 }
 
-// leave ends a part that others have left.
-func (k *keeper) leave(ctx context.Context, old room.Part) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(leaveTime):
+// leave ends a part when its clients have left it.
+func (k *keeper) leave(ctx context.Context, old room.Former) {
+	late := time.NewTimer(leaveTime)
+	defer late.Stop()
+	again := time.NewTicker(leftEvery)
+	defer again.Stop()
+	for waiting := true; waiting && k.receives(ctx, old.Node); {
+		select {
+		case <-ctx.Done():
+			return // the next conference goes on with it
+		case <-late.C:
+			waiting = false
+		case <-again.C:
+		}
 	}
+	k.mu.Lock()
+	k.apply(room.Left{Number: old.Number})
+	k.mu.Unlock()
 	k.end(context.WithoutCancel(ctx), old)
+}
+
+// receives reports whether an SFU still sends to clients of the room, as far as
+// that is known. What they get they do not have from another part yet.
+func (k *keeper) receives(ctx context.Context, node string) bool {
+	wait, cancel := context.WithTimeout(ctx, pingTime)
+	defer cancel()
+	raw, err := k.conf.opts.Conn.Call(wait, node, "receivers", k.name)
+	if err != nil {
+		return !errors.Is(err, bus.ErrNoServer)
+	}
+	var n int
+	return json.Unmarshal(raw, &n) != nil || n > 0
 }
 
 // release ends the part of a room that has ended.
@@ -231,11 +265,14 @@ func (k *keeper) release(ctx context.Context) {
 	part := k.room.Part()
 	k.mu.Unlock()
 	if part.Node != "" {
-		k.end(ctx, part)
+		k.end(ctx, room.Former{Number: part.Number, Worker: part.Worker, Node: part.Node})
+	}
+	if part.Drained {
+		k.end(ctx, part.Former)
 	}
 }
 
-func (k *keeper) end(ctx context.Context, part room.Part) {
+func (k *keeper) end(ctx context.Context, part room.Former) {
 	ctx, cancel := context.WithTimeout(ctx, placeTime)
 	defer cancel()
 	task := room.PartTask(k.name, part.Number)

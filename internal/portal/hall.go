@@ -151,7 +151,7 @@ func (h *hall) take(s room.State) {
 	}
 	s.Participants = h.keepUnsettled(s)
 	var stranded []*member // they cannot be moved, and have to come again
-	if before := h.state.Part.Node; before != "" && s.Part.Node != before && !s.Part.Drained {
+	if before := h.state.Part.Node; before != "" && s.Part.Node != before && s.Part.Former.Node != before {
 		for _, m := range h.members {
 			if m.only != "" {
 				stranded = append(stranded, m)

@@ -15,7 +15,6 @@ import (
 	"github.com/muster-fleet/muster/bus/natsbus/natsserver"
 	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/internal/conference"
-	"github.com/muster-fleet/muster/internal/manager"
 	"github.com/muster-fleet/muster/internal/room"
 	"github.com/muster-fleet/muster/internal/roomtoken"
 	"github.com/muster-fleet/muster/internal/rtc"
@@ -37,6 +36,9 @@ type house struct {
 	client *client.Client
 	key    roomtoken.Key
 
+	// managers are several that agree by Raft; none where there is one.
+	managers []*oneOfManagers
+
 	mu    sync.Mutex
 	conns map[string][]bus.Conn // of agents and their nodes, by agent
 }
@@ -53,7 +55,13 @@ func (h *house) unplug(agent string) {
 	}
 }
 
+// newHouse has one manager.
 func newHouse(t *testing.T) *house {
+	t.Helper()
+	return newHouseOf(t, 1)
+}
+
+func newHouseOf(t *testing.T, managers int) *house {
 	t.Helper()
 	queue, err := natsserver.Start(natsserver.Options{Listen: "127.0.0.1:0"})
 	if err != nil {
@@ -63,13 +71,11 @@ func newHouse(t *testing.T) *house {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
 	t.Cleanup(cancel)
 	h := &house{t: t, ctx: ctx, url: queue.URL(), conns: map[string][]bus.Conn{}}
-	options := manager.DefaultOptions()
-	options.InitialTime = 0
-	m, err := manager.Start(ctx, h.dial(), options)
-	if err != nil {
-		t.Fatal(err)
+	if managers == 1 {
+		h.manage(nil)
+	} else {
+		h.manageTogether(managers)
 	}
-	t.Cleanup(func() { _ = m.Close() })
 	h.client = client.New(h.dial(), client.Options{})
 	if h.key, err = roomtoken.NewKey([]byte("a key for tests, long enough")); err != nil {
 		t.Fatal(err)

@@ -47,8 +47,16 @@ type Part struct {
 	Worker string `json:"worker"`
 	Node   string `json:"node"`
 	// Drained: the part before this one still lives, and clients leave it only
-	// when they have what it gave them from this one.
-	Drained bool `json:"drained"`
+	// when they have what it gave them from this one. Former is that part.
+	Drained bool   `json:"drained"`
+	Former  Former `json:"former,omitzero"`
+}
+
+// Former is a part that clients are leaving.
+type Former struct {
+	Number int    `json:"number"`
+	Worker string `json:"worker"`
+	Node   string `json:"node"`
 }
 
 // State is what everybody may know of a room.
@@ -91,7 +99,7 @@ func New(name string, above uint64) *Room {
 	return &Room{name: name, version: above, byPortal: map[string]map[string]Participant{}}
 }
 
-// Command changes a room: a Sync, PortalGone, Placed, Lost or Settle.
+// Command changes a room: a Sync, PortalGone, Placed, Lost, Left or Settle.
 type Command interface{ apply(*Room) }
 
 // Apply carries a command out, and reports whether anything has changed.
@@ -138,12 +146,22 @@ func (c Placed) apply(r *Room) {
 }
 
 // Lost says that the SFU of a part is gone. The number stays, so that the next
-// part has another.
+// part has another; so does the former part, where that still lives.
 type Lost struct{ Number int }
 
 func (c Lost) apply(r *Room) {
 	if c.Number == r.part.Number {
-		r.part.Node, r.part.Worker, r.part.Drained = "", "", false
+		r.part.Node, r.part.Worker = "", ""
+	}
+}
+
+// Left says that clients have left the part with that number, which was drained,
+// or had time for it.
+type Left struct{ Number int }
+
+func (c Left) apply(r *Room) {
+	if c.Number == r.part.Former.Number {
+		r.part.Drained, r.part.Former = false, Former{}
 	}
 }
 

@@ -19,6 +19,7 @@ func TestRoomIsWhatPortalsSay(t *testing.T) {
 		portals := map[string]map[string]Participant{"a": {}, "b": {}, "c": {}}
 		attach := 0
 		highest := 0
+		var former Former
 		said := map[string]Sync{}
 		version := r.State().Version
 		portal := rapid.SampledFrom([]string{"a", "b", "c"})
@@ -58,8 +59,26 @@ func TestRoomIsWhatPortalsSay(t *testing.T) {
 			"an SFU is found": func(*rapid.T) {
 				if r.Part().Number >= highest && r.Part().Node == "" {
 					highest++
-					r.Apply(Placed{Part{Number: highest, Worker: "w", Node: fmt.Sprint("n", highest)}})
+					r.Apply(Placed{Part{Number: highest, Worker: "w", Node: fmt.Sprint("n", highest), Drained: former.Node != "", Former: former}})
 				}
+			},
+			"the SFU is drained": func(t *rapid.T) {
+				old := r.Part()
+				if old.Node == "" {
+					t.Skip("there is none")
+				}
+				highest++
+				former = Former{Number: old.Number, Worker: old.Worker, Node: old.Node}
+				r.Apply(Placed{Part{Number: highest, Worker: "w", Node: fmt.Sprint("n", highest), Drained: true, Former: former}})
+			},
+			"another part than the drained one is left": func(t *rapid.T) {
+				if r.Apply(Left{former.Number - 1}) || r.Apply(Left{r.Part().Number}) {
+					t.Fatal("that is a change")
+				}
+			},
+			"the drained part is left": func(*rapid.T) {
+				r.Apply(Left{former.Number})
+				former = Former{}
 			},
 			"the SFU is lost": func(*rapid.T) { r.Apply(Lost{r.Part().Number}) },
 			"an old SFU is lost": func(t *rapid.T) {
@@ -116,6 +135,9 @@ func TestRoomIsWhatPortalsSay(t *testing.T) {
 				}
 				if !slices.IsSortedFunc(s.Participants, func(a, b Participant) int { return slices.Compare([]string{a.ID}, []string{b.ID}) }) {
 					t.Fatal("the participants are not in order")
+				}
+				if part := r.Part(); part.Former != former || part.Drained != (former.Node != "") {
+					t.Fatalf("%+v; want %+v as the part that is being left", part, former)
 				}
 				if r.Part().Number != highest {
 					t.Fatalf("part %d, want %d", r.Part().Number, highest)

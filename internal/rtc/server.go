@@ -269,6 +269,17 @@ func (s *Server) EndRoom(room string) {
 	}
 }
 
+// Receivers is how many connected sessions of a room receive.
+func (s *Server) Receivers(room string) int {
+	count := 0
+	for _, n := range s.all() {
+		if n.room.name == room && !n.publishes && n.pc.ConnectionState() == webrtc.PeerConnectionStateConnected {
+			count++
+		}
+	}
+	return count
+}
+
 func (s *Server) all() []*session {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
@@ -98,10 +99,43 @@ func (p *Publisher) add(t rtc.Track, rids []string) (*webrtc.RTPTransceiver, err
 	return transceiver, nil
 }
 
-// Frame sends a frame of a track in each of its encodings: packets of size
-// bytes. A picture's first packet has a VP8 header, for a key frame or not;
-// height is what a key frame says. Sound is a packet.
-func (p *Publisher) Frame(track string, packets, size int, key bool, height int) error {
+// Frame is what is sent at one moment of a track: packets of Size bytes.
+type Frame struct {
+	Packets, Size int
+	// Key makes a picture a key frame, of that Height.
+	Key    bool
+	Height int
+	// Number is carried in each packet; NumberOf reads it.
+	Number uint32
+}
+
+// markAt is where a payload has a mark and its frame's number: behind the
+// headers of VP8. The mark tells it from what browsers send.
+const markAt = 16
+
+const mark = 0x6d757374
+
+// leastSize is the smallest payload, in bytes.
+const leastSize = markAt + 8
+
+// NumberOf is the number of the frame to which a received payload belongs; 0 if
+// it was not sent by a Publisher.
+func NumberOf(payload []byte) uint32 {
+	if len(payload) < leastSize || binary.BigEndian.Uint32(payload[markAt:]) != mark {
+		return 0
+	}
+	return binary.BigEndian.Uint32(payload[markAt+4:])
+}
+
+// BeginsKeyFrame reports whether a payload of a picture is the first of a key
+// frame.
+func BeginsKeyFrame(payload []byte) bool {
+	return len(payload) >= leastSize && payload[0]&0x10 != 0 && payload[5]&1 == 0
+}
+
+// Send sends a frame of a track in each of its encodings. A picture's first
+// packet has a VP8 header. Sound is a packet.
+func (p *Publisher) Send(track string, f Frame) error {
 	s := p.tracks[track]
 	s.picture = (s.picture + 1) & 0x7fff
 	if s.kind == webrtc.RTPCodecTypeAudio {
@@ -110,18 +144,20 @@ func (p *Publisher) Frame(track string, packets, size int, key bool, height int)
 		s.timestamp += 3000
 	}
 	for layer, local := range s.local {
-		for i := range packets {
+		for i := range f.Packets {
 			h := rtp.Header{
-				Version: 2, SequenceNumber: s.number[layer], Timestamp: s.timestamp + uint32(layer)*777, Marker: i == packets-1,
+				Version: 2, SequenceNumber: s.number[layer], Timestamp: s.timestamp + uint32(layer)*777, Marker: i == f.Packets-1,
 			}
 			s.number[layer]++
 			if err := s.name(&h, local.RID()); err != nil {
 				return err
 			}
-			payload := make([]byte, max(size, 20))
+			payload := make([]byte, max(f.Size, leastSize))
 			if s.kind == webrtc.RTPCodecTypeVideo {
-				vp8(payload, i == 0, key, s.picture, height>>(len(s.local)-1-layer))
+				vp8(payload, i == 0, f.Key, s.picture, f.Height>>(len(s.local)-1-layer))
 			}
+			binary.BigEndian.PutUint32(payload[markAt:], mark)
+			binary.BigEndian.PutUint32(payload[markAt+4:], f.Number)
 			if err := local.WriteRTP(&rtp.Packet{Header: h, Payload: payload}); err != nil {
 				return fmt.Errorf("rtcload: sending %s: %w", track, err)
 			}
@@ -179,7 +215,7 @@ func (p *Publisher) Run(ctx context.Context, track string, rate, packets, size i
 			return nil
 		case <-tick.C:
 		}
-		if err := p.Frame(track, packets, size, i%30 == 0, 720); err != nil {
+		if err := p.Send(track, Frame{Packets: packets, Size: size, Key: i%30 == 0, Height: 720, Number: uint32(i) + 1}); err != nil {
 			return err
 		}
 	}
@@ -187,6 +223,23 @@ func (p *Publisher) Run(ctx context.Context, track string, rate, packets, size i
 
 // Sent counts the packets that went out.
 func (p *Publisher) Sent() uint64 { return p.sent.Load() }
+
+// AwaitKeyRequest waits until the server asks for a key frame of a track. It
+// must be called again and again, since what the server says is read here.
+func (p *Publisher) AwaitKeyRequest(track string) error {
+	for {
+		packets, _, err := p.tracks[track].section.Sender().ReadRTCP()
+		if err != nil {
+			return err
+		}
+		for _, packet := range packets {
+			switch packet.(type) {
+			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
+				return nil
+			}
+		}
+	}
+}
 
 // Connection is the client's end, for what this package does not do.
 func (p *Publisher) Connection() *webrtc.PeerConnection { return p.pc }

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/pion/interceptor"
+	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
@@ -71,6 +72,11 @@ func (s *Subscriber) read(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiv
 		s.received.Add(1)
 		s.onPacket(track, p, a)
 	}
+}
+
+// AskKeyFrame asks for a key frame, as browsers do when they cannot decode.
+func (s *Subscriber) AskKeyFrame(ssrc uint32) {
+	_ = s.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: ssrc}}) // a connection that is gone has no pictures
 }
 
 // Received counts the packets that arrived.

@@ -8,6 +8,7 @@
 //	change({session, change})  "ok"
 //	end({room, session, owner}) "ok": ends a session, or all of an owner
 //	ping()                     {sessions, tracks}
+//	receivers(room)            how many sessions of the room receive
 //	rtcStats()                 rtc.Stats
 //
 // What happens is published on room.Topic: who speaks, and which sessions have
@@ -213,7 +214,8 @@ func (n *Node) Methods() map[string]bus.Handler {
 			s := n.server.Stats()
 			r.Reply(Health{len(s.Sessions), len(s.Tracks)})
 		},
-		"rtcStats": func(r *bus.Request) { r.Reply(n.server.Stats()) },
+		"receivers": method(func(name string) (any, error) { return n.server.Receivers(name), nil }),
+		"rtcStats":  func(r *bus.Request) { r.Reply(n.server.Stats()) },
 	}
 }
 

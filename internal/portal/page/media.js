@@ -2,9 +2,10 @@
 // connection sends, another receives.
 
 const retryTime = 300;
-// How long a connection lasts that another has replaced: others still look at
-// it.
-const overlapTime = 5000;
+// How often a connection is looked at that another is to replace, and how long
+// it still lasts when everything arrives there: a picture has to be decoded.
+const lookTime = 200;
+const overlapTime = 1000;
 
 // Encodings of a camera, the largest first: where there are pixels for two
 // only, browsers leave out the last.
@@ -105,6 +106,11 @@ class Down extends Peer {
     this.slots = []; // {transceiver, kind, id, shown}
   }
 
+  // flowing are the tracks that arrive here.
+  flowing() {
+    return this.slots.filter((s) => s.id && !s.transceiver.receiver.track.muted).map((s) => s.id);
+  }
+
   wants() {
     const want = {};
     for (const s of this.slots) if (s.transceiver.mid !== null) want[s.transceiver.mid] = s.id;
@@ -150,6 +156,7 @@ export class Media extends EventTarget {
     this.wanted = new Map();
     this.view = {};
     this.moves = 0;
+    this.former = new Set(); // connections to an SFU that is being left
   }
 
   // take follows the state of the room.
@@ -162,6 +169,7 @@ export class Media extends EventTarget {
       }
     }
     this.wanted = wanted;
+    if (!state.part.drained) this.forget();
     if (state.part.node && state.part.node !== this.node) {
       this.move(state.part.node, state.part.drained);
     } else {
@@ -170,18 +178,39 @@ export class Media extends EventTarget {
   }
 
   // move makes new connections to another SFU. Where the old one still lives,
-  // its connections last until the new ones have replaced them.
+  // we go on sending there until the room says that everybody has left it, and
+  // go on receiving until everything arrives from the new one.
   move(node, drained) {
-    const old = [this.up, this.down].filter(Boolean);
+    const { up, down } = this;
     if (this.node) this.moves++;
     this.node = node;
     this.connectUp();
     this.connectDown();
     this.refresh();
-    for (const peer of old) {
-      if (drained) setTimeout(() => peer.close(), overlapTime);
+    for (const peer of [up, down].filter(Boolean)) {
+      if (drained) this.former.add(peer);
       else peer.close(true);
     }
+    if (down && drained) this.retire(down);
+  }
+
+  // retire ends a connection when what it gives arrives elsewhere.
+  async retire(old) {
+    const wait = (time) => new Promise((done) => setTimeout(done, time));
+    const missed = () => {
+      const there = this.down ? this.down.flowing() : [];
+      return old.flowing().some((id) => this.wanted.has(id) && !there.includes(id));
+    };
+    while (!old.closed && missed()) await wait(lookTime);
+    await wait(overlapTime);
+    this.former.delete(old);
+    old.close();
+  }
+
+  // forget ends what is left of connections to an SFU that was left.
+  forget() {
+    for (const peer of this.former) peer.close();
+    this.former.clear();
   }
 
   connectUp() {
@@ -249,6 +278,7 @@ export class Media extends EventTarget {
   }
 
   close() {
+    this.forget();
     for (const peer of [this.up, this.down]) if (peer) peer.close(true);
     this.up = this.down = null;
   }
