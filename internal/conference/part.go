@@ -120,7 +120,7 @@ func (k *keeper) look(ctx context.Context, part room.Part) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.placing || k.room.Part() != part {
+	if k.placing || k.room.Part() != part || part.Drained { // one after another
 		return
 	}
 	k.log.Info("SFU is drained: moving the room", "part", part.Number, "node", part.Node)
@@ -148,12 +148,7 @@ func (k *keeper) place(ctx context.Context, number int, old room.Part) {
 		if err != nil {
 			return
 		}
-		switch now := k.room.Part(); {
-		case old.Node != "" && now.Node == old.Node:
-			part.Drained, part.Former = true, room.Former{Number: old.Number, Worker: old.Worker, Node: old.Node}
-		case old.Node == "": // what is being left still lives
-			part.Drained, part.Former = now.Drained, now.Former
-		}
+		part.Former = room.Former{Number: old.Number, Worker: old.Worker, Node: old.Node}
 		k.log.Info("part placed", "part", part.Number, "worker", part.Worker, "node", part.Node)
 		k.missed, k.pinged, k.looked = 0, time.Now(), time.Now()
 		k.apply(room.Placed{Part: part})

@@ -1,8 +1,10 @@
 package portal
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"sync"
 	"testing"
 	"time"
@@ -35,6 +37,9 @@ type house struct {
 	url    string
 	client *client.Client
 	key    roomtoken.Key
+	// logs is what everything but the agents logs at level Info.
+	logs lines
+	log  *slog.Logger
 
 	// managers are several that agree by Raft; none where there is one.
 	managers []*oneOfManagers
@@ -71,17 +76,38 @@ func newHouseOf(t *testing.T, managers int) *house {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
 	t.Cleanup(cancel)
 	h := &house{t: t, ctx: ctx, url: queue.URL(), conns: map[string][]bus.Conn{}}
+	h.log = slog.New(slog.NewTextHandler(&h.logs, nil))
 	if managers == 1 {
 		h.manage(nil)
 	} else {
 		h.manageTogether(managers)
 	}
 	h.client = client.New(h.dial(), client.Options{})
-	if h.key, err = roomtoken.NewKey([]byte("a key for tests, long enough")); err != nil {
+	if h.key, err = roomtoken.NewKey([]byte(testKey)); err != nil {
 		t.Fatal(err)
 	}
 	return h
 }
+
+// lines are what was logged.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+const testKey = "a key for tests, long enough"
 
 func (h *house) dial() bus.Conn {
 	conn, err := natsbus.Dial(h.ctx, bus.Options{URL: h.url})
@@ -174,7 +200,7 @@ func (h *house) until(what string, f func() bool) {
 
 func (h *house) conference() (crash func()) {
 	return h.agent("conference-1", room.PurposeConference, func(ctx context.Context, conn bus.Conn, id string, ready func()) error {
-		c := conference.New(conference.Options{Conn: conn, Client: client.New(conn, client.Options{})})
+		c := conference.New(conference.Options{Conn: conn, Client: client.New(conn, client.Options{}), Logger: h.log})
 		stop, err := c.WatchExits(ctx)
 		if err != nil {
 			return err
@@ -186,7 +212,7 @@ func (h *house) conference() (crash func()) {
 
 func (h *house) sfu(worker string) (crash func()) {
 	return h.agent(worker, room.PurposeSFU, func(ctx context.Context, conn bus.Conn, id string, ready func()) error {
-		n, err := sfu.Start(conn, rtc.Options{})
+		n, err := sfu.Start(conn, rtc.Options{Logger: h.log})
 		if err != nil {
 			return err
 		}
@@ -199,7 +225,7 @@ func (h *house) sfu(worker string) (crash func()) {
 func (h *house) portal(id string) *Portal {
 	h.t.Helper()
 	conn := h.dial()
-	p, err := Start(Options{Conn: conn, Client: client.New(conn, client.Options{}), Key: h.key, ID: id, Listen: "127.0.0.1:0"})
+	p, err := Start(Options{Conn: conn, Client: client.New(conn, client.Options{}), Key: h.key, ID: id, Listen: "127.0.0.1:0", Logger: h.log})
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -153,7 +153,7 @@ func (m *member) offer(ctx context.Context, node string, c mediaSaid) (string, e
 	}
 	var answer sfu.Answer
 	err = m.hall.media(ctx, node, "offer", room.Offer{
-		Room: m.hall.name, Session: session, Owner: m.id, SDP: c.SDP, Change: change,
+		Room: m.hall.name, Session: session, Owner: m.id, SDP: c.SDP, ReceiveOnly: m.role != room.Presenter, Change: change,
 	}, &answer)
 	return answer.SDP, err
 }

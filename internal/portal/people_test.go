@@ -2,6 +2,7 @@ package portal
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/muster-fleet/muster"
@@ -189,5 +190,39 @@ func TestEverybodyIsServedAgain(t *testing.T) {
 		crash()
 		p.until("was moved", func(v rtcload.View) bool { return v.Moves == i+1 && v.State.Part.Number == i+2 })
 		p.flow("media goes on")
+	}
+}
+
+// What is logged at level Info holds neither tokens nor keys, nor addresses of
+// clients, whatever happens.
+func TestLogsHoldNoSecrets(t *testing.T) {
+	h := newHouse(t)
+	h.conference()
+	crash := h.sfu("sfu-1")
+	portal := h.portal("portal-1")
+	p := h.enter(portal)
+	token, viewer := h.token("alice", room.Presenter), h.token("alice", room.Viewer)
+	alice := h.join(portal, request{Token: token})
+	for _, q := range []request{{Type: "join", Token: token + "x"}, {Type: "join", Token: viewer, Ticket: alice.ticket[1:]}} {
+		if e := h.guest(portal).ask(q); e.Error == "" {
+			t.Errorf("%+v is not refused", q)
+		}
+	}
+	for _, sdp := range []string{"nonsense", "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=candidate:1 1 udp 1 10.9.8.7 9 typ host\r\n"} {
+		if _, _, err := post(h.ctx, portal.URL()+"/whip/r", token, sdpType, sdp); err != nil {
+			t.Fatal(err)
+		}
+	}
+	crash()
+	p.until("was moved", func(v rtcload.View) bool { return v.Moves == 1 })
+	p.flow("media goes on")
+	logged := h.logs.String()
+	if !strings.Contains(logged, "SFU is lost") {
+		t.Errorf("the log does not say what happened:\n%s", logged)
+	}
+	for _, secret := range []string{token, viewer, alice.ticket, testKey, "eyJ", "candidate", "10.9.8.7", "ufrag", "fingerprint"} {
+		if strings.Contains(logged, secret) {
+			t.Errorf("logged: %q in\n%s", secret, logged)
+		}
 	}
 }

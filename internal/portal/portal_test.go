@@ -60,6 +60,17 @@ func TestPeopleInARoom(t *testing.T) {
 	alice.until("bob left", func() bool { return len(alice.people()) == 1 })
 }
 
+// A portal that has not heard of the room yet does not call it empty: a client
+// that comes back would end its media.
+func TestUnknownRoomIsNotCalledEmpty(t *testing.T) {
+	h := newHouse(t)
+	p := h.portal("portal-1")
+	g := h.guest(p)
+	if e := g.ask(request{Type: "join", Token: h.token("alice", room.Presenter)}); e.Error != "" || e.You == "" || e.State != nil {
+		t.Errorf("the answer is %+v, with the state %+v; there is no conference", e, e.State)
+	}
+}
+
 // What strangers and clients do wrong is refused with a reason, and affects no
 // other client.
 func TestStrangers(t *testing.T) {

@@ -148,10 +148,13 @@ func (s *socket) enter(q request) error {
 		return err
 	}
 	s.member, s.claims = m, claims
+	answer := event{Type: "answer", Re: q.N, You: id, Ticket: ticket, Portals: p.others()}
 	h.mu.Lock()
-	state := h.state
+	if state := h.state; state.Version > 0 { // else a client that comes back would take the room for empty
+		answer.State = &state
+	}
 	h.mu.Unlock()
-	m.say(event{Type: "answer", Re: q.N, You: id, Ticket: ticket, State: &state, Portals: p.others()})
+	m.say(answer)
 	return nil
 }
 

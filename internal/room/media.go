@@ -16,6 +16,8 @@ type Offer struct {
 	Session string `json:"session"`
 	// Owner is the participant, for lists.
 	Owner string `json:"owner"`
+	// ReceiveOnly: the participant must not send.
+	ReceiveOnly bool `json:"receiveOnly,omitempty"`
 	// SDP is the offer. Its candidates are not used: the client reaches the
 	// server, which learns the client's address from that.
 	SDP string `json:"sdp"`

@@ -136,13 +136,20 @@ func (c PortalGone) apply(r *Room) {
 	delete(r.byPortal, c.Portal)
 }
 
-// Placed says that an SFU serves the room.
+// Placed says that an SFU serves the room. Its Former is the part that it is to
+// replace while that still lives, if any.
 type Placed struct{ Part Part }
 
 func (c Placed) apply(r *Room) {
-	if c.Part.Number > r.part.Number {
-		r.part = c.Part
+	if c.Part.Number <= r.part.Number {
+		return
 	}
+	next := c.Part
+	next.Drained = next.Former.Node != "" && next.Former.Node == r.part.Node
+	if !next.Drained { // the part before died; what it replaced may still live
+		next.Drained, next.Former = r.part.Drained, r.part.Former
+	}
+	r.part = next
 }
 
 // Lost says that the SFU of a part is gone. The number stays, so that the next

@@ -9,6 +9,8 @@ type Limits struct {
 	Sections int
 	// Sessions is the most sessions at once.
 	Sessions int
+	// OwnerSessions is the most sessions of one participant.
+	OwnerSessions int
 	// Tracks is the most tracks of a room.
 	Tracks int
 }
@@ -20,7 +22,7 @@ func (l Limits) withDefaults() Limits {
 	for _, f := range []struct {
 		field *int
 		value int
-	}{{&l.SDP, 256 << 10}, {&l.Sections, 128}, {&l.Sessions, 2000}, {&l.Tracks, 500}} {
+	}{{&l.SDP, 256 << 10}, {&l.Sections, 128}, {&l.Sessions, 2000}, {&l.OwnerSessions, 16}, {&l.Tracks, 500}} {
 		if *f.field == 0 {
 			*f.field = f.value
 		}

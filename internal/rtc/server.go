@@ -110,6 +110,9 @@ func (s *Server) Offer(ctx context.Context, o Offer) (sdp string, err error) {
 	if err != nil {
 		return "", err
 	}
+	if o.ReceiveOnly && d.publishes() {
+		return "", errors.New("rtc: the offer sends, and its owner may only receive: every section must be recvonly or inactive")
+	}
 	session, isNew, err := s.session(o, d.publishes())
 	if err != nil {
 		return "", err
@@ -149,6 +152,8 @@ func (s *Server) session(o Offer, publishes bool) (*session, bool, error) {
 		return known, false, nil
 	case len(s.sessions) >= s.limits.Sessions:
 		return nil, false, fmt.Errorf("rtc: the server has %d sessions, which is the limit", len(s.sessions))
+	case s.sessionsOf(o) >= s.limits.OwnerSessions:
+		return nil, false, fmt.Errorf("rtc: the participant has %d sessions, which is the limit: end one", s.limits.OwnerSessions)
 	}
 	newAPI := subscriberAPI
 	if publishes {
@@ -170,6 +175,16 @@ func (s *Server) session(o Offer, publishes bool) (*session, bool, error) {
 	s.watch(n)
 	s.sessions[n.id] = n
 	return n, true, nil
+}
+
+// sessionsOf counts the sessions of the offer's owner. The caller has locked s.
+func (s *Server) sessionsOf(o Offer) (count int) {
+	for _, n := range s.sessions {
+		if n.room.name == o.Room && n.owner == o.Owner {
+			count++
+		}
+	}
+	return count
 }
 
 // watch follows the state of a connection.

@@ -331,7 +331,7 @@ func TestKeyFramesAreAskedOfThePublisher(t *testing.T) {
 }
 
 func TestRefusals(t *testing.T) {
-	s := start(t, rtc.Options{Limits: rtc.Limits{Sessions: 2, Tracks: 1, Sections: 4}})
+	s := start(t, rtc.Options{Limits: rtc.Limits{Sessions: 3, OwnerSessions: 2, Tracks: 1, Sections: 4}})
 	offer := func(o rtc.Offer) string {
 		_, err := s.Offer(within(t), o)
 		if err == nil {
@@ -349,6 +349,8 @@ func TestRefusals(t *testing.T) {
 		`in section "9", which its`:    {Room: "room", Session: "x", SDP: sdpOf("recvonly"), Change: rtc.Change{Want: map[string]string{"9": "t"}}},
 		"which is the limit":           {Room: "room", Session: "x", SDP: sdpOf("sendonly", "sendonly"), Change: rtc.Change{Publish: map[string]rtc.Track{"0": {ID: "1"}, "1": {ID: "2"}}}},
 		"publishes t in section \"7\"": {Room: "room", Session: "x", SDP: sdpOf("sendonly"), Change: rtc.Change{Publish: map[string]rtc.Track{"7": {ID: "t"}}}},
+		"may only receive":             {Room: "room", Session: "x", SDP: sdpOf("sendrecv"), ReceiveOnly: true},
+		"or inactive":                  {Room: "room", Session: "x", SDP: strings.Replace(sdpOf("sendrecv"), "a=sendrecv\r\n", "", 1), ReceiveOnly: true},
 	} {
 		if got := offer(o); !strings.Contains(got, want) {
 			t.Errorf("got %q; want %q", got, want)
@@ -358,11 +360,17 @@ func TestRefusals(t *testing.T) {
 		t.Errorf("%d sessions are left of offers that were refused", n)
 	}
 	for _, name := range []string{"1", "2"} {
-		if got := offer(rtc.Offer{Room: "room", Session: name, SDP: sdpOf("recvonly")}); got != "" {
+		if got := offer(rtc.Offer{Room: "room", Session: name, Owner: "a", SDP: sdpOf("recvonly"), ReceiveOnly: true}); got != "" {
 			t.Error(got)
 		}
 	}
-	if got := offer(rtc.Offer{Room: "room", Session: "3", SDP: sdpOf("recvonly")}); !strings.Contains(got, "has 2 sessions") {
+	if got := offer(rtc.Offer{Room: "room", Session: "3", Owner: "a", SDP: sdpOf("recvonly")}); !strings.Contains(got, "the participant has 2 sessions") {
+		t.Errorf("a session beyond the participant's limit: %q", got)
+	}
+	if got := offer(rtc.Offer{Room: "room", Session: "3", Owner: "b", SDP: sdpOf("recvonly")}); got != "" {
+		t.Error(got)
+	}
+	if got := offer(rtc.Offer{Room: "room", Session: "4", Owner: "b", SDP: sdpOf("recvonly")}); !strings.Contains(got, "the server has 3 sessions") {
 		t.Errorf("a session beyond the limit: %q", got)
 	}
 	if got := offer(rtc.Offer{Room: "other", Session: "1", SDP: sdpOf("recvonly")}); !strings.Contains(got, "in another room") {

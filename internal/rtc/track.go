@@ -90,22 +90,28 @@ func (t *track) read(remote *webrtc.TrackRemote, levelID uint8) {
 		if err != nil {
 			return
 		}
-		header = rtp.Header{Extensions: header.Extensions[:0]}
-		size, err := header.Unmarshal(buffer[:n])
-		if err != nil {
+		if !t.take(l, &header, buffer[:n], levelID, time.Now()) {
 			t.room.server.count.malformed.Add(1)
-			continue
 		}
-		payload := buffer[size:n]
-		if header.Padding {
-			payload, err = unpad(payload)
-			if err != nil {
-				t.room.server.count.malformed.Add(1)
-				continue
-			}
-		}
-		t.arrive(l, &header, payload, levelOf(&header, levelID), time.Now())
 	}
+}
+
+// take reads a packet and hands it on. It reports whether it can be read. header
+// is room for its header.
+func (t *track) take(l *layer, header *rtp.Header, packet []byte, levelID uint8, now time.Time) bool {
+	*header = rtp.Header{Extensions: header.Extensions[:0]}
+	size, err := header.Unmarshal(packet)
+	if err != nil {
+		return false
+	}
+	payload := packet[size:]
+	if header.Padding {
+		if payload, err = unpad(payload); err != nil {
+			return false
+		}
+	}
+	t.arrive(l, header, payload, levelOf(header, levelID), now)
+	return true
 }
 
 // noLevel is the level of a packet that says none.

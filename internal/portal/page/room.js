@@ -104,6 +104,14 @@ function toggle(source) {
   else begin(source);
 }
 
+// whole adds the people of whom a conference that has just begun may not have
+// heard yet.
+function whole(now, before) {
+  if (now.settled) return now;
+  const missing = before.participants.filter((p) => !now.participants.some((other) => other.id === p.id));
+  return { ...now, participants: [...now.participants, ...missing] };
+}
+
 function show() {
   tiles.show(state, signal.you, own);
   const n = state.participants.length;
@@ -140,7 +148,7 @@ async function enter() {
   tiles = new Tiles($("stage"), (view) => media.look(view));
   media.addEventListener("track", (e) => tiles.arrive(e.detail.id, e.detail.track));
   signal.addEventListener("state", (e) => {
-    state = e.detail;
+    state = whole(e.detail, state);
     media.take(state);
     show();
   });
