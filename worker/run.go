@@ -143,22 +143,11 @@ func (w *Worker) interval() time.Duration {
 
 func (p *protocol) perform(ctx context.Context, a action) {
 	w := p.w
+	if r, ok := w.request(a); ok {
+		p.ask(ctx, r)
+		return
+	}
 	switch a := a.(type) {
-	case callJoin:
-		p.ask(ctx, "join", []any{w.opts.Purpose, w.opts.ID, w.info}, (*machine).joinAnswered)
-	case callKeepAlive:
-		p.ask(ctx, "keepAlive", w.keepAliveArgs(a), func(m *machine, answer string, err error) {
-			m.keepAliveAnswered(a.beat, answer, err)
-		})
-	case callTasks:
-		method, args := w.check(a)
-		p.ask(ctx, method, args, func(m *machine, answer string, err error) {
-			m.tasksAnswered(a.changes, answer, err)
-		})
-	case callElsewhere:
-		p.ask(ctx, "checkWorker", []any{w.opts.ID, checkArg{w.machine.incarnation, a.tasks}}, func(m *machine, answer string, err error) {
-			m.elsewhereAnswered(a.changes, a.tasks, answer, err)
-		})
 	case cast:
 		if err := p.cast(ctx, a.method, a.args...); err != nil {
 			w.opts.Logger.Warn("not told to the manager yet", "method", a.method, "err", err)
@@ -176,39 +165,59 @@ func (p *protocol) perform(ctx context.Context, a action) {
 }
 
 // ask calls the manager without waiting for its answer.
-func (p *protocol) ask(ctx context.Context, method string, args []any, answered func(*machine, string, error)) {
+func (p *protocol) ask(ctx context.Context, r request) {
 	w := p.w
 	p.calls.Go(func() {
 		ctx, cancel := context.WithTimeout(ctx, w.opts.CallTimeout)
 		defer cancel()
 		var term uint64
 		ctx = bus.OnTerm(ctx, func(t uint64) { term = t })
-		answer, err := word(w.conn.Call(ctx, w.opts.Cluster, method, args...))
+		answer, err := word(w.conn.Call(ctx, w.opts.Cluster, r.method, r.args...))
 		if err != nil {
-			w.opts.Logger.Debug("the manager did not answer", "method", method, "err", err)
+			w.opts.Logger.Debug("the manager did not answer", "method", r.method, "err", err)
 		}
 		w.do(func(m *machine) {
 			m.ledIn(term)
-			answered(m, answer, err)
+			r.answered(m, answer, err)
 		})
 	})
 }
 
-// keepAliveArgs are the arguments of a keep-alive. OWT's manager, and Muster's
-// before this, look at the first one only.
-func (w *Worker) keepAliveArgs(c callKeepAlive) []any {
-	if c.load == nil {
-		return []any{w.opts.ID}
-	}
-	return []any{w.opts.ID, *c.load}
+// request is a call of the manager, and what its answer is to the machine.
+type request struct {
+	method   string
+	args     []any
+	answered func(m *machine, answer string, err error)
 }
 
-// check is the call of a callTasks.
-func (w *Worker) check(c callTasks) (method string, args []any) {
-	if c.plain {
-		return "getTasks", []any{w.opts.ID}
+// request is the call that an action is, if it is one.
+func (w *Worker) request(a action) (request, bool) {
+	id := w.opts.ID
+	switch a := a.(type) {
+	case callJoin:
+		return request{"join", []any{w.opts.Purpose, id, w.info}, (*machine).joinAnswered}, true
+	case callKeepAlive:
+		args := []any{id}
+		if a.load != nil { // OWT's manager, and Muster's before this, look at the first one only
+			args = append(args, *a.load)
+		}
+		return request{"keepAlive", args, func(m *machine, answer string, err error) {
+			m.keepAliveAnswered(a.beat, answer, err)
+		}}, true
+	case callTasks:
+		r := request{"checkWorker", []any{id, checkArg{Incarnation: w.machine.incarnation}}, func(m *machine, answer string, err error) {
+			m.tasksAnswered(a.changes, answer, err)
+		}}
+		if a.plain {
+			r.method, r.args = "getTasks", []any{id}
+		}
+		return r, true
+	case callElsewhere:
+		return request{"checkWorker", []any{id, checkArg{w.machine.incarnation, a.tasks}}, func(m *machine, answer string, err error) {
+			m.elsewhereAnswered(a.changes, a.tasks, answer, err)
+		}}, true
 	}
-	return "checkWorker", []any{w.opts.ID, checkArg{Incarnation: w.machine.incarnation}}
+	return request{}, false
 }
 
 func (p *protocol) cast(ctx context.Context, method string, args ...any) error {

@@ -111,23 +111,11 @@ func (s *Stepped) do(input func(*machine)) {
 }
 
 func (s *Stepped) perform(a action) {
-	opts := &s.w.opts
+	if r, ok := s.w.request(a); ok {
+		s.ask(r)
+		return
+	}
 	switch a := a.(type) {
-	case callJoin:
-		s.ask("join", []any{opts.Purpose, opts.ID, s.w.info}, (*machine).joinAnswered)
-	case callKeepAlive:
-		s.ask("keepAlive", s.w.keepAliveArgs(a), func(m *machine, answer string, err error) {
-			m.keepAliveAnswered(a.beat, answer, err)
-		})
-	case callTasks:
-		method, args := s.w.check(a)
-		s.ask(method, args, func(m *machine, answer string, err error) {
-			m.tasksAnswered(a.changes, answer, err)
-		})
-	case callElsewhere:
-		s.ask("checkWorker", []any{opts.ID, checkArg{s.w.machine.incarnation, a.tasks}}, func(m *machine, answer string, err error) {
-			m.elsewhereAnswered(a.changes, a.tasks, answer, err)
-		})
 	case cast:
 		if err := s.around.Cast(a.method, a.args); err != nil {
 			s.w.machine.castFailed(err)
@@ -139,15 +127,15 @@ func (s *Stepped) perform(a action) {
 		s.w.machine.dropping -= len(a.tasks)
 	case giveUp:
 		if a.quit {
-			_ = s.around.Cast("quit", []any{opts.ID}) // a manager that is not told notices by itself
+			_ = s.around.Cast("quit", []any{s.w.opts.ID}) // a manager that is not told notices by itself
 		}
 		s.around.Ended(a.err)
 	}
 }
 
-func (s *Stepped) ask(method string, args []any, answered func(*machine, string, error)) {
-	s.around.Call(method, args, func(raw json.RawMessage, err error) {
+func (s *Stepped) ask(r request) {
+	s.around.Call(r.method, r.args, func(raw json.RawMessage, err error) {
 		answer, err := word(raw, err)
-		s.do(func(m *machine) { answered(m, answer, err) })
+		s.do(func(m *machine) { r.answered(m, answer, err) })
 	})
 }

@@ -13,9 +13,6 @@ import (
 // a minute lasts 54 to 67 seconds. Time without a leader does not count. It
 // belongs to the goroutine that owns the state.
 type clock struct {
-	wall   func() muster.Instant // the machine's time
-	passed func() time.Duration  // since some beginning; nobody sets it
-
 	last time.Duration // the time that was told last, since 1970
 	at   time.Duration // what had passed then
 }
@@ -23,36 +20,24 @@ type clock struct {
 // slew is the part of the time by which a clock may go wrong to become right.
 const slew = 10
 
-func newClock() *clock {
-	began := time.Now()
-	return &clock{
-		wall:   func() muster.Instant { return muster.InstantOf(time.Now()) },
-		passed: func() time.Duration { return time.Since(began) },
-	}
-}
-
 // lead begins at the time that a state has, or, where that is none, at the
 // machine's.
-func (c *clock) lead(last muster.Instant) {
+func (c *clock) lead(last muster.Instant, at Moment) {
 	if last <= 0 {
-		last = c.wall()
+		last = at.Wall
 	}
-	c.last, c.at = millis(last), c.passed()
+	c.last, c.at = millis(last), at.Passed
 }
 
-func (c *clock) now() muster.Instant {
+func (c *clock) now(at Moment) muster.Instant {
 	if c.last == 0 {
-		c.lead(0)
+		c.lead(0, at)
 	}
-	at := c.passed()
-	d := at - c.at
+	d := at.Passed - c.at
 	c.last += d
-	c.last += min(max(millis(c.wall())-c.last, -d/slew), d/slew)
-	c.at = at
+	c.last += min(max(millis(at.Wall)-c.last, -d/slew), d/slew)
+	c.at = at.Passed
 	return muster.Instant(c.last.Milliseconds())
 }
 
 func millis(i muster.Instant) time.Duration { return time.Duration(i) * time.Millisecond }
-
-// keepTime makes a clock that of the commands.
-func (c *core) keepTime(by *clock) { c.clock, c.now = by, by.now }

@@ -3,8 +3,11 @@ package manager
 import (
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
@@ -13,44 +16,39 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// core is what the owner goroutine of a manager owns: the state, the liveness of
-// workers, and the commands that wait to be proposed together.
+// core is a manager without a queue, a clock and goroutines: the state, the
+// liveness of workers, the requests that wait, and what is decided about them.
+// It changes in steps only (see step), which one goroutine makes.
 type core struct {
 	opts    Options
 	log     *slog.Logger
-	now     func() muster.Instant
-	clock   *clock        // the source of now; nil in some tests
-	seed    func() uint64 // of commands
+	out     surroundings
+	at      Moment // of the step
+	clock   clock  // the time of commands
+	seed    rand.Source
 	replica replica.Replica
 	alive   *liveness.Liveness
 	role    replica.Role
 	// inService is false for the first InitialTime of a cluster, so that workers
 	// of earlier managers come back before tasks are placed.
-	inService bool
-	// stale returns the age of the state while stale reads are served; nil
-	// otherwise.
-	stale func() time.Duration
-	// unheard reports that no worker can be heard now. It may be nil.
-	unheard func() bool
-	// notify publishes the departure of a worker.
-	notify func(muster.WorkerLeft)
+	inService  bool
+	staleReads staleReads
 	// feed publishes what happens; nil in a simulation.
 	feed *feed
 	// recycler ends tasks at OWT's agents; nil where there is no queue.
 	recycler *recycler
 	// drainer carries out what drains ask of others; nil in some tests.
 	drainer *drainer
-	// onOwner has a function run on the goroutine that owns the state, unless the
-	// manager has ended. It may be nil.
-	onOwner func(func())
-	// lastHeard is the last sign of life of each worker, by the core's time.
+	// lastHeard is the last sign of life of each worker, by the time of commands.
 	lastHeard map[string]muster.Instant
 
-	measures   *measures
-	panicLog   rateLimit
-	dropLog    rateLimit
-	returns    returns
+	// The times at which something is due: reservations and parked calls are
+	// looked at, silence is counted, the initial time ends, a leader is looked for.
+	expiry, checks, initial, leaderless alarm
+
 	departures departures
+	parked     parkedCalls // requests that arrived while no manager led
+	more       bool        // the last batch left requests in the inbox
 	pending    []replica.Proposal
 	signs      signs
 	// deciding is the size of proposals and reads that are under way.
@@ -60,9 +58,41 @@ type core struct {
 	rejoining map[string]bool
 	// offered is what was reported to the cloud, by purpose.
 	offered map[string]bool
+
+	// What follows may be used by any goroutine.
+	measures *measures
+	inbox    *inbox
+	link     link
+	beacon   *leaderBeacon // nil for a single manager
+	probe    *queueProbe   // nil in a simulation
+	panicLog rate.Sometimes
+	dropLog  rate.Sometimes
+	returns  returns
 	// background counts the goroutines started by runAsync and the recycler.
 	background sync.WaitGroup
 }
+
+func newCore(opts Options, out surroundings, seed rand.Source) *core {
+	log := opts.Logger
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	c := &core{
+		opts: opts, log: log.With("component", "manager", "cluster", opts.Cluster),
+		out: out, at: out.now(), seed: seed, replica: opts.Replica,
+		staleReads: staleReads{after: opts.StaleAfter},
+		measures:   newMeasures(), inbox: newInbox(),
+		panicLog: rate.Sometimes{Interval: logEvery}, dropLog: rate.Sometimes{Interval: logEvery},
+	}
+	c.alive = c.newLiveness()
+	if c.replica != nil { // it is set in every manager that runs
+		c.replica.TaskEvents(false)
+	}
+	return c
+}
+
+// now is the time of commands.
+func (c *core) now() muster.Instant { return c.clock.now(c.at) }
 
 // propose queues a change for the next batch. req is the request behind it, or
 // nil. done, which may be nil, is called when the change is decided. Changes and
@@ -72,7 +102,7 @@ func (c *core) propose(req *bus.Request, op state.Op, done func(state.Result)) {
 	c.deciding = c.deciding.plus(weight)
 	worker := c.signs.proposed(op)
 	c.pending = append(c.pending, replica.Proposal{
-		Command: state.Command{At: c.now(), Seed: c.seed(), Op: op},
+		Command: state.Command{At: c.now(), Seed: c.seed.Uint64(), Op: op},
 		Done: func(result state.Result, events []muster.Event, err error) {
 			c.deciding = c.deciding.minus(weight)
 			c.signs.decided(worker)
@@ -108,6 +138,11 @@ func (c *core) room() size {
 	return size{min(room.requests, orderedRoom.requests), room.bytes}
 }
 
+func (c *core) hasRoom() bool {
+	room := c.room()
+	return room.requests > 0 && room.bytes > 0
+}
+
 // weigh returns the cost of a request until it is decided.
 func weigh(req *bus.Request) size {
 	if req == nil {
@@ -119,30 +154,36 @@ func weigh(req *bus.Request) size {
 // leads reports whether this manager leads.
 func (c *core) leads() bool { return c.role.Kind == replica.Leader }
 
-// follow adopts the role of the replica, and reports whether it changed. A new
-// leader gives each worker a fresh allowance of silence, and is in service at
-// once if there are any.
-func (c *core) follow() (changed bool) {
+// follow adopts the role of the replica, where it changed.
+func (c *core) follow() {
 	role := c.replica.Role()
 	if role == c.role {
-		return false
+		return
 	}
 	c.role, c.inService = role, false
 	c.measures.roles.Inc()
 	c.log.Info("role", "role", role.Kind.String(), "term", role.Term, "leader", role.Leader)
 	c.alive = c.newLiveness()
-	c.feed.follow(role)
+	c.feed.follow(role, c.at.Wall)
 	c.replica.State().LeftOut() // by commands of another leader
 	clear(c.lastHeard)
-	if !c.leads() {
-		return true
+	c.initial.stop()
+	if c.leads() {
+		c.lead()
 	}
-	if c.clock != nil {
-		c.clock.lead(c.replica.State().Now())
+	c.followLeaderless()
+	if role.Kind != replica.Candidate {
+		c.doAll(c.parked.take(nil))
 	}
+}
+
+// lead begins a term as leader. Each worker gets a fresh allowance of silence,
+// and the manager is in service at once if there are any.
+func (c *core) lead() {
+	c.clock.lead(c.replica.State().Now(), c.at)
 	for _, e := range c.departures.unannounced(c.replica.State()) {
 		c.log.Info("re-announcing departure: previous leader may have died before publishing it", "worker", e.Worker)
-		c.notify(e)
+		c.out.left(e)
 	}
 	c.propose(nil, state.Configure{Config: c.opts.Placement}, nil) // the leader's configuration is in force
 	c.reportAllCapacity()
@@ -155,8 +196,9 @@ func (c *core) follow() (changed bool) {
 	}
 	if len(workers) > 0 || c.opts.InitialTime == 0 {
 		c.enterService()
+	} else {
+		c.initial.set(c.at.Passed + c.opts.InitialTime)
 	}
-	return true
 }
 
 func (c *core) newLiveness() *liveness.Liveness {
@@ -179,9 +221,9 @@ func (c *core) flush() {
 // before. While stale reads are served it answers from the last state, marked as
 // stale.
 func (c *core) lookUp(req *bus.Request, answer func(*state.State)) {
-	if c.stale != nil {
+	if c.staleReads.on {
 		c.measures.stale.Inc()
-		req.Stale(c.stale())
+		req.Stale(c.staleAge())
 		answer(c.replica.State())
 		return
 	}
@@ -217,7 +259,7 @@ func (c *core) observe(events []muster.Event) {
 			c.reportCapacity(e.Purpose)
 			c.measures.left.WithLabelValues(c.measures.purpose(e.Purpose, true), string(e.Reason)).Inc()
 			c.log.Info("worker left", "worker", e.Worker, "purpose", e.Purpose, "reason", string(e.Reason))
-			c.notify(e)
+			c.out.left(e)
 			c.departures.announced(e.Worker)
 		case muster.WorkerStateChanged:
 			c.log.Info("worker state", "worker", e.Worker, "state", e.State.String())
@@ -229,8 +271,12 @@ func (c *core) observe(events []muster.Event) {
 	}
 }
 
-// tick ends one liveness interval, and removes the workers lost by it.
-func (c *core) tick() {
+// since is the time since then, also within a step: how long decisions take is
+// measured, and nothing depends on it.
+func (c *core) since(begin Moment) time.Duration { return c.out.now().Passed - begin.Passed }
+
+// countSilence ends one liveness interval, and removes the workers lost by it.
+func (c *core) countSilence() {
 	if !c.leads() {
 		return
 	}
@@ -247,7 +293,6 @@ func (c *core) tick() {
 			"intervals", c.opts.CheckAliveCount, "interval", c.opts.CheckAliveInterval)
 		c.propose(nil, state.WorkerLost{Worker: worker}, nil)
 	}
-	c.flush()
 }
 
 // logEvictions logs a change of the state of evictions.
@@ -280,7 +325,6 @@ func (c *core) expire() {
 		c.propose(nil, state.ForgetPurposes{}, nil)
 	}
 	c.lookAtDrains()
-	c.flush()
 }
 
 // join adds a worker. One that is known already lost contact for a while. The
@@ -308,7 +352,7 @@ const (
 )
 
 func (c *core) phase() string {
-	if c.stale != nil {
+	if c.staleReads.on {
 		return phaseNoQuorum
 	}
 	if c.inService {
@@ -323,10 +367,27 @@ func (c *core) schedule(req *bus.Request, op state.Schedule, wanted wanted) {
 		req.Fail(string(muster.ReasonNotReady))
 		return
 	}
-	begin := time.Now()
+	begin := c.out.now()
 	c.propose(req, op, func(result state.Result) {
 		answerSchedule(req, result, wanted)
-		c.measures.placed(op.Purpose, result, time.Since(begin))
+		c.measures.placed(op.Purpose, result, c.since(begin))
 		c.feed.decided(op, result)
 	})
+}
+
+// configure changes the settings.
+func (c *core) configure(s Settings) {
+	s.InitialTime = c.opts.InitialTime
+	if s.CheckAliveInterval != c.opts.CheckAliveInterval {
+		c.checks.start(c.at.Passed, s.CheckAliveInterval)
+	}
+	c.opts.Settings = s
+	c.alive.SetLimit(s.CheckAliveCount, s.MaxSilentShare)
+	c.alive.SetPace(s.RecheckShare)
+	c.staleReads.after = s.StaleAfter
+	c.watchLeaderless()
+	if c.leads() {
+		c.propose(nil, state.Configure{Config: s.Placement}, nil)
+	}
+	c.log.Info("settings changed")
 }

@@ -2,33 +2,54 @@ package manager
 
 import (
 	"encoding/json"
-	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
-	"github.com/muster-fleet/muster/internal/liveness"
 	"github.com/muster-fleet/muster/internal/replica"
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// newTestCore returns a core in service, with nothing around it. Its time
-// stands still at 1,000 ms.
+// scene is what a core of a test has around it.
+type scene struct {
+	at       Moment
+	role     replica.Role        // that was announced last
+	departed []muster.WorkerLeft // that were published
+	entered  []input
+}
+
+func (s *scene) now() Moment              { return s.at }
+func (s *scene) serve(role replica.Role)  { s.role = role }
+func (s *scene) left(e muster.WorkerLeft) { s.departed = append(s.departed, e) }
+func (s *scene) enter(in input)           { s.entered = append(s.entered, in) }
+
+// pass lets time pass, without a tick.
+func (s *scene) pass(d time.Duration) {
+	s.at.Wall, s.at.Passed = s.at.Wall+muster.Instant(d.Milliseconds()), s.at.Passed+d
+}
+
+// sevens is a source of sevens.
+type sevens struct{}
+
+func (sevens) Uint64() uint64 { return 7 }
+
+// newTestCore returns a core in service, at 1,000 ms.
 func newTestCore() *core {
-	opts := DefaultOptions()
-	opts.ClusterID = opts.Cluster
-	return &core{
-		opts: opts, log: slog.New(slog.DiscardHandler),
-		now:       func() muster.Instant { return 1000 },
-		seed:      func() uint64 { return 7 },
-		replica:   replica.NewLocal(opts.Placement),
-		alive:     liveness.NewLiveness(opts.CheckAliveCount, opts.MaxSilentShare),
-		role:      replica.Role{Kind: replica.Leader, Term: 1},
-		inService: true,
-		measures:  newMeasures(),
-		notify:    func(muster.WorkerLeft) {},
-	}
+	c, _ := newScene(DefaultOptions())
+	return c
+}
+
+// newScene returns a leader in service, at 1,000 ms, whose queue is connected, and
+// what is around it.
+func newScene(opts Options) (*core, *scene) {
+	opts.ClusterID, opts.Replica = opts.Cluster, replica.NewLocal(opts.Placement)
+	s := &scene{at: Moment{Wall: 1000}}
+	c := newCore(opts, s, sevens{})
+	c.role, c.inService = replica.Role{Kind: replica.Leader, Term: 1}, true
+	c.link.set(bus.Status{Connected: true})
+	return c, s
 }
 
 // stateNow is the state with everything in it that was asked for.
@@ -83,7 +104,7 @@ func TestNothingIsPlacedBeforeTheManagerIsInService(t *testing.T) {
 // A worker that lost contact and joins again, told "initializing", picks up what
 // it runs. Until it does, that is held for it.
 func TestWorkerThatJoinsAgainKeepsItsTasks(t *testing.T) {
-	c := newTestCore()
+	c, scene := newScene(DefaultOptions())
 	join := `["conference","c-1",` + testInfo + `]`
 	expect(t, ask(t, c, "join", join), `{"data":"in-service","type":"callback"}`)
 	ask(t, c, "pickUpTasks", `["c-1",["a","b"]]`)
@@ -92,26 +113,25 @@ func TestWorkerThatJoinsAgainKeepsItsTasks(t *testing.T) {
 	expect(t, ask(t, c, "getScheduled", `["conference","a"]`), `{"data":"c-1","type":"callback"}`)
 	ask(t, c, "pickUpTasks", `["c-1",["a"]]`)
 	expect(t, ask(t, c, "getTasks", `["c-1"]`), `{"data":["a"],"type":"callback"}`)
-	c.now = func() muster.Instant { return 100_000_000 }
-	c.expire()
+	scene.pass(24 * time.Hour)
+	c.step((*core).expire)
 	expect(t, ask(t, c, "getScheduled", `["conference","b"]`), `{"data":"error","type":"callback","err":"No such a task"}`)
 }
 
 func TestSilentWorkerIsRemovedAndAnnounced(t *testing.T) {
-	c := newTestCore()
-	var left []muster.WorkerLeft
-	c.notify = func(e muster.WorkerLeft) { left = append(left, e) }
+	c, scene := newScene(DefaultOptions())
 	ask(t, c, "join", `["conference","c-1",`+testInfo+`]`)
 	ask(t, c, "pickUpTasks", `["c-1",["a"]]`)
 	for range c.opts.CheckAliveCount {
-		c.tick()
+		c.step((*core).countSilence)
 	}
 	expect(t, ask(t, c, "keepAlive", `["c-1"]`), `{"data":"ok","type":"callback"}`)
 	for range c.opts.CheckAliveCount + 1 {
-		c.tick()
+		c.step((*core).countSilence)
 	}
 	expect(t, ask(t, c, "keepAlive", `["c-1"]`), `{"data":"whoareyou","type":"callback"}`)
 	expect(t, ask(t, c, "getScheduled", `["conference","a"]`), `{"data":"error","type":"callback","err":"No such a task"}`)
+	left := scene.departed
 	if len(left) != 1 || left[0].Worker != "c-1" || left[0].Reason != muster.LeftLost {
 		t.Errorf("announced %v, want c-1 lost", left)
 	}

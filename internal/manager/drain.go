@@ -39,7 +39,6 @@ type drainer struct {
 	looks   int
 	agents  map[string]agentCall     // by worker
 	noticed map[uint64]time.Duration // when a drain's notices were sent, by its number
-	passed  func() time.Duration
 	free    chan struct{}
 }
 
@@ -51,10 +50,8 @@ type agentCall struct {
 }
 
 func newDrainer(conn bus.Conn) *drainer {
-	began := time.Now()
 	return &drainer{
-		conn: conn, agents: map[string]agentCall{}, noticed: map[uint64]time.Duration{},
-		passed: func() time.Duration { return time.Since(began) }, free: make(chan struct{}, maxDrainCalls),
+		conn: conn, agents: map[string]agentCall{}, noticed: map[uint64]time.Duration{}, free: make(chan struct{}, maxDrainCalls),
 	}
 }
 
@@ -90,7 +87,7 @@ func (c *core) callAgents(workers []state.DrainingWorker) {
 	}
 	for _, w := range workers {
 		last := d.agents[w.ID]
-		this := agentCall{w.Incarnation, w.End, d.passed()}
+		this := agentCall{w.Incarnation, w.End, c.at.Passed}
 		due := last.incarnation != w.Incarnation || last.end != w.End || this.at-last.at >= agentEvery
 		if w.Incarnation == "" || !due || w.Reserved > 0 && !w.End {
 			continue
@@ -149,10 +146,10 @@ func (c *core) sendNotices(drains []uint64) {
 		}
 	}
 	for _, id := range drains {
-		if at, sent := d.noticed[id]; sent && d.passed()-at < noticeEvery {
+		if at, sent := d.noticed[id]; sent && c.at.Passed-at < noticeEvery {
 			continue
 		}
-		d.noticed[id] = d.passed()
+		d.noticed[id] = c.at.Passed
 		s := c.replica.State()
 		drain, _ := s.DrainByID(id)
 		var notices []HandBack

@@ -49,7 +49,7 @@ func newFeed(conn bus.Conn, cluster string, log *slog.Logger) *feed {
 }
 
 // follow begins a run of numbers with each term that this manager leads in.
-func (f *feed) follow(role replica.Role) {
+func (f *feed) follow(role replica.Role, now muster.Instant) {
 	if f == nil {
 		return
 	}
@@ -62,7 +62,7 @@ func (f *feed) follow(role replica.Role) {
 		return
 	}
 	f.next = 1
-	f.batch = muster.FeedBatch{Cluster: f.cluster, Feed: fmt.Sprintf("%d.%x", role.Term, time.Now().UnixMilli()), First: 1, Term: role.Term}
+	f.batch = muster.FeedBatch{Cluster: f.cluster, Feed: fmt.Sprintf("%d.%x", role.Term, int64(now)), First: 1, Term: role.Term}
 	f.put(muster.FeedEvent{Type: muster.FeedLeader, Holder: role.Leader})
 	token(f.wake)
 }

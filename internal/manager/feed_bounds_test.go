@@ -23,7 +23,7 @@ func TestFeedIsBounded(t *testing.T) {
 	if b, leads := f.take(0); leads {
 		t.Errorf("a follower publishes %+v", b)
 	}
-	f.follow(replica.Role{Kind: replica.Leader, Term: 7})
+	f.follow(replica.Role{Kind: replica.Leader, Term: 7}, 1000)
 	happens(10_000)
 	b, _ := f.take(1)
 	if len(b.Events) != feedEvents || b.Skipped != 10_001-feedEvents || len(b.Loads) != feedLoads || b.First != 1 || b.Term != 7 {
@@ -40,7 +40,7 @@ func TestFeedIsBounded(t *testing.T) {
 	if b, _ := f.take(3); len(b.Events) != feedEvents || b.Skipped != feedEvents || b.Refused != 2*feedEvents || b.Placed != 2*feedEvents {
 		t.Errorf("of refusals: %d events, %d skipped, %d refused, %d placed", len(b.Events), b.Skipped, b.Refused, b.Placed)
 	}
-	f.follow(replica.Role{Kind: replica.Follower, Term: 8})
+	f.follow(replica.Role{Kind: replica.Follower, Term: 8}, 1000)
 	happens(1)
 	if b, leads := f.take(3); leads {
 		t.Errorf("a follower publishes %+v", b)
@@ -52,7 +52,7 @@ func TestFeedIsBounded(t *testing.T) {
 func TestFeedThatIsFullCostsNoEvents(t *testing.T) {
 	c := newTestCore()
 	c.feed = newFeed(nil, "c", slog.New(slog.DiscardHandler))
-	c.feed.follow(replica.Role{Kind: replica.Leader, Term: 7})
+	c.feed.follow(replica.Role{Kind: replica.Leader, Term: 7}, 1000)
 	ask(t, c, "join", `["video","v-1",`+testInfo+`]`)
 	ask(t, c, "reportLoad", `["v-1",0.1]`)
 	place := func(n int) {
@@ -78,7 +78,7 @@ func TestFeedThatIsFullCostsNoEvents(t *testing.T) {
 // BenchmarkFeed is what a placement costs the owner of the state beside its decision.
 func BenchmarkFeed(b *testing.B) {
 	f := newFeed(nil, "c", slog.New(slog.DiscardHandler))
-	f.follow(replica.Role{Kind: replica.Leader, Term: 7})
+	f.follow(replica.Role{Kind: replica.Leader, Term: 7}, 1000)
 	events := []muster.Event{muster.TaskReserved{Purpose: "video", Task: "t", Worker: "w"}}
 	for i := 0; b.Loop(); i++ {
 		f.observe(events)

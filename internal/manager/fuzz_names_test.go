@@ -23,25 +23,25 @@ func FuzzNames(f *testing.F) {
 	f.Add("video", "w-1@10.0.0.1", "room", "gpu", "a100")
 	f.Add("other", "all", "\u2028", "\ufffd", "")
 	f.Fuzz(func(t *testing.T, purpose, worker, task, key, value string) {
-		m := newLeader(new(bytes.Buffer))
+		c := newLeader(new(bytes.Buffer))
 		for _, method := range []string{
 			"join", "reportState", "reportLoad", "keepAlive", "schedule", "scheduleMany", "pickUpTasks", "schedule", "getScheduled", "why", "getWorkerAttr",
 			"getWorkers", "getTasks", "listWorkers", "listTasks", "status", "layDownTask", "unschedule", "schedule",
 		} {
-			m.fuzzed(t, method, purpose, worker, task, key, value)
+			c.fuzzed(t, method, purpose, worker, task, key, value)
 		}
-		m.scraped(t)
-		m.restored(t)
-		m.fuzzed(t, "quit", purpose, worker, task, key, value)
-		m.scraped(t)
-		if n := valueOf(t, m.core.measures.panics); n > 0 {
+		c.scraped(t)
+		c.restored(t)
+		c.fuzzed(t, "quit", purpose, worker, task, key, value)
+		c.scraped(t)
+		if n := valueOf(t, c.measures.panics); n > 0 {
 			t.Errorf("%v panics", n)
 		}
 	})
 }
 
 // fuzzed makes a request of texts that may be anything.
-func (m *Manager) fuzzed(t *testing.T, method, purpose, worker, task, key, value string) {
+func (c *core) fuzzed(t *testing.T, method, purpose, worker, task, key, value string) {
 	p, w, name := string(anyText(purpose)), string(anyText(worker)), string(anyText(task))
 	labels := `{"labels":{` + string(anyText(key)) + `:` + string(anyText(value)) + `},"isp":` + string(anyText(value)) + `}`
 	args := map[string]string{
@@ -63,8 +63,8 @@ func (m *Manager) fuzzed(t *testing.T, method, purpose, worker, task, key, value
 			t.Fatalf("%s(%q) is answered what cannot be read: %v", method, args, err)
 		}
 	})
-	m.handle(req)
-	m.work()
+	c.handle(req)
+	c.step((*core).work)
 	if answers != 1 {
 		t.Fatalf("%s(%q) is answered %d times", method, args, answers)
 	}
@@ -75,11 +75,11 @@ func anyText(s string) []byte {
 	return quoted(strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s))
 }
 
-func (m *Manager) scraped(t *testing.T) {
+func (c *core) scraped(t *testing.T) {
 	registry := prometheus.NewRegistry()
-	now := m.snapshot()
+	now := c.snapshot()
 	registry.MustRegister(collectorOf(func(out chan<- prometheus.Metric) {
-		for _, counted := range m.core.measures.all() {
+		for _, counted := range c.measures.all() {
 			counted.Collect(out)
 		}
 		now.collect(out)
@@ -89,8 +89,8 @@ func (m *Manager) scraped(t *testing.T) {
 	}
 }
 
-func (m *Manager) restored(t *testing.T) {
-	s := m.core.replica.State()
+func (c *core) restored(t *testing.T) {
+	s := c.replica.State()
 	again, err := state.Restore(s.Snapshot())
 	if err != nil {
 		t.Fatalf("the snapshot does not come back: %v", err)

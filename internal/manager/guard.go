@@ -8,9 +8,9 @@ import (
 	"github.com/muster-fleet/muster/bus"
 )
 
-// panicLogEvery is the least time between two panics that are logged. All are
-// counted.
-const panicLogEvery = time.Minute
+// logEvery is the least time between two panics that are logged, and between two
+// dropped requests. All are counted.
+const logEvery = time.Minute
 
 // guard runs f where the state is owned, as contain does.
 //
@@ -46,9 +46,9 @@ func (c *core) contain(req *bus.Request, what string, f func()) {
 // panicked counts and logs a panic, and refuses the request.
 func (c *core) panicked(req *bus.Request, what string, cause any) {
 	c.measures.panics.Inc()
-	if c.panicLog.allow(time.Now()) {
+	c.panicLog.Do(func() {
 		c.log.Error("panic: the request that caused it is dropped", "in", what, "method", methodOf(req), "err", cause, "stack", string(debug.Stack()))
-	}
+	})
 	if req != nil {
 		req.Fail(fmt.Sprintf("%s: internal error, which the manager has logged: do not repeat the request", methodOf(req)))
 	}

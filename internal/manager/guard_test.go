@@ -14,15 +14,12 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// newLeader is a manager that leads, without a queue and goroutines. What it
-// logs goes to out.
-func newLeader(out *bytes.Buffer) *Manager {
+// newLeader is a core that leads, and logs to out.
+func newLeader(out *bytes.Buffer) *core {
 	opts := DefaultOptions()
-	opts.Replica = replica.NewLocal(opts.Placement)
 	opts.Logger = slog.New(slog.NewTextHandler(out, nil))
-	m := newManager(nil, opts)
-	m.core.role, m.core.inService = replica.Role{Kind: replica.Leader, Term: 1}, true
-	return m
+	c, _ := newScene(opts)
+	return c
 }
 
 // answered returns a request, and where its answer will be.
@@ -48,23 +45,23 @@ func TestPanicCostsItsRequestOnly(t *testing.T) {
 	for when, act := range bad {
 		t.Run(when, func(t *testing.T) {
 			var out bytes.Buffer
-			m := newLeader(&out)
+			c := newLeader(&out)
 			before, first := answered("join", "video", "w-1", info)
 			culprit, refused := answered("bogus")
 			after, last := answered("getWorkers", "video")
-			m.handle(before)
+			c.handle(before)
 			for range 3 {
-				m.inbox.put(item{act: act, req: culprit})
+				c.inbox.put(item{act: act, req: culprit})
 			}
-			m.handle(after)
-			m.work()
+			c.handle(after)
+			c.step((*core).work)
 			if *first == "" || !strings.Contains(*last, "w-1") {
 				t.Errorf("requests around it are answered %q and %q", *first, *last)
 			}
 			if !strings.Contains(*refused, "internal error") {
 				t.Errorf("it is answered %q", *refused)
 			}
-			if n := valueOf(t, m.core.measures.panics); n != 3 {
+			if n := valueOf(t, c.measures.panics); n != 3 {
 				t.Errorf("%v panics are counted, want 3", n)
 			}
 			if n := strings.Count(out.String(), "planted"); n != 1 {
@@ -77,9 +74,9 @@ func TestPanicCostsItsRequestOnly(t *testing.T) {
 func TestPanicWhileARequestIsReadCostsItOnly(t *testing.T) {
 	methods["planted"] = acts(func(*reader) action { panic("planted") })
 	defer delete(methods, "planted")
-	m := newLeader(new(bytes.Buffer))
+	c := newLeader(new(bytes.Buffer))
 	req, refused := answered("planted")
-	m.handle(req)
+	c.handle(req)
 	if !strings.Contains(*refused, "internal error") {
 		t.Errorf("it is answered %q", *refused)
 	}
@@ -87,15 +84,15 @@ func TestPanicWhileARequestIsReadCostsItOnly(t *testing.T) {
 
 // A change that a panic left half made must not be served.
 func TestPanicInsideTheStateIsNotEnded(t *testing.T) {
-	m := newLeader(new(bytes.Buffer))
-	m.core.replica = holding{m.core.replica, new(state.State)} // not made by New: a join panics
-	m.core.propose(nil, state.Join{Purpose: "video", Worker: "w", Info: muster.Info{MaxLoad: 1}}, nil)
+	c := newLeader(new(bytes.Buffer))
+	c.replica = holding{c.replica, new(state.State)} // not made by New: a join panics
+	c.propose(nil, state.Join{Purpose: "video", Worker: "w", Info: muster.Info{MaxLoad: 1}}, nil)
 	defer func() {
-		if recover() == nil || !m.core.replica.State().Torn() {
+		if recover() == nil || !c.replica.State().Torn() {
 			t.Error("the manager goes on with a state that is torn")
 		}
 	}()
-	m.core.guard(nil, "act", m.core.flush)
+	c.guard(nil, "act", c.flush)
 }
 
 // valueOf is the value of a counter.
@@ -124,18 +121,18 @@ func TestMetricsOfAStateWithBadNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := newLeader(new(bytes.Buffer))
-	m.core.replica = holding{m.core.replica, restored}
+	c := newLeader(new(bytes.Buffer))
+	c.replica = holding{c.replica, restored}
 	for _, name := range badNames {
-		m.core.reportLoad(bus.NewRequest(bus.Call{}, nil), name, 0.5)
-		m.core.schedule(bus.NewRequest(bus.Call{}, nil), state.Schedule{Purpose: name, Task: "t"}, wanted{})
+		c.reportLoad(bus.NewRequest(bus.Call{}, nil), name, 0.5)
+		c.schedule(bus.NewRequest(bus.Call{}, nil), state.Schedule{Purpose: name, Task: "t"}, wanted{})
 	}
-	m.core.propose(nil, state.Quit{Worker: badNames[0]}, nil)
-	m.core.flush()
+	c.propose(nil, state.Quit{Worker: badNames[0]}, nil)
+	c.flush()
 	registry := prometheus.NewRegistry()
-	now := m.snapshot()
+	now := c.snapshot()
 	registry.MustRegister(collectorOf(func(out chan<- prometheus.Metric) {
-		for _, counted := range m.core.measures.all() {
+		for _, counted := range c.measures.all() {
 			counted.Collect(out)
 		}
 		now.collect(out)

@@ -213,13 +213,13 @@ func TestWhoTakesMostMakesRoom(t *testing.T) {
 
 // A worker whose report was dropped tells all of it again.
 func TestAWorkerWhoseReportIsDroppedRejoins(t *testing.T) {
-	m := &Manager{core: newTestCore(), inbox: newInbox()}
-	ask(t, m.core, "join", `["video","w1",{"purpose":"video"}]`)
+	c := newTestCore()
+	ask(t, c, "join", `["video","w1",{"purpose":"video"}]`)
 	dropped := bus.NewRequest(bus.Call{Method: "pickUpTasks", Args: argsOf(t, `["w1",["a"]]`)}, nil)
-	m.reject(dropped)
-	m.work()
-	expect(t, ask(t, m.core, "keepAlive", `["w1"]`), `{"data":"whoareyou","type":"callback"}`)
-	expect(t, ask(t, m.core, "keepAlive", `["w1"]`), `{"data":"ok","type":"callback"}`)
+	c.reject(dropped)
+	c.step((*core).work)
+	expect(t, ask(t, c, "keepAlive", `["w1"]`), `{"data":"whoareyou","type":"callback"}`)
+	expect(t, ask(t, c, "keepAlive", `["w1"]`), `{"data":"ok","type":"callback"}`)
 }
 
 // slowReplica decides nothing until it is told to.
@@ -234,29 +234,33 @@ func (u *slowReplica) Read(f func(*state.State, error))  { f(u.State(), nil) }
 // What waits for a decision cannot be put into a fair order any more. So it is
 // bounded, and the next ones wait in the inbox.
 func TestDecisionsUnderWayAreBounded(t *testing.T) {
-	core := newTestCore()
-	u := &slowReplica{Local: replica.NewLocal(core.opts.Placement)}
-	core.replica = u
-	m := &Manager{core: core, inbox: newInbox()}
+	c := newTestCore()
+	u := &slowReplica{Local: replica.NewLocal(c.opts.Placement)}
+	c.replica = u
 	for i := range 3000 {
 		req := bus.NewRequest(bus.Call{Method: "schedule", Args: argsOf(t, fmt.Sprintf(`["video","t%d"]`, i))}, nil)
 		req.From = "flood"
-		m.handle(req)
+		c.handle(req)
 	}
-	s := Stepped{m: m}
-	s.Work()
+	step := func(in input) {
+		c.step(in)
+		for c.more && c.hasRoom() {
+			<-c.inbox.ready
+			c.step((*core).work)
+		}
+	}
+	step((*core).work)
 	if n := len(u.waiting); n != decidingRoom.requests {
 		t.Errorf("%d are being decided, want %d", n, decidingRoom.requests)
 	}
 	first := u.waiting
 	u.waiting = nil
-	u.Local.Propose(first...)
-	s.rest()
+	step(func(*core) { u.Local.Propose(first...) })
 	if n := len(u.waiting); n != decidingRoom.requests {
 		t.Errorf("then %d are being decided, want %d", n, decidingRoom.requests)
 	}
-	if core.deciding.requests != decidingRoom.requests {
-		t.Errorf("counted as %d", core.deciding.requests)
+	if c.deciding.requests != decidingRoom.requests {
+		t.Errorf("counted as %d", c.deciding.requests)
 	}
 }
 

@@ -1,15 +1,10 @@
 package manager
 
 import (
-	"context"
 	"encoding/json"
-	"log/slog"
-	"math/rand/v2"
-	"strconv"
 	"sync/atomic"
 	"time"
 
-	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/internal/replica"
 )
 
@@ -25,16 +20,15 @@ const (
 // leaderBeacon learns over the message queue whether another manager leads. A
 // manager that is cut off from the others, but not from the queue, must not serve
 // stale reads while there is a leader. Nothing is sent while a leader is known.
+// It may be used by several goroutines, and has none of its own.
 type leaderBeacon struct {
-	conn bus.Conn
-	log  *slog.Logger
 	self beaconMessage
-	sub  bus.Subscription
 
-	leads    atomic.Uint64 // own term, 0 unless this manager leads
-	heard    atomic.Int64  // how many announcements of other leaders arrived
-	ask      chan struct{} // has a token when a question is to be sent
-	announce chan struct{} // has a token when the own lead is to be announced
+	leads     atomic.Uint64 // own term, 0 unless this manager leads
+	heard     atomic.Int64  // how many announcements of other leaders arrived
+	asks      atomic.Bool   // a question is to be sent
+	announces atomic.Bool   // the own lead is to be announced
+	ready     chan struct{} // has a token when something is to be sent
 }
 
 // beaconMessage is the body of both messages.
@@ -44,22 +38,11 @@ type beaconMessage struct {
 	Term    uint64 `json:"term"`
 }
 
-func newLeaderBeacon(conn bus.Conn, cluster string, log *slog.Logger) *leaderBeacon {
-	return &leaderBeacon{
-		conn: conn, log: log, self: beaconMessage{Cluster: cluster, ID: strconv.FormatUint(rand.Uint64(), 36)},
-		ask: make(chan struct{}, 1), announce: make(chan struct{}, 1),
-	}
+func newLeaderBeacon(cluster, id string) *leaderBeacon {
+	return &leaderBeacon{self: beaconMessage{Cluster: cluster, ID: id}, ready: make(chan struct{}, 1)}
 }
 
-// open subscribes to the topic.
-func (b *leaderBeacon) open(ctx context.Context) (err error) {
-	b.sub, err = b.conn.Subscribe(ctx, topicManagers, "lead.*", b.listen)
-	return err
-}
-
-func (b *leaderBeacon) close() error { return b.sub.Close() }
-
-// listen handles a message, on a goroutine of the bus.
+// listen takes a message.
 func (b *leaderBeacon) listen(key string, body json.RawMessage) {
 	var w beaconMessage
 	if json.Unmarshal(body, &w) != nil || w.Cluster != b.self.Cluster || w.ID == b.self.ID {
@@ -68,7 +51,7 @@ func (b *leaderBeacon) listen(key string, body json.RawMessage) {
 	switch key {
 	case keyWhoLeads:
 		if b.leads.Load() > 0 {
-			token(b.announce)
+			b.announce()
 		}
 	case keyLeads:
 		b.heard.Add(1)
@@ -82,34 +65,31 @@ func (b *leaderBeacon) follow(role replica.Role) {
 		return
 	}
 	b.leads.Store(role.Term)
-	token(b.announce)
+	b.announce()
 }
 
-// run sends questions and announcements until ctx ends.
-func (b *leaderBeacon) run(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-b.ask:
-			b.publish(ctx, keyWhoLeads, 0)
-		case <-b.announce:
-			if term := b.leads.Load(); term > 0 {
-				b.publish(ctx, keyLeads, term)
-			}
-		}
-	}
+// ask sends a question.
+func (b *leaderBeacon) ask() {
+	b.asks.Store(true)
+	token(b.ready)
 }
 
-// publish sends one message. A failure is only logged: the question is repeated.
-func (b *leaderBeacon) publish(ctx context.Context, key string, term uint64) {
-	ctx, cancel := context.WithTimeout(ctx, noticeTime)
-	defer cancel()
-	w := b.self
-	w.Term = term
-	if err := b.conn.Publish(ctx, topicManagers, key, w); err != nil {
-		b.log.Debug("leader beacon not sent", "key", key, "err", err)
+func (b *leaderBeacon) announce() {
+	b.announces.Store(true)
+	token(b.ready)
+}
+
+// take returns the next message to be sent, if there is one.
+func (b *leaderBeacon) take() (key string, message beaconMessage, ok bool) {
+	message = b.self
+	if b.asks.Swap(false) {
+		return keyWhoLeads, message, true
 	}
+	if b.announces.Swap(false) {
+		message.Term = b.leads.Load()
+		return keyLeads, message, message.Term > 0
+	}
+	return "", message, false
 }
 
 // token puts a token into c unless it holds one.

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/replica"
 )
 
 // linkState is what a look at the link found.
@@ -58,4 +59,57 @@ func (l *link) look() linkState {
 		return linkBack
 	}
 	return linkUp
+}
+
+// connection takes a change of the connection to the bus, on any goroutine.
+func (c *core) connection(s bus.Status) {
+	c.link.set(s)
+	if s.Usable() {
+		c.log.Info("connected to the message queue")
+	} else {
+		c.measures.losses.Inc()
+		c.log.Warn("eviction suspended: message queue unreachable", "err", s.Err)
+	}
+}
+
+// check counts the silence of the workers, unless none could be heard.
+func (c *core) check() {
+	if c.role.Kind != replica.Candidate {
+		c.departures.record(c.replica.State())
+	}
+	c.probeQueue()
+	switch c.link.look() {
+	case linkDown:
+	case linkBack:
+		c.alive.Reset()
+		c.logEvictions(c.evictions())
+	case linkUp:
+		c.countSilence()
+	}
+}
+
+// probeQueue checks whether the queue carries messages.
+func (c *core) probeQueue() {
+	switch {
+	case c.probe == nil:
+		return
+	case !c.link.usable.Load():
+		c.probe.forget()
+		c.link.setStale(false)
+		return
+	}
+	found := c.probe.next(c.leads(), c.opts.CheckAliveInterval)
+	if !c.link.setStale(found != probesCarried) {
+		return
+	}
+	switch found {
+	case probesCarried:
+		c.log.Info("message queue delivers again")
+	case noticesLate:
+		c.measures.losses.Inc()
+		c.log.Warn("eviction suspended: message queue does not deliver this manager's own probes")
+	case requestsLate:
+		c.measures.losses.Inc()
+		c.log.Warn("eviction suspended: requests wait in the message queue, and signs of life among them")
+	}
 }

@@ -38,25 +38,25 @@ func is(up bool) *bool { return &up }
 func TestNobodyIsGivenUpWhileTheQueueIsAway(t *testing.T) {
 	opts := DefaultOptions()
 	opts.StaleAfter, opts.CheckAliveCount = 0, 3
-	m := newManager(nil, opts)
-	m.core = newTestCore()
-	m.core.alive.SetLimit(3, 1)
-	ask(t, m.core, "join", `["conference","c-1",`+testInfo+`]`)
-	m.connection(bus.Status{Connected: true})
+	c, _ := newScene(opts)
+	c.alive.SetLimit(3, 1)
+	check := func() { c.step((*core).check) }
+	ask(t, c, "join", `["conference","c-1",`+testInfo+`]`)
+	c.connection(bus.Status{Connected: true})
 	for range 3 {
-		m.check()
+		check()
 	}
-	m.connection(bus.Status{})
+	c.connection(bus.Status{})
 	for range 100 {
-		m.check()
+		check()
 	}
-	m.connection(bus.Status{Connected: true})
+	c.connection(bus.Status{Connected: true})
 	for i := range 4 { // the first of them finds the queue back
-		if m.check(); !m.core.stateNow().Has("c-1") {
+		if check(); !c.stateNow().Has("c-1") {
 			t.Fatalf("lost at count %d after the queue came back", i)
 		}
 	}
-	if m.check(); m.core.stateNow().Has("c-1") {
+	if check(); c.stateNow().Has("c-1") {
 		t.Error("a worker that stays silent is never lost")
 	}
 }

@@ -3,11 +3,9 @@ package manager
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/internal/replica"
@@ -69,17 +67,10 @@ func TestNewLookUpIsAnsweredWithoutQuorum(t *testing.T) {
 		return func(_ *core, req *bus.Request, _ *state.State) { req.Reply("planted") }
 	})
 	defer delete(methods, "planted")
-	opts := DefaultOptions()
-	opts.Replica = newScripted(replica.Candidate, 1)
-	m := newManager(nil, opts)
-	m.beacon = newLeaderBeacon(nil, opts.Cluster, slog.New(slog.DiscardHandler))
-	m.staleReads.follow(replica.Role{Kind: replica.Follower, Term: 1}, time.Now())
-	m.staleReads.follow(replica.Role{Term: 1}, time.Now())
-	m.staleReads.on = true
-	m.startStaleReads()
+	c, _ := leaderless(t)
 	req, answer := answered("planted")
-	m.handle(req)
-	m.work()
+	c.handle(req)
+	c.step((*core).work)
 	if !strings.Contains(*answer, "planted") {
 		t.Errorf("answered %q", *answer)
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/tidwall/gjson"
 
@@ -105,14 +104,14 @@ func (c *core) scheduleMany(req *bus.Request, m many) {
 		req.Reply(placedMany(nil, m))
 		return
 	}
-	begin := time.Now()
+	begin := c.out.now()
 	c.propose(req, m.op, func(result state.Result) {
 		if result.Err != nil {
 			req.Fail(result.Err.Error())
 			return
 		}
 		req.Reply(placedMany(result.Many, m))
-		c.measures.placedMany(m.op.Tasks, result.Many, time.Since(begin))
+		c.measures.placedMany(m.op.Tasks, result.Many, c.since(begin))
 		for i, task := range m.op.Tasks {
 			c.feed.decided(task, result.Many[i])
 		}

@@ -191,7 +191,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTime)
 	defer cancel()
 	var now snapshot
-	look := func() { c.m.core.guard(nil, "metrics", func() { now = c.m.snapshot() }) }
+	look := func(c *core) { c.guard(nil, "metrics", func() { now = c.snapshot() }) }
 	if err := c.m.callOwner(ctx, look); err != nil {
 		return // it has ended, or stands still: what it counted is all there is
 	}

@@ -85,13 +85,9 @@ func (c *core) changeManagers(req *bus.Request, entry state.Record, change func(
 
 // record adds an entry to the audit, from any goroutine.
 func (c *core) record(entry state.Record) {
-	if c.onOwner == nil {
-		return
-	}
-	c.onOwner(func() {
+	c.out.enter(func(c *core) {
 		if c.leads() {
 			c.propose(nil, entry, nil)
-			c.flush()
 		}
 	})
 }

@@ -103,9 +103,9 @@ func (m *teammate) kill() {
 // and was counted.
 func (m *teammate) look(t *testing.T, worker string) (role replica.RoleKind, known bool) {
 	t.Helper()
-	if err := m.manager.callOwner(context.Background(), func() {
-		role = m.manager.core.role.Kind
-		_, known = m.manager.core.departures.seen[worker]
+	if err := m.manager.callOwner(context.Background(), func(c *core) {
+		role = c.role.Kind
+		_, known = c.departures.seen[worker]
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -30,14 +30,14 @@ func detachArgs(req *bus.Request) {
 
 // reject ends a request for which there is no room. A call is refused, and
 // its caller asks again. A cast is dropped.
-func (m *Manager) reject(req *bus.Request) {
-	m.core.measures.overload(req.Wanted())
+func (c *core) reject(req *bus.Request) {
+	c.measures.overload(req.Wanted())
 	if req.Wanted() {
 		req.Fail(bus.Overloaded)
 		return
 	}
 	if reports[req.Method] && len(req.Args) > 0 {
-		m.inbox.miss(text(req.Args[0]))
+		c.inbox.miss(text(req.Args[0]))
 	}
 	req.Done()
 }
@@ -55,17 +55,17 @@ func (b *inbox) miss(worker string) {
 }
 
 // noteMissed makes the workers rejoin of which a report was dropped.
-func (m *Manager) noteMissed() {
-	m.inbox.mu.Lock()
-	missed := m.inbox.missed
-	m.inbox.missed = nil
-	m.inbox.mu.Unlock()
+func (c *core) noteMissed() {
+	c.inbox.mu.Lock()
+	missed := c.inbox.missed
+	c.inbox.missed = nil
+	c.inbox.mu.Unlock()
 	for worker := range missed {
-		if m.core.replica.State().Has(worker) {
-			if m.core.rejoining == nil {
-				m.core.rejoining = map[string]bool{}
+		if c.replica.State().Has(worker) {
+			if c.rejoining == nil {
+				c.rejoining = map[string]bool{}
 			}
-			m.core.rejoining[worker] = true
+			c.rejoining[worker] = true
 		}
 	}
 }

@@ -28,11 +28,11 @@ type parkedCalls struct {
 // parkedCall is a request that waits since a time. Its act is nil once it left.
 type parkedCall struct {
 	item
-	since time.Time
+	since time.Duration
 }
 
 // park adds a request, and reports false if there is no room.
-func (c *parkedCalls) park(it item, now time.Time) bool {
+func (c *parkedCalls) park(it item, now time.Duration) bool {
 	if len(c.waiting) >= parkedRoom.requests || !parkedRoom.holds(c.used, it.size()) {
 		return false
 	}
@@ -42,8 +42,8 @@ func (c *parkedCalls) park(it item, now time.Time) bool {
 }
 
 // expire refuses the calls that have timed out: their callers ask again.
-func (c *parkedCalls) expire(now time.Time) {
-	for c.overdue < len(c.waiting) && now.Sub(c.waiting[c.overdue].since) >= callTimeout {
+func (c *parkedCalls) expire(now time.Duration) {
+	for c.overdue < len(c.waiting) && now-c.waiting[c.overdue].since >= callTimeout {
 		c.refuseOldest()
 	}
 }

@@ -27,7 +27,7 @@ func cast(method string) *waiter {
 
 func doNothing(*core, *bus.Request) {}
 
-func parkAll(t *testing.T, l *parkedCalls, now time.Time, waiters ...*waiter) {
+func parkAll(t *testing.T, l *parkedCalls, now time.Duration, waiters ...*waiter) {
 	t.Helper()
 	for _, w := range waiters {
 		if !l.park(item{act: doNothing, req: w.req}, now) {
@@ -45,11 +45,11 @@ func methodsOf(items []item) (methods []string) {
 
 func TestRequestsLeaveInTheirOrder(t *testing.T) {
 	var l parkedCalls
-	parkAll(t, &l, time.Time{}, call("join"), call("getTasks"), cast("pickUpTasks"), call("status"))
+	parkAll(t, &l, 0, call("join"), call("getTasks"), cast("pickUpTasks"), call("status"))
 	if got := methodsOf(l.take(isLookUp)); !slices.Equal(got, []string{"getTasks", "status"}) {
 		t.Errorf("of the look-ups left %v", got)
 	}
-	parkAll(t, &l, time.Time{}, call("schedule"))
+	parkAll(t, &l, 0, call("schedule"))
 	if got := methodsOf(l.take(nil)); !slices.Equal(got, []string{"join", "pickUpTasks", "schedule"}) {
 		t.Errorf("then left %v", got)
 	}
@@ -62,16 +62,16 @@ func TestRequestsLeaveInTheirOrder(t *testing.T) {
 // any more. A cast is: nobody would send it again.
 func TestCallsThatWaitedTooLongAreTurnedAway(t *testing.T) {
 	var l parkedCalls
-	start := time.Unix(1000, 0)
+	const start = time.Hour
 	old, told, young := call("schedule"), cast("layDownTask"), call("schedule")
 	parkAll(t, &l, start, old, told)
-	parkAll(t, &l, start.Add(time.Second), young)
-	l.expire(start.Add(callTimeout - 1))
+	parkAll(t, &l, start+time.Second, young)
+	l.expire(start + callTimeout - 1)
 	if len(old.answers) > 0 {
 		t.Errorf("turned away early: %+v", old.answers)
 	}
 	for range 2 {
-		l.expire(start.Add(callTimeout))
+		l.expire(start + callTimeout)
 	}
 	if len(old.answers) != 1 || old.answers[0].Err != string(muster.ReasonAskAgain) || len(young.answers) > 0 {
 		t.Errorf("answered %+v and %+v, want one that is to ask again", old.answers, young.answers)
@@ -79,13 +79,13 @@ func TestCallsThatWaitedTooLongAreTurnedAway(t *testing.T) {
 	if got := methodsOf(l.take(nil)); !slices.Equal(got, []string{"layDownTask", "schedule"}) {
 		t.Errorf("left %v", got)
 	}
-	l.expire(start.Add(time.Hour))
+	l.expire(start + time.Hour)
 }
 
 func TestTheOldestMakeRoom(t *testing.T) {
 	var l parkedCalls
 	first, second, third := call("schedule"), cast("quit"), call("schedule")
-	parkAll(t, &l, time.Time{}, first, second, third)
+	parkAll(t, &l, 0, first, second, third)
 	l.trim(3)
 	if len(first.answers) > 0 {
 		t.Error("turned away though there is room")
@@ -103,9 +103,9 @@ func TestParkedCallsAreBounded(t *testing.T) {
 	var l parkedCalls
 	w := cast("reportLoad")
 	for range parkedRoom.requests {
-		parkAll(t, &l, time.Time{}, w)
+		parkAll(t, &l, 0, w)
 	}
-	if l.park(item{act: doNothing, req: w.req}, time.Time{}) {
+	if l.park(item{act: doNothing, req: w.req}, 0) {
 		t.Errorf("more than %d wait", parkedRoom.requests)
 	}
 }

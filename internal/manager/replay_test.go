@@ -210,7 +210,7 @@ func (s *stage) passTime(ms int64) {
 	for ; s.nextTick <= ms; s.nextTick += 1000 {
 		if s.manager != nil {
 			s.clock.Store(s.nextTick)
-			s.must(s.manager.callOwner(s.ctx, func() { s.manager.core.expire(); s.manager.core.tick() }))
+			s.must(s.manager.callOwner(s.ctx, func(c *core) { c.expire(); c.countSilence() }))
 		}
 	}
 	s.clock.Store(ms)
@@ -287,12 +287,15 @@ func (s *stage) startManager() {
 	opts.Placement.Debit = state.Debit{Mode: state.DebitOff}
 	opts.Replica = replica.NewLocal(opts.Placement)
 	s.conn, s.manager = conn, newManager(conn, opts)
-	s.manager.core.now = func() muster.Instant { return muster.Instant(s.clock.Load()) }
+	s.manager.clock = func() Moment {
+		ms := s.clock.Load()
+		return Moment{Wall: muster.Instant(ms), Passed: time.Duration(ms) * time.Millisecond}
+	}
 	s.must(s.manager.begin(s.ctx, true))
 }
 
 func (s *stage) enterService() {
-	s.must(s.manager.callOwner(s.ctx, s.manager.core.enterService))
+	s.must(s.manager.callOwner(s.ctx, (*core).enterService))
 }
 
 func (s *stage) killManager() {

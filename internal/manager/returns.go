@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"hash/maphash"
 	"sync"
-	"time"
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
@@ -84,9 +83,9 @@ func (c *core) giveBack(req *bus.Request) {
 	case req == nil:
 	case req.Held() && !c.returns.allow(req):
 		c.measures.dropped.Inc()
-		if c.dropLog.allow(time.Now()) {
+		c.dropLog.Do(func() {
 			c.log.Error("request dropped: it was given back to the queue too often", "method", req.Method, "times", c.returns.limit())
-		}
+		})
 		req.Fail(fmt.Sprintf("%s: dropped, since it was given back to the queue %d times and no manager could deal with it", req.Method, c.returns.limit()))
 	case !req.GiveBack():
 		req.Fail(string(muster.ReasonAskAgain))

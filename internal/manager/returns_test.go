@@ -39,7 +39,7 @@ func startRefusing(t *testing.T, conn bus.Conn, why error, most int) *Manager {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = m.Close() })
-	if err := m.callOwner(ctx, func() { m.core.returns.most = most }); err != nil {
+	if err := m.callOwner(ctx, func(c *core) { c.returns.most = most }); err != nil {
 		t.Fatal(err)
 	}
 	return m

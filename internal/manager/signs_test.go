@@ -47,10 +47,10 @@ func TestEveryMessageOfAWorkerIsASignOfLife(t *testing.T) {
 			c := newTestCore()
 			ask(t, c, "join", `["video","v-1",`+testInfo+`]`)
 			for range c.opts.CheckAliveCount {
-				c.tick()
+				c.step((*core).countSilence)
 			}
 			ask(t, c, method, args)
-			c.tick()
+			c.step((*core).countSilence)
 			fromOthers := map[string]bool{"schedule": true, "unschedule": true, "getTasks": true, "why": true}
 			if alive := c.stateNow().Has("v-1"); alive == fromOthers[method] {
 				t.Errorf("after its allowance of silence and a %s, known: %v", method, alive)

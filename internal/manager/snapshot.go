@@ -33,18 +33,17 @@ type post replica.Role
 func (p post) leads() bool { return p.Kind == replica.Leader }
 
 // snapshot belongs where the state is owned.
-func (m *Manager) snapshot() snapshot {
-	c := m.core
+func (c *core) snapshot() snapshot {
 	s := snapshot{
-		role: post(c.role), inService: c.inService, connected: m.link.up(),
-		evictions: c.evictions(), parked: len(m.parked.waiting), purposes: c.replica.State().Counts(),
+		role: post(c.role), inService: c.inService, connected: c.link.up(),
+		evictions: c.evictions(), parked: len(c.parked.waiting), purposes: c.replica.State().Counts(),
 		label: func(purpose string) string { return c.measures.purpose(purpose, true) },
 	}
 	s.drains, s.left = c.replica.State().ActiveDrains()
 	s.orders = c.replica.State().Audited()
 	c.measures.keep(s.purposes)
-	if c.stale != nil {
-		s.stale = c.stale()
+	if c.staleReads.on {
+		s.stale = c.staleAge()
 	}
 	return s
 }

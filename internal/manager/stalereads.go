@@ -8,8 +8,7 @@ import (
 
 // staleReads decides when a manager answers look-ups from its last state, which
 // may be stale: after a time in which it knew no leader, and heard of none over
-// the message queue. It has no clock. Only the goroutine that owns the state uses
-// it.
+// the message queue.
 //
 //	follows, leads ──▶ waits ── after ──▶ serves stale reads
 //	      ▲             ▲  └─ restart ─┐     │
@@ -22,14 +21,18 @@ type staleReads struct {
 	last replica.Role
 	// vouched is until when the state was known to be up to date, since from
 	// when nobody was heard to lead.
-	confirmed, since time.Time
+	confirmed, since time.Duration
 	leaderless, on   bool
-	// otherLeader is when another leader was last heard of.
-	otherLeader time.Time
+	// otherLeader is when another leader was last heard of, if it ever was.
+	otherLeader time.Duration
+	other       bool
+	// heard and losses are beacon.heard and link.losses at the last look for a
+	// leader.
+	heard, losses int64
 }
 
 // follow adopts the role of this manager.
-func (s *staleReads) follow(role replica.Role, now time.Time) {
+func (s *staleReads) follow(role replica.Role, now time.Duration) {
 	switch {
 	case role.Kind != replica.Candidate:
 		s.last, s.leaderless, s.on = role, false, false
@@ -39,12 +42,12 @@ func (s *staleReads) follow(role replica.Role, now time.Time) {
 }
 
 // restart starts the wait anew: an unknown leader may exist.
-func (s *staleReads) restart(now time.Time) { s.since, s.on = now, false }
+func (s *staleReads) restart(now time.Duration) { s.since, s.on = now, false }
 
 // check turns stale reads on when the wait has passed. It reports whether they
 // are on, and whether they just began.
-func (s *staleReads) check(now time.Time) (on, begins bool) {
-	if s.on || !s.leaderless || s.after <= 0 || s.last.Term == 0 || now.Sub(s.since) < s.after {
+func (s *staleReads) check(now time.Duration) (on, begins bool) {
+	if s.on || !s.leaderless || s.after <= 0 || s.last.Term == 0 || now-s.since < s.after {
 		return s.on, false
 	}
 	s.on = true
@@ -52,7 +55,7 @@ func (s *staleReads) check(now time.Time) (on, begins bool) {
 }
 
 // age is how old the state is.
-func (s *staleReads) age(now time.Time) time.Duration { return now.Sub(s.confirmed) }
+func (s *staleReads) age(now time.Duration) time.Duration { return now - s.confirmed }
 
 // staleReadsRoom is how many requests stay parked while stale reads are served:
 // fewer than the queue delivers at a time, or look-ups could not arrive.
@@ -65,87 +68,87 @@ func isSoonRepeated(it item) bool {
 }
 
 // followLeaderless passes the role to what acts while no manager leads.
-func (m *Manager) followLeaderless() {
-	role, stood := m.core.role, m.staleReads.on
-	m.staleReads.follow(role, time.Now())
-	if m.beacon != nil {
-		m.beacon.follow(role)
+func (c *core) followLeaderless() {
+	stood := c.staleReads.on
+	c.staleReads.follow(c.role, c.at.Passed)
+	if c.beacon != nil {
+		c.beacon.follow(c.role)
 	}
-	if stood && !m.staleReads.on {
-		m.stopStaleReads("there is a leader again")
+	if stood && !c.staleReads.on {
+		c.stopStaleReads("there is a leader again")
 	} else if !stood {
-		m.server.setRole(role)
+		c.out.serve(c.role)
 	}
-	m.watchLeaderless()
+	c.watchLeaderless()
 }
 
 // watchLeaderless schedules the next look for a leader, if one is needed.
-func (m *Manager) watchLeaderless() {
-	m.leaderless.Stop()
-	if m.staleReads.leaderless && m.staleReads.after > 0 && m.beacon != nil {
-		token(m.beacon.ask)
-		m.leaderless.Reset(askEvery(m.staleReads.after))
+func (c *core) watchLeaderless() {
+	c.leaderless.stop()
+	if c.staleReads.leaderless && c.staleReads.after > 0 && c.beacon != nil {
+		c.beacon.ask()
+		c.leaderless.set(c.at.Passed + askEvery(c.staleReads.after))
 	}
 }
 
 // lookForLeader starts stale reads when the wait has passed.
-func (m *Manager) lookForLeader() {
-	now := time.Now()
-	m.recheckLeader(now)
-	if _, begins := m.staleReads.check(now); begins {
-		m.startStaleReads()
+func (c *core) lookForLeader() {
+	c.recheckLeader()
+	if _, begins := c.staleReads.check(c.at.Passed); begins {
+		c.startStaleReads()
 	}
-	m.watchLeaderless()
+	c.watchLeaderless()
 }
 
 // recheckLeader restarts the wait if a leader was heard of since the last look, or
 // could not have been heard of.
-func (m *Manager) recheckLeader(now time.Time) {
-	heard, losses := m.beacon.heard.Load(), m.link.losses.Load()
-	if heard != m.heard {
-		m.staleReads.otherLeader = now
+func (c *core) recheckLeader() {
+	s, heard, losses := &c.staleReads, c.beacon.heard.Load(), c.link.losses.Load()
+	if heard != s.heard {
+		s.other, s.otherLeader = true, c.at.Passed
 	}
-	if heard == m.heard && losses == m.losses {
+	if heard == s.heard && losses == s.losses {
 		return
 	}
-	m.heard, m.losses = heard, losses
-	stood := m.staleReads.on
-	m.staleReads.restart(now)
+	s.heard, s.losses = heard, losses
+	stood := s.on
+	s.restart(c.at.Passed)
 	if stood {
-		m.stopStaleReads("another manager may lead")
+		c.stopStaleReads("another manager may lead")
 	}
 }
 
 // startStaleReads answers look-ups from the last state. It serves with the term
 // of the last leader, so that the queue prefers the next one.
-func (m *Manager) startStaleReads() {
-	m.core.stale = func() time.Duration { return m.staleReads.age(time.Now()) }
-	m.log.Warn("no quorum: serving stale reads, changes wait, eviction suspended",
-		"age", m.core.stale())
-	m.server.setRole(replica.Role{Kind: replica.Leader, Term: m.staleReads.last.Term})
-	m.doAll(m.parked.take(isLookUp))
+func (c *core) startStaleReads() {
+	c.log.Warn("no quorum: serving stale reads, changes wait, eviction suspended", "age", c.staleAge())
+	c.out.serve(replica.Role{Kind: replica.Leader, Term: c.staleReads.last.Term})
+	c.doAll(c.parked.take(isLookUp))
 }
 
 // stopStaleReads stops answering from the last state.
-func (m *Manager) stopStaleReads(why string) {
-	m.log.Info("stopped serving stale reads", "reason", why, "age", m.core.stale())
-	m.core.stale = nil
-	m.server.setRole(m.core.role)
-	if m.core.role.Kind == replica.Candidate {
-		m.doAll(m.parked.take(nil))
+func (c *core) stopStaleReads(why string) {
+	c.log.Info("stopped serving stale reads", "reason", why, "age", c.staleAge())
+	c.out.serve(c.role)
+	if c.role.Kind == replica.Candidate && c.ledElsewhere() { // else they wait on, from when they came
+		c.doAll(c.parked.take(nil))
 	}
 }
 
+// staleAge is how old the state is.
+func (c *core) staleAge() time.Duration { return c.staleReads.age(c.at.Passed) }
+
 // answersStale reports whether to answer the request from a stale state.
-func (m *Manager) answersStale(it item) bool {
-	if !m.staleReads.on || !isLookUp(it) {
+func (c *core) answersStale(it item) bool {
+	if !c.staleReads.on || !isLookUp(it) {
 		return false
 	}
-	m.recheckLeader(time.Now())
-	return m.staleReads.on
+	c.recheckLeader()
+	return c.staleReads.on
 }
 
 // ledElsewhere reports whether another leader was heard of recently.
-func (m *Manager) ledElsewhere() bool {
-	return !m.staleReads.otherLeader.IsZero() && time.Since(m.staleReads.otherLeader) < 2*askEvery(m.staleReads.after)
+func (c *core) ledElsewhere() bool {
+	s := &c.staleReads
+	return s.other && c.at.Passed-s.otherLeader < 2*askEvery(s.after)
 }

@@ -12,7 +12,7 @@ import (
 )
 
 func TestStaleReadsWaitAndStartOver(t *testing.T) {
-	at := func(s int) time.Time { return time.Unix(int64(s), 0) }
+	at := func(s int) time.Duration { return time.Duration(s) * time.Second }
 	s := staleReads{after: 10 * time.Second}
 	expectLook := func(now int, on, begins bool) {
 		t.Helper()
@@ -160,8 +160,8 @@ func TestCutOffManagerServesNoStaleReads(t *testing.T) {
 				t.Fatalf("with a new leader: answered %s, stale: %v", got, a.stale())
 			}
 		}
-		if err := m.callOwner(context.Background(), func() {
-			if len(m.parked.take(nil)) > 0 {
+		if err := m.callOwner(context.Background(), func(c *core) {
+			if len(c.parked.take(nil)) > 0 {
 				t.Error("the manager that is cut off keeps requests")
 			}
 		}); err != nil {

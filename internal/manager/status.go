@@ -48,7 +48,7 @@ func (c *core) evictions() evictions {
 	switch {
 	case !c.leads():
 		return evictions{State: evictionsNoLeader}
-	case c.unheard != nil && c.unheard():
+	case !c.link.up():
 		return evictions{State: evictionsQueueAway}
 	case held > 0:
 		return evictions{State: evictionsTooMany, Silent: held}
@@ -68,9 +68,9 @@ func (c *core) status(req *bus.Request, s *state.State) {
 		Cluster: c.opts.Cluster, State: c.phase(), Version: c.opts.Version,
 		Evictions: c.evictions(), Managers: c.alone(), Purposes: orEmpty(s.Counts()),
 	}
-	leaderless := c.stale != nil
+	leaderless := c.staleReads.on
 	if leaderless {
-		answer.StaleMillis = max(c.stale().Milliseconds(), 1)
+		answer.StaleMillis = max(c.staleAge().Milliseconds(), 1)
 	}
 	if c.opts.Members == nil {
 		req.Reply(answer)

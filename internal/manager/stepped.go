@@ -1,6 +1,9 @@
 package manager
 
 import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/muster-fleet/muster"
@@ -9,98 +12,99 @@ import (
 )
 
 // Surroundings are what a Stepped manager has in place of a clock, a queue and
-// the system's randomness. No function may be nil.
-type Surroundings struct {
-	// Now is the machine's time, which may be wrong and jump, Passed the time
-	// since some beginning, which cannot.
-	Now    func() muster.Instant
-	Passed func() time.Duration
-	// Seed is the randomness of the commands.
-	Seed func() uint64
-	// Turned hears of each role, for the post that the manager stands at.
-	Turned func(replica.Role)
-	// Left is told of workers that are gone.
-	Left func(muster.WorkerLeft)
+// goroutines.
+type Surroundings interface {
+	// Now is the time.
+	Now() Moment
+	// Serve announces to the queue in which role requests are served.
+	Serve(role replica.Role)
+	// Publish sends a message to all managers, which Hear it.
+	Publish(key string, body json.RawMessage)
+	// Left publishes the departure of a worker.
+	Left(e muster.WorkerLeft)
+	// Rest has Tick called when that time has passed, and not before.
+	Rest(until time.Duration)
 }
 
-// Stepped is a manager, one of several, without a goroutine and a clock of its
-// own: whoever drives it says what happens when, so that a simulation can run
-// many of them in one goroutine. It decides nothing that a Manager does not
-// decide by the same code. It is not safe for concurrent use.
+// Stepped is a manager, one of several, without a goroutine, a clock and a queue:
+// whoever drives it says what happens when, so that a simulation can run many of
+// them in one goroutine. It makes the steps that a Manager makes, and decides
+// nothing by itself. It is not safe for concurrent use.
 type Stepped struct {
-	m      *Manager
+	core   *core
 	around Surroundings
+	rests  time.Duration // until then
 }
 
 // NewStepped returns a manager in the role that its replica has. opts.Replica
 // must be set.
-func NewStepped(opts Options, around Surroundings) *Stepped {
-	m := newManager(nil, opts)
-	m.core.keepTime(&clock{wall: around.Now, passed: around.Passed})
-	m.core.seed, m.core.notify = around.Seed, around.Left
-	s := &Stepped{m: m, around: around}
-	s.follow()
+func NewStepped(opts Options, around Surroundings, seed rand.Source) *Stepped {
+	s := &Stepped{around: around}
+	s.core = newCore(opts, s, seed)
+	s.core.drainer = newDrainer(nil)
+	s.core.beacon = newLeaderBeacon(opts.Cluster, fmt.Sprintf("%x", seed.Uint64()))
+	s.step((*core).begin)
 	return s
 }
 
 // Handle takes a request from the queue, as a bus.Handler does. It is answered
-// by Work or Apply at the earliest, or at once where it cannot be read.
-func (s *Stepped) Handle(req *bus.Request) { s.m.handle(req) }
+// by a later step, or at once where it cannot be read.
+func (s *Stepped) Handle(req *bus.Request) { s.core.handle(req) }
 
-// Work does what was handled, as one batch, or as several where it is much.
-func (s *Stepped) Work() {
-	s.m.work()
-	s.rest()
+// Hear takes a message that a manager published.
+func (s *Stepped) Hear(key string, body json.RawMessage) {
+	s.core.beacon.listen(key, body)
+	s.publish()
 }
 
-// rest does what is left of a batch, as far as there is room.
-func (s *Stepped) rest() {
-	for s.m.more && s.m.core.room().requests > 0 && s.m.core.room().bytes > 0 {
-		s.m.work()
+// Connection takes a change of the connection to the queue.
+func (s *Stepped) Connection(status bus.Status) { s.core.connection(status) }
+
+// Work carries out the requests that were handled.
+func (s *Stepped) Work() { s.step((*core).work) }
+
+// Apply carries out what the replica has for its owner. It belongs after every
+// signal of Replica.Ready.
+func (s *Stepped) Apply() { s.step((*core).apply) }
+
+// Tick carries out what is due: see Surroundings.Rest.
+func (s *Stepped) Tick() { s.step((*core).tick) }
+
+// InService reports whether it leads and places tasks.
+func (s *Stepped) InService() bool { return s.core.leads() && s.core.inService }
+
+func (s *Stepped) step(in input) {
+	s.core.step(in)
+	for s.core.more && s.core.hasRoom() {
+		s.core.step((*core).work)
+	}
+	s.publish()
+	if next := s.core.next(); next != s.rests {
+		s.rests = next
+		s.around.Rest(next)
 	}
 }
 
-// Apply does what the replica has for its owner. It belongs after every signal
-// of Replica.Ready.
-func (s *Stepped) Apply() {
-	s.m.core.replica.Apply()
-	s.follow()
-	s.rest()
-}
-
-func (s *Stepped) follow() {
-	s.m.follow()
-	select {
-	case role := <-s.m.server.wanted:
-		s.around.Turned(role)
-	default:
+// publish sends what the beacon has to send.
+func (s *Stepped) publish() {
+	for {
+		key, message, ok := s.core.beacon.take()
+		if !ok {
+			return
+		}
+		body, err := json.Marshal(message)
+		if err != nil {
+			panic(err) // a struct of texts and numbers
+		}
+		s.around.Publish(key, body)
 	}
 }
 
-// Expire lets the reservations be looked at. It belongs every ExpireEvery.
-func (s *Stepped) Expire() { s.m.core.expire() }
+// now implements surroundings, as the following do.
+func (s *Stepped) now() Moment { return s.around.Now() }
 
-// ExpireEvery is the time between two looks at the reservations.
-const ExpireEvery time.Duration = expireEvery
+func (s *Stepped) serve(role replica.Role) { s.around.Serve(role) }
 
-// Check counts the silence of the workers. It belongs every
-// Settings.CheckAliveInterval.
-func (s *Stepped) Check() {
-	s.m.work()
-	s.m.check()
-}
+func (s *Stepped) left(e muster.WorkerLeft) { s.around.Left(e) }
 
-// Waiting reports that this manager leads and waits for workers: EnterService
-// belongs Settings.InitialTime after it began to.
-func (s *Stepped) Waiting() bool { return s.m.core.leads() && !s.m.core.inService }
-
-// EnterService ends that time.
-func (s *Stepped) EnterService() { s.m.core.enterService() }
-
-// Connected tells how the connection to the queue stands.
-func (s *Stepped) Connected(up bool) { s.m.link.set(bus.Status{Connected: up}) }
-
-// Blocked reports that the queue takes no messages, or does so again.
-func (s *Stepped) Blocked(blocked bool) {
-	s.m.link.set(bus.Status{Connected: true, Blocked: blocked})
-}
+func (s *Stepped) enter(in input) { s.step(in) }

@@ -115,6 +115,9 @@ func text(raw json.RawMessage) string {
 func (t *truth) leaving(m *simManager, l *letter, r bus.Reply) {
 	t.note(m.name+" answers", l, r)
 	t.alive(l, r)
+	if r.Stale > 0 {
+		t.stale(m, l, r)
+	}
 	if !m.leads() && !r.Failed && !strings.HasPrefix(l.method, "get") && l.method != "checkWorker" {
 		t.sim.failf("%s does not lead, and answers %s: %s", m.name, l, short(r))
 	}
@@ -156,7 +159,11 @@ func (t *truth) check(l *letter, r bus.Reply, what string) {
 
 func (t *truth) checkClaim(c claim, l *letter, r bus.Reply, what string) {
 	t.answers++
-	ok := t.held(c.key, l.sent, func(worker string) bool {
+	since := l.sent
+	if r.Stale > 0 {
+		since = l.known
+	}
+	ok := t.held(c.key, since, func(worker string) bool {
 		switch c.says {
 		case saysOn:
 			return worker == c.worker
@@ -166,7 +173,7 @@ func (t *truth) checkClaim(c claim, l *letter, r bus.Reply, what string) {
 		return worker != c.worker
 	})
 	if !ok {
-		t.sim.failf("an answer that was never true since %s (%s): %s: %s; %s", millis(l.sent), what, l, short(r), t.where(c.key))
+		t.sim.failf("an answer that was never true since %s (%s): %s: %s; %s", millis(since), what, l, short(r), t.where(c.key))
 	}
 }
 

@@ -3,6 +3,7 @@ package simtest
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -24,6 +25,14 @@ type letter struct {
 	back   *conn // where the answer goes
 	sent   time.Duration
 	place  uint64 // in the queue; it keeps that when it comes back
+	// known is when the state was the last one that it is answered from, at the
+	// latest.
+	known time.Duration
+}
+
+// before orders letters that are held.
+func (l *letter) before(o *letter) bool {
+	return cmp.Or(cmp.Compare(l.from, o.from), cmp.Compare(l.number, o.number)) < 0
 }
 
 func (l *letter) String() string {
@@ -47,6 +56,7 @@ type broker struct {
 	stands []*stand
 	// blocked is until when it takes no messages, as at a memory alarm.
 	blocked time.Duration
+	since   time.Duration // when it was restarted last
 }
 
 // stand is a manager that consumes from the queue.
@@ -55,6 +65,7 @@ type stand struct {
 	rank    int64 // the highest gets the requests
 	held    []*letter
 	deliver func(*stand, *letter)
+	hear    func(key string, body json.RawMessage)
 }
 
 // followers hold as many requests at most; the leader any number.
@@ -113,14 +124,25 @@ func (b *broker) free() *stand {
 }
 
 // stand begins to consume, or does so with another rank.
-func (b *broker) stand(c *conn, rank int64, deliver func(*stand, *letter)) {
+func (b *broker) stand(c *conn, rank int64, deliver func(*stand, *letter), hear func(string, json.RawMessage)) {
 	i := slices.IndexFunc(b.stands, func(s *stand) bool { return s.conn == c })
 	if i < 0 {
-		b.stands = append(b.stands, &stand{conn: c, rank: rank, deliver: deliver})
+		b.stands = append(b.stands, &stand{conn: c, rank: rank, deliver: deliver, hear: hear})
 	} else {
 		b.stands[i].rank = rank
 	}
 	b.dispatch()
+}
+
+// tellAll passes a message on to all managers.
+func (b *broker) tellAll(key string, body json.RawMessage) {
+	if b.sim.now < b.blocked {
+		b.sim.after(b.blocked-b.sim.now, func() { b.tellAll(key, body) })
+		return
+	}
+	for _, s := range b.stands {
+		s.conn.toClient(func() { s.hear(key, body) })
+	}
 }
 
 // settle ends a request, or puts it back to its place.
@@ -202,7 +224,7 @@ func (b *broker) restart(away time.Duration) {
 	b.queue, b.stands = nil, nil
 	s.after(away, func() {
 		s.logf("the queue is back")
-		b.up = true
+		b.up, b.since = true, s.now
 	})
 }
 

@@ -239,7 +239,7 @@ func (c *simCaller) operate(method string, keys []taskKey, args []any, ended fun
 		l := &letter{method: method, args: encode(args)}
 		c.ask(method, args, tryTime, func(r bus.Reply, err error) {
 			for i, claim := range claimsOf(l, r) {
-				tries[i].note(claim, err, c.sim.now)
+				tries[i].note(claim, r.Stale == 0, err, c.sim.now)
 			}
 			over := c.sim.now >= until
 			if (err != nil || unsettled(r)) && !over {
@@ -268,9 +268,10 @@ func unsettled(r bus.Reply) bool {
 	return r.Failed && (r.Err == string(muster.ReasonAskAgain) || r.Err == string(muster.ReasonNotReady))
 }
 
-func (a *attempt) note(claim claim, err error, now time.Duration) {
+// note takes an answer. One from a stale state says nothing of what is now.
+func (a *attempt) note(claim claim, current bool, err error, now time.Duration) {
 	a.end = now
-	if err != nil {
+	if err != nil || !current {
 		return
 	}
 	a.answered = claim.says == saysOn || claim.says == saysNowhere

@@ -13,8 +13,9 @@ type Report struct {
 	// an answer while there were faults, Checked the answers that were held
 	// against the truth, Again those of them that came a second time. Refused
 	// are claims of workers, Dropped tasks that a worker had to give up.
+	// Stale are answers from a stale state.
 	Faults, Calls, Unanswered, Placed, Checked, Again int
-	Refused, Dropped                                  int
+	Refused, Dropped, Stale                           int
 	// Virtual is how much time passed.
 	Virtual time.Duration
 	// History is empty unless it was asked for.
@@ -37,7 +38,7 @@ func Run(seed uint64, record bool) (r Report, err error) {
 	s.settle()
 	r = Report{
 		Faults: faults, Placed: s.truth.placed, Checked: s.truth.answers, Again: s.truth.doubled,
-		Refused: s.refused, Dropped: s.dropped,
+		Refused: s.refused, Dropped: s.dropped, Stale: s.truth.staleReads,
 		Virtual: s.now, History: s.told(),
 	}
 	for _, c := range s.callers {

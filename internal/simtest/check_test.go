@@ -95,7 +95,7 @@ func TestTheQueueHandsOnWhatWasNotDealtWith(t *testing.T) {
 			if l.method == "1" {
 				s.broker.settle(at, l, true)
 			}
-		})
+		}, nil)
 	}
 	for i := range 4 {
 		s.broker.publish(&letter{method: fmt.Sprint(i)})

@@ -89,7 +89,7 @@ func (c *client) finishCall(number uint64, reply bus.Reply, err error) {
 
 // ask calls the cluster's manager. answered is called once.
 func (c *client) ask(method string, args []any, limit time.Duration, answered func(bus.Reply, error)) {
-	l := &letter{method: method, args: encode(args), wanted: true, sent: c.sim.now, from: c.name}
+	l := &letter{method: method, args: encode(args), wanted: true, sent: c.sim.now, known: c.sim.now, from: c.name}
 	c.numbers++
 	l.number = c.numbers
 	if c.conn == nil {

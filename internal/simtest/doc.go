@@ -5,8 +5,8 @@
 // # What is real, and what is a model
 //
 // Real, the same code as in production: raft.Core and raft.Applier, state.Apply,
-// the manager's core with its decoding and its liveness (manager.Stepped), and
-// the worker's side of the protocol (worker.Stepped). Models: the network, the
+// the manager's core, in the steps that a running manager makes (manager.Stepped),
+// and the worker's side of the protocol (worker.Stepped). Models: the network, the
 // disks, the clocks, the queue (RabbitMQ as Muster uses it: it holds a request
 // until it is dealt with, and hands it to another manager when the connection
 // is lost), and the callers.
@@ -19,8 +19,8 @@
 //
 // At every step: a term has one leader; what was answered is in every later
 // leader; states at the same index are equal; a task is on one worker; a
-// placement never exceeds max_tasks; who answers leads as far as it can know;
-// and each answer was true at some time between its call and its arrival. At
+// placement never exceeds max_tasks; who answers leads as far as it can know, or
+// says that the answer is stale; no call is held for ever; and each answer was true at some time between its call and its arrival. At
 // the end, when all faults are over: somebody leads, every worker is back, what
 // workers run is what the state says, every call ends, and the callers' own
 // history is linearizable.

@@ -100,6 +100,7 @@ func (k *link) Apply() {
 		k.copy.Apply(done)
 		k.m.sim.truth.after(k, done)
 	}
+	k.m.watch.turned(k.Role(), k.m.sim.now)
 	if job := k.copy.TakeSnapshotJob(); job != nil {
 		k.compact(job)
 	}

@@ -1,6 +1,7 @@
 package simtest
 
 import (
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -24,6 +25,8 @@ const (
 	diskTime = time.Millisecond
 	// giveBackAfter is how long a request is kept that a follower gives back.
 	giveBackAfter = 5 * time.Millisecond
+	// staleAfter is how long nobody leads before stale reads are served.
+	staleAfter = 200 * time.Millisecond
 )
 
 // epoch is when every simulation begins.
@@ -40,8 +43,9 @@ type simManager struct {
 
 	stepped *manager.Stepped
 	link    *link
+	timer   int          // counts the times that the next tick was put off
 	role    replica.Role // the last that the queue was to be told
-	waited  replica.Role // in which the initial time has begun
+	watch   watch
 	// unheard is since when it knows that nobody can be heard, 0 where it does not.
 	unheard time.Duration
 }
@@ -51,8 +55,8 @@ func newSimManager(s *Sim, name string, durable bool) *simManager {
 	m.sim, m.name = s, name
 	m.connected = m.reconnected
 	m.gone = func() {
-		if m.stepped != nil {
-			m.stepped.Connected(false)
+		if m.watch.lost = s.now; m.stepped != nil {
+			m.stepped.Connection(bus.Status{})
 		}
 	}
 	return m
@@ -60,7 +64,7 @@ func newSimManager(s *Sim, name string, durable bool) *simManager {
 
 func (m *simManager) boot() {
 	s := m.sim
-	m.stepped, m.role, m.waited, m.unheard = nil, replica.Role{}, replica.Role{}, 0
+	m.stepped, m.role, m.unheard, m.watch = nil, replica.Role{}, 0, newWatch(s.now)
 	m.client.boot()
 	if !m.durable {
 		m.disk = disk{}
@@ -72,25 +76,49 @@ func (m *simManager) boot() {
 	opts := manager.DefaultOptions()
 	opts.Cluster, opts.Replica = cluster, m.link
 	opts.InitialTime, opts.CheckAliveInterval, opts.CheckAliveCount = initialTime, checkInterval, checkCount
-	opts.Placement = s.opts.placement()
-	m.stepped = manager.NewStepped(opts, manager.Surroundings{
-		Now:    func() muster.Instant { return muster.InstantOf(epoch.Add(s.now + m.clock)) },
-		Passed: func() time.Duration { return s.now },
-		Seed:   s.rng.Uint64,
-		Turned: m.turned,
-		Left:   func(e muster.WorkerLeft) { s.logf("%s tells that %s left (%s)", m.name, e.Worker, e.Reason) },
-	})
+	opts.StaleAfter, opts.Placement = staleAfter, s.opts.placement()
+	m.stepped = manager.NewStepped(opts, m, s.rng)
 	m.every(raftTick, m.link.tick)
-	m.every(manager.ExpireEvery, m.stepped.Expire)
-	m.every(checkInterval, m.stepped.Check)
+	m.every(holdCheck, m.checkHeld)
 	m.link.collect()
 }
+
+// Now implements manager.Surroundings, as the following do.
+func (m *simManager) Now() manager.Moment {
+	return manager.Moment{Wall: muster.InstantOf(epoch.Add(m.sim.now + m.clock)), Passed: m.sim.now}
+}
+
+// Rest implements manager.Surroundings.
+func (m *simManager) Rest(until time.Duration) {
+	m.timer++
+	timer := m.timer
+	m.when(until-m.sim.now, func() {
+		if timer == m.timer {
+			m.stepped.Tick()
+		}
+	})
+}
+
+// Left implements manager.Surroundings.
+func (m *simManager) Left(e muster.WorkerLeft) {
+	m.sim.logf("%s tells that %s left (%s)", m.name, e.Worker, e.Reason)
+}
+
+// Publish implements manager.Surroundings.
+func (m *simManager) Publish(key string, body json.RawMessage) {
+	m.sim.truth.announces(m, key, body)
+	if m.conn != nil {
+		m.conn.toQueue(func() { m.sim.broker.tellAll(key, body) })
+	}
+}
+
+func (m *simManager) hear(key string, body json.RawMessage) { m.stepped.Hear(key, body) }
 
 // cluster is the name of the cluster.
 const cluster = "owt-cluster"
 
-// turned tells the queue who leads.
-func (m *simManager) turned(role replica.Role) {
+// Serve implements manager.Surroundings: it tells the queue who leads.
+func (m *simManager) Serve(role replica.Role) {
 	m.role = role
 	m.takeStand()
 }
@@ -103,14 +131,14 @@ func (m *simManager) takeStand() {
 	if m.role.Kind == replica.Leader {
 		rank = int64(m.role.Term)
 	}
-	c.toQueue(func() { m.sim.broker.stand(c, rank, m.deliver) })
+	c.toQueue(func() { m.sim.broker.stand(c, rank, m.deliver, m.hear) })
 }
 
 func (m *simManager) reconnected() {
 	m.takeStand()
-	m.unheard = 0
+	m.unheard, m.watch.steady = 0, m.sim.now
 	if m.stepped != nil {
-		m.stepped.Connected(true)
+		m.stepped.Connection(bus.Status{Connected: true})
 	}
 	if m.sim.now < m.sim.broker.blocked {
 		m.hearBlocked(m.conn, true)
@@ -126,9 +154,9 @@ func (m *simManager) hearBlocked(c *conn, blocked bool) {
 		}
 		m.unheard = 0
 		if blocked {
-			m.unheard = m.sim.now
+			m.unheard, m.watch.lost = m.sim.now, m.sim.now
 		}
-		m.stepped.Blocked(blocked)
+		m.stepped.Connection(bus.Status{Connected: true, Blocked: blocked})
 	})
 }
 
@@ -137,9 +165,11 @@ func (m *simManager) deliver(at *stand, l *letter) {
 	c := at.conn
 	var send func(bus.Reply)
 	if l.wanted {
+		m.watch.takes(l, m.sim.now)
 		send = func(r bus.Reply) { m.answer(at, l, r) }
 	}
 	settle := func(done bool) {
+		delete(m.watch.held, l)
 		wait := time.Duration(0)
 		if !done {
 			wait = giveBackAfter
@@ -166,6 +196,7 @@ func (m *simManager) deliver(at *stand, l *letter) {
 // request was dealt with. On a connection that is known to be lost it is not sent.
 func (m *simManager) answer(at *stand, l *letter, r bus.Reply) {
 	s, c := m.sim, at.conn
+	delete(m.watch.held, l)
 	if !c.clientOpen {
 		return
 	}
@@ -182,27 +213,14 @@ func (m *simManager) answer(at *stand, l *letter, r bus.Reply) {
 func (m *simManager) work() { m.turn(func() { m.stepped.Work() }) }
 
 // apply gives it one for what was decided.
-func (m *simManager) apply() {
-	m.turn(func() {
-		m.stepped.Apply()
-		m.wait()
-	})
-}
+func (m *simManager) apply() { m.turn(func() { m.stepped.Apply() }) }
 
 func (m *simManager) turn(f func()) { m.when(m.sim.between(0, turnTime), f) }
 
-// wait begins the initial time of a leader.
-func (m *simManager) wait() {
-	role := m.link.Role()
-	if !m.stepped.Waiting() || m.waited == role {
-		return
-	}
-	m.waited = role
-	m.when(initialTime, func() {
-		if m.link.Role() == role && m.stepped.Waiting() {
-			m.stepped.EnterService()
-		}
-	})
+// resume makes it go on.
+func (m *simManager) resume() {
+	m.watch.steady = m.sim.now
+	m.client.resume()
 }
 
 // kill ends the manager. What it wrote last is on the disk or not, up to some

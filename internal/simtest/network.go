@@ -8,6 +8,9 @@ const queueName = "queue"
 // network is what lies between processes. Its faults are by name.
 type network struct {
 	cuts map[[2]string]bool // from, to
+	// changed is when a cut between a machine and another, such as the queue,
+	// began or ended last.
+	changed map[string]time.Duration
 
 	// Of a thousand messages between managers, so many are lost, doubled, or
 	// late (and so overtaken by others).
@@ -21,7 +24,12 @@ func (n *network) isCut(from, to string) bool { return n.cuts[[2]string{from, to
 // cut lets nothing pass in one direction.
 func (s *Sim) cut(from, to string) {
 	s.logf("cut: %s to %s", from, to)
+	s.cutPair(from, to)
+}
+
+func (s *Sim) cutPair(from, to string) {
 	s.net.cuts[[2]string{from, to}] = true
+	s.net.changed[from], s.net.changed[to] = s.now, s.now
 }
 
 // split cuts groups of machines from each other, in both directions.
@@ -31,7 +39,8 @@ func (s *Sim) split(groups ...[]string) {
 		for _, other := range groups[i+1:] {
 			for _, a := range group {
 				for _, b := range other {
-					s.net.cuts[[2]string{a, b}], s.net.cuts[[2]string{b, a}] = true, true
+					s.cutPair(a, b)
+					s.cutPair(b, a)
 				}
 			}
 		}
@@ -44,6 +53,9 @@ func (s *Sim) heal() {
 		return
 	}
 	s.logf("healed")
+	for pair := range s.net.cuts {
+		s.net.changed[pair[0]], s.net.changed[pair[1]] = s.now, s.now
+	}
 	clear(s.net.cuts)
 	for _, c := range s.conns {
 		c.up.flow()

@@ -63,7 +63,7 @@ type Sim struct {
 // newSim returns a simulation at its beginning.
 func newSim(opts options) *Sim {
 	s := &Sim{loop: newLoop(opts.Seed), opts: opts}
-	s.net.cuts = map[[2]string]bool{}
+	s.net.cuts, s.net.changed = map[[2]string]bool{}, map[string]time.Duration{}
 	s.broker = &broker{sim: s, up: true, lossy: opts.Lossy}
 	s.truth = newTruth(s)
 	for _, name := range s.names() {

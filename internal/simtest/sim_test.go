@@ -30,8 +30,8 @@ func TestSimulation(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	began := time.Now()
 	sum, failed := simulate(*first, *seeds)
-	t.Logf("%d seeds in %v: %d faults, %d calls (%d unanswered while there were faults), %d placements, %d answers checked (%d came again), %d claims refused, %d tasks dropped, %v of virtual time",
-		*seeds, time.Since(began).Round(time.Second), sum.Faults, sum.Calls, sum.Unanswered, sum.Placed, sum.Checked, sum.Again, sum.Refused, sum.Dropped, sum.Virtual.Round(time.Second))
+	t.Logf("%d seeds in %v: %d faults, %d calls (%d unanswered while there were faults), %d placements, %d answers checked (%d came again), %d claims refused, %d tasks dropped, %d stale reads, %v of virtual time",
+		*seeds, time.Since(began).Round(time.Second), sum.Faults, sum.Calls, sum.Unanswered, sum.Placed, sum.Checked, sum.Again, sum.Refused, sum.Dropped, sum.Stale, sum.Virtual.Round(time.Second))
 	for i, n := range failed {
 		if i == 0 {
 			replay(t, n)
@@ -39,7 +39,7 @@ func TestSimulation(t *testing.T) {
 			t.Errorf("seed %d failed, too", n)
 		}
 	}
-	if len(failed) == 0 && (sum.Placed == 0 || sum.Refused == 0 || sum.Dropped == 0 || sum.Unanswered > sum.Calls/50) {
+	if len(failed) == 0 && (sum.Placed == 0 || sum.Refused == 0 || sum.Dropped == 0 || sum.Stale == 0 || sum.Unanswered > sum.Calls/50) {
 		t.Error("too little was answered for the checks to mean anything")
 	}
 }
@@ -81,6 +81,7 @@ func (r Report) plus(o Report) Report {
 	r.Again += o.Again
 	r.Refused += o.Refused
 	r.Dropped += o.Dropped
+	r.Stale += o.Stale
 	r.Virtual += o.Virtual
 	return r
 }

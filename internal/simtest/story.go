@@ -161,7 +161,7 @@ func (p *player) begin() error {
 		p.sim.callers = append(p.sim.callers, c)
 		c.boot()
 	}
-	ready := p.sim.until(startTime, func() bool { return p.sim.ill() == nil && !p.sim.leader().stepped.Waiting() })
+	ready := p.sim.until(startTime, func() bool { return p.sim.ill() == nil && p.sim.leader().stepped.InService() })
 	if !ready {
 		return fmt.Errorf("the cluster is not ready after %v: %w", startTime, p.sim.ill())
 	}

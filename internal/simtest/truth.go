@@ -41,20 +41,22 @@ type truth struct {
 	numbers  map[taskKey]uint64        // of the placements in force; 0 where a snapshot is all that is known
 	proposed map[uint64]time.Duration  // when commands were, by their seeds
 
-	heard map[string]time.Duration // when workers were told last that they are known
+	heard map[string]time.Duration    // when workers were told last that they are known
+	times map[[2]uint64]time.Duration // by generation and index: when it was first applied
 
 	drains map[uint64]muster.DrainState // as they were answered
 
-	answers int // that were checked
-	placed  int
-	doubled int // answers that came a second time
-	seen    map[[2]any]bool
+	answers    int // that were checked
+	staleReads int // of those that were answered from a stale state
+	placed     int
+	doubled    int // answers that came a second time
+	seen       map[[2]any]bool
 }
 
 func newTruth(s *Sim) *truth {
 	return &truth{
 		sim: s, leaders: map[[2]uint64]string{}, states: map[[2]uint64]uint64{}, acked: map[[2]uint64]uint64{}, silent: map[uint64]time.Duration{},
-		on: map[taskKey]string{}, spans: map[taskKey][]span{}, broken: map[taskKey]bool{}, until: map[taskKey]time.Duration{}, numbers: map[taskKey]uint64{}, heard: map[string]time.Duration{}, proposed: map[uint64]time.Duration{}, seen: map[[2]any]bool{}, drains: map[uint64]muster.DrainState{},
+		on: map[taskKey]string{}, spans: map[taskKey][]span{}, broken: map[taskKey]bool{}, until: map[taskKey]time.Duration{}, numbers: map[taskKey]uint64{}, heard: map[string]time.Duration{}, times: map[[2]uint64]time.Duration{}, proposed: map[uint64]time.Duration{}, seen: map[[2]any]bool{}, drains: map[uint64]muster.DrainState{},
 	}
 }
 
@@ -87,6 +89,7 @@ func (t *truth) before(k *link, done raft.Commit) {
 	}
 	if done.Index == t.index+1 {
 		t.index, t.by = done.Index, k
+		t.times[[2]uint64{k.gen, t.index}] = t.sim.now
 	}
 }
 
@@ -115,6 +118,7 @@ func (t *truth) after(k *link, done raft.Commit) {
 	}
 	if k.gen == t.gen && done.Index > t.index { // a snapshot: nobody has applied what is before it
 		t.index = done.Index
+		t.times[[2]uint64{k.gen, t.index}] = t.sim.now
 		t.adopt(k.State())
 	}
 }
