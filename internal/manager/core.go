@@ -4,7 +4,6 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
-	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -33,12 +32,7 @@ type core struct {
 	// of earlier managers come back before tasks are placed.
 	inService  bool
 	staleReads staleReads
-	// feed publishes what happens; nil in a simulation.
-	feed *feed
-	// recycler ends tasks at OWT's agents; nil where there is no queue.
-	recycler *recycler
-	// drainer carries out what drains ask of others; nil in some tests.
-	drainer *drainer
+	drainer    drainer
 	// lastHeard is the last sign of life of each worker, by the time of commands.
 	lastHeard map[string]muster.Instant
 
@@ -63,25 +57,30 @@ type core struct {
 	measures *measures
 	inbox    *inbox
 	link     link
-	beacon   *leaderBeacon // nil for a single manager
-	probe    *queueProbe   // nil in a simulation
+	parts
 	panicLog rate.Sometimes
 	dropLog  rate.Sometimes
 	returns  returns
-	// background counts the goroutines started by runAsync and the recycler.
-	background sync.WaitGroup
 }
 
-func newCore(opts Options, out surroundings, seed rand.Source) *core {
+// parts are those of a core that it shares with goroutines. Each may be nil.
+type parts struct {
+	beacon *leaderBeacon // nil for a single manager
+	probe  *queueProbe   // nil in a simulation, which knows what the queue carries
+	feed   *feed         // nil in a simulation
+}
+
+func newCore(opts Options, out surroundings, seed rand.Source, shared parts) *core {
 	log := opts.Logger
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
 	c := &core{
-		opts: opts, log: log.With("component", "manager", "cluster", opts.Cluster),
+		opts: opts, log: log,
 		out: out, at: out.now(), seed: seed, replica: opts.Replica,
 		staleReads: staleReads{after: opts.StaleAfter},
-		measures:   newMeasures(), inbox: newInbox(),
+		drainer:    newDrainer(),
+		measures:   newMeasures(), inbox: newInbox(), parts: shared,
 		panicLog: rate.Sometimes{Interval: logEvery}, dropLog: rate.Sometimes{Interval: logEvery},
 	}
 	c.alive = c.newLiveness()

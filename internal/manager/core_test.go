@@ -17,13 +17,17 @@ type scene struct {
 	at       Moment
 	role     replica.Role        // that was announced last
 	departed []muster.WorkerLeft // that were published
-	entered  []input
 }
 
 func (s *scene) now() Moment              { return s.at }
 func (s *scene) serve(role replica.Role)  { s.role = role }
 func (s *scene) left(e muster.WorkerLeft) { s.departed = append(s.departed, e) }
-func (s *scene) enter(in input)           { s.entered = append(s.entered, in) }
+func (s *scene) enter(input)              {}
+
+func (s *scene) callAgent(string, string, ...any) bool  { return true }
+func (s *scene) handBack([]HandBack, []state.DrainTask) {}
+func (s *scene) endTask(string, string)                 {}
+func (s *scene) async(f func())                         { go f() }
 
 // pass lets time pass, without a tick.
 func (s *scene) pass(d time.Duration) {
@@ -46,7 +50,7 @@ func newTestCore() *core {
 func newScene(opts Options) (*core, *scene) {
 	opts.ClusterID, opts.Replica = opts.Cluster, replica.NewLocal(opts.Placement)
 	s := &scene{at: Moment{Wall: 1000}}
-	c := newCore(opts, s, sevens{})
+	c := newCore(opts, s, sevens{}, parts{})
 	c.role, c.inService = replica.Role{Kind: replica.Leader, Term: 1}, true
 	c.link.set(bus.Status{Connected: true})
 	return c, s

@@ -1,10 +1,8 @@
 package manager
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"github.com/tidwall/gjson"
 
@@ -112,57 +110,11 @@ func checkWorker(req *bus.Request, s *state.State, worker, incarnation string, a
 	req.Reply(found)
 }
 
-const (
-	// recycleTime bounds how long an OWT agent has to answer.
-	recycleTime = 2 * time.Second
-	// maxRecycling is how many refused pick-ups are dealt with at once. More
-	// of them are only logged.
-	maxRecycling = 16
-)
-
-// recycler ends tasks at OWT's agents that they must not run. Workers of
-// Muster find out by themselves, with checkWorker.
-type recycler struct {
-	conn bus.Conn
-	free chan struct{}
-}
-
-func newRecycler(conn bus.Conn) *recycler { return &recycler{conn, make(chan struct{}, maxRecycling)} }
-
-// end asks an agent of OWT's to end a task. They look nodes up by the room, which
-// a manager does not know; of a conference it is the task itself. For any other
-// there is no word that ends one task.
-func (r *recycler) end(ctx context.Context, worker, task string) error {
-	ctx, cancel := context.WithTimeout(ctx, recycleTime)
-	defer cancel()
-	raw, err := r.conn.Call(ctx, worker, "queryNode", task)
-	if err != nil {
-		return err
-	}
-	var node string
-	if err := json.Unmarshal(raw, &node); err != nil {
-		return err
-	}
-	_, err = r.conn.Call(ctx, worker, "recycleNode", node, muster.TaskEnd{Room: task, Task: task})
-	return err
-}
-
 // refusedPickUp is a worker that runs a task that another one has.
 func (c *core) refusedPickUp(e muster.TaskRefused) {
 	c.log.Warn("task not picked up: it is on another worker",
 		"purpose", e.Purpose, "task", e.Task, "worker", e.Worker, "holder", e.Holder)
-	if c.recycler == nil || c.replica.State().IncarnationOf(e.Worker) != "" {
-		return
+	if c.replica.State().IncarnationOf(e.Worker) == "" {
+		c.out.endTask(e.Worker, e.Task)
 	}
-	select {
-	case c.recycler.free <- struct{}{}:
-	default:
-		return
-	}
-	c.background.Go(func() {
-		defer func() { <-c.recycler.free }()
-		if err := c.recycler.end(context.Background(), e.Worker, e.Task); err != nil {
-			c.log.Warn("task not ended at a worker that must not run it", "task", e.Task, "worker", e.Worker, "err", err)
-		}
-	})
 }

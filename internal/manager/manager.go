@@ -59,11 +59,13 @@ type Manager struct {
 	ownerCalls chan input
 	server     *leaderServer
 	notifier   *notifier
-	sub        bus.Subscription // of the beacon, nil for a single manager
-	unwatch    func()
-	stop       context.CancelFunc
-	ended      <-chan struct{} // closed when the owner stops; nil before it starts
-	done       sync.WaitGroup
+	*errands
+	parts
+	sub     bus.Subscription // of the beacon, nil for a single manager
+	unwatch func()
+	stop    context.CancelFunc
+	ended   <-chan struct{} // closed when the owner stops; nil before it starts
+	done    sync.WaitGroup
 }
 
 // Start starts a manager on the connection, which the caller closes after the
@@ -84,7 +86,7 @@ func Start(ctx context.Context, conn bus.Conn, opts Options) (*Manager, error) {
 		}
 		opts.Replica = replica.NewLocal(opts.Placement)
 	}
-	m := newManager(conn, opts)
+	m := newManager(conn, opts, alone)
 	if err := m.begin(ctx, alone); err != nil {
 		return nil, err
 	}
@@ -94,30 +96,28 @@ func Start(ctx context.Context, conn bus.Conn, opts Options) (*Manager, error) {
 // begin adopts the role of the replica, starts to serve, and starts the
 // goroutines.
 func (m *Manager) begin(ctx context.Context, alone bool) error {
-	c := m.core
 	var err error
-	if !alone {
-		c.beacon = newLeaderBeacon(c.opts.Cluster, strconv.FormatUint(rand.Uint64(), 36))
-		if m.sub, err = m.conn.Subscribe(ctx, topicManagers, "lead.*", c.beacon.listen); err != nil {
+	if m.beacon != nil {
+		if m.sub, err = m.conn.Subscribe(ctx, topicManagers, "lead.*", m.beacon.listen); err != nil {
 			return fmt.Errorf("manager: subscribe to the other managers: %w", err)
 		}
 	}
-	if c.probe, err = openProbe(ctx, m.conn, c.opts.Cluster); err != nil {
+	if err := m.probe.open(ctx); err != nil {
 		return errors.Join(fmt.Errorf("manager: subscribe to its own probes: %w", err), m.closeBeacon())
 	}
-	c.step((*core).begin)
+	m.core.step((*core).begin)
 	if err := m.server.open(ctx, alone); err != nil {
-		return errors.Join(err, c.probe.close(), m.closeBeacon())
+		return errors.Join(err, m.probe.close(), m.closeBeacon())
 	}
 	running, stop := context.WithCancel(context.Background())
 	m.stop, m.ended = stop, running.Done()
-	m.unwatch = m.conn.Watch(c.connection)
+	m.unwatch = m.conn.Watch(m.core.connection)
 	m.done.Go(func() { m.run(running) })
 	m.done.Go(func() { m.server.run(running) })
 	m.done.Go(func() { m.notifier.run(running) })
-	m.done.Go(func() { c.feed.run(running) })
-	m.done.Go(func() { c.probe.run(running) })
-	if c.beacon != nil {
+	m.done.Go(func() { m.feed.run(running) })
+	m.done.Go(func() { m.probe.run(running) })
+	if m.beacon != nil {
 		m.done.Go(func() { m.runBeacon(running) })
 	}
 	return nil
@@ -130,15 +130,20 @@ func (m *Manager) closeBeacon() error {
 	return m.sub.Close()
 }
 
-func newManager(conn bus.Conn, opts Options) *Manager {
-	m := &Manager{conn: conn, clock: newClock(), ownerCalls: make(chan input)}
-	m.core = newCore(opts, m, rand.NewPCG(rand.Uint64(), rand.Uint64()))
-	m.log = m.core.log
+func newManager(conn bus.Conn, opts Options, alone bool) *Manager {
+	log := opts.Logger
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	opts.Logger = log.With("component", "manager", "cluster", opts.Cluster)
+	m := &Manager{conn: conn, log: opts.Logger, clock: newClock(), ownerCalls: make(chan input), errands: newErrands(conn, opts.Logger)}
+	m.probe, m.feed = newProbe(conn, opts.Cluster), newFeed(conn, opts.Cluster, m.log)
+	if !alone {
+		m.beacon = newLeaderBeacon(opts.Cluster, strconv.FormatUint(rand.Uint64(), 36))
+	}
+	m.core = newCore(opts, m, rand.NewPCG(rand.Uint64(), rand.Uint64()), m.parts)
 	m.server = newLeaderServer(conn, opts.Cluster, m.core.handle, m.log)
 	m.notifier = newNotifier(conn, m.log, m.core.measures.noticesFailed)
-	m.core.drainer = newDrainer(conn)
-	m.core.recycler = newRecycler(conn)
-	m.core.feed = newFeed(conn, opts.Cluster, m.log)
 	return m
 }
 
@@ -208,10 +213,10 @@ func (m *Manager) enter(in input) {
 // that wait are not answered.
 func (m *Manager) Close() error {
 	m.unwatch()
-	err := errors.Join(m.server.close(), m.core.probe.close(), m.closeBeacon())
+	err := errors.Join(m.server.close(), m.probe.close(), m.closeBeacon())
 	m.stop()
 	m.done.Wait()
-	m.core.background.Wait()
+	m.running.Wait()
 	m.notifier.close()
 	return err
 }
@@ -249,10 +254,10 @@ func (m *Manager) runBeacon(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-m.core.beacon.ready:
+		case <-m.beacon.ready:
 		}
 		for {
-			key, message, ok := m.core.beacon.take()
+			key, message, ok := m.beacon.take()
 			if !ok {
 				break
 			}

@@ -69,15 +69,17 @@ func (e *echo) next(intervals uint64) (carried bool) {
 // forget expects nothing back of what was sent.
 func (e *echo) forget() { e.heard.Store(e.sent) }
 
-func openProbe(ctx context.Context, conn bus.Conn, cluster string) (*queueProbe, error) {
+func newProbe(conn bus.Conn, cluster string) *queueProbe {
 	id := fmt.Sprintf("%x", rand.Uint64())
-	p := &queueProbe{
+	return &queueProbe{
 		conn: conn, cluster: cluster, due: make(chan struct{}, 1),
 		key: "probe." + id, name: json.RawMessage(strconv.Quote("muster-probe-" + id)),
 	}
-	var err error
-	p.sub, err = conn.Subscribe(ctx, topicProbes, p.key, p.listen)
-	return p, err
+}
+
+func (p *queueProbe) open(ctx context.Context) (err error) {
+	p.sub, err = p.conn.Subscribe(ctx, topicProbes, p.key, p.listen)
+	return err
 }
 
 func (p *queueProbe) close() error { return p.sub.Close() }

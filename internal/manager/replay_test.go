@@ -286,7 +286,7 @@ func (s *stage) startManager() {
 	opts.CheckAliveCount = 3 // as the recorded cluster had it
 	opts.Placement.Debit = state.Debit{Mode: state.DebitOff}
 	opts.Replica = replica.NewLocal(opts.Placement)
-	s.conn, s.manager = conn, newManager(conn, opts)
+	s.conn, s.manager = conn, newManager(conn, opts, true)
 	s.manager.clock = func() Moment {
 		ms := s.clock.Load()
 		return Moment{Wall: muster.Instant(ms), Passed: time.Duration(ms) * time.Millisecond}

@@ -96,7 +96,7 @@ func (c *core) status(req *bus.Request, s *state.State) {
 
 // runAsync runs f for a request, on a goroutine of its own.
 func (c *core) runAsync(req *bus.Request, f func()) {
-	c.background.Go(func() { c.contain(req, req.Method, f) })
+	c.out.async(func() { c.contain(req, req.Method, f) })
 }
 
 // alone is the members of a cluster that has one manager.

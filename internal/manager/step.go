@@ -5,6 +5,7 @@ import (
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/internal/replica"
+	"github.com/muster-fleet/muster/internal/state"
 )
 
 // Moment is the time of a step.
@@ -25,6 +26,15 @@ type surroundings interface {
 	serve(role replica.Role)
 	// left publishes the departure of a worker.
 	left(e muster.WorkerLeft)
+	// callAgent calls the agent that a worker is. It reports false if too many are
+	// being called.
+	callAgent(worker, method string, args ...any) bool
+	// handBack publishes notices, and ends the tasks that agents of OWT run.
+	handBack(notices []HandBack, owt []state.DrainTask)
+	// endTask ends a task at an agent of OWT's that must not run it.
+	endTask(worker, task string)
+	// async runs f, which may block, beside the steps.
+	async(f func())
 	// enter makes in the input of a later step. Any goroutine may call it.
 	enter(in input)
 }

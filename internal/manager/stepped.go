@@ -9,6 +9,7 @@ import (
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/internal/replica"
+	"github.com/muster-fleet/muster/internal/state"
 )
 
 // Surroundings are what a Stepped manager has in place of a clock, a queue and
@@ -40,9 +41,7 @@ type Stepped struct {
 // must be set.
 func NewStepped(opts Options, around Surroundings, seed rand.Source) *Stepped {
 	s := &Stepped{around: around}
-	s.core = newCore(opts, s, seed)
-	s.core.drainer = newDrainer(nil)
-	s.core.beacon = newLeaderBeacon(opts.Cluster, fmt.Sprintf("%x", seed.Uint64()))
+	s.core = newCore(opts, s, seed, parts{beacon: newLeaderBeacon(opts.Cluster, fmt.Sprintf("%x", seed.Uint64()))})
 	s.step((*core).begin)
 	return s
 }
@@ -108,3 +107,13 @@ func (s *Stepped) serve(role replica.Role) { s.around.Serve(role) }
 func (s *Stepped) left(e muster.WorkerLeft) { s.around.Left(e) }
 
 func (s *Stepped) enter(in input) { s.step(in) }
+
+func (s *Stepped) async(f func()) { f() }
+
+// A simulation has no agents.
+
+func (s *Stepped) callAgent(string, string, ...any) bool { return true }
+
+func (s *Stepped) handBack([]HandBack, []state.DrainTask) {}
+
+func (s *Stepped) endTask(string, string) {}
