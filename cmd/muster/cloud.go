@@ -13,7 +13,7 @@ import (
 const lastReports = 2 * time.Second
 
 // openCloud begins to report to the cloud of [cascading].
-func (h *host) openCloud() (*cascading.Cloud, error) {
+func (h *managerProcess) openCloud() (*cascading.Cloud, error) {
 	tls, err := h.cfg.CascadingTLS()
 	if err != nil {
 		return nil, err
@@ -25,7 +25,7 @@ func (h *host) openCloud() (*cascading.Cloud, error) {
 }
 
 // closeCloud reports that the cluster ends where no other manager goes on.
-func (h *host) closeCloud(last bool) {
+func (h *managerProcess) closeCloud(last bool) {
 	if last {
 		h.cloud.Unregister()
 	}

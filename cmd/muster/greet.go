@@ -26,7 +26,7 @@ func allReady(workers []muster.Worker, started []child) bool {
 }
 
 // greet prints what runs, and what to type next.
-func (u *up) greet(h *host, started []child, ready bool) {
+func (u *up) greet(h *managerProcess, started []child, ready bool) {
 	say := func(format string, a ...any) { _, _ = fmt.Fprintf(u.stdout, format, a...) }
 	say("%s at %s\n", cli.Bold(u.stdout, "Cluster "+h.cfg.Manager.Name), h.url())
 	if page := u.page(h); page != "" {
@@ -63,7 +63,7 @@ func (u *up) greet(h *host, started []child, ready bool) {
 }
 
 // page is the address of the page, "" where there is none.
-func (u *up) page(h *host) string {
+func (u *up) page(h *managerProcess) string {
 	switch {
 	case h.http != nil:
 		return h.http.URL()
@@ -74,7 +74,7 @@ func (u *up) page(h *host) string {
 }
 
 // nextLines are commands to try.
-func (u *up) nextLines(h *host, started []child) []string {
+func (u *up) nextLines(h *managerProcess, started []child) []string {
 	this, where := os.Args[0], u.whereFlags(h)
 	lines := []string{
 		this + " workers" + where,
@@ -100,7 +100,7 @@ func (u *up) nextLines(h *host, started []child) []string {
 }
 
 // whereFlags are what the other commands need to find this cluster.
-func (u *up) whereFlags(h *host) string {
+func (u *up) whereFlags(h *managerProcess) string {
 	flags := ""
 	if u.settings.file != "" {
 		flags += " -c " + u.settings.file

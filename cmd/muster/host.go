@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"syscall"
-	"time"
 
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/connect"
@@ -15,27 +14,21 @@ import (
 	"github.com/muster-fleet/muster/bus/natsbus/natsserver"
 	"github.com/muster-fleet/muster/config"
 	"github.com/muster-fleet/muster/internal/cascading"
+	"github.com/muster-fleet/muster/internal/host"
 	"github.com/muster-fleet/muster/internal/manager"
 )
 
-// handOverTime is how long a manager that ends tries to hand over the lead.
-const handOverTime = time.Second
-
-// host is a manager and the message queue under it, which is in this process
-// where the configuration names no other.
-type host struct {
-	cfg    *config.Config
-	log    *slog.Logger
-	server *natsserver.Server // nil where the message queue is elsewhere
-	conn   bus.Conn
-	// neighbours is nil where no manager of OWT can be.
-	neighbours  *neighbours
-	cloud       *cascading.Cloud // nil where none is configured
-	cohort      *cohort          // nil where the manager is alone
-	manager     *manager.Manager
-	leaderWatch *leaderWatch   // nil where no other manager could lead
-	metrics     *metricsServer // nil unless configured
-	http        *httpServer    // nil unless configured
+// managerProcess is a manager, and the message queue under it where the
+// configuration names no other.
+type managerProcess struct {
+	cfg     *config.Config
+	log     *slog.Logger
+	server  *natsserver.Server // nil where the message queue is elsewhere
+	conn    bus.Conn
+	cloud   *cascading.Cloud // nil where none is configured
+	running *host.Host       // nil where there is only the queue
+	metrics *metricsServer   // nil unless configured
+	http    *httpServer      // nil unless configured
 	// inForce is cfg, for the goroutines of http.
 	inForce atomic.Pointer[config.Config]
 	// anyPort lets http take another port where its own is taken.
@@ -45,25 +38,20 @@ type host struct {
 }
 
 // start starts what the configuration asks for, or ends what it had started.
-func (h *host) start(ctx context.Context) error {
+func (h *managerProcess) start(ctx context.Context) error {
 	err := h.connect(ctx)
-	if err == nil {
-		err = h.meetNeighbours(ctx)
-	}
-	if err == nil {
-		h.cohort, err = h.startReplica(ctx)
-	}
 	if err == nil && h.cfg.Cascading.Offered() {
 		h.cloud, err = h.openCloud()
 	}
+	var opts host.Options
 	if err == nil {
-		h.manager, err = manager.Start(ctx, h.conn, h.managerOptions())
+		opts, err = h.options()
 	}
 	if err == nil {
-		h.leaderWatch, err = h.startLeaderWatch(ctx)
+		h.running, err = host.Start(ctx, opts)
 	}
 	if err == nil && h.cfg.Metrics.Addr != "" {
-		h.metrics, err = serveMetrics(h.cfg.Metrics.Addr, h.manager.Collector(), h.log)
+		h.metrics, err = serveMetrics(h.cfg.Metrics.Addr, h.running.Manager().Collector(), h.log)
 	}
 	if err == nil && h.cfg.HTTP.Addr != "" {
 		h.http, err = h.serveHTTP(ctx)
@@ -75,7 +63,7 @@ func (h *host) start(ctx context.Context) error {
 }
 
 // startQueue starts only the message queue, around which others run managers.
-func (h *host) startQueue(ctx context.Context) error {
+func (h *managerProcess) startQueue(ctx context.Context) error {
 	if err := h.connect(ctx); err != nil {
 		return errors.Join(err, h.close())
 	}
@@ -83,7 +71,7 @@ func (h *host) startQueue(ctx context.Context) error {
 }
 
 // connect opens the message queue, and starts it first where it is embedded.
-func (h *host) connect(ctx context.Context) error {
+func (h *managerProcess) connect(ctx context.Context) error {
 	opts, err := busOptions(h.cfg, "muster manager", h.log)
 	if err != nil {
 		return err
@@ -142,18 +130,26 @@ func busCluster(cfg *config.Config) (*natsserver.Cluster, error) {
 	return c, nil
 }
 
-func (h *host) managerOptions() manager.Options {
-	opts := manager.Options{
-		Cluster: h.cfg.Manager.Name, ClusterID: h.cfg.Cascading.ClusterID, Version: version,
-		Settings: managerSettings(h.cfg), Logger: h.log,
+// options are those of the manager.
+func (h *managerProcess) options() (host.Options, error) {
+	opts := host.Options{
+		Conn: h.conn, OwnQueue: h.server != nil, OWTQueue: h.cfg.BusKind() == config.RabbitMQ,
+		OWT: h.cfg.Manager.Replica == "owt",
+		Manager: manager.Options{
+			Cluster: h.cfg.Manager.Name, ClusterID: h.cfg.Cascading.ClusterID, Version: version,
+			Settings: managerSettings(h.cfg), Logger: h.log,
+		},
 	}
 	if h.cloud != nil {
-		opts.Cloud = h.cloud
+		opts.Manager.Cloud = h.cloud
 	}
-	if h.cohort != nil {
-		opts.Replica, opts.Members, opts.Membership = h.cohort, h.cohort.members, h.cohort.membership
+	if opts.OWT || h.cfg.Raft.Addr == "" {
+		return opts, nil
 	}
-	return opts
+	raft, err := raftOptions(h.cfg)
+	raft.Restored = h.restored
+	opts.Raft = &raft
+	return opts, err
 }
 
 func managerSettings(cfg *config.Config) manager.Settings {
@@ -173,7 +169,7 @@ func managerSettings(cfg *config.Config) manager.Settings {
 }
 
 // url is where programs on this machine reach the message queue.
-func (h *host) url() string {
+func (h *managerProcess) url() string {
 	if h.server != nil {
 		return h.server.URL()
 	}
@@ -183,7 +179,7 @@ func (h *host) url() string {
 // reload puts in force what can change while the manager runs, and says what
 // changed and what needs a restart. A configuration that is wrong changes
 // nothing.
-func (h *host) reload(ctx context.Context, load func() (*config.Config, error)) {
+func (h *managerProcess) reload(ctx context.Context, load func() (*config.Config, error)) {
 	h.http.reloadTokens(h.log)
 	next, err := load()
 	if err != nil {
@@ -193,7 +189,7 @@ func (h *host) reload(ctx context.Context, load func() (*config.Config, error)) 
 	warn(next, h.log)
 	applied, restart := config.Reload(h.cfg, next)
 	changes := config.Diff(h.cfg, applied)
-	if err := h.manager.Reconfigure(ctx, managerSettings(applied)); err != nil {
+	if err := h.running.Manager().Reconfigure(ctx, managerSettings(applied)); err != nil {
 		h.log.Error("configuration not reloaded: everything stays as it was", "err", err)
 		return
 	}
@@ -208,48 +204,20 @@ func (h *host) reload(ctx context.Context, load func() (*config.Config, error)) 
 	h.inForce.Store(applied)
 }
 
-// ended is closed when this manager cannot go on by itself.
-func (h *host) ended() <-chan struct{} {
-	if h.cohort == nil {
-		return nil
-	}
-	return h.cohort.ended
-}
-
-// close ends the manager, its connection and the embedded message queue. One
-// that leads others hands over first, so that nobody has to wait for an
-// election.
-func (h *host) close() error {
+// close ends the manager, its connection and the embedded message queue.
+func (h *managerProcess) close() error {
 	var errs []error
-	last := h.cohort == nil // no other manager leads the cluster then
 	if h.http != nil {
 		errs = append(errs, h.http.close())
 	}
 	if h.metrics != nil {
 		errs = append(errs, h.metrics.close())
 	}
-	if h.leaderWatch != nil {
-		errs = append(errs, h.leaderWatch.close())
-	}
-	if h.cohort != nil && h.manager != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), handOverTime)
-		if err := h.cohort.handOver(ctx); err != nil {
-			h.log.Warn("the lead was not handed over", "err", err)
-			last = h.cohort.leads != nil && h.cohort.leads(ctx)
-		}
-		cancel()
-	}
-	if h.manager != nil {
-		errs = append(errs, h.manager.Close())
+	if h.running != nil {
+		errs = append(errs, h.running.Close())
 	}
 	if h.cloud != nil {
-		h.closeCloud(last && h.manager != nil)
-	}
-	if h.cohort != nil {
-		errs = append(errs, h.cohort.close())
-	}
-	if h.neighbours != nil {
-		errs = append(errs, h.neighbours.close())
+		h.closeCloud(h.running != nil && h.running.Last())
 	}
 	if h.conn != nil {
 		errs = append(errs, h.conn.Close())

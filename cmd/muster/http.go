@@ -100,18 +100,18 @@ func (h *httpServer) reloadTokens(log *slog.Logger) {
 }
 
 // serveHTTP serves them beside this manager.
-func (h *host) serveHTTP(ctx context.Context) (*httpServer, error) {
+func (h *managerProcess) serveHTTP(ctx context.Context) (*httpServer, error) {
 	conn, err := h.dial(ctx, "muster http")
 	if err != nil {
 		return nil, fmt.Errorf("http: %w", err)
 	}
 	h.inForce.Store(h.cfg)
 	settings := func() []httpapi.Setting { return settingsInForce(h.inForce.Load()) }
-	return startHTTP(ctx, h.cfg, conn, h.anyPort, settings, h.manager.Collector(), h.log)
+	return startHTTP(ctx, h.cfg, conn, h.anyPort, settings, h.running.Manager().Collector(), h.log)
 }
 
 // dial opens another connection to the message queue.
-func (h *host) dial(ctx context.Context, name string) (bus.Conn, error) {
+func (h *managerProcess) dial(ctx context.Context, name string) (bus.Conn, error) {
 	opts, err := busOptions(h.cfg, name, h.log)
 	if err != nil {
 		return nil, err

@@ -52,13 +52,13 @@ SIGINT and SIGTERM end it.` + "\n" + precedence,
 	restored := cmd.Flags().Bool("restored", false, "take the --data directory as it is, though other managers may know of more in it: for one start of all managers from copies")
 	anyPort := anyPortFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return runManager(cmd.Context(), settings.load, &host{restored: *restored, anyPort: *anyPort, log: logs.logger(cmd.ErrOrStderr())})
+		return runManager(cmd.Context(), settings.load, &managerProcess{restored: *restored, anyPort: *anyPort, log: logs.logger(cmd.ErrOrStderr())})
 	}
 	return cmd
 }
 
 // runManager runs a manager on the host, which has no configuration yet.
-func runManager(ctx context.Context, load func() (*config.Config, error), h *host) error {
+func runManager(ctx context.Context, load func() (*config.Config, error), h *managerProcess) error {
 	log := h.log
 	cfg, err := load()
 	if err != nil {
@@ -76,8 +76,8 @@ func runManager(ctx context.Context, load func() (*config.Config, error), h *hos
 		select {
 		case <-hangups:
 			h.reload(ctx, load)
-		case <-h.ended():
-			return errors.Join(h.cohort.err(), h.close())
+		case <-h.running.Done():
+			return errors.Join(h.running.Err(), h.close())
 		case <-ctx.Done():
 			log.Info("manager ends")
 			return h.close()

@@ -108,7 +108,7 @@ func (u *up) run(ctx context.Context) error {
 	warn(cfg, log)
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP) // the terminal was closed
 	defer stop()
-	h := &host{cfg: cfg, log: log, anyPort: cfg.Origin("http.addr").Source == config.FromDefault}
+	h := &managerProcess{cfg: cfg, log: log, anyPort: cfg.Origin("http.addr").Source == config.FromDefault}
 	if u.managers > 1 {
 		err = h.startQueue(ctx)
 	} else {
@@ -154,7 +154,7 @@ func (u *up) load() (*config.Config, error) {
 }
 
 // staff runs the workers until ctx is over.
-func (u *up) staff(ctx context.Context, h *host) error {
+func (u *up) staff(ctx context.Context, h *managerProcess) error {
 	u.findMedia(ctx)
 	if err := u.prepareRooms(h); err != nil {
 		return err
@@ -195,7 +195,7 @@ func (u *up) staff(ctx context.Context, h *host) error {
 }
 
 // consequence is what the end of a process means for the cluster.
-func consequence(ctx context.Context, end childExit, h *host) string {
+func consequence(ctx context.Context, end childExit, h *managerProcess) string {
 	if end.purpose == managerPurpose {
 		return " The others go on as long as they are a majority. To start it again:\n  " + end.commandLine()
 	}
@@ -210,7 +210,7 @@ const takeOutTime = 2 * time.Second
 
 // takeOut has the managers take out a worker whose process has ended for certain: its
 // silence need not be waited for.
-func takeOut(ctx context.Context, worker string, h *host) error {
+func takeOut(ctx context.Context, worker string, h *managerProcess) error {
 	ctx, cancel := context.WithTimeout(ctx, takeOutTime)
 	defer cancel()
 	_, err := h.conn.Call(ctx, h.cfg.Manager.Name, "quit", worker)
@@ -240,7 +240,7 @@ func (u *up) offersMedia(purpose string) bool {
 }
 
 // workerSpecs are the command lines of the workers.
-func (u *up) workerSpecs(h *host) ([]childSpec, error) {
+func (u *up) workerSpecs(h *managerProcess) ([]childSpec, error) {
 	specs, err := u.roomSpecs(h)
 	for i := range u.workers {
 		purpose := upPurposes[i%len(upPurposes)]
@@ -276,7 +276,7 @@ func (u *up) kindArgs(purpose string) []string {
 }
 
 // commonArgs say to each process where the cluster is.
-func (u *up) commonArgs(h *host) []string {
+func (u *up) commonArgs(h *managerProcess) []string {
 	args := []string{"--cluster", h.cfg.Manager.Name,
 		"--log-level", u.logs.level.String(), "--log-format", string(u.logs.format)}
 	if h.server != nil {
@@ -304,7 +304,7 @@ func newWorkerID(purpose string) string {
 
 // awaitWorkers waits until every worker has reported a load below its limit,
 // and says whether that came true within readyTime.
-func awaitWorkers(ctx context.Context, h *host, workers []child) (ready bool) {
+func awaitWorkers(ctx context.Context, h *managerProcess, workers []child) (ready bool) {
 	asker := client.New(h.conn, client.Options{Cluster: h.cfg.Manager.Name})
 	ctx, cancel := context.WithTimeout(ctx, readyTime)
 	defer cancel()

@@ -13,7 +13,7 @@ const managerPurpose = "manager"
 
 // managerSpecs are the command lines of several managers that agree by Raft on
 // this machine, around the message queue of h.
-func (u *up) managerSpecs(h *host) ([]childSpec, error) {
+func (u *up) managerSpecs(h *managerProcess) ([]childSpec, error) {
 	addrs, err := freeAddrs(u.managers)
 	if err != nil {
 		return nil, err

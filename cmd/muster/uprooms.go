@@ -23,7 +23,7 @@ type upRooms struct {
 func (u *up) offersRooms() bool { return u.rooms.portal != "" && u.media && u.workers > 0 }
 
 // prepareRooms finds an address for the portal, and the key of tokens.
-func (u *up) prepareRooms(h *host) error {
+func (u *up) prepareRooms(h *managerProcess) error {
 	if !u.offersRooms() {
 		return nil
 	}
@@ -58,7 +58,7 @@ func freeLike(addr string) (string, error) {
 }
 
 // roomAgent is the command line of an agent whose one node serves all rooms.
-func (u *up) roomAgent(h *host, purpose string, node ...string) (childSpec, error) {
+func (u *up) roomAgent(h *managerProcess, purpose string, node ...string) (childSpec, error) {
 	this, err := os.Executable()
 	if err != nil {
 		return childSpec{}, fmt.Errorf("find this program: %w", err)
@@ -78,7 +78,7 @@ func (u *up) roomAgent(h *host, purpose string, node ...string) (childSpec, erro
 }
 
 // sfuSpec is the command line of a worker that forwards media.
-func (u *up) sfuSpec(h *host) (childSpec, error) {
+func (u *up) sfuSpec(h *managerProcess) (childSpec, error) {
 	host, _, err := net.SplitHostPort(u.rooms.portal)
 	if err != nil {
 		return childSpec{}, err
@@ -87,7 +87,7 @@ func (u *up) sfuSpec(h *host) (childSpec, error) {
 }
 
 // roomSpecs are the command lines of the conference and the portal.
-func (u *up) roomSpecs(h *host) ([]childSpec, error) {
+func (u *up) roomSpecs(h *managerProcess) ([]childSpec, error) {
 	if !u.offersRooms() {
 		return nil, nil
 	}

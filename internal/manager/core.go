@@ -84,9 +84,7 @@ func newCore(opts Options, out surroundings, seed rand.Source, shared parts) *co
 		panicLog: rate.Sometimes{Interval: logEvery}, dropLog: rate.Sometimes{Interval: logEvery},
 	}
 	c.alive = c.newLiveness()
-	if c.replica != nil { // it is set in every manager that runs
-		c.replica.TaskEvents(false)
-	}
+	c.replica.TaskEvents(false)
 	return c
 }
 

@@ -1,4 +1,4 @@
-package main
+package host
 
 import (
 	"bufio"
@@ -17,10 +17,12 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/connect"
-	"github.com/muster-fleet/muster/config"
+	"github.com/muster-fleet/muster/internal/manager"
 	"github.com/muster-fleet/muster/internal/replica/owt"
+	"github.com/muster-fleet/muster/internal/replica/raft"
 )
 
 // owtManager is a manager of OWT, as far as others on the queue can tell.
@@ -153,12 +155,41 @@ func recorded(t *testing.T, kind string) []string {
 const votes = `{"type":"heartbeart","data":{"term":3,"leaderId":12345,"commitId":9,"lastVoteTerm":3,"lastVoteFor":12345,"voteNum":1,` +
 	`"totalNode":1,"prevLogIndex":9,"prevLogTerm":3,"voters":{},"role":"leader","timestamp":1764000000000,"maxDelay":100,"id":12345}}`
 
+// healthy bounds what a test waits for. A healthy run never comes near it.
+const healthy = 30 * time.Second
+
+// dial connects to a queue.
+func dial(t *testing.T, url string) bus.Conn {
+	t.Helper()
+	conn, err := connect.Open(t.Context(), bus.Options{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// optionsAt are those of a manager at a RabbitMQ.
+func optionsAt(t *testing.T, url, cluster string) Options {
+	t.Helper()
+	opts := Options{Conn: dial(t, url), OWTQueue: true, Manager: manager.DefaultOptions()}
+	opts.Manager.Cluster, opts.Manager.InitialTime = cluster, 0
+	opts.Manager.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
+	return opts
+}
+
 // A manager refuses to start beside one of OWT's, whose queue it would share.
 func TestRefusesToStartBesideOWT(t *testing.T) {
 	url := rabbit.Broker(t).URL()
+	byRaft := func(o *Options) {
+		raft := raft.DefaultOptions()
+		raft.Addr, raft.Peers = "127.0.0.1:0", []string{"127.0.0.1:0"}
+		o.Raft = &raft
+	}
+	byOWT := func(o *Options) { o.OWT = true }
 	for name, test := range map[string]struct {
 		prepare func(*owtManager)
-		args    []string
+		as      func(*Options)
 		want    []string
 	}{
 		"a master of 5.0": {
@@ -167,12 +198,17 @@ func TestRefusesToStartBesideOWT(t *testing.T) {
 		},
 		"a master of 5.0, and Raft": {
 			prepare: func(s *owtManager) { s.say("clusterManager.candidate", recorded(t, "selfRecommend")...) },
-			args:    []string{"--raft", "127.0.0.1:0", "--peers", "127.0.0.1:0"},
+			as:      byRaft,
 			want:    []string{"managers of OWT 4.2 to 5.1"},
 		},
 		"a manager that is heard only on the queue": {
 			prepare: func(s *owtManager) { s.serve(true) },
 			want:    []string{"an OWT manager serves", "stop it first"},
+		},
+		"a manager that is heard only on the queue, and Raft": {
+			prepare: func(s *owtManager) { s.serve(true) },
+			as:      byRaft,
+			want:    []string{"other managers serve this cluster already", "not by Raft"},
 		},
 		"the master branch": {
 			prepare: func(s *owtManager) { s.say("clusterManager.follower", votes) },
@@ -180,12 +216,12 @@ func TestRefusesToStartBesideOWT(t *testing.T) {
 		},
 		"the master branch, and --replica owt": {
 			prepare: func(s *owtManager) { s.say("clusterManager.leader", votes) },
-			args:    []string{"--replica", "owt"},
+			as:      byOWT,
 			want:    []string{"OWT's master branch", "OWT 4.2 to 5.1 only"},
 		},
 		"the queue, and --replica owt": {
 			prepare: func(s *owtManager) { s.serve(true) },
-			args:    []string{"--replica", "owt"},
+			as:      byOWT,
 			want:    []string{"an OWT manager serves"},
 		},
 	} {
@@ -193,48 +229,86 @@ func TestRefusesToStartBesideOWT(t *testing.T) {
 			cluster := "beside " + strings.ReplaceAll(name, ".", " ")
 			s := newOWTManager(t, url, cluster)
 			test.prepare(s)
-			args := append([]string{"manager", "--url", url, "--cluster", cluster, "--initial-time", "0s"}, test.args...)
-			contains(t, refusedWith(t, 1, args...).stderr, test.want...)
+			opts := optionsAt(t, url, cluster)
+			if test.as != nil {
+				test.as(&opts)
+			}
+			h, err := Start(t.Context(), opts)
+			if err == nil {
+				t.Fatal(errors.Join(errors.New("it started"), h.Close()))
+			}
+			for _, want := range test.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("refused with %q, want %q in it", err, want)
+				}
+			}
 		})
 	}
 }
 
 // A manager that starts after ours is reported; one of the master branch ends a
-// manager with --replica owt.
+// manager of OWT's protocol.
 func TestHearsOWTManagersThatStartLater(t *testing.T) {
 	url := rabbit.Broker(t).URL()
-	p := begin(t, "manager", "--url", url, "--cluster", "later", "--initial-time", "0s")
-	p.await(`msg="manager takes requests"`)
-	newOWTManager(t, url, "later").say("clusterManager.candidate", recorded(t, "selfRecommend")...)
-	p.await(`level=ERROR msg="an OWT manager runs beside this one.*protocol="OWT 4.2 to 5.1"`)
-
-	p = begin(t, "manager", "--url", url, "--cluster", "later-owt", "--replica", "owt", "--initial-time", "0s")
-	p.await(`msg="manager takes requests"`)
-	newOWTManager(t, url, "later-owt").say("clusterManager.candidate", votes)
-	p.await(`muster: another manager uses this cluster's queue: managers of OWT's master branch`)
-	if status := p.ends(patience); status != 1 {
-		t.Errorf("it ends with %d", status)
+	reported := make(chan string, 100)
+	opts := optionsAt(t, url, "later")
+	opts.Manager.Logger = slog.New(slog.NewTextHandler(said(reported), &slog.HandlerOptions{Level: slog.LevelError}))
+	first, err := Start(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = first.Close() })
+	newOWTManager(t, url, "later").say("clusterManager.candidate", recorded(t, "selfRecommend")...)
+	select {
+	case line := <-reported:
+		if !strings.Contains(line, "an OWT manager runs beside this one") || !strings.Contains(line, `protocol="OWT 4.2 to 5.1"`) {
+			t.Error(line)
+		}
+	case <-time.After(healthy):
+		t.Error("one that starts later is not reported")
+	}
+
+	opts = optionsAt(t, url, "later-owt")
+	opts.OWT = true
+	second, err := Start(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = second.Close() })
+	newOWTManager(t, url, "later-owt").say("clusterManager.candidate", votes)
+	select {
+	case <-second.Done():
+		if err := second.Err(); !errors.Is(err, ErrNeighbour) || !strings.Contains(err.Error(), "managers of OWT's master branch") {
+			t.Error(err)
+		}
+	case <-time.After(healthy):
+		t.Error("it goes on beside the master branch")
+	}
+}
+
+// said passes lines of a log on.
+type said chan<- string
+
+func (s said) Write(p []byte) (int, error) {
+	select {
+	case s <- string(p):
+	default: // the first ones are enough
+	}
+	return len(p), nil
 }
 
 // A manager that hangs answers nothing and says nothing: its consumer shows it.
 // The check ends when the consumer does.
 func TestAwaitsAFreeQueue(t *testing.T) {
 	url := rabbit.Broker(t).URL()
-	conn, err := connect.Open(t.Context(), bus.Options{URL: url})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
-	cfg := config.Default()
-	cfg.Manager.Name = "hangs"
-	h := &host{cfg: cfg, conn: conn, log: slog.New(slog.DiscardHandler)}
+	opts := optionsAt(t, url, "hangs")
+	h := &Host{opts: opts, log: opts.Manager.Logger}
 	if err := h.awaitFreeQueue(t.Context(), time.Minute); err != nil {
 		t.Errorf("a queue that nobody has: %v", err)
 	}
 	s := newOWTManager(t, url, "hangs")
 	s.serve(false)
-	if err := h.awaitFreeQueue(t.Context(), time.Millisecond); !errors.Is(err, errNeighbour) {
+	if err := h.awaitFreeQueue(t.Context(), time.Millisecond); !errors.Is(err, ErrNeighbour) {
 		t.Errorf("a queue with a consumer: %v", err)
 	}
 	free := make(chan error, 1)
@@ -245,11 +319,45 @@ func TestAwaitsAFreeQueue(t *testing.T) {
 	}
 }
 
-// Two lone managers on one queue are refused too.
-func TestRefusesASecondLoneManager(t *testing.T) {
+// Two lone managers on one queue are refused too, and so is one that is to agree by
+// Raft with others than those that serve.
+func TestRefusesASecondCluster(t *testing.T) {
 	url := rabbit.Broker(t).URL()
-	begin(t, "manager", "--url", url, "--cluster", "lone", "--initial-time", "0s").await(`msg="manager takes requests"`)
-	contains(t, refusedWith(t, 1, "manager", "--url", url, "--cluster", "lone").stderr, "a Muster manager serves", "--raft and --peers")
+	first, err := Start(t.Context(), optionsAt(t, url, "lone"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Start(t.Context(), optionsAt(t, url, "lone")); !errors.Is(err, ErrNeighbour) {
+		t.Errorf("a second lone manager: %v", err)
+	}
+	opts := optionsAt(t, url, "lone")
+	raft := raft.DefaultOptions()
+	opts.Raft = &raft
+	if _, err := Start(t.Context(), opts); !errors.Is(err, ErrOtherCluster) {
+		t.Errorf("one by Raft: %v", err)
+	}
+	if err := errors.Join(first.Close(), first.Close()); err != nil || !first.Last() {
+		t.Errorf("closed with %v, last: %v", err, first.Last())
+	}
+}
+
+// Managers that serve are the cluster only if one of them is among the peers.
+func TestOtherClusterIsTold(t *testing.T) {
+	raft := raft.DefaultOptions()
+	raft.Addr, raft.Peers = "a:1", []string{"a:1", "b:1"}
+	h := &Host{opts: Options{Raft: &raft}, log: slog.New(slog.DiscardHandler)}
+	for _, test := range []struct {
+		serving []string
+		ours    bool
+	}{{[]string{"b:1", "c:1"}, true}, {[]string{"a:1"}, true}, {[]string{"c:1", "d:1"}, false}, {[]string{""}, false}} {
+		var members []muster.Member
+		for _, addr := range test.serving {
+			members = append(members, muster.Member{Addr: addr})
+		}
+		if err := h.compare(members); (err == nil) != test.ours || err != nil && !errors.Is(err, ErrOtherCluster) {
+			t.Errorf("beside %q: %v", test.serving, err)
+		}
+	}
 }
 
 // Managers that start together do not take each other for strangers: one that

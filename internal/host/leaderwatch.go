@@ -1,4 +1,4 @@
-package main
+package host
 
 import (
 	"context"
@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/muster-fleet/muster/bus"
-	"github.com/muster-fleet/muster/internal/replica"
-	"github.com/muster-fleet/muster/internal/replica/raft"
 )
 
 const (
@@ -45,29 +43,17 @@ type leaderWatch struct {
 	running sync.WaitGroup
 }
 
-// leading reports whether the manager of a replica leads.
-func leading(rep *raft.Replica) func(context.Context) bool {
-	return func(ctx context.Context) bool {
-		s, err := rep.Status(ctx)
-		return err == nil && s.Role == replica.Leader.String()
-	}
-}
-
-// startLeaderWatch listens for what this manager says, where it has others to give
-// the lead to.
-func (h *host) startLeaderWatch(ctx context.Context) (*leaderWatch, error) {
-	if h.cohort == nil || h.cohort.leads == nil {
-		return nil, nil
-	}
+// startLeaderWatch listens for what this manager says.
+func startLeaderWatch(ctx context.Context, conn bus.Conn, leads func(context.Context) bool, handOver func(context.Context) error, log *slog.Logger) (*leaderWatch, error) {
 	l := &leaderWatch{
-		conn: h.conn, key: fmt.Sprintf("leaderWatch.%x", rand.Uint64()), leads: h.cohort.leads, handOver: h.cohort.handOver,
-		log: h.log, heard: make(chan struct{}, 1),
+		conn: conn, key: fmt.Sprintf("leaderWatch.%x", rand.Uint64()), leads: leads, handOver: handOver,
+		log: log, heard: make(chan struct{}, 1),
 	}
 	var err error
-	if l.sub, err = h.conn.Subscribe(ctx, topicLeaderWatch, l.key, l.listen); err != nil {
+	if l.sub, err = conn.Subscribe(ctx, topicLeaderWatch, l.key, l.listen); err != nil {
 		return nil, fmt.Errorf("listen on the message queue: %w", err)
 	}
-	l.unwatch = h.conn.Watch(l.follow)
+	l.unwatch = conn.Watch(l.follow)
 	ctx, l.end = context.WithCancel(context.Background())
 	ticks := time.NewTicker(listenEvery)
 	l.running.Go(func() {

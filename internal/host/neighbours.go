@@ -1,4 +1,4 @@
-package main
+package host
 
 import (
 	"context"
@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/muster-fleet/muster/bus"
-	"github.com/muster-fleet/muster/config"
 	"github.com/muster-fleet/muster/internal/replica/owt"
 )
 
@@ -27,10 +26,10 @@ const (
 	warnEvery = time.Minute
 )
 
-// errNeighbour is why a manager does not start, or stops, beside managers that
+// ErrNeighbour is wrapped by the error of a manager that does not start, or stops, beside managers that
 // it cannot share the cluster's queue with: each would get a part of the calls,
 // and workers would be told that they are unknown and drop their tasks.
-var errNeighbour = errors.New("another manager uses this cluster's queue")
+var ErrNeighbour = errors.New("another manager uses this cluster's queue")
 
 // neighbours listens for managers of OWT beside this one.
 type neighbours struct {
@@ -51,39 +50,39 @@ type neighbours struct {
 
 // meetNeighbours refuses to start beside managers that are none of this
 // cluster's kind, and goes on to listen for such that start later.
-func (h *host) meetNeighbours(ctx context.Context) error {
-	if h.server != nil {
-		return nil // the queue is in this process
+func (h *Host) meetNeighbours(ctx context.Context) error {
+	if h.opts.OwnQueue {
+		return nil
 	}
-	if h.cfg.BusKind() == config.RabbitMQ || h.cfg.Manager.Replica == "owt" {
+	if h.opts.OWTQueue || h.opts.OWT {
 		if err := h.listenForOWT(ctx); err != nil {
 			return err
 		}
 	}
-	if h.cfg.Raft.Addr != "" && h.cfg.Manager.Replica != "owt" {
+	if h.opts.Raft != nil && !h.opts.OWT {
 		return nil // lookAround asks the managers there
 	}
 	if err := h.askNeighbours(ctx); err != nil {
 		return err
 	}
-	if h.cfg.Manager.Replica == "owt" {
+	if h.opts.OWT {
 		return nil
 	}
 	return h.awaitFreeQueue(ctx, consumerTime)
 }
 
 // listenForOWT listens to the topic of OWT's managers for listenTime.
-func (h *host) listenForOWT(ctx context.Context) error {
+func (h *Host) listenForOWT(ctx context.Context) error {
 	n := &neighbours{
-		cluster: h.cfg.Manager.Name, withOWT: h.cfg.Manager.Replica == "owt", log: h.log,
+		cluster: h.opts.Manager.Cluster, withOWT: h.opts.OWT, log: h.log,
 		heard: map[owt.Protocol]bool{}, ended: make(chan struct{}),
 	}
 	var err error
-	if n.observer, err = owt.Observe(ctx, h.conn, n.cluster, n.hear); err != nil {
+	if n.observer, err = owt.Observe(ctx, h.opts.Conn, n.cluster, n.hear); err != nil {
 		return err
 	}
 	h.neighbours = n
-	pauseIn(ctx, listenTime)
+	pause(ctx, listenTime)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.begun = true
@@ -101,12 +100,12 @@ func (n *neighbours) refusal(p owt.Protocol) error {
 	switch {
 	case p == owt.Votes && n.withOWT:
 		return fmt.Errorf("%w: managers of %v are in %q, and --replica owt speaks with those of OWT 4.2 to 5.1 only: "+
-			"stop them all first (docs/owt.md), then start this one", errNeighbour, p, n.cluster)
+			"stop them all first (docs/owt.md), then start this one", ErrNeighbour, p, n.cluster)
 	case p == owt.Votes:
-		return fmt.Errorf("%w: managers of %v are in %q: stop them all first (docs/owt.md), then start this one", errNeighbour, p, n.cluster)
+		return fmt.Errorf("%w: managers of %v are in %q: stop them all first (docs/owt.md), then start this one", ErrNeighbour, p, n.cluster)
 	}
 	return fmt.Errorf("%w: managers of %v are in %q: stop them first (docs/owt.md), or join them with --replica owt",
-		errNeighbour, p, n.cluster)
+		ErrNeighbour, p, n.cluster)
 }
 
 // hear takes a message of OWT's managers. One that starts beside a manager that
@@ -133,7 +132,7 @@ func (n *neighbours) close() error { return n.observer.Close() }
 
 // askNeighbours asks who serves the cluster's name. A manager that stands alone
 // shares it with none, one of OWT's protocol with those that were heard.
-func (h *host) askNeighbours(ctx context.Context) error {
+func (h *Host) askNeighbours(ctx context.Context) error {
 	if n := h.neighbours; n != nil && n.withOWT && n.hears(owt.Election) {
 		return nil
 	}
@@ -146,16 +145,16 @@ func (h *host) askNeighbours(ctx context.Context) error {
 
 // whoServes returns an error that says who answers to the cluster's name, nil if
 // no one does.
-func (h *host) whoServes(ctx context.Context) error {
+func (h *Host) whoServes(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
-	_, err := h.conn.Call(ctx, h.cfg.Manager.Name, "status")
+	_, err := h.opts.Conn.Call(ctx, h.opts.Manager.Cluster, "status")
 	var refused *bus.RemoteError
 	switch {
 	case err == nil:
-		return fmt.Errorf("%w: a Muster manager serves %q already: stop it first, or let several agree with --raft and --peers", errNeighbour, h.cfg.Manager.Name)
+		return fmt.Errorf("%w: a Muster manager serves %q already: stop it first, or let several agree with --raft and --peers", ErrNeighbour, h.opts.Manager.Cluster)
 	case errors.As(err, &refused) && refused.Error() == bus.MethodUnknown:
-		return fmt.Errorf("%w: an OWT manager serves %q: stop it first (docs/owt.md)", errNeighbour, h.cfg.Manager.Name)
+		return fmt.Errorf("%w: an OWT manager serves %q: stop it first (docs/owt.md)", ErrNeighbour, h.opts.Manager.Cluster)
 	}
 	return nil
 }
@@ -169,7 +168,7 @@ func (n *neighbours) hearsElection(ctx context.Context) bool {
 	}
 	const looks = 20
 	for range looks {
-		if n.hears(owt.Election) || !pauseIn(ctx, listenTime/looks) {
+		if n.hears(owt.Election) || !pause(ctx, listenTime/looks) {
 			break
 		}
 	}
@@ -184,8 +183,8 @@ func (n *neighbours) hears(p owt.Protocol) bool {
 
 // awaitFreeQueue waits until the cluster's queue has no consumer: a manager
 // that hangs answers nothing, and still gets its part of the calls.
-func (h *host) awaitFreeQueue(ctx context.Context, limit time.Duration) error {
-	queue, ok := h.conn.(interface {
+func (h *Host) awaitFreeQueue(ctx context.Context, limit time.Duration) error {
+	queue, ok := h.opts.Conn.(interface {
 		Consumers(context.Context, string) (int, error)
 	})
 	if !ok {
@@ -194,18 +193,30 @@ func (h *host) awaitFreeQueue(ctx context.Context, limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for first := true; ; first = false {
-		n, err := queue.Consumers(ctx, h.cfg.Manager.Name)
+		n, err := queue.Consumers(ctx, h.opts.Manager.Cluster)
 		switch {
 		case ctx.Err() != nil:
 			return fmt.Errorf("%w: the queue %q still has a consumer after %v that answers nothing: end that program "+
-				"(rabbitmqctl list_consumers names its connection), or choose another name with --cluster", errNeighbour, h.cfg.Manager.Name, limit)
+				"(rabbitmqctl list_consumers names its connection), or choose another name with --cluster", ErrNeighbour, h.opts.Manager.Cluster, limit)
 		case err != nil:
 			return err
 		case n == 0:
 			return nil
 		case first:
-			h.log.Warn("the cluster's queue has a consumer already: waiting until it is gone", "cluster", h.cfg.Manager.Name, "consumers", n, "for", limit)
+			h.log.Warn("the cluster's queue has a consumer already: waiting until it is gone", "cluster", h.opts.Manager.Cluster, "consumers", n, "for", limit)
 		}
-		pauseIn(ctx, consumerEvery)
+		pause(ctx, consumerEvery)
+	}
+}
+
+// pause waits, and reports whether ctx has not ended meanwhile.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
 	}
 }
