@@ -162,18 +162,20 @@ const (
 
 // private are the variables that are about this process, or about another
 // node, and must not reach a node by inheritance. Nor must those that may hold
-// a password: MUSTER_BUS_ and MUSTER_RAFT_.
+// a password or a key: privatePrefixes.
 var private = []string{
 	varNode, varAgent, varPurpose, varTask, varRoom, varSpec, varSpecFile, varMark,
 	"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES",
 	"NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE", varConfigFD,
 }
 
+var privatePrefixes = []string{"MUSTER_BUS_", "MUSTER_RAFT_", "MUSTER_ROOMS_"}
+
 // environment is that of the node, without what its notifyChannel adds.
 func (n *node) environment(extra []string) []string {
 	env := slices.DeleteFunc(os.Environ(), func(entry string) bool {
 		name, _, _ := strings.Cut(entry, "=")
-		return slices.Contains(private, name) || strings.HasPrefix(name, "MUSTER_BUS_") || strings.HasPrefix(name, "MUSTER_RAFT_")
+		return slices.Contains(private, name) || slices.ContainsFunc(privatePrefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 	})
 	env = append(env, extra...)
 	add := func(name, value string) {

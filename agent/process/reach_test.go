@@ -120,6 +120,7 @@ func TestSecretsStayOutOfTheEnvironment(t *testing.T) {
 	t.Setenv("MUSTER_BUS_PASSWORD", "hunter2")
 	t.Setenv("MUSTER_BUS_URL", "nats://u:hunter2@example.com")
 	t.Setenv("MUSTER_RAFT_SECRET", "hunter2")
+	t.Setenv("MUSTER_ROOMS_KEY", "hunter2")
 	h := open(t, Options{})
 	path, err := h.WriteSecret("bus", []byte("MUSTER_BUS_PASSWORD=hunter2\n"))
 	if err != nil {
