@@ -104,6 +104,9 @@ func (k *link) Apply() {
 	if job := k.copy.TakeSnapshotJob(); job != nil {
 		k.compact(job)
 	}
+	if k.copy.IsWriting() {
+		k.m.apply()
+	}
 }
 
 // turn hands over what the owner asked for.
@@ -163,16 +166,12 @@ func (k *link) collect() {
 	if len(out.Commits) > 0 {
 		m.apply()
 	}
-	if out.Compact != nil {
-		k.compact(out.Compact)
-	}
 }
 
-// compact makes a snapshot beside everything else.
+// compact hands over a snapshot some time after it is complete.
 func (k *link) compact(job *raft.SnapshotJob) {
 	k.m.when(k.m.sim.between(0, 5*diskTime), func() {
-		snap, err := job.Run()
-		k.core.Compacted(job, snap, err)
+		k.core.Compacted(job)
 		k.collect()
 	})
 }

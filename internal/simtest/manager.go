@@ -262,7 +262,7 @@ func (m *simManager) config() raft.CoreConfig {
 	s := m.sim
 	return raft.CoreConfig{
 		Addr: m.name, Peers: s.names(), Seed: s.rng.Uint64(), ElectionTicks: 10, HeartbeatTicks: 2,
-		CompactBytes: s.opts.compactBytes(), OwnSnapshotBytes: s.opts.compactBytes(), Placement: s.opts.placement(), Durable: m.durable,
+		CompactBytes: s.opts.compactBytes(), Placement: s.opts.placement(), Durable: m.durable,
 	}
 }
 

@@ -66,6 +66,7 @@ func (s *State) foldClaimed(e muster.TaskClaimed) {
 	s.placements = max(s.placements, e.Number)
 	if w := s.workers[e.Worker]; w != nil {
 		if t := s.on(w, e.Task); t != nil {
+			w.keep()
 			t.claim = e.Number
 		}
 	}

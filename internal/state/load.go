@@ -54,6 +54,9 @@ func (s *State) foldLoad(e muster.WorkerLoadChanged) {
 // settle takes the debits off the tasks that were picked up since the last
 // report. It returns how many these are, and the debits' sum.
 func (w *worker) settle() (fresh, settled sched.Units) {
+	if w.running.last != nil && w.running.last.fresh {
+		w.keep()
+	}
 	for t := w.running.last; t != nil && t.fresh; t = t.prev {
 		fresh++
 		settled += t.debit

@@ -58,6 +58,7 @@ func (s *State) prolong(t *task, reserve int64) Result {
 // reserved, and when it is laid down if it runs. An end is never brought
 // forward.
 func (s *State) extend(t *task, reserve int64) {
+	t.worker.keep()
 	t.reserve = reserve
 	if !t.running {
 		s.wheel.remove(t)
@@ -89,8 +90,10 @@ func (s *State) foldReserved(e muster.TaskReserved) {
 		w.purpose.pool.Placed(&w.Worker)
 	case t.worker != w: // another copy's word does not move a task
 	case t.running:
+		w.keep()
 		t.reserve = reserve
 	default:
+		w.keep()
 		s.wheel.remove(t)
 		t.reserve, t.until = reserve, e.Until
 		s.wheel.add(t)
@@ -110,6 +113,7 @@ func (s *State) unschedule(op Unschedule) error {
 	case !t.placedAs(op.Placement) && !t.claimedAs(op.Placement):
 		return muster.ReasonPlacementOver
 	case t.running:
+		w.keep()
 		t.reserve = 0
 		note(s, t.reservedEvent())
 	default:

@@ -207,9 +207,16 @@ func TestAgreesWithScan(t *testing.T) {
 type history struct {
 	oracle              *oracle
 	state, twin, folded *State
+	// taken is a snapshot that is being written, want what it must be.
+	taken *Snapshotting
+	want  []byte
 }
 
 func (h *history) step(t *rapid.T, cmd Command) {
+	if h.taken == nil {
+		h.want = append([]byte("head"), h.state.Snapshot()...)
+		h.taken = h.state.BeginSnapshot([]byte("head"))
+	}
 	want := h.oracle.apply(cmd)
 	got, events := h.state.Apply(cmd)
 	compareResults(t, cmd, got, want)
@@ -236,6 +243,7 @@ func (h *history) step(t *rapid.T, cmd Command) {
 		t.Fatalf("after %#v\nstate -, folded +\n%s", cmd.Op, diff)
 	}
 	h.invariants(t, cmd, got)
+	h.write(t, one(t, 0, 0, 0, 0, 1))
 }
 
 // applyToTwin gives the twin a ScheduleMany as single Schedules, and all else as
@@ -302,6 +310,18 @@ func (h *history) invariants(t *rapid.T, cmd Command, got Result) {
 			t.Fatalf("why of %s: %v %v", op.Task, why, ok)
 		}
 	}
+}
+
+// write goes on with the snapshot. However the state has changed since it began, it
+// is that of the beginning.
+func (h *history) write(t *rapid.T, most int) {
+	if !h.taken.Write(most) {
+		return
+	}
+	if !bytes.Equal(h.taken.Bytes(), h.want) {
+		t.Fatal("a snapshot that was written piece by piece is another one")
+	}
+	h.taken = nil
 }
 
 func (h *history) restore(t *rapid.T, limits sched.Limits) {

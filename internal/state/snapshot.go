@@ -1,14 +1,13 @@
 package state
 
 import (
-	"encoding/binary"
-	"hash/crc32"
+	"cmp"
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/internal/sched"
-	"github.com/muster-fleet/muster/internal/wire"
 )
 
 // snapshotMagic begins a snapshot. Its digit is the version of the format.
@@ -31,35 +30,9 @@ const (
 //	purposes by name:         what the pool remembers
 //	CRC-32 of the above
 func (s *State) Snapshot() []byte {
-	w := writer{&wire.Writer{Buf: append(make([]byte, 0, s.snapshotSize()), snapshotMagic...)}}
-	w.config(&s.cfg)
-	w.Int(int64(s.now))
-	w.Uint(s.placements)
-	w.operators(s)
-	names := s.purposeNames()
-	index := map[*purpose]uint64{}
-	w.Uint(uint64(len(names)))
-	for i, name := range names {
-		p := s.purposes[name]
-		index[p] = uint64(i)
-		w.Text(name)
-		w.Int(int64(p.cost.Estimate()))
-		w.Int(int64(p.cost.Seen()))
-		w.Int(int64(p.vacantSince()))
-		w.lasts(&p.lasts)
-	}
-	workers := s.joinOrder()
-	places := make(map[*sched.Worker]int64, len(workers))
-	w.Uint(uint64(len(workers)))
-	for i, worker := range workers {
-		places[&worker.Worker] = int64(i)
-		w.Uint(index[worker.purpose])
-		w.worker(worker)
-	}
-	for _, name := range names {
-		w.memory(s.purposes[name].pool.Memory(), places)
-	}
-	return binary.BigEndian.AppendUint32(w.Buf, crc32.ChecksumIEEE(w.Buf))
+	taken := s.begin(nil)
+	taken.Write(math.MaxInt)
+	return taken.buf
 }
 
 // snapshotSize is about what a snapshot takes.
@@ -80,17 +53,18 @@ func (w writer) config(c *Config) {
 	w.defaults(c)
 }
 
-func (w writer) worker(worker *worker) {
+func (w writer) worker(f *frozen) {
+	worker := f.worker
 	w.Text(worker.ID)
 	info := worker.Info()
 	w.info(info)
 	w.Bool(info.Raw != nil)
 	w.Text(string(info.Raw))
-	w.Int(int64(worker.State()))
-	w.Bool(worker.Reported())
-	w.Float(worker.Load())
-	w.Int(worker.Credit())
-	w.Bool(worker.ended)
+	w.Int(int64(f.state))
+	w.Bool(f.reported)
+	w.Float(f.load)
+	w.Int(f.credit)
+	w.Bool(f.ended)
 	w.Uint(uint64(worker.running.n))
 	for t := worker.running.first; t != nil; t = t.next {
 		w.task(t)
@@ -112,14 +86,17 @@ func (w writer) task(t *task) {
 	w.Uint(t.claim)
 }
 
-func (w writer) memory(m sched.Memory, places map[*sched.Worker]int64) {
+// memory writes the places of workers in join order, -1 for none.
+func (w writer) memory(m sched.Memory, workers []*worker) {
 	w.Int(int64(m.Cursor))
-	for _, worker := range []*sched.Worker{m.Last, m.Spare} {
-		if place, ok := places[worker]; ok {
-			w.Int(place)
-		} else {
-			w.Int(-1)
+	for _, remembered := range []*sched.Worker{m.Last, m.Spare} {
+		place := -1
+		if remembered != nil {
+			place, _ = slices.BinarySearchFunc(workers, remembered.Owner.(*worker).joined, func(w *worker, joined uint64) int {
+				return cmp.Compare(w.joined, joined)
+			})
 		}
+		w.Int(int64(place))
 	}
 }
 

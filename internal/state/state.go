@@ -37,6 +37,8 @@ type State struct {
 	quiet    bool
 	leftOut  int
 	applying bool // inside of Apply
+	// snapshotting is the snapshot that is being written, nil where there is none.
+	snapshotting *Snapshotting
 }
 
 // New returns an empty cluster. A member of cfg that Validate would refuse

@@ -122,6 +122,7 @@ func (s *State) newTask() *task {
 
 // reserve begins the reservation of a task that is in no list.
 func (s *State) reserve(t *task, until muster.Instant) {
+	t.worker.keep()
 	t.until = until
 	t.worker.reserved.push(t)
 	t.worker.purpose.reserved++
@@ -129,6 +130,7 @@ func (s *State) reserve(t *task, until muster.Instant) {
 }
 
 func (s *State) unreserve(t *task) {
+	t.worker.keep()
 	s.wheel.remove(t)
 	t.until = 0
 	t.worker.reserved.remove(t)
@@ -137,12 +139,14 @@ func (s *State) unreserve(t *task) {
 
 // run begins the run of a task that is in no list.
 func (s *State) run(t *task, fresh bool) {
+	t.worker.keep()
 	t.running, t.fresh, t.since = true, fresh, s.now
 	t.worker.running.push(t)
 	t.worker.purpose.running++
 }
 
 func (s *State) stop(t *task) {
+	t.worker.keep()
 	t.running, t.fresh = false, false
 	t.worker.running.remove(t)
 	t.worker.purpose.running--

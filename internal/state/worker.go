@@ -26,6 +26,8 @@ type worker struct {
 	ended bool
 	// drain is the drain that it is in, nil for none.
 	drain *drain
+	// frozen is it in the snapshot that is being written, nil once that has it.
+	frozen *frozen
 }
 
 // worker finds a worker for a command.
@@ -85,6 +87,7 @@ func (s *State) foldJoined(e muster.WorkerJoined) {
 	info.MaxTasks = min(max(info.MaxTasks, 0), math.MaxInt32)
 	w := s.workers[e.Worker]
 	if w != nil && w.purpose.name == e.Purpose {
+		w.keep()
 		w.raw, w.incarnation = info.Raw, Incarnation(info.Raw)
 		w.purpose.pool.Rejoin(&w.Worker, info)
 		s.hold(w)

@@ -20,7 +20,9 @@ type Applier struct {
 	state   *state.State
 	role    replica.Role
 	index   uint64
-	made    *SnapshotJob
+	// writing is the snapshot that is being written, nil for none.
+	writing *SnapshotJob
+	piece   int // bytes of it at a time
 	// quiet leaves out the events of tasks where observe is nil.
 	quiet bool
 }
@@ -30,7 +32,7 @@ func NewApplier(cfg state.Config, observe Observer, log *slog.Logger) *Applier {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Applier{state: state.New(cfg), observe: observe, log: log}
+	return &Applier{state: state.New(cfg), observe: observe, log: log, piece: snapshotPiece}
 }
 
 // TaskEvents says whether Done is given the events of tasks, too.
@@ -46,14 +48,24 @@ func (c *Applier) Index() uint64 { return c.index }
 // Role returns the manager's role as of the last Commit.
 func (c *Applier) Role() replica.Role { return c.role }
 
-// TakeSnapshotJob returns the job of the last Commit that asked for a snapshot,
-// nil if there is no new one. It must be run where the Core is, and its result
-// passed to Core.Compacted.
+// snapshotPiece is how large a piece of a snapshot is, in bytes: about a
+// millisecond's work.
+const snapshotPiece = 128 << 10
+
+// TakeSnapshotJob writes a piece of the snapshot for which a Commit asked, if there
+// is one, and returns its job once it is complete, to be passed to Core.Compacted.
+// It must be called again while IsWriting.
 func (c *Applier) TakeSnapshotJob() *SnapshotJob {
-	job := c.made
-	c.made = nil
+	job := c.writing
+	if job == nil || !job.data.Write(c.piece) {
+		return nil
+	}
+	c.writing = nil
 	return job
 }
+
+// IsWriting reports whether a snapshot is begun and not complete.
+func (c *Applier) IsWriting() bool { return c.writing != nil }
 
 // Apply applies a Commit.
 func (c *Applier) Apply(done Commit) {
@@ -65,8 +77,8 @@ func (c *Applier) Apply(done Commit) {
 			f(c.state, done.err)
 		}
 	case done.job != nil:
-		c.made = done.job
-		c.made.own = c.state.Snapshot()
+		c.writing = done.job
+		c.writing.begin(c.state)
 	case done.err != nil:
 		for _, p := range done.own {
 			p.Done(state.Result{}, nil, done.err)

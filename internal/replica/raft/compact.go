@@ -1,69 +1,42 @@
 package raft
 
 import (
-	"fmt"
-
 	pb "go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// SnapshotJob makes a snapshot, in one of two ways. The owner of a small state
-// encodes it, which stops the owner for some milliseconds. A large one is made
-// in the background from the last snapshot and the entries since. That costs a
-// second copy of the state, and applying these entries a second time.
+// SnapshotJob is a snapshot that the owner of the state writes, piece by piece:
+// see Applier.TakeSnapshotJob.
 type SnapshotJob struct {
 	incarnation uint64
 	index, term uint64
-	from        *pb.Snapshot
-	entries     []*pb.Entry
 	conf        *pb.ConfState
 	roster      roster
-	own         []byte // the state at index, if its owner encoded it
+	data        *state.Snapshotting
 }
 
-// Run makes the snapshot. It uses nothing but the SnapshotJob, so it may run in
-// another goroutine.
-func (j *SnapshotJob) Run() (*pb.Snapshot, error) {
-	data := j.own
-	if data == nil {
-		s, err := j.replay()
-		if err != nil {
-			return nil, err
-		}
-		data = s.Snapshot()
-	}
+// begin begins the snapshot. Its data are the roster, then the state.
+func (j *SnapshotJob) begin(s *state.State) {
+	var w writer
+	w.roster(&j.roster)
+	j.data = s.BeginSnapshot(w.Buf)
+}
+
+// snapshot is what was written.
+func (j *SnapshotJob) snapshot() *pb.Snapshot {
 	return &pb.Snapshot{
-		Data:     snapshotData(&j.roster, data),
+		Data:     j.data.Bytes(),
 		Metadata: &pb.SnapshotMetadata{Index: proto.Uint64(j.index), Term: proto.Uint64(j.term), ConfState: j.conf},
-	}, nil
-}
-
-// replay applies the entries since the last snapshot to a copy of it.
-func (j *SnapshotJob) replay() (*state.State, error) {
-	_, s, err := openSnapshot(j.from.GetData())
-	if err != nil {
-		return nil, err
 	}
-	s.TaskEvents(false)
-	for _, e := range j.entries {
-		commands, err := entryCommands(e)
-		if err != nil {
-			return nil, fmt.Errorf("raft: snapshot: entry %d: %w", e.GetIndex(), err)
-		}
-		for _, c := range commands {
-			s.Apply(c)
-		}
-	}
-	return s, nil
 }
 
 // snapshots replaces the older part of the log by snapshots: this manager's own,
 // and those that the leader sends.
 type snapshots struct {
 	core       *Core
-	compacting bool // a SnapshotJob is running
+	compacting bool // a SnapshotJob is being written
 	// installing is the index of the last snapshot of another manager that was
 	// queued for the disk.
 	installing uint64
@@ -71,38 +44,35 @@ type snapshots struct {
 }
 
 // compact starts a snapshot when the log since the last one is longer than the
-// configured size and than the snapshot itself. So the work for snapshots stays
-// in proportion to that for commands.
+// configured size and than half of the snapshot itself. So the work for snapshots
+// stays in proportion to that for commands, and so does the memory for the log.
+//
+// The last snapshot is let go, or there would be two of them in memory. A member
+// that needs one is sent the new one.
 func (s *snapshots) compact() {
-	limit := max(s.core.cfg.CompactBytes, len(s.core.store.snap.GetData()))
+	limit := max(s.core.cfg.CompactBytes, s.core.store.snapBytes/2)
 	if s.compacting || s.core.store.snap == nil || s.core.store.size < limit || s.core.applied <= s.core.store.snapIndex() {
 		return
 	}
-	entries := s.core.store.since(s.core.store.snapIndex())
-	if uint64(len(entries)) < s.core.applied-s.core.store.snapIndex() {
+	if s.core.store.last() < s.core.applied {
 		return // not all decided entries are on this disk yet
 	}
 	s.compacting = true
-	job := &SnapshotJob{incarnation: s.core.incarnation, index: s.core.applied, term: s.core.appliedTerm, conf: s.core.conf, roster: s.core.roster.clone()}
-	if len(s.core.store.snap.GetData()) <= s.core.cfg.OwnSnapshotBytes {
-		s.core.out.Commits = append(s.core.out.Commits, Commit{job: job})
-		return
-	}
-	job.from, job.entries = s.core.store.snap, entries[:s.core.applied-s.core.store.snapIndex()]
-	s.core.out.Compact = job
+	s.core.store.letGo()
+	s.core.out.Commits = append(s.core.out.Commits, Commit{job: &SnapshotJob{
+		incarnation: s.core.incarnation, index: s.core.applied, term: s.core.appliedTerm, conf: s.core.conf, roster: s.core.roster.clone(),
+	}})
 }
 
-// Compacted handles the result of a SnapshotJob. It is dropped if a later
+// Compacted handles a SnapshotJob that is complete. It is dropped if a later
 // snapshot of another manager was queued for the disk meanwhile.
-func (c *Core) Compacted(j *SnapshotJob, snap *pb.Snapshot, err error) {
+func (c *Core) Compacted(j *SnapshotJob) {
 	if j.incarnation != c.incarnation {
 		return
 	}
 	c.snapshots.compacting = false
-	switch {
-	case err != nil:
-		c.fail(err)
-	case snap.GetMetadata().GetIndex() > max(c.store.snapIndex(), c.snapshots.installing):
+	snap := j.snapshot()
+	if snap.GetMetadata().GetIndex() > max(c.store.snapIndex(), c.snapshots.installing) {
 		c.store.compact(snap, c.cfg.CompactBytes/4) // for members that lag a little
 		if c.cfg.Durable {
 			c.queue(Write{Snapshot: snap})

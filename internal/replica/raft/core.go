@@ -33,11 +33,8 @@ type CoreConfig struct {
 	// HeartbeatTicks is the number of ticks between two heartbeats.
 	HeartbeatTicks int
 	// CompactBytes is the size of the log at which a snapshot replaces it, or
-	// the size of the last snapshot if that is larger.
+	// half the size of the last snapshot if that is larger.
 	CompactBytes int
-	// OwnSnapshotBytes is the largest last snapshot for which the owner of the
-	// state makes the next one: see Applier.TakeSnapshotJob. 0 means never.
-	OwnSnapshotBytes int
 	// Placement is the configuration of the state if this manager creates the
 	// cluster.
 	Placement state.Config
@@ -104,9 +101,6 @@ type Output struct {
 	Writes []Write
 	// Commits are for the owner of the state, in this order.
 	Commits []Commit
-	// Compact must be run, and its result passed to Compacted, like that of
-	// Applier.TakeSnapshotJob.
-	Compact *SnapshotJob
 }
 
 // Envelope is a message and the address of its receiver.

@@ -141,23 +141,6 @@ func (p *proposals) decided(rec record, done *Commit) {
 	done.batch = rec
 }
 
-// entryCommands returns the commands in an entry, none if it is of another kind
-// or malformed.
-func entryCommands(e *pb.Entry) ([]state.Command, error) {
-	if e.GetType() != pb.EntryNormal || len(e.GetData()) == 0 {
-		return nil, nil
-	}
-	rec, err := decodeRecord(e.GetData())
-	if err == nil && rec.kind == recordBatch {
-		commands, _ := rec.commands()
-		return commands, nil
-	}
-	if errors.Is(err, errNewer) {
-		return nil, err
-	}
-	return nil, nil
-}
-
 // stepLocal returns a message to the library that it sent to itself.
 func (c *Core) stepLocal(m *pb.Message) {
 	if m.GetTo() != c.id {

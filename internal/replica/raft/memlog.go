@@ -12,6 +12,8 @@ import (
 type memLog struct {
 	hard *pb.HardState
 	snap *pb.Snapshot // nil before there is one
+	// snapBytes is the size of the last snapshot, also once its data are let go.
+	snapBytes int
 	// base is the index before the first entry.
 	base, baseTerm uint64
 	entries        []*pb.Entry
@@ -65,7 +67,7 @@ func (l *memLog) FirstIndex() (uint64, error) { return l.base + 1, nil }
 
 // Snapshot is part of etcd.Storage.
 func (l *memLog) Snapshot() (*pb.Snapshot, error) {
-	if l.snap == nil {
+	if l.snap == nil || len(l.snap.GetData()) == 0 {
 		return nil, etcd.ErrSnapshotTemporarilyUnavailable
 	}
 	return l.snap, nil
@@ -104,15 +106,19 @@ func (l *memLog) append(entries []*pb.Entry) {
 
 // install replaces everything by a snapshot that another manager sent.
 func (l *memLog) install(snap *pb.Snapshot) {
-	l.snap = snap
+	l.snap, l.snapBytes = snap, len(snap.GetData())
 	l.base, l.baseTerm = snap.GetMetadata().GetIndex(), snap.GetMetadata().GetTerm()
 	l.entries, l.size = nil, 0
 }
 
+// letGo lets the data of the snapshot go. Until there is the next one, the library
+// asks again.
+func (l *memLog) letGo() { l.snap = &pb.Snapshot{Metadata: l.snap.GetMetadata()} }
+
 // compact replaces the entries up to a snapshot of this manager's own, except
 // about keep bytes of them, from which others can catch up.
 func (l *memLog) compact(snap *pb.Snapshot, keep int) {
-	l.snap = snap
+	l.snap, l.snapBytes = snap, len(snap.GetData())
 	index := snap.GetMetadata().GetIndex()
 	first := index
 	for ; first > l.base && keep > 0; first-- {

@@ -54,7 +54,7 @@ type Options struct {
 	HeartbeatTicks int
 
 	// CompactBytes is the size of the log at which a snapshot replaces it, or the
-	// size of the last snapshot if that is larger.
+	// half the size of the last snapshot if that is larger.
 	CompactBytes int
 	// MaxSnapshot is the largest snapshot that is accepted from another manager, in
 	// bytes.

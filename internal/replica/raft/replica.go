@@ -33,7 +33,7 @@ type Replica struct {
 	reading   *mailbox[func(*state.State, error)]
 	commits   *mailbox[Commit]
 	writes    *mailbox[Write]
-	snapshots *mailbox[*SnapshotJob] // made by the owner
+	snapshots *mailbox[*SnapshotJob] // written by the owner
 	incoming  chan []Message
 	calls     chan func(*Core)
 	sending   map[string]bool    // receivers of snapshots; used by the loop only
@@ -55,10 +55,6 @@ var _ replica.Replica = (*Replica)(nil)
 // maxAtOnce is how many proposals go into the log before the loop looks at its
 // clock again, which takes some milliseconds.
 const maxAtOnce = 8192
-
-// ownSnapshot is the largest snapshot that the owner of the state makes, in
-// bytes, which takes 10 to 20 ms.
-const ownSnapshot = 4 << 20
 
 // Start starts a manager's replica. It returns before the manager has reached the
 // others; Role shows when it has.
@@ -115,8 +111,8 @@ func (n *Replica) open() error {
 	n.core, err = NewCore(CoreConfig{
 		Addr: n.opts.Addr, Peers: n.opts.Peers, Label: n.opts.Label, Seed: newSeed(),
 		ElectionTicks: n.opts.ElectionTicks, HeartbeatTicks: n.opts.HeartbeatTicks,
-		CompactBytes: n.opts.CompactBytes, OwnSnapshotBytes: ownSnapshot,
-		Placement: n.opts.Placement, Durable: n.wal != nil, Restored: n.opts.Restored, Logger: n.log,
+		CompactBytes: n.opts.CompactBytes,
+		Placement:    n.opts.Placement, Durable: n.wal != nil, Restored: n.opts.Restored, Logger: n.log,
 	}, saved)
 	if err != nil {
 		return err
@@ -232,6 +228,9 @@ func (n *Replica) Apply() {
 	if job := n.applier.TakeSnapshotJob(); job != nil {
 		n.snapshots.put(job)
 	}
+	if n.applier.IsWriting() {
+		signal(n.commits.ready) // the next piece, after what else the owner has to do
+	}
 }
 
 // run drives the Core until ctx is done or the Core fails.
@@ -310,9 +309,6 @@ func (n *Replica) act(ctx context.Context) {
 	}
 	n.writes.put(out.Writes...)
 	n.commits.put(out.Commits...)
-	if out.Compact != nil {
-		n.done.Go(func() { n.compact(ctx, out.Compact) })
-	}
 	for _, done := range out.Commits {
 		if done.Role != nil {
 			n.notify()
@@ -320,19 +316,11 @@ func (n *Replica) act(ctx context.Context) {
 	}
 }
 
-// compacted handles the snapshots that the owner of the state made.
+// compacted handles the snapshots that the owner of the state wrote.
 func (n *Replica) compacted() {
 	for _, job := range n.snapshots.take() {
-		snap, err := job.Run()
-		n.core.Compacted(job, snap, err)
+		n.core.Compacted(job)
 	}
-}
-
-func (n *Replica) compact(ctx context.Context, job *SnapshotJob) {
-	start := time.Now()
-	snap, err := job.Run()
-	n.log.Debug("snapshot made", "index", snap.GetMetadata().GetIndex(), "bytes", len(snap.GetData()), "took", time.Since(start))
-	n.enqueue(ctx, func(c *Core) { c.Compacted(job, snap, err) })
 }
 
 // end fails everything that waits.

@@ -96,13 +96,16 @@ func (c *cluster) boot(addr string, peers []string) {
 	n := c.nodes[addr]
 	core, err := NewCore(CoreConfig{
 		Addr: addr, Peers: peers, Seed: c.rng.Uint64(), ElectionTicks: 10, HeartbeatTicks: 2,
-		CompactBytes: c.compactBytes, OwnSnapshotBytes: int(c.seed%2) << 20, Placement: state.DefaultConfig(), Durable: c.durable,
+		CompactBytes: c.compactBytes, Placement: state.DefaultConfig(), Durable: c.durable,
 		patience: c.patience(n), Restored: c.restored,
 	}, n.disk)
 	if err != nil {
 		c.failf("boot %s: %v", addr, err)
 	}
 	n.core, n.applier, n.down = core, NewApplier(state.DefaultConfig(), nil, nil), false
+	if c.seed/6%2 == 1 { // clusters of all six kinds
+		n.applier.piece = 1 // a worker at a time
+	}
 	n.commits, n.writes, n.jobs = nil, nil, nil
 	c.collect(n)
 }
@@ -156,9 +159,6 @@ func (c *cluster) collect(n *simNode) {
 	}
 	n.writes = append(n.writes, out.Writes...)
 	n.commits = append(n.commits, out.Commits...)
-	if out.Compact != nil {
-		n.jobs = append(n.jobs, out.Compact)
-	}
 	if st := n.core.role; st.Kind == replica.Leader {
 		key := [2]uint64{n.core.roster.clusterID, st.Term}
 		if who, ok := c.leaders[key]; ok && who != n.core.Status().ID {
@@ -186,9 +186,7 @@ func (c *cluster) own(n *simNode) {
 	before := n.applier.Role()
 	c.term = done.Term
 	n.applier.Apply(done)
-	if job := n.applier.TakeSnapshotJob(); job != nil {
-		n.jobs = append(n.jobs, job)
-	}
+	c.snapshot(n)
 	if role := n.applier.Role(); role != before {
 		c.logf("%s is %s of term %d, leader %q", n.addr, role.Kind, role.Term, role.Leader)
 		if role.Kind == replica.Leader {
@@ -294,6 +292,13 @@ func (c *cluster) deliver() {
 	}
 }
 
+// snapshot has the owner write a piece of the snapshot that it was asked for.
+func (c *cluster) snapshot(n *simNode) {
+	if job := n.applier.TakeSnapshotJob(); job != nil {
+		n.jobs = append(n.jobs, job)
+	}
+}
+
 // work carries out one pending commit, write or snapshot of a manager.
 func (c *cluster) work(n *simNode) {
 	switch {
@@ -303,11 +308,12 @@ func (c *cluster) work(n *simNode) {
 	case len(n.writes) > 0 && !n.slow:
 		n.core.Wrote(c.save(n))
 		c.collect(n)
+	case n.applier.IsWriting():
+		c.snapshot(n)
 	case len(n.jobs) > 0:
 		job := n.jobs[0]
 		n.jobs = nil
-		snap, err := job.Run()
-		n.core.Compacted(job, snap, err)
+		n.core.Compacted(job)
 		c.collect(n)
 	}
 }

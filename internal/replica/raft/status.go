@@ -57,7 +57,7 @@ func (c *Core) Status() Status {
 	s := Status{
 		ID: hexID(c.id), Addr: c.cfg.Addr, Role: c.role.Kind.String(), Term: c.role.Term, Leader: c.role.Leader,
 		Commit: c.store.hard.GetCommit(), Applied: c.applied, Last: c.store.last(), First: first,
-		SnapshotBytes: len(c.store.snap.GetData()), LogBytes: c.store.size,
+		SnapshotBytes: c.store.snapBytes, LogBytes: c.store.size,
 		Admitted: slices.Clone(c.roster.admitted), Members: c.members(), Problem: c.bootstrap.problem,
 	}
 	if c.err != nil {
