@@ -78,6 +78,23 @@ func TestPeersMeasuresAllContenders(t *testing.T) {
 	}
 }
 
+func TestFillCountsElectionsAndMemory(t *testing.T) {
+	cmd := exec.Command(filepath.Join(filepath.Dir(program), "musterbench"),
+		"fill", "--managers", "3", "--workers", "10", "--tasks", "500", "--inflight", "8", "-o", "json")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var results []peers.FillResult
+	if err := json.Unmarshal(out, &results); err != nil || len(results) != 1 {
+		t.Fatalf("%v in %s", err, out)
+	}
+	if r := results[0]; r.Managed != 3 || r.Failed != 0 || r.Leader <= 0 || r.LeaderPeak < r.Leader || r.Follower <= 0 {
+		t.Errorf("got %+v", r)
+	}
+}
+
 func TestStartMeasuresBoth(t *testing.T) {
 	cmd := exec.Command(filepath.Join(filepath.Dir(program), "musterbench"), "start", "--pairs", "2", "-o", "json")
 	cmd.Stderr = os.Stderr

@@ -17,7 +17,8 @@ all workers, takes the one with the fewest tasks and, where another caller was f
 Muster also keeps the workers alive meanwhile, matches what a task asks for, and remembers why.
 
 All servers are processes of their own on this machine; nothing is written to a disk where there is
-/dev/shm. With --servers 3 there are three managers on one NATS server, a bucket of three replicas,
+/dev/shm. With --disk DIR all keep logs on files there: managers and etcd wait for the disk before they
+answer, JetStream does not. With --servers 3 there are three managers on one NATS server, a bucket of three replicas,
 three members of etcd. The contenders take turns, --slice each.
 
   per_s          tasks that got a worker in a second
@@ -54,6 +55,7 @@ func newPeersCmd() *cobra.Command {
 	flags.IntSliceVar(&o.Servers, "servers", o.Servers, "servers of each contender; several numbers, comma-separated, are measured one after the other")
 	flags.IntSliceVar(&o.Inflight, "inflight", o.Inflight, "claims outstanding at a time")
 	flags.IntSliceVar(&o.Callers, "callers", o.Callers, "independent callers; more than one is measured at 64 in flight")
+	flags.StringVar(&o.Disk, "disk", "", "`directory` on a disk where all keep their logs; default: in memory")
 	flags.IntVar(&o.Workers, "workers", o.Workers, "workers to claim")
 	flags.DurationVar(&o.Duration, "duration", o.Duration, "time of each measurement, all contenders together")
 	flags.DurationVar(&o.Slice, "slice", o.Slice, "time after which the next contender has its turn")

@@ -28,7 +28,7 @@ type etcdCaller struct {
 const etcdPrefix = "worker-"
 
 func startEtcd(ctx context.Context, o Options, n int) (contender, error) {
-	s, err := newServers()
+	s, err := newServers(o.Disk)
 	if err != nil {
 		return nil, err
 	}

@@ -14,12 +14,13 @@ import (
 // readyTime bounds the start of a contender's servers.
 const readyTime = 30 * time.Second
 
-// kv assigns tasks to workers by compare-and-set on a JetStream key-value bucket in
-// memory, with one key per worker whose value is the number of its tasks.
+// kv assigns tasks to workers by compare-and-set on a JetStream key-value bucket,
+// with one key per worker whose value is the number of its tasks.
 type kv struct {
 	servers *servers
 	url     string
 	keys    []string
+	storage jetstream.StorageType
 	callers []*kvCaller
 }
 
@@ -34,11 +35,14 @@ type kvCaller struct {
 const bucket = "workers"
 
 func startKV(ctx context.Context, o Options, n int) (contender, error) {
-	s, err := newServers()
+	s, err := newServers(o.Disk)
 	if err != nil {
 		return nil, err
 	}
-	c := &kv{servers: s, keys: workerKeys(o.Workers)}
+	c := &kv{servers: s, keys: workerKeys(o.Workers), storage: jetstream.MemoryStorage}
+	if o.Disk != "" {
+		c.storage = jetstream.FileStorage
+	}
 	if c.url, err = s.startNATS(o.NATS, n); err == nil {
 		ctx, cancel := context.WithTimeout(ctx, readyTime)
 		defer cancel()
@@ -74,7 +78,7 @@ func (c *kv) fill(ctx context.Context, replicas int) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	store, err := js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
-		Bucket: bucket, Storage: jetstream.MemoryStorage, Replicas: replicas,
+		Bucket: bucket, Storage: c.storage, Replicas: replicas,
 	})
 	if err != nil {
 		return err

@@ -43,7 +43,7 @@ type fleet struct {
 }
 
 func startMuster(ctx context.Context, o Options, n int) (contender, error) {
-	s, err := newServers()
+	s, err := newServers(o.Disk)
 	if err != nil {
 		return nil, err
 	}
@@ -72,9 +72,11 @@ func (f *fleet) start(ctx context.Context, o Options, n int) error {
 	if err != nil {
 		return err
 	}
-	f.managed, err = cluster.Start(f.status, cluster.Options{
-		Program: o.Muster, URL: f.url, Name: f.cluster, Managers: n, Config: managerConfig,
-	})
+	opts := cluster.Options{Program: o.Muster, URL: f.url, Name: f.cluster, Managers: n, Config: managerConfig}
+	if o.Disk != "" {
+		opts.Data = f.servers.dir
+	}
+	f.managed, err = cluster.Start(f.status, opts)
 	if err != nil {
 		return err
 	}

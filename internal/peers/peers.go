@@ -32,6 +32,9 @@ type Options struct {
 	// flight; each has a connection and a view of the workers of its own. More
 	// than one is measured at 64 in flight only.
 	Callers []int
+	// Disk is a directory on a disk in which all keep their logs; "" is in memory.
+	// Managers and etcd wait for the disk before they answer, JetStream does not.
+	Disk string
 	// Workers is how many workers can be claimed.
 	Workers int
 	// Duration is the time of each measurement for all contenders together, Slice

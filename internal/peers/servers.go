@@ -20,9 +20,10 @@ type servers struct {
 // memoryDir is where Linux keeps files in memory, so that no disk is measured.
 const memoryDir = "/dev/shm"
 
-func newServers() (*servers, error) {
-	parent := ""
-	if info, err := os.Stat(memoryDir); err == nil && info.IsDir() {
+// newServers makes the directory in disk, or in memory where that is "".
+func newServers(disk string) (*servers, error) {
+	parent := disk
+	if info, err := os.Stat(memoryDir); parent == "" && err == nil && info.IsDir() {
 		parent = memoryDir
 	}
 	dir, err := os.MkdirTemp(parent, "musterbench-")

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 
 	"github.com/muster-fleet/muster"
@@ -32,6 +33,8 @@ type Options struct {
 	Replica string
 	// Config is the configuration of each, in TOML, beside what is above.
 	Config string
+	// Data is a directory in which each manager keeps its log; "" is in memory.
+	Data string
 	// Cuttable puts a proxy before every manager's address, and one between
 	// each of them and the message queue, so that Cut works.
 	Cuttable bool
@@ -175,6 +178,9 @@ func (c *Cluster) command(m *Manager) *exec.Cmd {
 		args = append(args, "--replica", c.opts.Replica)
 	} else {
 		args = append(args, "--raft", m.Addr, "--peers", strings.Join(c.peers(m), ","))
+	}
+	if c.opts.Data != "" {
+		args = append(args, "--data", filepath.Join(c.opts.Data, strings.ReplaceAll(m.Addr, ":", "-")))
 	}
 	cmd := exec.Command(c.opts.Program, args...)
 	cmd.Stdin = strings.NewReader(c.opts.Config)
