@@ -18,6 +18,9 @@ type Offer struct {
 	Owner string `json:"owner"`
 	// ReceiveOnly: the participant must not send.
 	ReceiveOnly bool `json:"receiveOnly,omitempty"`
+	// Both: the session may send and receive. It is for clients that make one
+	// connection for everything.
+	Both bool `json:"both,omitempty"`
 	// SDP is the offer. Its candidates are not used: the client reaches the
 	// server, which learns the client's address from that.
 	SDP string `json:"sdp"`

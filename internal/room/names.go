@@ -86,9 +86,11 @@ type Notice struct {
 	Version uint64 `json:"version,omitempty"`
 	// Tracks are those that speak, for KeySpeakers.
 	Tracks []string `json:"tracks,omitempty"`
-	// From, User and Text are a message, for KeyText.
+	// From, User and Text are a message, for KeyText, and To the participant
+	// who gets it; "" is everybody.
 	From string `json:"from,omitempty"`
 	User string `json:"user,omitempty"`
+	To   string `json:"to,omitempty"`
 	Text string `json:"text,omitempty"`
 	// Session is one that has ended, for KeyEnded.
 	Session string `json:"session,omitempty"`

@@ -37,6 +37,9 @@ type Participant struct {
 type PublishedTrack struct {
 	Track
 	Muted bool `json:"muted"`
+	// About is what the publisher's portal says of the track to portals that
+	// speak the same protocol with their clients. Rooms do not read it.
+	About string `json:"about,omitempty"`
 }
 
 // Part is the placement of a room on an SFU.

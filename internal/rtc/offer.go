@@ -57,7 +57,7 @@ func parseOffer(text string, limits Limits) (*description, error) {
 		return nil, fmt.Errorf("rtc: the offer is no SDP: %w", err)
 	}
 	d.sdp = string(clean)
-	return d, d.oneWay()
+	return d, nil
 }
 
 // withoutCandidates drops the client's addresses: with them, a client could

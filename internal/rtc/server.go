@@ -107,13 +107,16 @@ func (s *Server) Addr() string { return s.net.addr }
 // failure leaves none behind.
 func (s *Server) Offer(ctx context.Context, o Offer) (sdp string, err error) {
 	d, err := parseOffer(o.SDP, s.limits)
+	if err == nil && !o.Both {
+		err = d.oneWay()
+	}
 	if err != nil {
 		return "", err
 	}
 	if o.ReceiveOnly && d.publishes() {
 		return "", errors.New("rtc: the offer sends, and its owner may only receive: every section must be recvonly or inactive")
 	}
-	session, isNew, err := s.session(o, d.publishes())
+	session, isNew, err := s.session(o, o.Both || d.publishes())
 	if err != nil {
 		return "", err
 	}

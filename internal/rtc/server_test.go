@@ -378,6 +378,29 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// Clients that have one connection for everything say so, and may then begin to
+// send on one that only received before.
+func TestASessionOfBothDirections(t *testing.T) {
+	s := start(t, rtc.Options{})
+	offer := func(o rtc.Offer) (string, error) {
+		o.Room, o.Session = "room", "x"
+		return s.Offer(within(t), o)
+	}
+	if _, err := offer(rtc.Offer{SDP: sdpOf("recvonly"), Both: true, Change: rtc.Change{Want: map[string]string{"0": camera.ID}}}); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := offer(rtc.Offer{SDP: sdpOf("recvonly", "sendonly"), Both: true, Change: rtc.Change{Publish: map[string]rtc.Track{"1": mic}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(answer, "a=sendonly") || !strings.Contains(answer, "a=recvonly") {
+		t.Errorf("the answer is %s", answer)
+	}
+	if _, err := offer(rtc.Offer{SDP: sdpOf("recvonly", "sendonly")}); err == nil {
+		t.Error("an offer of both directions is taken that does not say so")
+	}
+}
+
 // sdpOf is an offer of audio sections with these directions.
 func sdpOf(directions ...string) string {
 	var b strings.Builder

@@ -35,7 +35,7 @@ type session struct {
 	owner  string
 	pc     *webrtc.PeerConnection
 	api    *webrtc.API
-	// publishes: it sends to us, else it receives.
+	// publishes: it sends to us, else it only receives.
 	publishes bool
 	// connected is closed with the first connection, gone with the last state.
 	connected, gone chan struct{}
