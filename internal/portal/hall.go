@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -220,11 +221,26 @@ func (h *hall) notice(_ string, body json.RawMessage) {
 	case n.Version > 0:
 		h.hurry()
 	case n.Text != "":
-		h.tell(event{Type: "text", From: n.From, User: n.User, Text: n.Text})
+		h.text(n)
 	case n.Session != "":
 		h.ended(n.Session)
 	default:
 		h.tell(event{Type: "speakers", Tracks: orEmpty(n.Tracks)})
+	}
+}
+
+// text passes a message on to whom it is for.
+func (h *hall) text(n room.Notice) {
+	e := event{Type: "text", From: n.From, User: n.User, To: n.To, Text: n.Text}
+	if n.To == "" {
+		h.tell(e)
+		return
+	}
+	h.mu.Lock()
+	m := h.members[n.To]
+	h.mu.Unlock()
+	if m != nil {
+		m.say(e)
 	}
 }
 
@@ -292,8 +308,11 @@ func (h *hall) ended(session string) {
 	h.mu.Lock()
 	var gone *member
 	for _, m := range h.members {
-		if m.only == session {
+		switch {
+		case m.only == session:
 			gone = m
+		case m.only == apart && strings.HasPrefix(session, m.id+"."):
+			m.say(event{Type: "ended", Session: session})
 		}
 	}
 	h.mu.Unlock()

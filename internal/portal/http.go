@@ -15,7 +15,7 @@ var pages embed.FS
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self' blob:; " +
 	"connect-src 'self' ws: wss:; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-func (p *Portal) handler() http.Handler {
+func (p *Portal) handler() *http.ServeMux {
 	files, err := fs.Sub(pages, "page")
 	if err != nil {
 		panic(err) // the directory is in the program

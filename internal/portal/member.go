@@ -20,8 +20,8 @@ type member struct {
 	user   string
 	role   room.Role
 	attach int
-	// only is the session that is all of it (WHIP and WHEP); "" for a client
-	// with a WebSocket.
+	// only is the session that is all of it (WHIP and WHEP), apart for a Seat,
+	// and "" for a client with a WebSocket.
 	only string
 	// events go to the client; nil for one that hears nothing.
 	events chan event
@@ -156,4 +156,17 @@ func (m *member) offer(ctx context.Context, node string, c mediaSaid) (string, e
 		Room: m.hall.name, Session: session, Owner: m.id, SDP: c.SDP, ReceiveOnly: m.role != room.Presenter, Change: change,
 	}, &answer)
 	return answer.SDP, err
+}
+
+// text sends a message to a participant, or to everybody if to is "".
+func (m *member) text(ctx context.Context, to, text string) error {
+	switch {
+	case strings.TrimSpace(text) == "":
+		return errors.New("the text is empty")
+	case len(text) > room.MaxText:
+		return fmt.Errorf("the text has %d bytes; %d is the limit", len(text), room.MaxText)
+	}
+	return m.hall.portal.opts.Conn.Publish(ctx, room.Topic, room.KeyText(m.hall.name), room.Notice{
+		Room: m.hall.name, From: m.id, User: m.user, To: to, Text: text,
+	})
 }

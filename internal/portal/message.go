@@ -54,6 +54,10 @@ type event struct {
 	From string `json:"from,omitempty"`
 	User string `json:"user,omitempty"`
 	Text string `json:"text,omitempty"`
+	// To is the one participant who gets the text; "" is everybody.
+	To string `json:"to,omitempty"`
+	// Session is one that has ended; only a Seat hears of that.
+	Session string `json:"-"`
 	// of the answer to offer
 	SDP string `json:"sdp,omitempty"`
 }

@@ -57,6 +57,7 @@ type Portal struct {
 	log    *slog.Logger
 	listen net.Listener
 	server *http.Server
+	mux    *http.ServeMux
 
 	mu      sync.Mutex
 	halls   map[string]*hall
@@ -89,8 +90,9 @@ func Start(opts Options) (*Portal, error) {
 	}
 	p := &Portal{opts: opts, log: opts.Logger.With("component", "portal"), listen: l, halls: map[string]*hall{}, resources: resources{all: map[string]*member{}}}
 	p.ctx, p.stop = context.WithCancel(context.Background())
+	p.mux = p.handler()
 	p.server = &http.Server{
-		Handler: p.handler(), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10,
+		Handler: p.mux, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10,
 		BaseContext: func(net.Listener) context.Context { return p.ctx },
 	}
 	p.running.Go(func() { _ = p.server.Serve(l) }) // it ends with Close

@@ -11,7 +11,6 @@ import (
 
 	"github.com/coder/websocket"
 
-	"github.com/muster-fleet/muster/internal/room"
 	"github.com/muster-fleet/muster/internal/roomtoken"
 	"github.com/muster-fleet/muster/internal/sfu"
 )
@@ -210,7 +209,7 @@ func (s *socket) handle(ctx context.Context, q request) (event, error) {
 	case "tracks":
 		return event{}, m.publish(q.Tracks)
 	case "text":
-		return event{}, s.text(ctx, q.Text)
+		return event{}, s.member.text(ctx, "", q.Text)
 	case "offer", "change", "end":
 		if !m.hall.knows(q.Node) {
 			return event{}, errors.New("this SFU does not serve the room: see the state")
@@ -238,19 +237,6 @@ func (s *socket) media(ctx context.Context, q request) (event, error) {
 		return event{}, err
 	}
 	return event{}, m.hall.media(ctx, q.Node, "change", sfu.ChangeOf{Session: session, Change: change}, nil)
-}
-
-func (s *socket) text(ctx context.Context, text string) error {
-	switch {
-	case strings.TrimSpace(text) == "":
-		return errors.New("the text is empty")
-	case len(text) > room.MaxText:
-		return fmt.Errorf("the text has %d bytes; %d is the limit", len(text), room.MaxText)
-	}
-	m := s.member
-	return s.portal.opts.Conn.Publish(ctx, room.Topic, room.KeyText(m.hall.name), room.Notice{
-		Room: m.hall.name, From: m.id, User: m.user, Text: text,
-	})
 }
 
 // writeEvents writes what the client is to hear, and asks a silent one whether
