@@ -12,6 +12,7 @@ import (
 	"github.com/muster-fleet/muster/config"
 	"github.com/muster-fleet/muster/internal/cli"
 	"github.com/muster-fleet/muster/internal/portal"
+	"github.com/muster-fleet/muster/internal/portal/owtportal"
 	"github.com/muster-fleet/muster/internal/room"
 	"github.com/muster-fleet/muster/worker"
 )
@@ -23,7 +24,8 @@ func newPortalCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "portal",
 		Short: "Run a portal: what browsers talk to that enter rooms",
-		Long: `Run a portal: the page of rooms, signalling over a WebSocket, and WHIP and WHEP over HTTP. It prints its URL.
+		Long: `Run a portal: the page of rooms, signalling over a WebSocket, WHIP and WHEP over HTTP, and
+Socket.IO for OWT's browser SDK. It prints its URL.
 
 A room needs a portal, a conference and an SFU. 'muster up' starts one of each; elsewhere, each on any machine:
 
@@ -94,12 +96,14 @@ func (p *portalPlan) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	owt := owtportal.Attach(door, owtportal.Options{Logger: p.log})
 	err = p.serve(ctx, door, people, func() (*worker.Worker, error) {
 		return worker.Join(ctx, conn, worker.Options{
 			Purpose: room.PurposePortal, Cluster: p.cfg.Manager.Name, ID: p.id, Logger: p.log, Labels: p.cfg.Labels,
 			Extra: map[string]any{"url": p.url(door)}, Handlers: map[string]worker.Handler{"ping": ping},
 		})
 	})
+	owt.Close()
 	return errors.Join(err, door.Close())
 }
 
