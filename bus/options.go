@@ -17,6 +17,9 @@ type Options struct {
 	// is the file of a user's JWT and seed (a server in operator mode), NKey the
 	// file of a seed. Both are read again at each connection.
 	Token, Creds, NKey string
+	// Credentials is the file of a user of an embedded NATS server that knows its
+	// users (natsbus/natsauth): role, name and seed. It is read when dialing.
+	Credentials string
 	// TLS is used for tls:// and amqps://, and for nats:// where it is set.
 	// Nil means the system's authorities and no client certificate.
 	TLS *tls.Config

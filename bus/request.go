@@ -14,6 +14,8 @@ type Request struct {
 	// From distinguishes callers: it is where the sender's answers go. It is empty
 	// if the queue does not say, as for a cast, and is not authenticated.
 	From string
+	// Sender is who sent the request, where the queue vouches for it; else zero.
+	Sender Identity
 	// ID is the caller's number for a call, as JSON; nil for a cast.
 	ID json.RawMessage
 	// Again reports that the queue has delivered the request before, to this

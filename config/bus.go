@@ -89,6 +89,7 @@ func (c *Config) BusOptions() (bus.Options, error) {
 	return bus.Options{
 		URL: c.BusURL().Reveal(), User: user, Password: password.Reveal(), TLS: tls,
 		Token: c.Bus.Token.Reveal(), Creds: c.filePath("bus.creds", c.Bus.Creds), NKey: c.filePath("bus.nkey", c.Bus.NKey),
+		Credentials: c.filePath("bus.credentials", c.Bus.Credentials),
 	}, nil
 }
 
@@ -127,6 +128,7 @@ func (c *Config) BusEnviron() []string {
 		{"MUSTER_BUS_URL", withoutUser(c.BusURL().Reveal())}, {"MUSTER_BUS_USER", user},
 		{"MUSTER_BUS_CREDS", c.wholePath("bus.creds", c.Bus.Creds)},
 		{"MUSTER_BUS_NKEY", c.wholePath("bus.nkey", c.Bus.NKey)},
+		{"MUSTER_BUS_CREDENTIALS", c.wholePath("bus.credentials", c.Bus.Credentials)},
 		{"MUSTER_BUS_TLS_CA", c.wholePath("bus.tls.ca", c.Bus.TLS.CA)},
 		{"MUSTER_BUS_TLS_CERT", c.wholePath("bus.tls.cert", c.Bus.TLS.Cert)},
 		{"MUSTER_BUS_TLS_KEY", c.wholePath("bus.tls.key", c.Bus.TLS.Key)},
@@ -194,6 +196,9 @@ func (c *Config) wholePath(key, name string) string {
 	}
 	return name
 }
+
+// UsersFile is the path of bus.users, "" where there is none.
+func (c *Config) UsersFile() string { return c.filePath("bus.users", c.Bus.Users) }
 
 // TokensFile is the path of http.tokens, "" where there is none.
 func (c *Config) TokensFile() string {

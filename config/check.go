@@ -19,6 +19,7 @@ func (c *Config) check() Problems {
 	problems = append(problems, c.checkEmbedded()...)
 	problems = append(problems, c.checkCluster()...)
 	problems = append(problems, c.checkLogin()...)
+	problems = append(problems, c.checkUsers()...)
 	problems = append(problems, c.checkRaft()...)
 	if c.Manager.EnableGRPC {
 		problems = append(problems, Problem{Origin: c.Origin("manager.enable_grpc"), Key: "manager.enable_grpc",
@@ -84,7 +85,7 @@ func (c *Config) routesTLS() bool {
 func (c *Config) checkLogin() Problems {
 	var given []string
 	for _, k := range []struct{ key, value string }{
-		{"bus.creds", c.Bus.Creds}, {"bus.nkey", c.Bus.NKey}, {"bus.token", c.Bus.Token.Reveal()}, {"bus.user", c.Bus.User},
+		{"bus.credentials", c.Bus.Credentials}, {"bus.creds", c.Bus.Creds}, {"bus.nkey", c.Bus.NKey}, {"bus.token", c.Bus.Token.Reveal()}, {"bus.user", c.Bus.User},
 	} {
 		if k.value != "" {
 			given = append(given, k.key)
@@ -99,8 +100,26 @@ func (c *Config) checkLogin() Problems {
 		problem.Message = "and " + given[1] + " are two ways to get in: leave one out"
 	case kind == RabbitMQ:
 		problem.Message = "is for NATS: RabbitMQ asks for bus.user and bus.password"
-	case kind == Embedded && given[0] != "bus.token":
+	case kind == Embedded && given[0] != "bus.token" && given[0] != "bus.credentials":
 		problem.Message = "is for a NATS server elsewhere: set bus.url"
+	default:
+		return nil
+	}
+	return Problems{problem}
+}
+
+// checkUsers refuses a file of users where the manager has no server of its own, or
+// that has others beside it.
+func (c *Config) checkUsers() Problems {
+	if c.Bus.Users == "" {
+		return nil
+	}
+	problem := Problem{Origin: c.Origin("bus.users"), Key: "bus.users"}
+	switch {
+	case c.BusKind() != Embedded:
+		problem.Message = "is for the embedded server, and the settings ask for " + string(c.BusKind())
+	case c.Bus.User != "" || c.Bus.Token != "":
+		problem.Message = "is instead of bus.user and bus.token: leave these out"
 	default:
 		return nil
 	}
@@ -217,8 +236,8 @@ func (c *Config) warnOfBus() []Problem {
 		out = append(out, c.warning("bus.url", fmt.Sprintf("has no effect: the section [rabbit] in line %d goes first", c.rabbit.Line)))
 	}
 	host, _, _ := net.SplitHostPort(c.Bus.Listen)
-	if c.BusKind() == Embedded && !isLocal(host) && c.Bus.Password == "" && c.Bus.Token == "" && (c.Bus.TLS.Cert == "" || c.Bus.TLS.CA == "") {
-		out = append(out, c.warning("bus.listen", "is open to the network without a password: set bus.user and bus.password"))
+	if c.BusKind() == Embedded && !isLocal(host) && c.Bus.Password == "" && c.Bus.Token == "" && c.Bus.Users == "" && (c.Bus.TLS.Cert == "" || c.Bus.TLS.CA == "") {
+		out = append(out, c.warning("bus.listen", "is open to the network without a password: set bus.users, or bus.user and bus.password"))
 	}
 	return out
 }

@@ -110,8 +110,11 @@ type Bus struct {
 	// the file of a JWT and its seed, the file of a seed.
 	Token       Secret
 	Creds, NKey string
-	TLS         TLS
-	Cluster     BusCluster
+	// Credentials is the file of a user of an embedded server that has Users, the
+	// file of those whom it lets in.
+	Credentials, Users string
+	TLS                TLS
+	Cluster            BusCluster
 }
 
 // BusCluster is the section [bus.cluster]: the embedded servers of several

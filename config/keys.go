@@ -111,6 +111,10 @@ var keys = []key{
 		field: at(text(), func(c *Config) *string { return &c.Bus.Creds })},
 	{name: "bus.nkey", env: "MUSTER_BUS_NKEY", restart: true, meaning: "File with a user's nkey seed, for NATS.",
 		field: at(text(), func(c *Config) *string { return &c.Bus.NKey })},
+	{name: "bus.credentials", env: "MUSTER_BUS_CREDENTIALS", restart: true, meaning: "File with the credentials of a user of a manager's server that has `bus.users`, written by `muster auth add`. Relative names as in `[bus.tls]`.",
+		field: at(text(), func(c *Config) *string { return &c.Bus.Credentials })},
+	{name: "bus.users", env: "MUSTER_BUS_USERS", restart: true, meaning: "File with the users that the embedded server lets in, each with the rights of its role, made by `muster auth`; SIGHUP reads it again. Empty: `bus.user` or `bus.token` lets in, with all rights. See docs/queue-users.md.",
+		field: at(text(), func(c *Config) *string { return &c.Bus.Users })},
 
 	{name: "bus.cluster.listen", env: "MUSTER_BUS_CLUSTER_LISTEN", restart: true, meaning: "Address at which the embedded server listens for the other managers' servers. Empty: no cluster.",
 		field: at(text(), func(c *Config) *string { return &c.Bus.Cluster.Listen })},

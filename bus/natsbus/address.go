@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/bus/natsbus/natsauth"
 	"github.com/nats-io/nats.go"
 )
 
@@ -18,6 +19,7 @@ type address struct {
 	user, password string
 	token          string
 	creds, nkey    string // files
+	credentials    *natsauth.Credentials
 	tls            bool
 }
 
@@ -37,6 +39,13 @@ func parseAddress(o bus.Options) (address, error) {
 		a.urls = append(a.urls, u.Scheme+"://"+u.Host)
 	}
 	a.take(o)
+	if o.Credentials != "" {
+		who, err := natsauth.ReadCredentials(o.Credentials)
+		if err != nil {
+			return a, fmt.Errorf("natsbus: %w", err)
+		}
+		a.credentials = &who
+	}
 	a.tls = a.tls || o.TLS != nil
 	return a, nil
 }
@@ -50,6 +59,14 @@ func (a *address) take(o bus.Options) {
 		a.token = o.Token
 	}
 	a.creds, a.nkey = o.Creds, o.NKey
+}
+
+// self is who the credentials are of; zero without.
+func (a *address) self() bus.Identity {
+	if a.credentials == nil {
+		return bus.Identity{}
+	}
+	return a.credentials.Identity
 }
 
 // login takes the user and password of a URL. A user without a password is a
@@ -84,6 +101,12 @@ func parseURL(raw string) (*url.URL, error) {
 func (a address) options() ([]nats.Option, error) {
 	var opts []nats.Option
 	switch {
+	case a.credentials != nil:
+		key, err := a.credentials.Key()
+		if err != nil {
+			return nil, fmt.Errorf("natsbus: credentials: %w", err)
+		}
+		opts = append(opts, nats.Nkey(key, a.credentials.Sign))
 	case a.creds != "":
 		if _, err := os.ReadFile(a.creds); err != nil {
 			return nil, fmt.Errorf("natsbus: creds file: %w", err)

@@ -89,7 +89,7 @@ func (c *Conn) prepare(ctx context.Context, server string, args []any) (string, 
 	if err != nil {
 		return "", nil, err
 	}
-	subject, err := rpcSubject(server)
+	subject, err := c.requestSubject(server)
 	return subject, encoded, err
 }
 

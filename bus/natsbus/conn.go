@@ -21,11 +21,13 @@ import (
 type Conn struct {
 	// nc is the current connection of nats.go. It is replaced when nats.go closes
 	// it for good. Written with mu held.
-	nc    atomic.Pointer[nats.Conn]
-	urls  string
-	opts  []nats.Option
-	log   *slog.Logger
-	name  string
+	nc   atomic.Pointer[nats.Conn]
+	urls string
+	opts []nats.Option
+	log  *slog.Logger
+	name string
+	// self is who this Conn is to a server that knows its users; zero to others.
+	self  bus.Identity
 	wire  *wire
 	calls *calls
 	watch watchers

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/bus/natsbus/natsauth"
 	"github.com/nats-io/nats.go"
 )
 
@@ -31,7 +32,7 @@ func Dial(ctx context.Context, o bus.Options) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := newConn(o)
+	c := newConn(o, a.self())
 	opts, err := a.options()
 	if err != nil {
 		return nil, err
@@ -50,16 +51,25 @@ type InProcess interface {
 	Credentials() (user, password string)
 }
 
-// DialInProcess connects to a server in this program without a socket. URL and
-// TLS of the options are not used, and the User defaults to the server's own.
+// knowsUsers is an InProcess server that lets in the users that it knows only.
+type knowsUsers interface {
+	// OwnUser returns who this program is there, nil if it knows no users.
+	OwnUser() *natsauth.Credentials
+}
+
+// DialInProcess connects to a server in this program without a socket. URL, TLS and
+// Credentials of the options are not used, and the User defaults to the server's own.
 func DialInProcess(ctx context.Context, server InProcess, o bus.Options) (*Conn, error) {
 	if o.User == "" {
 		o.User, o.Password = server.Credentials()
 	}
-	c := newConn(o)
-	c.wire.dial = func(context.Context, string, string) (net.Conn, error) { return server.InProcessConn() }
 	a := address{urls: []string{"nats://in-process"}}
 	a.take(o)
+	if s, ok := server.(knowsUsers); ok {
+		a.credentials = s.OwnUser()
+	}
+	c := newConn(o, a.self())
+	c.wire.dial = func(context.Context, string, string) (net.Conn, error) { return server.InProcessConn() }
 	opts, err := a.options()
 	if err != nil {
 		return nil, err
@@ -67,9 +77,13 @@ func DialInProcess(ctx context.Context, server InProcess, o bus.Options) (*Conn,
 	return c.connect(ctx, a, append(opts, nats.InProcessServer(c.wire)))
 }
 
-func newConn(o bus.Options) *Conn {
-	c := &Conn{log: o.Log().With("component", "natsbus"), name: o.Name, subs: map[*subscription]struct{}{}}
-	c.calls = newCalls(replyPrefix + rand.Text()[:16] + ".")
+func newConn(o bus.Options, self bus.Identity) *Conn {
+	c := &Conn{log: o.Log().With("component", "natsbus"), name: o.Name, self: self, subs: map[*subscription]struct{}{}}
+	prefix := replyPrefix
+	if self != (bus.Identity{}) {
+		prefix = natsauth.ReplyPrefix(self)
+	}
+	c.calls = newCalls(prefix + rand.Text()[:16] + ".")
 	c.wire = newWire(func(number uint64) { c.calls.fail(number, bus.ErrDisconnected) })
 	return c
 }
@@ -132,7 +146,7 @@ func dialError(ctx context.Context, a address, err, last error) error {
 	case errors.Is(err, nats.ErrNoServers) && last != nil:
 		err, hint = last, "; is the server running there?"
 	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked):
-		err, hint = fmt.Errorf("%w: %w", bus.ErrDenied, err), "; check user and password, token, creds or nkey"
+		err, hint = fmt.Errorf("%w: %w", bus.ErrDenied, err), "; check user and password, token, creds, nkey or credentials"
 	}
 	return fmt.Errorf("natsbus: cannot connect to %s: %w%s", a, err, hint)
 }

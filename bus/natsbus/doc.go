@@ -19,6 +19,9 @@
 // A user of an outside server needs the right to publish and to subscribe to
 // muster.>.
 //
+// On a server that knows its users (package natsauth) the sender is a part of the
+// subjects: muster.as.ROLE.NAME.SERVER and muster.reply.ROLE.NAME.CONN.SLOT.
+//
 // # Bodies
 //
 // Requests and answers are OWT's JSON objects (package bus); where to answer

@@ -31,7 +31,7 @@ type groupMember struct {
 // Leaders of different terms all get every request, so that a frozen old leader
 // does not swallow any.
 func (c *Conn) JoinGroup(ctx context.Context, server string, h bus.Handler) (bus.GroupMember, error) {
-	subject, err := rpcSubject(server)
+	subject, err := c.serveSubject(server)
 	if err == nil {
 		err = c.check(ctx)
 	}

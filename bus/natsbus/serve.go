@@ -9,6 +9,7 @@ import (
 
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/internal/intake"
+	"github.com/muster-fleet/muster/bus/natsbus/natsauth"
 	"github.com/nats-io/nats.go"
 )
 
@@ -44,7 +45,7 @@ func (c *Conn) Serve(ctx context.Context, server string, h bus.Handler) (bus.Ser
 }
 
 func (s *service) start(ctx context.Context, server string) error {
-	subject, err := rpcSubject(server)
+	subject, err := s.conn.serveSubject(server)
 	if err != nil {
 		return err
 	}
@@ -89,7 +90,7 @@ func (s *service) refuse(m *nats.Msg) {
 }
 
 func (s *service) refuseWith(m *nats.Msg, reason string) {
-	if m.Reply != "" {
+	if _, ok := s.from(m); ok && m.Reply != "" {
 		corrID, _ := intake.Address(m.Data)
 		s.conn.answer(m.Reply, bus.Reply{Failed: true, Err: reason, CorrID: corrID})
 	}
@@ -98,6 +99,11 @@ func (s *service) refuseWith(m *nats.Msg, reason string) {
 // read parses a request and calls the handler.
 func (s *service) read(m *nats.Msg) {
 	if s.conn.closing.Load() {
+		return
+	}
+	from, ok := s.from(m)
+	if !ok {
+		s.malformed.Add(1)
 		return
 	}
 	call, err := bus.ParseCall(m.Data)
@@ -110,10 +116,21 @@ func (s *service) read(m *nats.Msg) {
 		return
 	}
 	req := bus.NewRequest(call, s.conn.sender(m.Reply, call))
-	req.From, req.Size = caller(m.Reply), len(m.Data)
+	req.From, req.Size, req.Sender = caller(m.Reply), len(m.Data), from
 	s.handling.Lock()
 	defer s.handling.Unlock()
 	s.handler(req)
+}
+
+// from returns who sent a request, where the server knows. It reports false for one
+// that wants its answer sent to somebody else: this Conn may publish where its sender
+// may not.
+func (s *service) from(m *nats.Msg) (who bus.Identity, ok bool) {
+	if s.conn.self == (bus.Identity{}) {
+		return who, true
+	}
+	who, replyTo, ok := natsauth.SenderOf(m.Subject)
+	return who, ok && (m.Reply == "" || strings.HasPrefix(m.Reply, replyTo))
 }
 
 // caller is the common prefix of the reply subjects of one Conn.

@@ -4,6 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/bus/natsbus/internal/subjects"
+	"github.com/muster-fleet/muster/bus/natsbus/natsauth"
 )
 
 const (
@@ -15,60 +19,38 @@ const (
 	endToken = "$"
 	// maxSubject keeps a subject, and the reply subject beside it, within the
 	// 4,096 bytes that a NATS server takes as a line.
-	maxSubject = 1024
+	maxSubject     = 1024
+	maxLongSubject = 1800
 )
 
-const upperHex = "0123456789ABCDEF"
-
-// plain reports whether a byte stands for itself in a token.
-func plain(b byte) bool {
-	switch b {
-	case '.', '*', '>', '%', '$':
-		return false
-	}
-	return b > ' ' && b < 0x7f
-}
-
 // appendToken appends the text as one token of a subject.
-func appendToken(dst []byte, text string) []byte {
-	if text == "" {
-		return append(dst, '%')
-	}
-	for i := range len(text) {
-		if b := text[i]; plain(b) {
-			dst = append(dst, b)
-		} else {
-			dst = append(dst, '%', upperHex[b>>4], upperHex[b&15])
-		}
-	}
-	return dst
-}
+func appendToken(dst []byte, text string) []byte { return subjects.AppendToken(dst, text) }
 
 // decodeToken is the reverse of appendToken.
-func decodeToken(token string) (string, error) {
-	if token == "%" {
-		return "", nil
+func decodeToken(text string) (string, error) { return subjects.Text(text) }
+
+// requestSubject is where this Conn's requests to a server go.
+func (c *Conn) requestSubject(server string) (string, error) {
+	if c.self == (bus.Identity{}) {
+		return rpcSubject(server)
 	}
-	if !strings.Contains(token, "%") {
-		return token, nil
+	return checkedLong(natsauth.RequestSubject(c.self, server))
+}
+
+// serveSubject is where this Conn hears the requests to a server.
+func (c *Conn) serveSubject(server string) (string, error) {
+	if c.self == (bus.Identity{}) {
+		return rpcSubject(server)
 	}
-	out := make([]byte, 0, len(token))
-	for i := 0; i < len(token); i++ {
-		if token[i] != '%' {
-			out = append(out, token[i])
-			continue
-		}
-		if i+2 >= len(token) {
-			return "", errors.New("a token ends within an escape")
-		}
-		high, low := strings.IndexByte(upperHex, token[i+1]), strings.IndexByte(upperHex, token[i+2])
-		if high < 0 || low < 0 {
-			return "", errors.New("a token has a bad escape")
-		}
-		out = append(out, byte(high<<4|low))
-		i += 2
+	return checkedLong(natsauth.ServeSubject(server))
+}
+
+// checkedLong bounds a subject that names its sender, too.
+func checkedLong(subject string) (string, error) {
+	if len(subject) > maxLongSubject {
+		return "", fmt.Errorf("names of sender and server are too long: %d bytes as a NATS subject, at most %d", len(subject), maxLongSubject)
 	}
-	return string(out), nil
+	return subject, nil
 }
 
 // rpcSubject is where the requests to a server go.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/muster-fleet/muster/bus/natsbus/natsauth"
 	"github.com/muster-fleet/muster/internal/cli"
 	"github.com/muster-fleet/muster/internal/httpapi"
 )
@@ -16,14 +17,23 @@ import (
 func newAuthCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "auth",
-		Short: "Say who may use the page and the HTTP API",
-		Long: `Say who may use the page and the HTTP API. Each caller has a token, of which the file of --http-tokens has
-the SHA-256 only. To take a token back delete its line; managers read the file again at SIGHUP.
+		Short: "Say who may use the message queue, the page and the HTTP API",
+		Long: `Say who may use the message queue, the page and the HTTP API. Managers read both files again at SIGHUP; who is
+no longer in them is refused.
 
-Roles: viewer reads; caller places tasks; operator does both, and drains, cordons and steers; admin may do everything.`,
+The page and the API: each caller has a token, of which the file of --http-tokens has the SHA-256 only.
+
+The message queue inside a manager: each user has a file of credentials, and the file of --users has the public keys.
+A worker speaks for itself alone, a caller cannot take workers out: see docs/queue-users.md.
+
+Roles: viewer reads; caller places tasks; operator does both, and drains, cordons and steers; admin may do everything.
+On the message queue also: worker, and manager.`,
 		Example: `  muster auth init --file tokens
   muster auth add grafana --role viewer --file tokens
   muster manager --http 0.0.0.0:8080 --http-tokens tokens
+  muster auth init --users users
+  muster auth add worker video-1 --users users
+  muster manager --listen 0.0.0.0:4222 --users users
   curl -H "Authorization: Bearer $TOKEN" http://10.0.0.1:8080/v1/workers`,
 		Args: cli.NoSuchCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -35,13 +45,18 @@ Roles: viewer reads; caller places tasks; operator does both, and drains, cordon
 func newAuthInitCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "init",
-		Short:   "Make a file of tokens, with one for an admin",
-		Long:    "Make a file of tokens, with one for an admin, which is printed once and is nowhere else.",
-		Example: "  muster auth init --file tokens",
+		Short:   "Make a file of tokens or of users, with an admin",
+		Long:    "Make a file of tokens, with one for an admin, which is printed once and is nowhere else.\nWith --users, make a file of users of the message queue, and admin.credentials beside it.",
+		Example: "  muster auth init --file tokens\n  muster auth init --users users",
 		Args:    cli.Takes(),
 	}
-	file := cmd.Flags().String("file", "tokens", "`file` to make")
+	file := cmd.Flags().String("file", "tokens", "`file` of tokens to make")
+	users := cmd.Flags().String("users", "", "`file` of users of the message queue to make instead")
+	cmd.MarkFlagsMutuallyExclusive("file", "users")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if *users != "" {
+			return initUsers(cmd, *users)
+		}
 		f, err := os.OpenFile(*file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if errors.Is(err, fs.ErrExist) {
 			return fmt.Errorf("%s exists: add a token to it with `muster auth add NAME --role ROLE --file %s`", *file, *file)
@@ -57,8 +72,9 @@ func newAuthInitCmd() *cobra.Command {
 func newAuthAddCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add NAME",
-		Short: "Add a token to a file, and print it",
-		Long:  "Add a token to a file, and print it: it is nowhere else. NAME is what the audit and the log call its owner.",
+		Short: "Add a token to a file, or users to the message queue",
+		Long: `Add a token to a file, and print it: it is nowhere else. NAME is what the audit and the log call its owner.
+With a role as the first word, add users of the message queue: see 'muster auth add worker --help'.`,
 		Example: `  muster auth add grafana --role viewer --file tokens
   muster auth add ops.example.org --role operator --certificate --file tokens`,
 		Args: cli.Takes("NAME"),
@@ -92,6 +108,9 @@ func newAuthAddCmd() *cobra.Command {
 			return errors.Join(err, f.Close())
 		}
 		return addToken(cmd, f, args[0], role)
+	}
+	for _, role := range natsauth.Roles {
+		cmd.AddCommand(newAuthAddUserCmd(role))
 	}
 	return cmd
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/connect"
 	"github.com/muster-fleet/muster/bus/natsbus"
+	"github.com/muster-fleet/muster/bus/natsbus/natsauth"
 	"github.com/muster-fleet/muster/bus/natsbus/natsserver"
 	"github.com/muster-fleet/muster/config"
 	"github.com/muster-fleet/muster/internal/cascading"
@@ -99,7 +100,15 @@ func startServer(cfg *config.Config, log *slog.Logger) (*natsserver.Server, erro
 	if err != nil {
 		return nil, err
 	}
+	var users []natsauth.User
+	if path := cfg.UsersFile(); path != "" {
+		if users, err = natsauth.ReadUsers(path); err != nil {
+			return nil, err
+		}
+		users = append([]natsauth.User{}, users...) // nobody, rather than everybody
+	}
 	server, err := natsserver.Start(natsserver.Options{
+		Users: users, Fleet: cfg.Manager.Name,
 		Listen: cfg.Bus.Listen, TLS: tls, Logger: log, Cluster: cluster,
 		User: cfg.Bus.User, Password: cfg.Bus.Password.Reveal(), Token: cfg.Bus.Token.Reveal(),
 	})
@@ -181,6 +190,7 @@ func (h *managerProcess) url() string {
 // nothing.
 func (h *managerProcess) reload(ctx context.Context, load func() (*config.Config, error)) {
 	h.http.reloadTokens(h.log)
+	h.reloadUsers()
 	next, err := load()
 	if err != nil {
 		h.log.Error("configuration not reloaded: everything stays as it was", "err", err)
@@ -202,6 +212,23 @@ func (h *managerProcess) reload(ctx context.Context, load func() (*config.Config
 	h.log.Info("configuration reloaded", "changed", len(changes), "need_restart", len(restart))
 	h.cfg = applied
 	h.inForce.Store(applied)
+}
+
+// reloadUsers reads the file of the queue's users again.
+func (h *managerProcess) reloadUsers() {
+	path := h.cfg.UsersFile()
+	if path == "" || h.server == nil {
+		return
+	}
+	users, err := natsauth.ReadUsers(path)
+	if err == nil {
+		err = h.server.SetUsers(append([]natsauth.User{}, users...))
+	}
+	if err != nil {
+		h.log.Error("users of the queue not reloaded: they stay as they were", "err", err)
+		return
+	}
+	h.log.Info("users of the queue reloaded", "users", len(users))
 }
 
 // close ends the manager, its connection and the embedded message queue.

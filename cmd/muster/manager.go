@@ -40,6 +40,7 @@ SIGINT and SIGTERM end it.` + "\n" + precedence,
 	}
 	settings, logs := settingsOf(cmd), loggingFlags(cmd, slog.LevelInfo)
 	settings.listen()
+	settings.flag("users", "bus.users", "`file` of the users that the embedded message queue lets in: see 'muster auth --help'")
 	settings.flag("initial-time", "manager.initial_time", "how `long` a fresh manager only gathers workers (default \"10s\")")
 	settings.flag("replica", "manager.replica", "how several managers agree: raft, or `owt`, beside OWT's own managers")
 	settings.flag("raft", "raft.addr", "`address` at which the other managers reach this one")

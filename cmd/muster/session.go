@@ -18,6 +18,7 @@ import (
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/connect"
+	"github.com/muster-fleet/muster/bus/natsbus/natsauth"
 	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/config"
 	"github.com/muster-fleet/muster/internal/cli"
@@ -69,9 +70,21 @@ func (a *asking) session(ctx context.Context, f func(ctx, limited context.Contex
 	}
 	defer func() { _ = conn.Close() }()
 	c := client.New(conn, client.Options{
-		Cluster: cfg.Manager.Name, Timeout: *a.timeout, TryTimeout: tryTime, Operator: operator(),
+		Cluster: cfg.Manager.Name, Timeout: *a.timeout, TryTimeout: tryTime, Operator: operatorOf(cfg),
 	})
 	return plain(f(ctx, limited, c), cfg, *a.timeout)
+}
+
+// operatorOf is operator, or the user of the queue: managers take no other name from
+// that user.
+func operatorOf(cfg *config.Config) muster.Operator {
+	o := operator()
+	if opts, err := cfg.BusOptions(); err == nil && opts.Credentials != "" {
+		if who, err := natsauth.ReadCredentials(opts.Credentials); err == nil && who.Role != bus.RoleManager {
+			o.Name = who.Name
+		}
+	}
+	return o
 }
 
 // operator is who runs this command, as the audit has it.
@@ -171,7 +184,7 @@ func urlKey(cfg *config.Config) string {
 func loginFrom(cfg *config.Config) string {
 	from := []string{urlKey(cfg) + " from " + cfg.Origin(urlKey(cfg)).String()}
 	for _, key := range []string{
-		"bus.user", "bus.password", "bus.token", "bus.creds", "bus.nkey", "rabbit.username", "rabbit.login", "rabbit.password",
+		"bus.user", "bus.password", "bus.token", "bus.creds", "bus.nkey", "bus.credentials", "rabbit.username", "rabbit.login", "rabbit.password",
 	} {
 		if origin := cfg.Origin(key); origin.Source != config.FromDefault {
 			from = append(from, key+" from "+origin.String())

@@ -63,10 +63,11 @@ func (s *settings) reach(urlUsage string) {
 	s.flag("user", "bus.user", "`user` of the message queue; the password is in MUSTER_BUS_PASSWORD or in the file of -c")
 	s.flag("creds", "bus.creds", "`file` of a NATS user's JWT and seed (server in operator mode)")
 	s.flag("nkey", "bus.nkey", "`file` of a NATS user's nkey seed")
+	s.flag("credentials", "bus.credentials", "`file` of a user that `muster auth add` wrote (manager with --users)")
 	s.flag("tls-ca", "bus.tls.ca", "`file` of the authorities to trust, in PEM")
 	s.flag("tls-cert", "bus.tls.cert", "`file` of the own certificate, in PEM")
 	s.flag("tls-key", "bus.tls.key", "`file` of the own certificate's key, in PEM")
-	markReach(s.cmd, "url", "cluster", "user", "creds", "nkey", "tls-ca", "tls-cert", "tls-key", "config")
+	markReach(s.cmd, "url", "cluster", "user", "creds", "nkey", "credentials", "tls-ca", "tls-cert", "tls-key", "config")
 }
 
 // load returns what is in force.

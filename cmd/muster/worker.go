@@ -14,6 +14,7 @@ import (
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/bus/natsbus/natsauth"
 	"github.com/muster-fleet/muster/config"
 	"github.com/muster-fleet/muster/internal/cli"
 	"github.com/muster-fleet/muster/worker"
@@ -95,6 +96,10 @@ func (w *workerFlags) options(cfg *config.Config) (worker.Options, error) {
 	case w.maxTasks < 0:
 		return none, cli.Usagef("--max-tasks must not be negative, but is %d (0 means no limit)", w.maxTasks)
 	}
+	id, err := w.ownID(cfg)
+	if err != nil {
+		return none, err
+	}
 	labels, err := w.allLabels(cfg)
 	if err != nil {
 		return none, err
@@ -104,7 +109,7 @@ func (w *workerFlags) options(cfg *config.Config) (worker.Options, error) {
 		return none, err
 	}
 	opts := worker.Options{
-		Purpose: w.purpose, Cluster: cfg.Manager.Name, ID: w.id, Load: source, Labels: labels,
+		Purpose: w.purpose, Cluster: cfg.Manager.Name, ID: id, Load: source, Labels: labels,
 		MaxLoad: w.maxLoad, MaxTasks: w.maxTasks, Capacity: w.capacity(),
 		Handlers: map[string]worker.Handler{"ping": ping},
 	}
@@ -112,6 +117,27 @@ func (w *workerFlags) options(cfg *config.Config) (worker.Options, error) {
 		return none, cli.Usagef("%v", err)
 	}
 	return opts, nil
+}
+
+// ownID is --id, or the name that the worker has on a queue that knows its users: it
+// can have no other there.
+func (w *workerFlags) ownID(cfg *config.Config) (string, error) {
+	opts, err := cfg.BusOptions()
+	if err != nil || opts.Credentials == "" {
+		return w.id, err
+	}
+	who, err := natsauth.ReadCredentials(opts.Credentials)
+	switch {
+	case err != nil:
+		return "", err
+	case who.Role == bus.RoleManager:
+		return w.id, nil
+	case who.Role != bus.RoleWorker:
+		return "", fmt.Errorf("the credentials are of a %s: a worker needs those of `muster auth add worker ID`", who.Role)
+	case w.id != "" && w.id != who.Name:
+		return "", cli.Usagef("--id %s: the credentials are of %s", w.id, who.Name)
+	}
+	return who.Name, nil
 }
 
 func (w *workerFlags) capacity() muster.Capacity {

@@ -15,7 +15,11 @@ func (c *core) read(req *bus.Request) {
 		return
 	}
 	detachArgs(req)
-	act, err := decode(req.Method, req.Args)
+	err := permit(req)
+	var act action
+	if err == nil {
+		act, err = decode(req.Method, req.Args)
+	}
 	if err != nil {
 		c.measures.refused.Inc()
 		c.log.Debug("request refused", "method", req.Method, "err", err)

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/muster-fleet/muster/bus/natsbus/natsauth"
 )
 
 const (
@@ -34,6 +36,11 @@ type Options struct {
 	User, Password string
 	// Token is asked of every client instead of them.
 	Token string
+	// Users are the only ones whom the server lets in, each with the subjects of its
+	// role, instead of User and Token. Nil lets everybody do everything.
+	Users []natsauth.User
+	// Fleet is the name of the cluster of workers, which only managers may serve.
+	Fleet string
 	// TLS is required of every client where it is set. It holds the server's
 	// certificate; with ClientAuth and ClientCAs, clients must show theirs.
 	TLS *tls.Config
@@ -68,6 +75,8 @@ type Server struct {
 	nats *server.Server
 	opts Options
 	addr net.Addr // nats-server forgets it when it ends
+	// own lets this program in where there are Users.
+	own *natsauth.Credentials
 }
 
 // Start runs a server and returns when clients can connect. Where the address
@@ -76,7 +85,11 @@ func Start(o Options) (*Server, error) {
 	if o.Listen == "" {
 		o.Listen = DefaultListen
 	}
-	so, err := o.natsOptions()
+	own, err := o.ownUser()
+	if err != nil {
+		return nil, err
+	}
+	so, err := o.natsOptions(own)
 	if err != nil {
 		return nil, err
 	}
@@ -95,10 +108,10 @@ func Start(o Options) (*Server, error) {
 		s.WaitForShutdown()
 		return nil, err
 	}
-	return &Server{nats: s, opts: o, addr: s.Addr()}, nil
+	return &Server{nats: s, opts: o, addr: s.Addr(), own: own}, nil
 }
 
-func (o Options) natsOptions() (*server.Options, error) {
+func (o Options) natsOptions(own *natsauth.Credentials) (*server.Options, error) {
 	host, port, err := splitListen(o.Listen)
 	if err != nil {
 		return nil, err
@@ -108,6 +121,11 @@ func (o Options) natsOptions() (*server.Options, error) {
 		Username: o.User, Password: o.Password, Authorization: o.Token,
 		MaxPayload: MaxPayload,
 		NoSigs:     true, NoLog: o.Logger == nil,
+	}
+	if o.Users != nil {
+		if so.Nkeys, err = o.nkeys(own); err != nil {
+			return nil, err
+		}
 	}
 	if o.TLS != nil {
 		so.TLS, so.TLSConfig = true, o.TLS.Clone()
@@ -207,8 +225,11 @@ func (s *Server) URL() string {
 // natsbus.DialInProcess.
 func (s *Server) InProcessConn() (net.Conn, error) { return s.nats.InProcessConn() }
 
-// Credentials are what the server asks of a client; empty where it asks nothing.
-func (s *Server) Credentials() (user, password string) { return s.opts.User, s.opts.Password }
+// Credentials are what the server asks of a client; empty where it asks nothing, or has
+// Users.
+func (s *Server) Credentials() (user, password string) {
+	return s.opts.User, s.opts.Password
+}
 
 // Close ends the server and its connections, and waits until it is gone.
 func (s *Server) Close() error {
