@@ -1,7 +1,9 @@
 package httpapi_test
 
 import (
+	"bufio"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -244,4 +246,28 @@ func TestHalfOpenConnections(t *testing.T) {
 	}
 	c.place("a")
 	c.await(events, about("task.placed", "a"))
+}
+
+// Connections that stay after a request make room for others, the oldest first, long
+// before they have been idle for too long.
+func TestIdleConnectionsMakeRoom(t *testing.T) {
+	c := startCluster(t, httpapi.Options{})
+	var oldest net.Conn
+	for range 1500 {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(c.server.URL(), "http://"))
+		must(t, err)
+		t.Cleanup(func() { _ = conn.Close() })
+		must(t, conn.SetDeadline(time.Now().Add(30*time.Second)))
+		_, err = io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		must(t, err)
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		must(t, err)
+		must(t, res.Body.Close())
+		if oldest == nil {
+			oldest = conn
+		}
+	}
+	if _, err := oldest.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Errorf("the oldest of 1,500 connections is open: %v", err)
+	}
 }
