@@ -5,8 +5,10 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,12 +19,13 @@ import (
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/connect"
 	"github.com/muster-fleet/muster/client"
+	"github.com/muster-fleet/muster/internal/httpapi"
 	"github.com/muster-fleet/muster/internal/systemtest/cluster"
 )
 
 var (
 	floodTime  = flag.Duration("flood", 2*time.Second, "how long each flood of TestFlood lasts")
-	floodKinds = flag.String("floods", "schedules,bodies,garbage,silence", "which floods those are")
+	floodKinds = flag.String("floods", "schedules,bodies,garbage,silence,requests", "which floods those are")
 )
 
 const (
@@ -40,7 +43,8 @@ type flooded struct {
 	*rig
 	manager *cluster.Process
 	broker  int      // its process id, 0 where it is in the manager
-	ports   []string // where raft, metrics, and NATS listen
+	ports   []string // where raft, metrics, HTTP, and NATS listen
+	tokens  []string // of an honest caller over HTTP, and of one who floods
 	crew    *cluster.Crew
 	callers []*client.Client
 }
@@ -67,6 +71,9 @@ func testFloods(t *testing.T, url string, broker int) {
 			t.Fatalf("the manager leads, and printed no %s", roleChanged)
 		}
 		flood := f.flood(kind)
+		if kind == "requests" || kind == "silence" {
+			f.asksOverHTTP(kind)
+		}
 		begin, sent := f.use(flood.process.PID), flood.count()
 		during := f.measure(*floodTime)
 		used := f.use(flood.process.PID)
@@ -118,20 +125,21 @@ func startFlooded(t *testing.T, url string) *flooded {
 
 // launch starts the manager.
 func (f *flooded) launch(embedded bool) {
-	for range 3 {
+	for range 4 {
 		addr, err := cluster.FreeAddr()
 		f.must(err)
 		f.ports = append(f.ports, addr)
 	}
 	args := []string{"manager", "-c", "/dev/stdin", "--cluster", f.name,
-		"--raft", f.ports[0], "--peers", f.ports[0], "--metrics", f.ports[1]}
+		"--raft", f.ports[0], "--peers", f.ports[0], "--metrics", f.ports[1],
+		"--http", f.ports[2], "--http-tokens", f.writeTokens()}
 	env := append(os.Environ(), "MUSTER_RAFT_SECRET="+strings.Repeat("0123456789abcdef", 4))
 	if embedded {
-		args = append(args, "--listen", f.ports[2])
-		f.url = "nats://" + f.ports[2]
+		args = append(args, "--listen", f.ports[3])
+		f.url = "nats://" + f.ports[3]
 	} else {
 		env = append(env, "MUSTER_BUS_URL="+f.url)
-		f.ports = f.ports[:2]
+		f.ports = f.ports[:3]
 	}
 	cmd := exec.Command(program, args...)
 	cmd.Env, cmd.Stdin, cmd.Stdout = env, strings.NewReader(config), f.output.of("manager")
@@ -139,6 +147,41 @@ func (f *flooded) launch(embedded bool) {
 	var err error
 	f.manager, err = f.crew.Start(cmd)
 	f.must(err)
+}
+
+// writeTokens makes the file of the two callers over HTTP.
+func (f *flooded) writeTokens() string {
+	text := ""
+	for _, name := range []string{"honest", "flood"} {
+		token, line, err := httpapi.NewToken(name, httpapi.Viewer)
+		f.must(err)
+		f.tokens = append(f.tokens, token)
+		text += line
+	}
+	path := filepath.Join(f.TempDir(), "tokens")
+	f.must(os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+// asksOverHTTP makes requests of the honest caller over HTTP.
+func (f *flooded) asksOverHTTP(kind string) {
+	f.Helper()
+	for range 20 {
+		if status := f.get(f.tokens[0]); status != http.StatusOK {
+			f.Errorf("%s: an honest request over HTTP: %d", kind, status)
+		}
+	}
+}
+
+func (f *flooded) get(token string) int {
+	f.Helper()
+	req, err := http.NewRequestWithContext(f.ctx, http.MethodGet, "http://"+f.ports[2]+"/v1/workers?limit=10", nil)
+	f.must(err)
+	req.Header.Set("Authorization", "Bearer "+token)
+	res, err := http.DefaultClient.Do(req)
+	f.must(err)
+	_ = res.Body.Close()
+	return res.StatusCode
 }
 
 // awaitManager waits until the manager answers.
@@ -216,7 +259,8 @@ func (f *flooded) flood(kind string) *flood {
 	f.must(err)
 	fl := &flood{crew: cluster.NewCrew(), begun: make(chan struct{})}
 	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), floodVariable+"="+kind, "FLOOD_URL="+f.url, "FLOOD_NAME="+f.name, "FLOOD_PORTS="+strings.Join(f.ports, ","))
+	cmd.Env = append(os.Environ(), floodVariable+"="+kind, "FLOOD_URL="+f.url, "FLOOD_NAME="+f.name, "FLOOD_PORTS="+strings.Join(f.ports, ","),
+		"FLOOD_HTTP=http://"+f.ports[2]+"/v1/workers?limit=10", "FLOOD_TOKEN="+f.tokens[1])
 	cmd.Stdout, cmd.Stderr = fl, os.Stderr
 	fl.process, err = fl.crew.Start(cmd)
 	f.must(err)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"os"
 	"strings"
 	"sync"
@@ -18,8 +19,8 @@ import (
 )
 
 // floodVariable makes this program one that floods a manager: with "schedules"
-// of one caller, large "bodies", "garbage" on the queue and on every port, or
-// connections that say nothing ("silence").
+// of one caller, large "bodies", "garbage" on the queue and on every port,
+// connections that say nothing ("silence"), or "requests" of one caller over HTTP.
 const floodVariable = "SYSTEMTEST_FLOOD"
 
 const (
@@ -48,6 +49,8 @@ func runFlood(kind string) int {
 		err = floodGarbage(url, name)
 	case "silence":
 		err = floodSilence(ports)
+	case "requests":
+		err = floodRequests(os.Getenv("FLOOD_HTTP"), os.Getenv("FLOOD_TOKEN"))
 	}
 	fmt.Fprintln(os.Stderr, "flood:", err)
 	return 1
@@ -89,6 +92,46 @@ func floodSchedules(url, name string) error {
 		}
 	}
 	return nil
+}
+
+// requestsEach is how many connections floodRequests has.
+const requestsEach = 16
+
+// floodRequests asks over HTTP as often as it is answered. It begins when it was refused
+// once.
+func floodRequests(url, token string) error {
+	refused := make(chan struct{}, 1)
+	for range requestsEach {
+		go func() {
+			for {
+				if askOver(url, token) == http.StatusTooManyRequests {
+					select {
+					case refused <- struct{}{}:
+					default:
+					}
+				}
+			}
+		}()
+	}
+	<-refused
+	begun()
+	select {}
+}
+
+func askOver(url, token string) int {
+	req, err := http.NewRequest(http.MethodGet, url, nil)
+	if err != nil {
+		return 0
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0
+	}
+	sent.Add(1)
+	_, _ = io.Copy(io.Discard, res.Body)
+	_ = res.Body.Close()
+	return res.StatusCode
 }
 
 // floodBodies makes casts with bodies as large as NATS takes.
