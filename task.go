@@ -65,6 +65,8 @@ type TaskOrder struct {
 	// Placement is the number of the placement that the order belongs to; 0
 	// where it is not known. See Placement.Order.
 	Placement uint64 `json:"placement,omitempty"`
+	// Parts is set if the caller runs the TaskPlan with which the task may end.
+	Parts bool `json:"parts,omitempty"`
 	// By identifies the caller. The first caller of a task owns it; "" is
 	// nobody in particular.
 	By string `json:"by,omitempty"`
@@ -105,4 +107,13 @@ type TaskResult struct {
 	// Cause and Detail are the node's, as in its TaskReport.
 	Cause  Cause           `json:"cause,omitempty"`
 	Detail json.RawMessage `json:"detail,omitempty"`
+}
+
+// TaskPlan is in the member "plan" of the detail of a task that ended by saying
+// what is still to be done: Parts, on as many workers as there are, then Then on
+// one; or Otherwise where a part failed. Who runs tasks to their end does so.
+type TaskPlan struct {
+	Parts     []json.RawMessage `json:"parts"`
+	Then      json.RawMessage   `json:"then"`
+	Otherwise json.RawMessage   `json:"otherwise,omitempty"`
 }

@@ -52,6 +52,7 @@ func Each(ctx context.Context, c *client.Client, jobs []Job, opts Options) []Out
 	var all sync.WaitGroup
 	for i, j := range jobs {
 		r := newRun(j, d)
+		r.parts = true
 		r.before = before
 		before = r.placed
 		all.Go(func() { outcomes[i] = r.outcome(ctx) })
@@ -69,6 +70,9 @@ func (r *run) outcome(ctx context.Context) Outcome {
 	began := time.Now()
 	err := r.toEnd(ctx)
 	r.releaseNext()
+	if err == nil {
+		err = r.carryOut(ctx)
+	}
 	r.notify(Over, err)
 	o := Outcome{
 		Job: r.job, Worker: r.worker, Node: r.node, Attempts: r.attempt, Refusals: r.refusals,

@@ -45,6 +45,10 @@ type run struct {
 	// offBus is set if the node is a program that does not answer on the bus.
 	offBus bool
 	report muster.TaskReport
+	// tell hears of changes in the place of Options.OnUpdate; nil of a whole job.
+	tell func(Update)
+	// parts is set if what the task asks for when it ends is run.
+	parts bool
 }
 
 // toEnd starts the job, again if necessary, until it is done or has failed for
@@ -119,7 +123,7 @@ func (r *run) attemptOnce(ctx context.Context) error {
 }
 
 func (r *run) order() muster.TaskOrder {
-	return muster.TaskOrder{Room: r.job.room(), Task: r.job.Task, Spec: r.job.Spec, By: r.by, Placement: r.placement.Number}
+	return muster.TaskOrder{Room: r.job.room(), Task: r.job.Task, Spec: r.job.Spec, By: r.by, Parts: r.parts, Placement: r.placement.Number}
 }
 
 // start starts the task on the node. A node that is not on the bus got the task
@@ -261,9 +265,12 @@ func (r *run) taken() error {
 }
 
 func (r *run) notify(phase Phase, err error) {
-	r.dispatcher.notify(Update{
-		Job: r.job, Phase: phase, Attempt: max(1, r.attempt), Worker: r.worker, Node: r.node, Report: r.report, Err: err,
-	})
+	u := Update{Job: r.job, Phase: phase, Attempt: max(1, r.attempt), Worker: r.worker, Node: r.node, Report: r.report, Err: err}
+	if r.tell != nil {
+		r.tell(u)
+		return
+	}
+	r.dispatcher.notify(u)
 }
 
 // refusedWith reports whether err is a refusal of a worker or a node with that

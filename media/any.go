@@ -13,7 +13,7 @@ import (
 // for the standard kind.
 func NewAny(standard string, t *Tool, o Options) (node.Work, error) {
 	kinds := map[string]node.Work{}
-	for _, kind := range Kinds() {
+	for _, kind := range append(Kinds(), pieceKind, joinKind) {
 		w, err := New(kind, t, o)
 		if err != nil {
 			return nil, err

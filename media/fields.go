@@ -20,6 +20,9 @@ type Bitrate int64
 // UnmarshalJSON reads a number or a string with a k or an M.
 func (b *Bitrate) UnmarshalJSON(raw []byte) error {
 	text := string(raw)
+	if text == "null" {
+		return nil
+	}
 	if len(raw) > 0 && raw[0] == '"' {
 		if err := json.Unmarshal(raw, &text); err != nil {
 			return err
@@ -42,6 +45,14 @@ func (b *Bitrate) UnmarshalJSON(raw []byte) error {
 	}
 	*b = Bitrate(n * unit)
 	return nil
+}
+
+// MarshalJSON writes null for 0, which is the encoder's choice.
+func (b Bitrate) MarshalJSON() ([]byte, error) {
+	if b == 0 {
+		return []byte("null"), nil
+	}
+	return []byte(b.arg()), nil
 }
 
 func notBitrate(text string) error {

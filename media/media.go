@@ -121,6 +121,10 @@ func newPlain(kind string, t *Tool, o Options) (plainWork, error) {
 		return newWork(t, o, mixPlan, mix), nil
 	case Analyse:
 		return newWork(t, o, analysePlan, analyse), nil
+	case pieceKind:
+		return newWork(t, o, piecePlan, piece), nil
+	case joinKind:
+		return newWork(t, o, joinPlan, join), nil
 	}
 	return nil, fmt.Errorf("media: %w", oneOf("kind of work", kind, Kinds()))
 }

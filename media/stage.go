@@ -144,6 +144,9 @@ func (s stagedWork) remote(spec json.RawMessage) (*staging, error) {
 	if len(p.inputs) == 0 && p.to == nil {
 		return nil, nil
 	}
+	if split, _ := tree["split"].(bool); split {
+		return nil, fault("split", "is for files that all workers see, and the input or output is elsewhere: leave it out")
+	}
 	if existing, is := tree["existing"].(string); is {
 		p.existing = Existing(existing)
 	}

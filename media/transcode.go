@@ -33,6 +33,9 @@ func transcode(ctx context.Context, env *environment, p transcoding) error {
 	detail := transcodeDetail{Kept: done}
 	if !done {
 		defer files.discard()
+		if split, err := p.split(ctx, env, files.made, &warn); split || err != nil {
+			return sorted(err, p.input)
+		}
 		if detail.Stats, err = p.run(ctx, env, files, &warn); err != nil {
 			return sorted(err, p.input)
 		}

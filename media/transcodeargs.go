@@ -2,12 +2,13 @@ package media
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
 // args are ffmpeg's; outputs are the names to write under.
 func (p transcoding) args(major int, outputs []string) []string {
-	var args []string
+	args := slices.Clone(p.before)
 	if p.StartSeconds > 0 {
 		args = append(args, "-ss", seconds(p.StartSeconds))
 	}
@@ -96,7 +97,7 @@ func (p transcoding) graph() string {
 	if !p.streams.known {
 		source = "0:V:0"
 	}
-	fmt.Fprintf(&b, "[%s]%ssplit=%d", source, p.burn(), len(p.Ladder))
+	fmt.Fprintf(&b, "[%s]%s%ssplit=%d", source, p.cut, p.burn(), len(p.Ladder))
 	for i := range p.Ladder {
 		fmt.Fprintf(&b, "[s%d]", i)
 	}

@@ -49,6 +49,10 @@ type TranscodeSpec struct {
 	// TwoPass encodes the pictures twice, so that the bitrates are spent where the
 	// film needs them. It is for files, and for h264, vp8 and vp9.
 	TwoPass bool `json:"two_pass"`
+	// Split cuts a long film at key frames, encodes the pieces on all workers, and
+	// joins them. It is for files that all workers see, and needs `muster run
+	// --wait`, or package job.
+	Split bool `json:"split"`
 	Handling
 }
 
@@ -102,6 +106,9 @@ type transcoding struct {
 	// pass is 1 or 2 of two, and passLog where the first keeps what it learnt.
 	pass    int
 	passLog string
+	// before are in front of the input, and cut is the first filter: of a piece.
+	before []string
+	cut    string
 }
 
 // mostRungs bounds what one ffmpeg does at once.
@@ -132,7 +139,7 @@ func transcodePlan(t *Tool, o Options, s TranscodeSpec) (transcoding, error) {
 	if err != nil {
 		return p, err
 	}
-	if err := first(p.rungs(t), p.twice(), p.loudness()); err != nil {
+	if err := first(p.rungs(t), p.twice(), p.loudness(), p.splittable()); err != nil {
 		return p, err
 	}
 	return p, p.name(out.name)

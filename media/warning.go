@@ -25,6 +25,7 @@ const (
 	WarnChannels  = "channels_mixed"    // fewer channels of sound than in the input
 	WarnEmpty     = "empty_track"       // a track has nothing in the part that was asked for
 	WarnLoudness  = "loudness"          // the sound is not as loud as it should be
+	WarnSplit     = "not_split"         // split was asked for, and the film was encoded in one piece
 	WarnLanguage  = "language_missing"  // the input has no track of a language
 )
 

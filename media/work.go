@@ -14,6 +14,8 @@ type environment struct {
 	// node names the files that are not whole yet.
 	node string
 	out  teller
+	// parts is set where the caller runs what the task asks for when it ends.
+	parts bool
 }
 
 // teller hears of a task; a *node.Task is one.
@@ -49,7 +51,8 @@ func (w work[S, P]) run(ctx context.Context, spec json.RawMessage, name string, 
 	if err != nil {
 		return err
 	}
-	return w.do(ctx, &environment{tool: w.tool, opts: w.opts, node: name, out: out}, p)
+	runner, is := out.(interface{ RunsParts() bool })
+	return w.do(ctx, &environment{tool: w.tool, opts: w.opts, node: name, out: out, parts: is && runner.RunsParts()}, p)
 }
 
 func (w work[S, P]) read(raw json.RawMessage) (P, error) {

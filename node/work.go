@@ -35,6 +35,10 @@ type Task struct {
 	job *job
 }
 
+// RunsParts reports whether the caller runs what the task asks for when it ends:
+// a muster.TaskPlan in its detail.
+func (t *Task) RunsParts() bool { return t.job.order.Parts }
+
 // Progress is the progress of a task.
 type Progress struct {
 	// Share is the part that is done, from 0 to 1; negative means unknown.

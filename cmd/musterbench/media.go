@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -16,15 +17,25 @@ result, and messages.
 
   wall_ratio  time of muster run ÷ time of xargs
   cpu_ratio   the same of processor time: that of the queue, the manager, the agent, all nodes and ffmpeg ÷ that of ffmpeg
-  load        of the machine before the round`
+  load        of the machine before the round
+
+With --split one film of --seconds (120 where nothing is said) is transcoded by --parallel workers, each held to a
+processor of its own, with "split": true and without, in turns.
+
+  speedup     time without ÷ time with split
+  per_worker  speedup ÷ workers`
 
 func newMediaCmd() *cobra.Command {
 	var f cli.MeasureFlags
 	o := mediabench.DefaultOptions()
+	split := false
 	cmd := &cobra.Command{
 		Use: "media", Short: "Measure what a fleet adds to ffmpeg", Long: mediaLong, Args: cli.Takes(),
-		Example: "  musterbench media\n  musterbench media --rounds 5 --clips 40 -o json",
+		Example: "  musterbench media\n  musterbench media --rounds 5 --clips 40 -o json\n  musterbench media --split",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if split && !cmd.Flags().Changed("seconds") {
+				o.Seconds = 120
+			}
 			if err := o.Validate(); err != nil {
 				return cli.Usagef("%v", err)
 			}
@@ -33,7 +44,12 @@ func newMediaCmd() *cobra.Command {
 				return err
 			}
 			o.Muster = program
-			return f.Profiled(func() error { return printMedia(cmd, o, f.Format) })
+			return f.Profiled(func() error {
+				if split {
+					return measured(cmd, &o, f.Format, mediabench.RunSplit, splitColumns)
+				}
+				return measured(cmd, &o, f.Format, mediabench.Run, mediaColumns)
+			})
 		},
 	}
 	flags := cmd.Flags()
@@ -44,21 +60,33 @@ func newMediaCmd() *cobra.Command {
 	flags.IntVar(&o.Height, "height", o.Height, "height of the results")
 	flags.IntVar(&o.Parallel, "parallel", o.Parallel, "ffmpeg at a time")
 	flags.IntVar(&o.Rounds, "rounds", o.Rounds, "turns of both")
+	flags.BoolVar(&split, "split", false, "measure one long film in pieces")
 	f.Add(cmd)
 	return cmd
 }
 
-func printMedia(cmd *cobra.Command, o mediabench.Options, format cli.ResultFormat) error {
+// measured measures, and prints what there is also where it fails.
+func measured[R any](cmd *cobra.Command, o *mediabench.Options, format cli.ResultFormat, run func(context.Context, mediabench.Options) ([]R, error), columns []cli.Column[R]) error {
 	bar := cli.NewBar(cmd.ErrOrStderr())
 	o.Progress = bar.Set
-	results, err := mediabench.Run(cmd.Context(), o)
+	results, err := run(cmd.Context(), *o)
 	bar.Close()
 	if len(results) > 0 {
-		if err := cli.PrintResults(cmd.OutOrStdout(), format, mediaColumns, results, false); err != nil {
+		if err := cli.PrintResults(cmd.OutOrStdout(), format, columns, results, false); err != nil {
 			return err
 		}
 	}
 	return err
+}
+
+var splitColumns = []cli.Column[mediabench.SplitResult]{
+	cli.Col("round", func(r mediabench.SplitResult) string { return fmt.Sprint(r.Round) }),
+	cli.Col("workers", func(r mediabench.SplitResult) string { return fmt.Sprint(r.Workers) }),
+	cli.Col("one", func(r mediabench.SplitResult) string { return seconds(r.One) }),
+	cli.Col("split", func(r mediabench.SplitResult) string { return seconds(r.Split) }),
+	cli.Col("speedup", func(r mediabench.SplitResult) string { return fmt.Sprintf("%.2f", r.Speedup) }),
+	cli.Col("per worker", func(r mediabench.SplitResult) string { return fmt.Sprintf("%.2f", r.PerWorker) }),
+	cli.Col("load", func(r mediabench.SplitResult) string { return r.Load }),
 }
 
 var mediaColumns = []cli.Column[mediabench.Result]{
