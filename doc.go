@@ -9,7 +9,7 @@
 //     unique within its purpose.
 //   - A preference is what a task asks of its worker.
 //   - A reservation holds a worker for a task until the worker picks the task
-//     up or the time is over.
+//     up or the time has passed.
 //   - A debit is the load that a placement adds to its worker at once, before
 //     the worker itself reports it.
 //

@@ -36,7 +36,7 @@ const (
 	MaxLabelValue = 1024
 	// MaxPreference is what a task asks of its worker, as JSON.
 	MaxPreference = 16 << 10
-	// MaxSpec is what a node is told to do, as JSON.
+	// MaxSpec is the spec of a task, as JSON.
 	MaxSpec = 256 << 10
 	// MaxPurposes is the number of purposes that a cluster knows at a time.
 	MaxPurposes = 1000

@@ -9,7 +9,7 @@ type Placement struct {
 	Worker  string `json:"worker"`
 	// Info is what the worker said when it joined, unchanged.
 	Info json.RawMessage `json:"info"`
-	// Number tells this placement from every other one of the cluster: later
+	// Number is unique to this placement within the cluster: later
 	// placements have higher numbers. A worker starts the task only while the
 	// placement with this number is in force. 0 means that the manager gave
 	// none, as OWT's does not.

@@ -42,7 +42,7 @@ const (
 	ReasonPlacementOver Reason = "placement is no longer in force: schedule the task again"
 	// ReasonTaskElsewhere: another worker has the task.
 	ReasonTaskElsewhere Reason = "task is on another worker"
-	// ReasonNoSlot: nobody placed the task here, and the worker has as many
+	// ReasonNoSlot: no placement put the task here, and the worker has as many
 	// tasks as it takes.
 	ReasonNoSlot Reason = "worker has as many tasks as it takes"
 	// ReasonReplaced: a later process has joined under the same worker id.

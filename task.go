@@ -8,7 +8,7 @@ type TaskState string
 const (
 	// TaskRunning is a task that goes on.
 	TaskRunning TaskState = "running"
-	// TaskDone is a task that ended as it should, or was told to end.
+	// TaskDone is a task that ended as it should, or on request.
 	TaskDone TaskState = "done"
 	// TaskFailed is a task that ended otherwise; the report says why.
 	TaskFailed TaskState = "failed"
@@ -42,14 +42,14 @@ type TaskReport struct {
 	Status string `json:"status,omitempty"`
 	// Seconds is how long the task has run, or ran.
 	Seconds float64 `json:"seconds,omitempty"`
-	// Progress is the share of the work that is done, from 0 to 1; nil where
-	// nobody can tell, as of a live stream.
+	// Progress is the share of the work that is done, from 0 to 1; nil where it
+	// is unknown, as of a live stream.
 	Progress *float64 `json:"progress,omitempty"`
 	// Detail is what the kind of work has to say beside: frames, bitrate ...
 	Detail json.RawMessage `json:"detail,omitempty"`
 	// By is TaskOrder.By of the caller that began the task.
 	By string `json:"by,omitempty"`
-	// EndedAt is when it ended; 0 of a task that goes on, and where nobody knows.
+	// EndedAt is when it ended; 0 for a task that goes on, and where it is unknown.
 	EndedAt Instant `json:"ended_at,omitempty"`
 }
 
@@ -68,7 +68,7 @@ type TaskOrder struct {
 	// Parts is set if the caller runs the TaskPlan with which the task may end.
 	Parts bool `json:"parts,omitempty"`
 	// By identifies the caller. The first caller of a task owns it; "" is
-	// nobody in particular.
+	// no particular caller.
 	By string `json:"by,omitempty"`
 }
 
@@ -86,7 +86,7 @@ type TaskRefusal struct {
 	Cause Cause `json:"cause,omitempty"`
 }
 
-// TaskEnd says that a task is over: the second argument of an agent's
+// TaskEnd says that a task has ended: the second argument of an agent's
 // recycleNode. Room and Task alone are OWT's.
 type TaskEnd struct {
 	Room string `json:"room"`

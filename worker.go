@@ -50,7 +50,7 @@ type Capacity struct {
 	Algorithms []string `json:"algorithms,omitempty"`
 }
 
-// Info is what a worker tells of itself when it joins: OWT's members, and
+// Info describes a worker when it joins: OWT's members, and
 // Labels and MaxTasks beside them.
 type Info struct {
 	IP       string      `json:"ip,omitempty"`

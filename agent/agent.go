@@ -37,9 +37,9 @@ type Agent struct {
 	closeErr error
 }
 
-// closeOrder tells how an agent ends.
+// closeOrder says how an agent ends.
 type closeOrder struct {
-	// patience is over when nodes are killed and nobody is waited for.
+	// patience is done when the remaining nodes are killed without waiting.
 	patience context.Context
 }
 
@@ -194,7 +194,7 @@ func (a *Agent) Nodes() []muster.Node {
 }
 
 // Drain takes no new tasks and waits until none is left. Those that still run
-// when ctx is over are ended, and the error says how many. The agent stays a
+// when ctx is done are ended, and the error says how many. The agent stays a
 // member, without tasks, until Close.
 func (a *Agent) Drain(ctx context.Context) error {
 	a.owner.do(func(p *pool, now time.Time) { p.drain(now) })
@@ -220,7 +220,7 @@ func (a *Agent) Drain(ctx context.Context) error {
 }
 
 // Close stops the nodes, leaves the cluster, and returns when nothing of the
-// agent is left. Nodes that still run when ctx is over are killed. The Conn
+// agent is left. Nodes that still run when ctx is done are killed. The Conn
 // stays open. Close may be called again.
 func (a *Agent) Close(ctx context.Context) error {
 	a.closing(closeOrder{ctx})

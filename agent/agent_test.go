@@ -105,15 +105,15 @@ func TestManagerGaveTasksUp(t *testing.T) {
 	f := newFleet(t, 30*time.Second)
 	launcher, _ := obedient()
 	opts := sample(launcher)
-	told := make(chan []string, 1)
-	opts.Worker.OnTasksDropped = func(_ *worker.Worker, tasks []string) { told <- tasks }
+	dropped := make(chan []string, 1)
+	opts.Worker.OnTasksDropped = func(_ *worker.Worker, tasks []string) { dropped <- tasks }
 	a := f.start(opts)
 	f.until(a, "two idle nodes", inState(muster.NodeIdle, 2))
 	f.is(`"sample-1_0"`, a, "getNode", arg("room1", "task1"))
 	f.is(`"sample-1_1"`, a, "getNode", arg("room2", "task2"))
 	a.Worker().RemoveTask("task1") // as the worker does before it reports what was dropped
 	a.workerOptions().OnTasksDropped(a.Worker(), []string{"task1", "unknown"})
-	if got := <-told; len(got) != 2 {
+	if got := <-dropped; len(got) != 2 {
 		t.Errorf("the caller's callback got %v", got)
 	}
 	f.expect("sample.failed", `{"task":"task1","room":"room1","node":"sample-1_0","worker":"sample-1","purpose":"sample","error":"the manager gave the task up"}`)

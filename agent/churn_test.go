@@ -137,7 +137,7 @@ func (l counted) Launch(ctx context.Context, s process.Spec) (process.Node, erro
 	return l.Launcher.Launch(ctx, s)
 }
 
-// call is one caller, until ctx is over.
+// call is one caller, until ctx is done.
 func (c *churn) call(ctx context.Context, random *rand.Rand, caller int) {
 	for i := 0; ctx.Err() == nil; i++ {
 		purpose, kind := poolPurpose, "stays"

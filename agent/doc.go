@@ -19,7 +19,7 @@
 //	getNode({room, task, spec?})     the node for a task: its ID, which is its
 //	                                 name on the bus
 //	recycleNode(node, {room, task, result?})
-//	                                 the task is over: "ok"
+//	                                 the task has ended: "ok"
 //	queryNode(room)                  the node that has a task of the room
 //	queryTask(task)                  a muster.TaskReport, also of one that ended
 //	endedTasks(limit)                the reports of the last tasks that ended
@@ -42,12 +42,12 @@
 //	         ready                  first task
 //	starting -------> idle ---------------------------> busy
 //	   |               |                                 |
-//	   | ReadyTimeout  | more idle ones than Prerun      | last task is over
+//	   | ReadyTimeout  | more idle ones than Prerun      | last task ended
 //	   v               v                                 v
 //	 killed         stopping <---------------------------+
 //
 // In any state it may end by itself. With exit status 0 its tasks are done. Any
-// other end is a crash: its tasks have failed, and "exit.abnormal" is told on
+// other end is a crash: its tasks have failed, and "exit.abnormal" is published on
 // bus.TopicMonitoring. Both are laid down, and a new idle node is started.
 // Nodes that end before they did anything are followed by pauses that grow;
 // after three in a row the agent reports muster.StateNotReady, tries one node
@@ -55,5 +55,5 @@
 //
 // # Notices
 //
-// Beside exit.abnormal, every task that starts or ends is told on bus.TopicTasks.
+// Beside exit.abnormal, every task that starts or ends is published on bus.TopicTasks.
 package agent

@@ -6,7 +6,7 @@ import (
 	"github.com/muster-fleet/muster"
 )
 
-// releaseMode is what the manager is told of a task that ended.
+// releaseMode is what is reported to the manager about a task that ended.
 type releaseMode int
 
 const (
@@ -42,8 +42,8 @@ func (p *pool) settleAll(n *node) {
 	}
 }
 
-// settle ends the books of a task that is ending: it is remembered and
-// published how it ended, and the manager and those who wait are told.
+// settle finishes a task that is ending: its outcome is remembered, published,
+// and reported to the manager and to the callers that wait for it.
 func (p *pool) settle(t *task) {
 	e := t.ending
 	p.remember(t, e.result)

@@ -87,7 +87,7 @@ func (f *fleet) listen(conn bus.Conn) {
 		_, err := conn.Subscribe(f.ctx, topic, "#", func(key string, body json.RawMessage) {
 			select {
 			case all <- heard{key, slices.Clone(body)}:
-			default: // nobody listens in this test
+			default: // no one subscribes in this test
 			}
 		})
 		if err != nil {

@@ -12,10 +12,10 @@ import (
 )
 
 // InProcess makes nodes of a function, each a goroutine of this program: run
-// calls ready when the node can take tasks, and returns when ctx is over. To
-// return nil before that is to end by itself; an error, or a panic, is a
-// crash. A goroutine cannot be killed: one that ignores ctx is left behind
-// when its grace is over, as a crash that says so.
+// calls ready when the node can take tasks, and returns when ctx is done. A nil
+// return before that is a normal exit; an error, or a panic, is a crash. A
+// goroutine cannot be killed: one that ignores ctx is left behind at the end of
+// its grace period, and reported as a crash.
 func InProcess(run func(ctx context.Context, s process.Spec, ready func()) error) process.Launcher {
 	return inProcess{run}
 }
@@ -36,8 +36,7 @@ func (l inProcess) Launch(ctx context.Context, s process.Spec) (process.Node, er
 	return n, nil
 }
 
-// guarded makes a panic an error, and forgives what a node says that was told
-// to end.
+// guarded turns a panic into an error, and ignores errors after a stop.
 func guarded(ctx context.Context, run func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

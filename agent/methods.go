@@ -107,7 +107,8 @@ func (a *Agent) claimed(p *pool, now time.Time, r *bus.Request, arg taskArg) {
 // has reports whether the manager counts the task as one of this agent's.
 func (a *Agent) has(task string) bool { return slices.Contains(a.worker.Tasks(), task) }
 
-// isEnding reports whether the task's program was told to end and runs still.
+// isEnding reports whether the task's program still runs after it was asked to
+// end.
 func (p *pool) isEnding(task string) bool {
 	t := p.tasks[task]
 	return t != nil && t.ending != nil
@@ -120,11 +121,11 @@ func (o *owner) keep(r *bus.Request) uint64 {
 	return o.asked
 }
 
-// answer waits until the manager was told what became of the task.
+// answer waits until the outcome of the task was reported to the manager.
 func (o *owner) answer(a answer) {
 	r := o.requests[a.ref]
 	delete(o.requests, a.ref)
-	o.agent.worker.AfterTold(func() { r.Reply(a.text) })
+	o.agent.worker.AfterReports(func() { r.Reply(a.text) })
 }
 
 // refusal is the detail of a refused getNode.

@@ -6,8 +6,8 @@ import (
 	"github.com/muster-fleet/muster/bus"
 )
 
-// publish is the goroutine that tells notices, in order, so that a queue that
-// is slow holds up nobody.
+// publish is the goroutine that publishes notices in order, so that a slow
+// message queue delays nothing else.
 func (a *Agent) publish(ctx context.Context) {
 	for {
 		select {
@@ -36,15 +36,15 @@ func (a *Agent) tellTask(n notice) {
 	a.tell(n.key, func(ctx context.Context) error { return a.conn.Publish(ctx, bus.TopicTasks, n.key, n.body) })
 }
 
-// tell publishes a notice when the manager was told: whoever hears it finds
-// that the manager knows.
+// tell publishes a notice after the report to the manager: a subscriber that
+// asks the manager then finds it up to date.
 func (a *Agent) tell(key string, publish func(context.Context) error) {
 	notice := func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, quitTime)
 		defer cancel()
 		if err := publish(ctx); err != nil {
-			a.log.Warn("a notice is lost", "key", key, "err", err)
+			a.log.Warn("notice not published", "key", key, "err", err)
 		}
 	}
-	a.worker.AfterTold(func() { a.news.push(notice) })
+	a.worker.AfterReports(func() { a.news.push(notice) })
 }

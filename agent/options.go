@@ -38,7 +38,7 @@ type Options struct {
 	ReadyTimeout time.Duration
 	// AnswerWithin is how long getNode waits for a node to become ready, or
 	// for a place, before it is refused. Longer than the callers wait leaves
-	// tasks behind that nobody knows of.
+	// tasks behind that no caller knows of.
 	AnswerWithin time.Duration
 	// StopGrace is how long a node has to end by itself when it is stopped.
 	StopGrace time.Duration

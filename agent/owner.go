@@ -29,7 +29,7 @@ type owner struct {
 // handle is a node, or the start of one.
 type handle struct {
 	node process.Node // nil while it is being started
-	// stop is told to a node that was still being started.
+	// stop is for a node that was still being started.
 	stop *time.Duration
 }
 
@@ -56,7 +56,7 @@ func (o *owner) when(what func(*pool) bool) <-chan struct{} {
 // settle waits until the owner has dealt with what it was given.
 func (o *owner) settle() { <-o.when(func(*pool) bool { return true }) }
 
-// empty: it has no tasks, and nobody waits for a node.
+// empty reports whether it has no tasks and no caller waits for a node.
 func (p *pool) empty() bool {
 	return len(p.tasks) == 0 && len(p.queue) == 0 &&
 		!slices.ContainsFunc(p.nodes, func(n *node) bool { return len(n.waiting) > 0 })
@@ -142,7 +142,7 @@ func (o *owner) tellManager(a action) {
 		w.RemoveTask(a.task) // it was claimed
 		w.RejectTask(a.task)
 	case report:
-		o.agent.log.Info("available for tasks", "available", a.available)
+		o.agent.log.Info("availability changed", "available", a.available)
 		if a.available {
 			w.ReportState(muster.StateReady)
 		} else {
@@ -167,7 +167,7 @@ func (o *owner) launch(ctx context.Context, s process.Spec) {
 }
 
 func (o *owner) notLaunched(p *pool, now time.Time, id string, err error) {
-	o.agent.log.Error("node cannot be started", "node", id, "err", err)
+	o.agent.log.Error("node not started", "node", id, "err", err)
 	p.notLaunched(now, id, err)
 	delete(o.nodes, id)
 }
@@ -180,7 +180,7 @@ func (o *owner) launched(id string, n process.Node) {
 	}
 }
 
-// follow tells the owner what becomes of a node. It outlasts ctx only where
+// follow reports to the owner how a node goes on. It outlasts ctx only where
 // the node has ended.
 func (o *owner) follow(ctx context.Context, id string, n process.Node) {
 	select {

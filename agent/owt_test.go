@@ -31,7 +31,7 @@ import (
 // Node.js nodes as OWT's does, over a real RabbitMQ and with our manager: every
 // recorded call to the agent and to its nodes is published byte for byte, and
 // its answer must be the recorded one, byte for byte. So must be what the agent
-// tells the manager of its tasks, and the notices when nodes and agents end.
+// reports of its tasks to the manager, and the notices when nodes and agents end.
 
 const (
 	recordings    = "../testdata/owt-wire"
@@ -89,8 +89,8 @@ type stage struct {
 	url     string
 	conn    bus.Conn
 	channel *amqp.Channel
-	// What the recorded clients hear, what the manager is told, and notices.
-	replies, told, notices <-chan amqp.Delivery
+	// What the recorded clients hear, the reports to the manager, and notices.
+	replies, reports, notices <-chan amqp.Delivery
 }
 
 func newStage(t *testing.T) *stage {
@@ -105,8 +105,8 @@ func newStage(t *testing.T) *stage {
 	s.must(s.channel.ExchangeDeclare("owtRpc", "direct", false, true, false, false, nil))
 	s.must(s.channel.ExchangeDeclare("owtMonitoring", "topic", false, false, false, false, nil))
 	s.replies = s.consume("replies")
-	s.told = s.consume("told")
-	s.must(s.channel.QueueBind("told", "owt-cluster", "owtRpc", false, nil))
+	s.reports = s.consume("reports")
+	s.must(s.channel.QueueBind("reports", "owt-cluster", "owtRpc", false, nil))
 	s.notices = s.consume("notices")
 	s.must(s.channel.QueueBind("notices", "exit.#", "owtMonitoring", false, nil))
 	s.startManager()
@@ -228,7 +228,7 @@ func TestRecordedAgent(t *testing.T) {
 			s.play(line, answers[e.ReplyTo+string(e.CorrID)])
 			compared[e.Method]++
 		case line.Key == "owt-cluster" && (e.Method == "pickUpTasks" || e.Method == "layDownTask"):
-			s.expectTold(line)
+			s.expectReports(line)
 			compared[e.Method]++
 		}
 	}
@@ -251,22 +251,22 @@ func (s *stage) play(line recorded, want []byte) {
 	}
 }
 
-// expectTold waits for what the agent tells of its tasks. Signs of life and
+// expectReports waits for the agent's reports of its tasks. Signs of life and
 // loads have a pace of their own. A manager of Muster's is asked for a task,
-// where one of OWT's is told of it, and hears the number of the placement.
-func (s *stage) expectTold(line recorded) {
+// where one of OWT's is informed of it, and gets the number of the placement.
+func (s *stage) expectReports(line recorded) {
 	want := envelopeOf(s.t, line.Body)
 	if want.Method == "pickUpTasks" {
 		s.expectTasks(want.Args[1])
 		return
 	}
 	for {
-		got := envelopeOf(s.t, s.next(s.told, string(line.Body)).Body)
+		got := envelopeOf(s.t, s.next(s.reports, string(line.Body)).Body)
 		if got.Method != want.Method {
 			continue
 		}
 		if !bytes.Equal(got.Args[0], want.Args[0]) || !bytes.Equal(got.Args[1], want.Args[1]) {
-			s.t.Errorf("the manager is told\n     %s\nwant %s", got.Args, line.Body)
+			s.t.Errorf("the manager got\n     %s\nwant %s", got.Args, line.Body)
 		}
 		return
 	}

@@ -263,7 +263,7 @@ func (p *pool) withdraw(n *node, which func(*request) bool, reason string) {
 	}
 }
 
-// drop ends tasks that the manager has given up; it need not be told.
+// drop ends tasks that the manager has given up, without a report to it.
 func (p *pool) drop(now time.Time, names []string) {
 	p.advance(now)
 	for _, name := range names {
@@ -278,7 +278,7 @@ func (p *pool) drop(now time.Time, names []string) {
 	p.finish()
 }
 
-// orDone reads what a caller said of a task that is over: nothing is done.
+// orDone is how a task ended according to its caller: done, unless said otherwise.
 func orDone(t *muster.TaskResult) muster.TaskResult {
 	if t == nil || t.State != muster.TaskFailed {
 		return muster.TaskResult{State: muster.TaskDone}

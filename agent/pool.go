@@ -152,7 +152,7 @@ func newPool(s settings, status func(string) string, extended func(string) time.
 	return p
 }
 
-// idle: it waits for a task, and nobody waits for it.
+// idle reports whether it waits for a task and no caller waits for it.
 func (n *node) idle() bool {
 	return n.phase != stopping && len(n.tasks) == 0 && len(n.waiting) == 0
 }
@@ -268,7 +268,7 @@ func reasonOf(err error) string {
 	return reasonEarlyRecycled
 }
 
-// lost is a node that ended, or does not become ready, and was not told to.
+// lost handles a node that ended without a stop, or does not become ready.
 func (p *pool) lost(n *node, err error) { p.fail(n, err, p.blames(n)) }
 
 func (p *pool) fail(n *node, err error, blamed bool) {

@@ -80,7 +80,7 @@ func (w *world) absorb() {
 		case reject:
 			w.must(!w.manager[a.task], "task %s was rejected while it runs", a.task)
 		case report:
-			w.must(a.available != w.available, "the state was told twice")
+			w.must(a.available != w.available, "the state was reported twice")
 			w.available = a.available
 		case notice:
 			w.noticed(a)
@@ -155,7 +155,7 @@ func (w *world) check() {
 			w.must(!onNodes[t.name], "task %s is on two nodes", t.name)
 			onNodes[t.name] = t.ending == nil || t.ending.release != sayNothing
 			if on, answered := w.placed[t.name]; answered || t.claimBy.IsZero() {
-				w.must(on == n.id, "task %s is on %s, callers were told %s", t.name, n.id, on)
+				w.must(on == n.id, "task %s is on %s, callers were sent to %s", t.name, n.id, on)
 			}
 			w.must(t.ending != nil == (n.phase == stopping), "task %s is ending: %v, its node stopping: %v", t.name, t.ending != nil, n.phase == stopping)
 			w.must(n.phase != starting || !t.claimBy.IsZero(), "%s has tasks before it is ready", n.id)
@@ -288,7 +288,7 @@ func (w *world) recycle(t *rapid.T) {
 
 func (w *world) drop(t *rapid.T) {
 	task := anyTask(t)
-	delete(w.manager, task) // as the worker does before it tells
+	delete(w.manager, task) // as the worker does before its report
 	w.pool.drop(w.now, []string{task})
 }
 

@@ -58,7 +58,7 @@ func inWords(a action) string {
 	case abnormal:
 		return "crash " + a.node[2:]
 	case notice:
-		return "" // the key repeats what is told otherwise
+		return "" // the key repeats what the other fields say
 	case report:
 		return fmt.Sprint("available ", a.available)
 	}

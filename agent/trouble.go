@@ -46,7 +46,7 @@ func (t *trouble) over() { t.failures, t.retryAt = 0, time.Time{} }
 
 func (t *trouble) deep() bool { return t.failures >= deepTrouble }
 
-// Error tells callers why there is no node.
+// Error says why there is no node.
 func (t trouble) Error() string {
 	return fmt.Sprintf("%d nodes in a row failed on starting", t.failures)
 }

@@ -9,12 +9,12 @@
 // What is asked of a manager may be asked twice: a task that is placed already
 // gets the worker that it has. So these calls are tried again, within the
 // deadline of the caller's context or Options.Timeout, while the message queue
-// is away, nobody serves the cluster's name, or a try goes unanswered. A
+// is away, no manager serves the cluster's name, or a try goes unanswered. A
 // caller sees a manager that fails over as one slow answer.
 //
 // What is asked of a worker may not be safe to repeat, and is sent once. Of
 // its errors, bus.ErrNoServer says that it did not arrive; after the others
-// (bus.ErrDisconnected, context.DeadlineExceeded) nobody knows.
+// (bus.ErrDisconnected, context.DeadlineExceeded) that is unknown.
 //
 // # Old answers
 //

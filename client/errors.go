@@ -30,7 +30,7 @@ var (
 	ErrPlacementOver error = muster.ReasonPlacementOver
 	// ErrTaskElsewhere: another worker has the task (GetNode).
 	ErrTaskElsewhere error = muster.ReasonTaskElsewhere
-	// ErrNoSlot: nobody placed the task there, and the worker has as many as it
+	// ErrNoSlot: no placement put the task there, and the worker has as many as it
 	// takes (GetNode).
 	ErrNoSlot error = muster.ReasonNoSlot
 	// ErrLastWorkers: an order would leave a purpose without a worker. The error

@@ -63,7 +63,7 @@ func ExampleNoWorkerError() {
 			}
 		}
 	case errors.Is(err, client.ErrNoScheduler):
-		fmt.Println("nobody does this")
+		fmt.Println("no worker does this")
 	case errors.Is(err, client.ErrNotReady):
 		fmt.Println("try later, or set Options.WaitReady")
 	default:
@@ -74,7 +74,7 @@ func ExampleNoWorkerError() {
 	// 1 of 1 excluded by codec
 }
 
-// Why tells how a task was placed, or why it was not, also afterwards.
+// Why explains how a task was placed, or why it was not, also afterwards.
 func ExampleClient_Why() {
 	ctx := context.Background()
 	conn, stop := startFleet(ctx)

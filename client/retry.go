@@ -32,8 +32,8 @@ func (c *Client) within(ctx context.Context) (context.Context, context.CancelFun
 	return context.WithTimeout(ctx, c.opts.Timeout)
 }
 
-// persist calls the manager until it answers or the time is over. The error is
-// then that of the context, and of the last try that told more.
+// persist calls the manager until it answers or the deadline passes. The error
+// is then that of the context, with that of the last try that says more.
 func (c *Client) persist(ctx context.Context, method string, args []any) (json.RawMessage, error) {
 	until, ok := ctx.Deadline()
 	if !ok {
@@ -46,7 +46,7 @@ func (c *Client) persist(ctx context.Context, method string, args []any) (json.R
 	return c.tryAgain(ctx, until, err, method, args)
 }
 
-// tryAgain goes on after a first try that failed, until the time is over.
+// tryAgain goes on after a first try that failed, until the deadline.
 func (c *Client) tryAgain(ctx context.Context, until time.Time, first error, method string, args []any) (json.RawMessage, error) {
 	ctx, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
@@ -97,8 +97,8 @@ func (c *Client) again(err error) bool {
 	return false
 }
 
-// overdue says that the time is over, and how the last try ended where that
-// says more.
+// overdue is the error of a call whose deadline passed, with that of the last
+// try where it says more.
 func overdue(ctx context.Context, last error) error {
 	over := context.Cause(ctx)
 	if errors.Is(last, over) {

@@ -66,7 +66,7 @@ func TestDeadlineTellsTheLastFailure(t *testing.T) {
 	defer cancel()
 	err := <-scheduled(ctx, c)
 	if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, bus.ErrNoServer) {
-		t.Errorf("got %v; want that the time is over, and that nobody is there", err)
+		t.Errorf("got %v; want that the deadline passed, and that no manager is there", err)
 	}
 }
 
@@ -74,7 +74,7 @@ func TestTimeoutOfItsOwn(t *testing.T) {
 	c, m := talking(t, client.Options{Timeout: 30 * time.Millisecond})
 	m.on("schedule", silence)
 	if err := <-scheduled(context.Background(), c); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("got %v; want that the time is over", err)
+		t.Errorf("got %v; want that the deadline passed", err)
 	}
 }
 
@@ -147,7 +147,7 @@ func TestWorkersAreAskedOnce(t *testing.T) {
 		}
 	}
 	if _, err := c.Call(context.Background(), "w1", "work"); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("got %v; want that the time is over", err)
+		t.Errorf("got %v; want that the deadline passed", err)
 	}
 	if m.count() != 4 {
 		t.Errorf("sent %d times; want 4", m.count())
@@ -189,6 +189,6 @@ func TestAManagerThatStaysOverloadedIsNamed(t *testing.T) {
 	m.on("schedule", fail(bus.Overloaded))
 	err := <-scheduled(context.Background(), c)
 	if !errors.Is(err, client.ErrOverloaded) || !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("got %v; want that the time is over, and that the manager is overloaded", err)
+		t.Errorf("got %v; want that the deadline passed, and that the manager is overloaded", err)
 	}
 }

@@ -18,7 +18,7 @@ func (c *Client) GetNode(ctx context.Context, worker string, o muster.TaskOrder)
 	return node, err
 }
 
-// RecycleNode tells an agent that a task is over; its node ends with its last
+// RecycleNode reports to an agent that a task has ended; a node ends with its last
 // task.
 func (c *Client) RecycleNode(ctx context.Context, worker, node string, end muster.TaskEnd) error {
 	return c.askWorker(ctx, nil, worker, "recycleNode", node, end)
@@ -40,13 +40,13 @@ func (c *Client) EndedTasks(ctx context.Context, worker string, limit int) ([]mu
 	return list, err
 }
 
-// StartTask tells a node to begin with a task that it was got for. To tell it
-// again does no harm.
+// StartTask asks a node to begin with a task that it was got for. Repeating it
+// is harmless.
 func (c *Client) StartTask(ctx context.Context, node string, o muster.TaskOrder) error {
 	return c.askWorker(ctx, nil, node, "start", o)
 }
 
-// StopTask tells a node to end a task early, and returns when it has.
+// StopTask asks a node to end a task early, and returns when it has.
 func (c *Client) StopTask(ctx context.Context, node, task string) error {
 	return c.askWorker(ctx, nil, node, "stop", task)
 }

@@ -33,7 +33,7 @@ func TestAnalyseFindsWhatIsThere(t *testing.T) {
 	}
 	for event, n := range map[string]int{"black_start": 2, "black_end": 2, "freeze_start": 1, "freeze_end": 1, "silence_start": 1, "silence_end": 1, "loudness": 2} {
 		if got := len(w.heard(event)); got != n {
-			t.Errorf("%s was told %d times, not %d", event, got, n)
+			t.Errorf("%s was reported %d times, not %d", event, got, n)
 		}
 	}
 	if w.last().Share != 1 {
@@ -60,11 +60,11 @@ func TestAnalyseOfOneThing(t *testing.T) {
 	d := mustDo(t, Analyse, fmt.Sprintf(`{"input": %q, "detect": {"black": {"min_seconds": 2}}}`, in)).last().Detail.(Analysis)
 	spans(t, "black of 2 s", d.Black)
 	if d.Freeze != nil || d.Silence != nil || d.Loudness != nil {
-		t.Errorf("what nobody asked for was found: %+v", d)
+		t.Errorf("what was not asked for was found: %+v", d)
 	}
 }
 
-// What goes on at the time of a stop is told too.
+// What goes on at the time of a stop is reported too.
 func TestAnalyseStopped(t *testing.T) {
 	t.Parallel()
 	still := generate(t, filepath.Join(t.TempDir(), "still.mp4"), append([]string{"-f", "lavfi", "-i", "color=black:size=160x120:rate=25:duration=30"}, coded...)...)

@@ -54,7 +54,7 @@ type FreezeSpec struct {
 	NoiseDB float64 `json:"noise_db"`
 }
 
-// LoudnessSpec is how loudness is told (EBU R 128).
+// LoudnessSpec configures loudness reports (EBU R 128).
 type LoudnessSpec struct {
 	// EverySeconds is how often: 10 where it is 0.
 	EverySeconds float64 `json:"every_seconds"`
@@ -172,7 +172,7 @@ func (d Detect) pictureFilters() string {
 	if f := d.Freeze; f != nil {
 		filters = append(filters, fmt.Sprintf("freezedetect=n=%sdB:d=%s", seconds(f.NoiseDB), seconds(f.MinSeconds)))
 	}
-	// Each frame is written, so that a start is told while it is still black.
+	// Each frame is written, so that a start is reported while it is still black.
 	return strings.Join(append(filters, `metadata=mode=add:key=frame:value=1,metadata=mode=print:direct=1:file='pipe\:3'`), ",")
 }
 

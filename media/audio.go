@@ -138,7 +138,7 @@ func (a Audio) layout(s *StreamInfo) layout {
 	return layout{s.Channels, "aformat=channel_layouts=" + layouts[s.Channels]}
 }
 
-// loses tells of channels that are mixed together.
+// loses warns of channels that are mixed together.
 func (a Audio) loses(tracks []*StreamInfo, warn *warnings) {
 	if a.Codec == Copy || a.Codec == None {
 		return

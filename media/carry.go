@@ -7,7 +7,7 @@ import (
 
 // carriers are the codecs, in ffprobe's words but for ours, that a container
 // holds as they are, so that others can read them. What is not here becomes
-// data without a name, or a file that nobody plays, without an error of ffmpeg.
+// data without a name, or a file that no player takes, without an error of ffmpeg.
 var carriers = map[string]struct{ video, audio []string }{
 	"mp4":  {[]string{"h264", "h265", "av1", "vp9", "mpeg4", "mpeg2video"}, []string{"aac", "mp3", "opus", "ac3", "eac3", "alac", "flac", "mp2"}},
 	"ts":   {[]string{"h264", "h265", "mpeg2video", "mpeg1video"}, []string{"aac", "mp3", "mp2", "ac3", "eac3", "opus"}},

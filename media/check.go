@@ -16,7 +16,7 @@ type promise struct {
 	// length looks how long the result is, where it can be looked at. ffmpeg 7
 	// says only how far the track is that is behind the others.
 	length func() float64
-	// open is set where a task that ends early was told to, as a recording.
+	// open is set where a task may end early on request, as a recording.
 	open bool
 	// outputs are the tracks of each output, by kind; nil where not known.
 	outputs []tracksOf

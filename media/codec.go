@@ -106,7 +106,7 @@ func (t *Tool) encoder(field, word string) (encoder, error) {
 // Capacity is what this ffmpeg can encode and decode, in the words of
 // capacity.video. An encoder counts when it could encode a picture, since many
 // are listed for which the hardware is missing. The first call takes some
-// tenths of a second. What is not found out when ctx is over does not count.
+// tenths of a second. What is not found out when ctx is done does not count.
 func (t *Tool) Capacity(ctx context.Context) muster.Formats {
 	decoders := t.list(ctx, "-decoders")
 	encode := make([][]string, len(codecs))

@@ -41,7 +41,7 @@ func containerOf(field, word string) (container, error) {
 	return containers[i], nil
 }
 
-// ending is the container that the name of a file tells, "" if none.
+// ending is the container that the name of a file implies, "" if none.
 func ending(path string) string {
 	word := strings.TrimPrefix(filepath.Ext(path), ".")
 	if slices.Contains(containerWords(), word) {

@@ -1,7 +1,7 @@
 // Package media does the work of media nodes with ffmpeg: it records,
 // transcodes, streams, mixes and analyses what ffmpeg can read.
 //
-// Find looks for ffmpeg, Tool.Capacity tells what it can encode and decode
+// Find looks for ffmpeg, Tool.Capacity reports what it can encode and decode
 // (tried, not only listed), and New returns the node.Work of one kind:
 //
 //	tool, err := media.Find(ctx)

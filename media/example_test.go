@@ -102,7 +102,7 @@ func serve(ctx context.Context, work node.Work) (bus.Conn, func()) {
 	}
 }
 
-// follow asks for reports until the task is over.
+// follow asks for reports until the task has ended.
 func follow(ctx context.Context, caller *client.Client, task string) muster.TaskReport {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()

@@ -17,11 +17,12 @@ type finder struct {
 	notify func(event string, data any)
 	// hunts are by what is looked for: black, silence, freeze.
 	hunts map[string]*hunt
-	// loud is nil where loudness is not asked for; told is when it was told last.
-	loud  *Loudness
-	every float64
-	told  float64
-	// now is the latest time that was heard of.
+	// loud is nil where loudness is not asked for; reported is when it was last
+	// published.
+	loud     *Loudness
+	every    float64
+	reported float64
+	// now is the latest time of any frame or mark.
 	now float64
 }
 
@@ -30,10 +31,10 @@ type hunt struct {
 	finds Finds
 	// least is how long it must last; 0 where the filter sees to it.
 	least float64
-	// open is set while it goes on, since start; told is set once the start is
-	// an event.
-	open, told bool
-	start      float64
+	// open is set while it goes on, since start; reported is set once the start
+	// is an event.
+	open, reported bool
+	start          float64
 }
 
 func newFinder(d Detect, notify func(string, any)) finder {
@@ -91,19 +92,19 @@ func (f *finder) line(at float64, line string) {
 	}
 }
 
-// mark is a start or an end, at value, that a filter told at some second.
+// mark handles a start or an end, at value, that a filter printed at some second.
 func (f *finder) mark(name string, start bool, at, value float64) {
 	if !start {
 		f.close(name, value)
 		return
 	}
 	h := f.hunts[name]
-	h.open, h.told, h.start = true, false, value
+	h.open, h.reported, h.start = true, false, value
 	f.tell(name, at)
 }
 
 // frame says how far the picture was read: what has been black for long enough
-// by now is told.
+// by now is reported.
 func (f *finder) frame(at float64) {
 	f.now = max(f.now, at)
 	if f.hunts["black"] != nil {
@@ -111,10 +112,10 @@ func (f *finder) frame(at float64) {
 	}
 }
 
-// tell tells of a start, once it lasts long enough.
+// tell reports a start, once it lasts long enough.
 func (f *finder) tell(name string, at float64) {
-	if h := f.hunts[name]; h.open && !h.told && at-h.start >= h.least {
-		h.told = true
+	if h := f.hunts[name]; h.open && !h.reported && at-h.start >= h.least {
+		h.reported = true
 		f.notify(name+"_start", Span{Start: h.start})
 	}
 }
@@ -123,11 +124,11 @@ func (f *finder) tell(name string, at float64) {
 func (f *finder) close(name string, at float64) {
 	h := f.hunts[name]
 	lasted := at - h.start
-	if !h.open || lasted < h.least && !h.told {
+	if !h.open || lasted < h.least && !h.reported {
 		h.open = false
 		return
 	}
-	if !h.told {
+	if !h.reported {
 		f.notify(name+"_start", Span{Start: h.start})
 	}
 	h.open = false
@@ -162,8 +163,8 @@ func (f *finder) loudness(at float64, key string, value float64) {
 		l.Range = value
 	case "lavfi.r128.true_peak":
 		l.At, l.TruePeak = at, decibel(value)
-		if at-f.told >= f.every {
-			f.told = at
+		if at-f.reported >= f.every {
+			f.reported = at
 			f.notify("loudness", *l)
 		}
 	}

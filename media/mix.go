@@ -33,7 +33,7 @@ func mix(ctx context.Context, env *environment, p mixing) error {
 	return sorted(errors.Join(p.run(ctx, env, files), p.sink.end()), p.inputs[0])
 }
 
-// run is the one run of ffmpeg. A mix that is told to stop is whole: that is
+// run is the one run of ffmpeg. A mix that is stopped on request is whole: that is
 // how a mix of live inputs ends.
 func (p mixing) run(ctx context.Context, env *environment, files results) error {
 	var warn warnings

@@ -58,7 +58,7 @@ func TestMixOfSoundAndPicture(t *testing.T) {
 	}
 }
 
-// A mix that is told to stop is whole: that is how one of live inputs ends.
+// A mix that is stopped on request is whole: that is how one of live inputs ends.
 func TestMixStoppedIsPlayable(t *testing.T) {
 	t.Parallel()
 	out := filepath.Join(t.TempDir(), "live.mp4")

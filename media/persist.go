@@ -17,13 +17,13 @@ type persistence struct {
 	// patience is for how many seconds it is tried without success. 0 is one
 	// run.
 	patience float64
-	// run tells how much was done, in seconds, and whether that was all.
+	// run returns how much was done, in seconds, and whether that was all.
 	run func(context.Context) (made float64, whole bool, err error)
-	// retry is told before it is run again.
+	// retry is called before it is run again.
 	retry func(error)
 }
 
-// do runs until the work is whole, ctx is over, or patience is at an end. The
+// do runs until the work is whole, ctx is done, or patience is at an end. The
 // end of a live input is no error, but may be one of a connection: it is tried
 // again too.
 func (p persistence) do(ctx context.Context) error {

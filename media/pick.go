@@ -8,7 +8,7 @@ import (
 
 // picked are the streams of an input that a result is made of.
 type picked struct {
-	// known is not set where nobody looked at the input: then ffmpeg is asked
+	// known is not set where the input was not probed: then ffmpeg is asked
 	// for its first picture that is no cover, and for sound.
 	known     bool
 	video     *StreamInfo

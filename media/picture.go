@@ -121,7 +121,7 @@ func (p picture) colours() []string {
 	return []string{format}
 }
 
-// suits checks what the spec says of HDR, and tells what is lost of the
+// suits checks what the spec says of HDR, and warns of what is lost of the
 // picture.
 func (p picture) suits(warn *warnings) error {
 	if p.from == nil {

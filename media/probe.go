@@ -13,7 +13,7 @@ import (
 
 // Probe is what ffprobe says of an input.
 type Probe struct {
-	// Seconds is how long it lasts; 0 where nobody knows, as of what is live.
+	// Seconds is how long it lasts; 0 where it is unknown, as of live inputs.
 	Seconds float64
 	// Container is ffprobe's format_name, as "mov,mp4,m4a,3gp,3g2,mj2".
 	Container string

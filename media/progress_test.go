@@ -106,13 +106,13 @@ func TestParseList(t *testing.T) {
 	}
 }
 
-// What the filters print in one order or another is told once, and only when it
+// What the filters print in one order or another is reported once, and only when it
 // lasts.
 func TestFinder(t *testing.T) {
 	t.Parallel()
-	var told []string
+	var reported []string
 	detect, _ := Detect{Black: &BlackSpec{MinSeconds: 1}, Loudness: &LoudnessSpec{EverySeconds: 1}}.complete()
-	f := newFinder(detect, func(event string, data any) { told = append(told, event+" "+inJSONText(data)) })
+	f := newFinder(detect, func(event string, data any) { reported = append(reported, event+" "+inJSONText(data)) })
 	for _, l := range []struct {
 		at   float64
 		line string
@@ -124,7 +124,7 @@ func TestFinder(t *testing.T) {
 		{1.5, "lavfi.r128.true_peak=1"},
 		{1.6, "lavfi.r128.I=nan"},
 		{1.6, "lavfi.r128.true_peak=0"},
-		{2, "lavfi.silence_start=2"}, // nobody asked
+		{2, "lavfi.silence_start=2"}, // not asked for
 		{2, "no value"},
 		{2.4, "lavfi.black_end=2.4"},
 		{3, "lavfi.black_start=3"},
@@ -141,8 +141,8 @@ func TestFinder(t *testing.T) {
 		`black_start {"start":3}`,
 		`black_end {"start":3,"end":5,"seconds":2}`,
 	}
-	if strings.Join(told, "\n") != strings.Join(want, "\n") {
-		t.Errorf("told\n%s\nnot\n%s", strings.Join(told, "\n"), strings.Join(want, "\n"))
+	if strings.Join(reported, "\n") != strings.Join(want, "\n") {
+		t.Errorf("reported\n%s\nnot\n%s", strings.Join(reported, "\n"), strings.Join(want, "\n"))
 	}
 	if a := f.analysis(); a.Black.Count != 2 || a.Silence != nil || a.Loudness.TruePeak != softest {
 		t.Errorf("found %+v %+v", a.Black, a.Loudness)

@@ -120,7 +120,7 @@ func (r recording) prepare() (*playlist, error) {
 	return nil, exists("output", old[0], "append", "replace")
 }
 
-// run is one run of ffmpeg. It tells how many seconds were recorded, and
+// run is one run of ffmpeg. It returns how many seconds were recorded, and
 // whether that is all.
 func (r *recorder) run(ctx context.Context) (float64, bool, error) {
 	begun := r.recorded()
@@ -164,7 +164,7 @@ func (r *recorder) recorded() float64 {
 	return r.detail.Recorded
 }
 
-// finished is told of each segment that is whole.
+// finished is called with each segment that is whole.
 func (r *recorder) finished(begun float64, s Segment) error {
 	name := s.File
 	s.File = filepath.Join(filepath.Dir(r.pattern), name)
@@ -195,7 +195,7 @@ func (r *recorder) report() {
 	r.env.out.Report(node.Progress{Share: share, Detail: r.detail})
 }
 
-// retry is told that the input broke, and is tried again.
+// retry is called when the input broke and is tried again.
 func (r *recorder) retry(err error) {
 	r.mu.Lock()
 	r.detail.Retries++

@@ -19,7 +19,7 @@ func TestRecordInSegments(t *testing.T) {
 			w := mustDo(t, Record, fmt.Sprintf(`{"input": %q, "output": %q, "format": %q, "segment_seconds": 1}`, in, out, format))
 			segments := w.heard("segment")
 			if len(segments) != 3 {
-				t.Fatalf("heard of the segments %+v", segments)
+				t.Fatalf("reported the segments %+v", segments)
 			}
 			for i, s := range segments {
 				s := s.(Segment)
@@ -56,7 +56,7 @@ func TestRecordEncodes(t *testing.T) {
 	looksLike(t, look(t, filepath.Join(dir, "cam-001.webm")), "vp8", 160, 120)
 }
 
-// A recording that is told to stop ends its last file properly.
+// A recording that is stopped ends its last file properly.
 func TestRecordStoppedIsPlayable(t *testing.T) {
 	t.Parallel()
 	out := t.TempDir()

@@ -77,7 +77,7 @@ func (r *results) prepare() (done bool, err error) {
 }
 
 // sweep removes what earlier attempts at a result left behind: this node's, and
-// what nobody has written to for long.
+// files that have not been written to for long.
 func (r results) sweep(path string) error {
 	dir, base := filepath.Split(path)
 	entries, err := os.ReadDir(dir)

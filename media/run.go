@@ -28,7 +28,7 @@ func output(ctx context.Context, program string, args ...string) ([]byte, error)
 // stdout.
 var ffmpegArgs = []string{"-hide_banner", "-nostdin", "-y", "-loglevel", "level+verbose", "-nostats", "-progress", "pipe:1", "-stats_period", "0.5"}
 
-// ffmpeg runs ffmpeg until it ends or ctx is over; then it is asked to finish
+// ffmpeg runs ffmpeg until it ends or ctx is done; then it is asked to finish
 // its files. extra read its descriptors from 3 on. The journal is there also
 // with an error.
 func (env *environment) ffmpeg(ctx context.Context, args []string, tell func(Stats), extra ...func(io.Reader)) (*journal, error) {
@@ -53,7 +53,7 @@ func (env *environment) ffmpeg(ctx context.Context, args []string, tell func(Sta
 type run struct {
 	program string
 	args    []string
-	// grace is how long it may take to end once ctx is over.
+	// grace is how long it may take to end once ctx is done.
 	grace  time.Duration
 	stdout func(io.Reader)
 	// extra read the descriptors 3 and on.
@@ -145,8 +145,8 @@ func closeAll(files []*os.File) {
 	}
 }
 
-// wait waits for the end of the program; once ctx is over it asks it to end,
-// and kills it when grace is over too.
+// wait waits for the end of the program; once ctx is done it asks it to end,
+// and kills it at the end of the grace period.
 func (r *run) wait(ctx context.Context, ended <-chan error) error {
 	select {
 	case err := <-ended:
@@ -164,9 +164,9 @@ func (r *run) wait(ctx context.Context, ended <-chan error) error {
 	return fmt.Errorf("%w: %w", errFinished, ctx.Err())
 }
 
-// errFinished is for a program that was told to stop and ended by itself: what
-// it wrote is whole.
-var errFinished = errors.New("told to finish")
+// errFinished is for a program that ended by itself when asked to: what it wrote
+// is whole.
+var errFinished = errors.New("asked to finish")
 
 // failure adds what the program said last.
 func (r *run) failure(err error) error {

@@ -378,7 +378,7 @@ func openRank(name string) int {
 	return 0
 }
 
-// stageTeller tells of results under the names that they will have, and that all
+// stageTeller reports results under the names that they will have, and that all
 // is done when they are there.
 type stageTeller struct {
 	teller

@@ -76,7 +76,7 @@ func (s *streamer) look(ctx context.Context) error {
 	return first(err, s.env.toneMaps(s.prepared()), s.prepared().suits(&s.warn))
 }
 
-// prepare makes the directory of HLS, and tells which it made.
+// prepare makes the directory of HLS, and returns which ones it made.
 func (p streaming) prepare() (made []string, err error) {
 	if !p.sink.file() {
 		return nil, nil

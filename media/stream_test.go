@@ -46,7 +46,7 @@ func TestStreamIntoHLS(t *testing.T) {
 	}
 }
 
-// A loop goes on until it is told to stop, and ends its playlist then.
+// A loop goes on until it is stopped, and ends its playlist then.
 func TestStreamLoopStopped(t *testing.T) {
 	t.Parallel()
 	out := filepath.Join(t.TempDir(), "x.m3u8")
@@ -91,7 +91,7 @@ func TestStreamToRTMP(t *testing.T) {
 	}
 }
 
-// free is an address of this machine at which nobody listens.
+// free is an free address of this machine.
 func free(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -106,6 +106,6 @@ func TestStreamToNobody(t *testing.T) {
 	t.Parallel()
 	_, err := do(t, Stream, fmt.Sprintf(`{"input": %q, "output": "rtmp://u:secret@%s/live/x"}`, clip(t, 1), free(t)))
 	if err == nil || !strings.Contains(err.Error(), "Connection refused") || strings.Contains(err.Error(), "secret") {
-		t.Errorf("a stream to nobody is the error %v", err)
+		t.Errorf("a stream without a receiver is the error %v", err)
 	}
 }

@@ -87,7 +87,7 @@ var stillQuality = map[string][]string{
 	"jpg": {"-c:v", "mjpeg", "-q:v", "4", "-pix_fmt", "yuvj420p"}, "png": {"-c:v", "png"}, "webp": {"-c:v", "libwebp", "-quality", "80"},
 }
 
-// args are ffmpeg's. The times of the pictures are told on descriptor 3.
+// args are ffmpeg's. The times of the pictures are printed on descriptor 3.
 func (p thumbnails) args(major int, dir string) []string {
 	args := append(p.input.input(major), "-map", p.streams.videoMap(), "-an", "-sn", "-vf", fmt.Sprintf(
 		"select='gte(t-start_t\\,selected_n*%s)',%s,metadata=mode=add:key=thumbnail:value=1,metadata=mode=print:direct=1:file='pipe\\:3',tile=%dx%d",

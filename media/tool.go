@@ -57,18 +57,18 @@ func at(ctx context.Context, ffmpeg string) (*Tool, error) {
 }
 
 func locate() (string, error) {
-	told := os.Getenv("MUSTER_FFMPEG")
-	if told == "" {
+	named := os.Getenv("MUSTER_FFMPEG")
+	if named == "" {
 		path, err := exec.LookPath("ffmpeg")
 		if err != nil {
 			return "", fmt.Errorf("%w: %s, or set MUSTER_FFMPEG to its path", ErrNotFound, howToInstall())
 		}
 		return path, nil
 	}
-	if info, err := os.Stat(told); err == nil && info.IsDir() {
-		told = filepath.Join(told, "ffmpeg")
+	if info, err := os.Stat(named); err == nil && info.IsDir() {
+		named = filepath.Join(named, "ffmpeg")
 	}
-	path, err := exec.LookPath(told)
+	path, err := exec.LookPath(named)
 	if err != nil {
 		return "", fmt.Errorf("%w where MUSTER_FFMPEG says: %w", ErrNotFound, err)
 	}

@@ -22,11 +22,11 @@ func TestFind(t *testing.T) {
 		}
 	}
 	t.Setenv("PATH", t.TempDir())
-	for _, told := range []string{dir, filepath.Join(dir, "ffmpeg")} {
-		t.Setenv("MUSTER_FFMPEG", told)
+	for _, named := range []string{dir, filepath.Join(dir, "ffmpeg")} {
+		t.Setenv("MUSTER_FFMPEG", named)
 		got, err := Find(within(t))
 		if err != nil || got.FFmpeg != filepath.Join(dir, "ffmpeg") || got.FFprobe != filepath.Join(dir, "ffprobe") {
-			t.Errorf("MUSTER_FFMPEG=%s finds %+v, %v", told, got, err)
+			t.Errorf("MUSTER_FFMPEG=%s finds %+v, %v", named, got, err)
 		}
 	}
 }
@@ -34,14 +34,14 @@ func TestFind(t *testing.T) {
 func TestFindSaysHowToGetIt(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("PATH", dir)
-	for _, c := range []struct{ told, want string }{
+	for _, c := range []struct{ named, want string }{
 		{"", "install"},
 		{filepath.Join(dir, "none"), "where MUSTER_FFMPEG says"},
 		{dir, "where MUSTER_FFMPEG says"},
 	} {
-		t.Setenv("MUSTER_FFMPEG", c.told)
+		t.Setenv("MUSTER_FFMPEG", c.named)
 		if _, err := Find(within(t)); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("MUSTER_FFMPEG=%s is the error %v", c.told, err)
+			t.Errorf("MUSTER_FFMPEG=%s is the error %v", c.named, err)
 		}
 	}
 	alone := wrapped(t, "echo hello")

@@ -87,7 +87,7 @@ func Serve(ctx context.Context, conn bus.Conn, work Work, opts Options, ready fu
 
 func publish(ctx context.Context, conn bus.Conn, opts Options, e Event) {
 	if err := conn.Publish(ctx, bus.TopicTasks, opts.Purpose+".event", e); err != nil {
-		opts.Logger.Warn("cannot publish an event", "task", e.Task, "event", e.Event, "err", err)
+		opts.Logger.Warn("event not published", "task", e.Task, "event", e.Event, "err", err)
 	}
 }
 
@@ -100,7 +100,7 @@ func reportEnd(ctx context.Context, conn bus.Conn, opts Options, r muster.TaskRe
 		Room: r.Room, Task: r.Task, Result: &muster.TaskResult{State: r.State, Error: r.Error, Cause: r.Cause, Detail: r.Detail},
 	})
 	if err != nil && !errors.As(err, new(*bus.RemoteError)) {
-		opts.Logger.Warn("cannot report the end of a task to the agent", "task", r.Task, "err", err)
+		opts.Logger.Warn("end of a task not reported to the agent", "task", r.Task, "err", err)
 	}
 }
 

@@ -91,7 +91,7 @@ func (j *job) run(ctx context.Context) {
 	state, why := outcome(err, ctx.Err() != nil)
 	j.end(state, why, causeOf(state, err))
 	d.updateStatus()
-	d.opts.Logger.Info("task over", "task", t.Name, "state", j.snapshot().State, "err", err)
+	d.opts.Logger.Info("task ended", "task", t.Name, "state", j.snapshot().State, "err", err)
 	if d.linger() {
 		d.reportEnd(j.snapshot())
 	}
@@ -132,7 +132,7 @@ func (j *job) end(state muster.TaskState, why string, cause muster.Cause) {
 func (j *job) report(p Progress) {
 	detail, err := json.Marshal(p.Detail)
 	if err != nil {
-		j.table.opts.Logger.Warn("a report cannot be encoded", "task", j.order.Task, "err", err)
+		j.table.opts.Logger.Warn("report not encoded", "task", j.order.Task, "err", err)
 		detail = nil
 	}
 	j.mu.Lock()

@@ -2,7 +2,7 @@ package worker
 
 import "testing"
 
-// A task that is over for good is laid down, and its reservation given up. A
+// A task that has ended for good is laid down, and its reservation given up. A
 // connection that broke may have lost both.
 func TestLaidDownAndRejectedAreBothTold(t *testing.T) {
 	s := started(t)
@@ -21,18 +21,18 @@ func TestLaidDownAndRejectedAreBothTold(t *testing.T) {
 	s.wants("pickUpTasks[[a]]")
 }
 
-func TestAfterTold(t *testing.T) {
+func TestAfterReports(t *testing.T) {
 	w := &Worker{woken: make(chan struct{}, 1), machine: machine{id: "w", phase: joined}}
 	ran := 0
 	w.AddTask("a")
-	w.AfterTold(func() { ran++ })
+	w.AfterReports(func() { ran++ })
 	actions := w.take()
 	if _, is := actions[0].(cast); !is || len(actions) != 2 || ran != 0 {
 		t.Fatalf("the machine wants %v, and ran %d", actions, ran)
 	}
 	actions[1].(afterwards).run()
 	w.do(func(m *machine) { m.end(ErrQuit) })
-	w.AfterTold(func() { ran++ })
+	w.AfterReports(func() { ran++ })
 	if ran != 2 {
 		t.Errorf("a worker that has ended ran %d of 2", ran)
 	}

@@ -188,7 +188,7 @@ func (m *machine) number(task string, number uint64) {
 	m.numbers[task] = max(m.numbers[task], number)
 }
 
-// tellTasks tells the manager of tasks that run here.
+// tellTasks reports tasks that run here to the manager.
 func (m *machine) tellTasks(tasks []string) {
 	for part := range slices.Chunk(tasks, tasksAtOnce) {
 		args := []any{slices.Clone(part)}

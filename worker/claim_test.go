@@ -53,7 +53,7 @@ func TestADroppedTaskKeepsItsSlotUntilItHasEnded(t *testing.T) {
 	s.wants("layDownTask[c 9]", "unschedule[c 9]")
 }
 
-// What the comparison lays down is told with its number: a queue may hand the
+// What the comparison lays down is reported with its number: a queue may hand the
 // word on late, when the task is placed again.
 func TestTheComparisonLaysDownByNumber(t *testing.T) {
 	s := started(t)

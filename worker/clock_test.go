@@ -164,7 +164,7 @@ func TestReportsAreNoFasterThanOnceASecond(t *testing.T) {
 }
 
 // A connection that was made again between two keep-alives may have lost what
-// was told: the worker does not wait for a keep-alive to fail.
+// was reported: the worker does not wait for a keep-alive to fail.
 func TestShortDisconnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &clockConn{began: time.Now(), answer: func(string) (string, error) { return "ok", nil }}

@@ -43,10 +43,10 @@ func unsupported(err error) bool {
 	return errors.As(err, &remote) && remote.Reason == bus.MethodUnknown
 }
 
-// tasksAnswered is what came of a callTasks: the tasks that the manager takes
-// this worker to run. They are those that it told, unless a queue handed one of
-// its words to the next manager late, after newer ones: then it is told again.
-// An answer that is older than the last change says nothing.
+// tasksAnswered handles the outcome of callTasks: the tasks that this worker
+// runs according to the manager. They differ from its own only where the queue
+// delivered one of its reports to the next manager late, after newer ones; then
+// it is repeated. An answer that is older than the last change is ignored.
 //
 // A manager that does not know checkWorker is asked with getTasks, whose answer
 // is a list.
@@ -87,9 +87,9 @@ func (m *machine) tasksAnswered(changes int, answer string, err error) {
 	}
 }
 
-// elsewhereAnswered is what came of a callElsewhere: which of the tasks that the
-// manager does not have here another worker has. These are dropped, since a task
-// is on one worker; of the others it is told once more.
+// elsewhereAnswered handles the outcome of callElsewhere: which of the tasks that
+// the manager does not have here another worker has. Those are dropped, since a
+// task is on one worker; the others are reported once more.
 func (m *machine) elsewhereAnswered(changes int, asked []string, answer string, err error) {
 	var found standing
 	if err != nil || m.phase != joined || m.resync || changes != m.changes || json.Unmarshal([]byte(answer), &found) != nil {
@@ -102,7 +102,7 @@ func (m *machine) elsewhereAnswered(changes int, asked []string, answer string, 
 	}
 }
 
-// loaded lets the load be told again.
+// loaded lets the load be reported again.
 func (m *machine) loaded() {
 	if m.unloaded {
 		m.unloaded = false

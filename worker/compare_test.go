@@ -34,7 +34,7 @@ func TestWordsThatArriveLateAreMended(t *testing.T) {
 	s.wants()
 }
 
-// A worker with very many tasks tells of them in messages that a manager takes.
+// A worker with very many tasks reports them in messages that a manager takes.
 func TestManyTasksAreToldInParts(t *testing.T) {
 	many := make([]string, 2*tasksAtOnce+1)
 	for i := range many {
@@ -42,7 +42,7 @@ func TestManyTasksAreToldInParts(t *testing.T) {
 	}
 	m := machine{id: "w", phase: joined, tasks: many}
 	m.tellTasks(many)
-	told := 0
+	reported := 0
 	for _, a := range m.actions {
 		c, ok := a.(cast)
 		if !ok {
@@ -55,9 +55,9 @@ func TestManyTasksAreToldInParts(t *testing.T) {
 		if size := len(args[0]) + len(args[1]); size > muster.MaxBody {
 			t.Errorf("a message has %d bytes", size)
 		}
-		told += len(c.args[1].([]string))
+		reported += len(c.args[1].([]string))
 	}
-	if told != len(many) {
-		t.Errorf("%d tasks are told of %d", told, len(many))
+	if reported != len(many) {
+		t.Errorf("%d tasks are reported as %d", reported, len(many))
 	}
 }

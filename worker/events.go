@@ -15,13 +15,13 @@ func (w *Worker) happened(event action) {
 		log.Info("joined", "cluster", o.Cluster)
 		tell(w, o.OnJoined)
 	case happenedLost:
-		log.Warn("contact to the manager lost", "cluster", o.Cluster, "why", e.why)
+		log.Warn("contact to the manager lost", "cluster", o.Cluster, "err", e.why)
 		tellWith(w, o.OnLost, e.why)
 	case happenedRecovered:
-		log.Info("contact to the manager is back", "cluster", o.Cluster)
+		log.Info("contact to the manager restored", "cluster", o.Cluster)
 		tell(w, o.OnRecovered)
 	case happenedDropped:
-		log.Warn("tasks dropped: the manager gave them up", "tasks", e.tasks)
+		log.Warn("tasks dropped: the manager has given them up", "tasks", e.tasks)
 		w.events.push(func() { w.drop(e.tasks) })
 	case happenedOverloaded:
 		log.Info("overload", "overloaded", e.overloaded)

@@ -62,7 +62,7 @@ func (w *Worker) arrived(r *bus.Request) {
 }
 
 // handleRequests is a goroutine of the Worker's. It goes on until no more
-// requests arrive, so that those who are late are told.
+// requests arrive, so that late callers get a refusal.
 func (w *Worker) handleRequests(ctx context.Context) {
 	for {
 		select {

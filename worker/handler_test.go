@@ -110,7 +110,7 @@ func TestAnswersMayComeLater(t *testing.T) {
 	}
 }
 
-// A handler's context ends with the worker; who waits behind it is told.
+// A handler's context ends with the worker; calls that wait behind it are refused.
 func TestQuitWhileAHandlerRuns(t *testing.T) {
 	entered := make(chan struct{})
 	w, conn := served(t, map[string]worker.Handler{

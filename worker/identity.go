@@ -61,7 +61,7 @@ func Address() string {
 	return second
 }
 
-// info is what the worker tells of itself when it joins.
+// info describes the worker when it joins.
 func (o Options) info(incarnation string) (json.RawMessage, error) {
 	own, err := json.Marshal(muster.Info{
 		IP: o.IP, Hostname: o.Hostname, Port: o.Port, Purpose: o.Purpose,
@@ -96,7 +96,7 @@ func newIncarnation(now time.Time) string {
 	return fmt.Sprintf("%016x-%x", now.UnixNano(), random)
 }
 
-// withIncarnation adds what tells this process from others under its ID.
+// withIncarnation adds what distinguishes this process from others with its ID.
 func withIncarnation(info []byte, incarnation string) []byte {
 	info = append(info[:len(info)-1], `,"incarnation":`...)
 	return append(strconv.AppendQuote(info, incarnation), '}')

@@ -10,17 +10,17 @@ import (
 	"github.com/muster-fleet/muster/bus"
 )
 
-// The words of the manager.
+// The answers of a manager to join and keepAlive.
 const (
 	answerInitializing = "initializing"
 	answerOK           = "ok"
-	// answerOKLoad is "ok" of a manager that took the load of the keep-alive.
+	// answerOKLoad is "ok" from a manager that took the load of the keep-alive.
 	answerOKLoad    = "ok+load"
 	answerWhoAreYou = "whoareyou"
 )
 
 // errForgotten is why contact is lost to a manager that answers.
-var errForgotten = errors.New("the manager does not know this worker (any more)")
+var errForgotten = errors.New("the manager no longer knows this worker")
 
 type phase int
 
@@ -31,12 +31,12 @@ const (
 	ended
 )
 
-// machine is the worker's side of the protocol: ticks, answers and what the
-// program tells go in, actions come out. It has no clock, no goroutine and no
+// machine is the worker's side of the protocol: ticks, answers and calls of the
+// program go in, actions come out. It has no clock, no goroutine and no
 // connection: now is set before each input.
 type machine struct {
 	id string
-	// incarnation tells this process from others under the same id.
+	// incarnation distinguishes this process from others with the same id.
 	incarnation string
 
 	retries int
@@ -51,17 +51,17 @@ type machine struct {
 	lastFailure error
 	// member: some manager may believe that this worker is in its cluster.
 	member bool
-	// lost: OnLost was told, OnRecovered was not yet.
+	// lost: OnLost has been called, and OnRecovered not yet.
 	lost bool
 
-	// beat numbers the keep-alives. Answers to those up to stale count no more.
+	// beat numbers the keep-alives. Answers to those up to stale are ignored.
 	beat, stale uint64
 	// missed are keep-alives that failed in a row, silent those among the
 	// last of them that some manager may have received.
 	missed, silent int
 
 	tasks []string
-	// numbers are those of the tasks' last claims, as far as they are known.
+	// numbers are the placement numbers of the tasks' last claims, where known.
 	numbers map[string]uint64
 	// claims are under way, by task; ends is how often each of these tasks
 	// ended meanwhile.
@@ -69,33 +69,33 @@ type machine struct {
 	// maxTasks is how many tasks may be claimed; 0 is any number. dropping is
 	// how many were dropped that the program is still ending.
 	maxTasks, dropping int
-	// checks: the manager is asked soon after tasks were told, and not only
-	// every compareBeats. checkSoon: with the next keep-alive.
+	// checks: tasks are compared with the manager's soon after a report, and not
+	// only every compareBeats. checkSoon: with the next keep-alive.
 	checks, checkSoon bool
-	// unloaded: no load is told yet, so that a manager that takes this worker
+	// unloaded: no load is reported yet, so that a manager that takes this worker
 	// in again places nothing on it before it knows the tasks that run.
 	unloaded bool
-	// plain: the manager does not know checkWorker.
+	// plain: the manager does not implement checkWorker.
 	plain bool
-	// changes counts what the program told of tasks.
+	// changes counts the changes that the program made to its tasks.
 	changes int
 	state   *muster.WorkerState
 	report  report
 	unackedReports
-	// pickups are of tasks that were picked up lately.
+	// pickups are those of tasks that were picked up recently.
 	pickups unackedReports
-	// term is that of the manager that answered last, 0 where none said it.
+	// term is that of the manager that answered last, 0 where it is unknown.
 	term uint64
-	// stateBeat is the last keep-alive that was sent before the state was told.
+	// stateBeat is the last keep-alive that was sent before the state was reported.
 	stateBeat uint64
-	// resyncAfter: something may be lost that was told up to this beat.
+	// resync: reports up to the beat resyncAfter may be lost.
 	resync      bool
 	resyncAfter uint64
 
 	actions []action
 }
 
-// action is something that the machine wants done. The concrete types follow.
+// action is something for the runtime to do. The concrete types follow.
 type action any
 
 type (
@@ -108,7 +108,7 @@ type (
 		load *float64
 	}
 	// callTasks asks which tasks the manager knows; see tasksAnswered. plain:
-	// as one of OWT's is asked.
+	// with OWT's method.
 	callTasks struct {
 		changes int
 		plain   bool
@@ -118,14 +118,14 @@ type (
 		changes int
 		tasks   []string
 	}
-	// cast tells the manager, in order.
+	// cast sends a report to the manager, in order.
 	cast struct {
 		method string
 		args   []any
 	}
-	// afterwards is to be run when the casts before it have left.
+	// afterwards is run when the casts before it have been sent.
 	afterwards struct{ run func() }
-	// rest puts the next tick one interval from now.
+	// rest schedules the next tick one interval from now.
 	rest struct{}
 	// The events of the callbacks. happenedJoined is the end of joining.
 	happenedJoined     struct{}
@@ -133,7 +133,7 @@ type (
 	happenedRecovered  struct{}
 	happenedDropped    struct{ tasks []string }
 	happenedOverloaded struct{ overloaded bool }
-	// giveUp ends the worker; quit: the manager should be told.
+	// giveUp ends the worker; quit: the manager should learn of it.
 	giveUp struct {
 		err  error
 		quit bool
@@ -142,7 +142,7 @@ type (
 
 func (m *machine) emit(a ...action) { m.actions = append(m.actions, a...) }
 
-// take hands the actions over, in the order in which they are to be done.
+// take returns the actions so far, in the order in which they are to be done.
 func (m *machine) take() []action {
 	actions := m.actions
 	m.actions = nil
@@ -157,7 +157,7 @@ func (m *machine) tell(method string, args ...any) {
 // large: see muster.MaxBody.
 const tasksAtOnce = 500
 
-// tick is one interval that passed.
+// tick handles an elapsed interval.
 func (m *machine) tick() {
 	switch m.phase {
 	case joining, rejoining:
@@ -179,7 +179,7 @@ func (m *machine) tryJoin() {
 	}
 }
 
-// joinAnswered is what came of a callJoin.
+// joinAnswered handles the outcome of callJoin.
 func (m *machine) joinAnswered(answer string, err error) {
 	m.calling = false
 	switch {
@@ -210,27 +210,27 @@ func (m *machine) joinFailed(err error) {
 	m.emit(rest{})
 }
 
-// isReplaced tells the refusal of a process that is older than the one that has
-// its id.
+// isReplaced reports whether the manager refused this process because a newer
+// one has its id.
 func isReplaced(err error) bool {
 	var remote *bus.RemoteError
 	return errors.As(err, &remote) && remote.Reason == string(muster.ReasonReplaced)
 }
 
-// refused tells the failures after which nobody took the worker in from those
-// whose outcome is unknown.
+// refused reports whether a join certainly failed; other errors leave its
+// outcome unknown.
 func refused(err error) bool {
 	var remote *bus.RemoteError
 	return errors.As(err, &remote) || errors.Is(err, bus.ErrNoServer)
 }
 
-// enter is a join that was answered. On rejoining, only a manager that is
+// enter handles a join that was answered. On rejoining, only a manager that is
 // initializing takes the tasks back: any other has given them up.
 func (m *machine) enter(answer string) {
 	again := m.phase == rejoining
 	m.phase, m.failures, m.missed, m.silent = joined, 0, 0, 0
 	m.resync, m.plain, m.checkSoon = false, false, true
-	m.report.taken = false // another manager may not know how
+	m.report.taken = false // another manager may not support it
 	if again && answer != answerInitializing && len(m.tasks) > 0 {
 		m.dropped(m.tasks)
 		m.changes++
@@ -250,8 +250,8 @@ func (m *machine) enter(answer string) {
 	m.emit(rest{})
 }
 
-// tellAll tells all that the manager should know of this worker. Farewells
-// come first: they are of tasks that it does not have.
+// tellAll reports the whole state of this worker to the manager. Reports of
+// ended tasks come first: the worker no longer has them.
 func (m *machine) tellAll() {
 	m.emit(m.unackedReports.again(m.id)...)
 	if m.state != nil {
@@ -268,7 +268,7 @@ func (m *machine) recover() {
 	}
 }
 
-// keepAliveAnswered is what came of a callKeepAlive.
+// keepAliveAnswered handles the outcome of callKeepAlive.
 func (m *machine) keepAliveAnswered(beat uint64, answer string, err error) {
 	switch {
 	case m.phase != joined || beat <= m.stale:
@@ -289,7 +289,7 @@ func (m *machine) keepAliveAnswered(beat uint64, answer string, err error) {
 	}
 }
 
-// heard is a manager that knows this worker.
+// heard handles the answer of a manager that knows this worker.
 func (m *machine) heard(beat uint64) {
 	m.missed, m.silent = 0, 0
 	switch {
@@ -304,9 +304,10 @@ func (m *machine) heard(beat uint64) {
 	m.recover()
 }
 
-// miss is a keep-alive that failed. One that reached nobody, or a manager that
-// is overloaded, says nothing about whether the worker is still known: when a
-// manager is there again, it will tell. So only the others lead to rejoining, which may cost the tasks.
+// miss handles a keep-alive that failed. One that reached no manager, or an
+// overloaded one, says nothing about whether the worker is still known: the next
+// manager that answers will. Only the others lead to rejoining, which may cost
+// the tasks.
 func (m *machine) miss(err error) {
 	m.missed++
 	m.silent++
@@ -335,8 +336,8 @@ func (m *machine) rejoin(why error) {
 	m.tryJoin()
 }
 
-// reconnected is a connection that was made again: what was told shortly
-// before may be lost, and silence until now was not the manager's.
+// reconnected handles a connection that was made again: recent reports may be
+// lost, and the silence until now was not the manager's.
 func (m *machine) reconnected() {
 	m.silent = 0
 	m.markUnacked()
@@ -345,7 +346,7 @@ func (m *machine) reconnected() {
 	m.emit(rest{})
 }
 
-// castFailed is a cast that did not leave.
+// castFailed handles a cast that was not sent.
 func (m *machine) castFailed(err error) {
 	switch {
 	case m.phase == ended:
@@ -356,12 +357,12 @@ func (m *machine) castFailed(err error) {
 	}
 }
 
-// mayHaveLost makes the worker tell everything again, as soon as a manager
-// answers what is asked from now on.
+// mayHaveLost makes the worker report everything again, as soon as a manager
+// answers a request made from now on.
 func (m *machine) mayHaveLost() { m.resync, m.resyncAfter = true, m.beat }
 
-// add, remove, reject and setState are what the program tells. While there is
-// no contact it is only remembered.
+// add, remove, reject and setState are calls of the program. Without contact to
+// a manager they are only remembered.
 
 func (m *machine) add(tasks []string) {
 	m.changes++
@@ -394,11 +395,11 @@ func (m *machine) remove(task string) {
 	m.report.outdated()
 }
 
-// reject gives up a reservation: that of a task that was just laid down, where
-// it was.
+// reject gives up a reservation; after layDownTask, that of the same placement.
 func (m *machine) reject(task string) { m.say("unschedule", task, m.unackedReports.placement(task)) }
 
-// say ends something of a task. placement is 0 where it is not known.
+// say reports the end of a task or reservation. placement is 0 where it is
+// unknown.
 func (m *machine) say(method, task string, placement uint64) {
 	f := unackedReport{method: method, task: task, placement: placement, beat: m.beat}
 	m.unackedReports.add(f)
@@ -414,7 +415,7 @@ func (m *machine) setState(s muster.WorkerState) {
 	}
 }
 
-// end is the last thing that the machine does.
+// end stops the machine for good.
 func (m *machine) end(err error) {
 	if m.phase != ended {
 		m.phase = ended

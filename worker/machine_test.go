@@ -92,9 +92,9 @@ func (s *script) alive(answer string, err error) {
 }
 
 var (
-	errSilent = context.DeadlineExceeded
-	errAway   = fmt.Errorf("call: %w", bus.ErrDisconnected)
-	errNobody = fmt.Errorf("call: %w", bus.ErrNoServer)
+	errSilent    = context.DeadlineExceeded
+	errAway      = fmt.Errorf("call: %w", bus.ErrDisconnected)
+	errNoManager = fmt.Errorf("call: %w", bus.ErrNoServer)
 )
 
 func TestFirstJoin(t *testing.T) {
@@ -105,7 +105,7 @@ func TestFirstJoin(t *testing.T) {
 	s.m.tick()
 	s.m.tick()
 	s.wants("join")
-	s.m.joinAnswered("", errNobody)
+	s.m.joinAnswered("", errNoManager)
 	s.wants("rest")
 	s.m.tick()
 	s.m.joinAnswered("in-service", nil)
@@ -127,9 +127,9 @@ func TestJoinGivesUp(t *testing.T) {
 		err  error
 		want string
 	}{
-		"nobody there":    {errNobody, "END(quit=false)"},
-		"refused":         {&bus.RemoteError{Reason: "info.port must be a number"}, "END(quit=false)"},
-		"outcome unknown": {errSilent, "END(quit=true)"},
+		"no manager there": {errNoManager, "END(quit=false)"},
+		"refused":          {&bus.RemoteError{Reason: "info.port must be a number"}, "END(quit=false)"},
+		"outcome unknown":  {errSilent, "END(quit=true)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScript(t)
@@ -222,11 +222,11 @@ func TestLateAnswersOfBeforeRejoiningCountNoMore(t *testing.T) {
 	s.wants()
 }
 
-// While nobody can be asked the worker is not forgotten: it must not rejoin,
+// While no manager can be asked the worker is not forgotten: it must not rejoin,
 // which would cost its tasks.
 func TestNobodyToAsk(t *testing.T) {
 	overloaded := &bus.RemoteError{Reason: bus.Overloaded}
-	for name, err := range map[string]error{"queue away": errAway, "no manager": errNobody, "overloaded": overloaded} {
+	for name, err := range map[string]error{"queue away": errAway, "no manager": errNoManager, "overloaded": overloaded} {
 		t.Run(name, func(t *testing.T) {
 			s := started(t)
 			s.m.add([]string{"a"})
@@ -262,7 +262,7 @@ func TestSilenceBeforeAReconnectionDoesNotCount(t *testing.T) {
 	s.wants("RECOVERED")
 }
 
-// What is told while a connection breaks is told again, with the same result.
+// Reports made while a connection breaks are repeated, with the same result.
 func TestNothingIsLostWithTheConnection(t *testing.T) {
 	s := started(t)
 	s.m.add([]string{"a", "b", "c"})

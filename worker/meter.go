@@ -52,7 +52,7 @@ func (m *meter) complain(err error) {
 	}
 	if complaint != "" && complaint != m.complaint {
 		m.w.opts.Logger.Warn("the load cannot be measured: the manager goes on with the last one, "+
-			"and takes a worker that told none for full", "err", err)
+			"and takes a worker without reports for full", "err", err)
 	}
 	m.complaint = complaint
 }

@@ -42,7 +42,7 @@ type Options struct {
 	// IP is where clients reach the worker; "" takes the machine's first
 	// address that is not loopback.
 	IP string
-	// Hostname and Port are told to callers where they are set.
+	// Hostname and Port are passed to callers where they are set.
 	Hostname string
 	Port     int
 

@@ -54,7 +54,7 @@ func TestQuitWithoutABroker(t *testing.T) {
 	b.stop()
 	e.next("lost")
 	if err := w.Quit(within(t)); !errors.Is(err, bus.ErrDisconnected) {
-		t.Errorf("got %v; want that the manager was not told", err)
+		t.Errorf("got %v; want that the manager was not reached", err)
 	}
 	if !errors.Is(w.Err(), worker.ErrQuit) {
 		t.Errorf("Err: %v", w.Err())

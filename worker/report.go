@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// report decides when a load is told to the manager: with the next keep-alive,
-// where the manager takes it from there, else in a message of its own. One
-// message an interval is half the work for a fleet that does nothing.
+// report decides when the load is reported: with the next keep-alive, where the
+// manager reads it from there, else in a message of its own. One message an
+// interval instead of two halves the work of an idle fleet.
 type report struct {
-	// every is how often the load is measured, repeat how often it is told
+	// every is how often the load is measured, repeat how often it is reported
 	// even if it does not change.
 	every, repeat time.Duration
 	// rides: keep-alives are frequent enough to carry the load.
@@ -22,22 +22,22 @@ type report struct {
 	// load is the last one measured, to a thousandth. known: there is one.
 	load  float64
 	known bool
-	// due: tasks came or went, so that the manager's guess of what they add to
-	// the load waits for a measurement. stale: there was none since.
+	// due: tasks came or went, so that the manager's estimate of their load
+	// waits for a measurement. stale: there was none since.
 	due, stale bool
 
-	told   float64
-	toldAt time.Time
+	reported   float64
+	reportedAt time.Time
 
 	overloaded bool
 }
 
-// outdated is a task that came or went.
+// outdated notes that a task came or went.
 func (r *report) outdated() { r.due, r.stale = true, true }
 
-// ride returns the load that the next keep-alive carries. A load that was
-// measured before the last task came or went would settle the manager's guess
-// of what that task adds: it stays here.
+// ride returns the load that the next keep-alive carries; nil for none. A load
+// that was measured before the last task came or went is held back: it would
+// replace the manager's estimate of what that task adds.
 func (r *report) ride() *float64 {
 	if !r.rides || !r.known || r.stale {
 		return nil
@@ -46,7 +46,7 @@ func (r *report) ride() *float64 {
 	return &load
 }
 
-// measured is a load that was measured just now.
+// measured takes in a new measurement.
 func (m *machine) measured(load float64) {
 	r := &m.report
 	r.load, r.known, r.stale = math.Round(load*1000)/1000, true, false
@@ -59,22 +59,22 @@ func (m *machine) measured(load float64) {
 	}
 }
 
-// wanted reports whether the load should be told now. Measurements come at
-// their own pace; the tenth forgives the unpunctual one.
+// wanted reports whether the load is due now. Measurements have their own
+// interval; the tenth allows for a late one.
 func (r *report) wanted(now time.Time) bool {
-	passed := now.Sub(r.toldAt)
+	passed := now.Sub(r.reportedAt)
 	if passed < r.every*9/10 {
 		return false
 	}
-	return r.due || r.load != r.told || passed >= r.repeat
+	return r.due || r.load != r.reported || passed >= r.repeat
 }
 
-// tellLoad tells the load as it was measured last, if it ever was.
+// tellLoad reports the load that was measured last, if any.
 func (m *machine) tellLoad() {
 	r := &m.report
 	if r.known && !m.unloaded {
 		m.tell("reportLoad", r.load)
-		r.told, r.toldAt, r.due = r.load, m.now, false
+		r.reported, r.reportedAt, r.due = r.load, m.now, false
 	}
 }
 

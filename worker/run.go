@@ -60,8 +60,8 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// start measures a first load, so that it can be told on joining, and starts
-// the goroutines.
+// start measures a first load, to be reported on joining, and starts the
+// goroutines.
 func (w *Worker) start(ctx context.Context, service bus.Service) {
 	meter := &meter{w: w}
 	meter.measure(ctx)
@@ -79,7 +79,7 @@ func (w *Worker) start(ctx context.Context, service bus.Service) {
 		<-run.Done()
 		unwatch()
 		if err := service.Close(); err != nil && !errors.Is(err, bus.ErrClosed) {
-			w.opts.Logger.Warn("the worker's methods are still served", "err", err)
+			w.opts.Logger.Warn("worker's methods not withdrawn from the queue", "err", err)
 		}
 		close(w.unserved)
 		all.Wait()
@@ -88,7 +88,8 @@ func (w *Worker) start(ctx context.Context, service bus.Service) {
 	}()
 }
 
-// follow returns what watches the connection. It is told first how it stands.
+// follow returns what watches the connection. It is first called with the
+// present status.
 func (w *Worker) follow() func(bus.Status) {
 	var mu sync.Mutex
 	was := true
@@ -150,7 +151,7 @@ func (p *protocol) perform(ctx context.Context, a action) {
 	switch a := a.(type) {
 	case cast:
 		if err := p.cast(ctx, a.method, a.args...); err != nil {
-			w.opts.Logger.Warn("not told to the manager yet", "method", a.method, "err", err)
+			w.opts.Logger.Warn("report to the manager delayed", "method", a.method, "err", err)
 			w.do(func(m *machine) { m.castFailed(err) })
 		}
 	case afterwards:
@@ -174,7 +175,7 @@ func (p *protocol) ask(ctx context.Context, r request) {
 		ctx = bus.OnTerm(ctx, func(t uint64) { term = t })
 		answer, err := word(w.conn.Call(ctx, w.opts.Cluster, r.method, r.args...))
 		if err != nil {
-			w.opts.Logger.Debug("the manager did not answer", "method", r.method, "err", err)
+			w.opts.Logger.Debug("no answer from the manager", "method", r.method, "err", err)
 		}
 		w.do(func(m *machine) {
 			m.ledIn(term)
@@ -226,8 +227,8 @@ func (p *protocol) cast(ctx context.Context, method string, args ...any) error {
 	return p.w.conn.Cast(ctx, p.w.opts.Cluster, method, args...)
 }
 
-// end stops the goroutines. Calls must be over before the manager is told, or
-// a join on its way could overtake the quit.
+// end stops the goroutines. Calls must have returned before quit is sent, or a
+// join on its way could overtake it.
 func (p *protocol) end(ctx context.Context, g giveUp) {
 	p.w.stop(g.err)
 	p.calls.Wait()

@@ -77,7 +77,7 @@ func (b *broker) dial() bus.Conn {
 var incarnation = regexp.MustCompile(`,"incarnation":"[^"]*"`)
 
 // scripted is a manager: it writes down what it hears, and answers
-// what it is told to.
+// as the script says.
 type scripted struct {
 	t       testing.TB
 	service bus.Service
@@ -225,15 +225,15 @@ func (m *scripted) until(what string, ok func(log []string) bool) {
 // events writes the callbacks down.
 type events struct {
 	t    testing.TB
-	told chan string
+	seen chan string
 }
 
-func newEvents(t testing.TB) *events { return &events{t: t, told: make(chan string, 100)} }
+func newEvents(t testing.TB) *events { return &events{t: t, seen: make(chan string, 100)} }
 
 func (e *events) next(want string) {
 	e.t.Helper()
 	select {
-	case got := <-e.told:
+	case got := <-e.seen:
 		if got != want {
 			e.t.Fatalf("got event %q; want %q", got, want)
 		}
@@ -252,11 +252,11 @@ func quick(e *events) worker.Options {
 		JoinInterval: 5 * time.Millisecond, KeepAlive: 5 * time.Millisecond,
 	}
 	if e != nil {
-		o.OnJoined = func(*worker.Worker) { e.told <- "joined" }
-		o.OnLost = func(_ *worker.Worker, why error) { e.told <- "lost" }
-		o.OnRecovered = func(*worker.Worker) { e.told <- "recovered" }
-		o.OnTasksDropped = func(_ *worker.Worker, tasks []string) { e.told <- fmt.Sprint("dropped ", tasks) }
-		o.OnOverload = func(_ *worker.Worker, over bool) { e.told <- fmt.Sprint("overloaded ", over) }
+		o.OnJoined = func(*worker.Worker) { e.seen <- "joined" }
+		o.OnLost = func(_ *worker.Worker, why error) { e.seen <- "lost" }
+		o.OnRecovered = func(*worker.Worker) { e.seen <- "recovered" }
+		o.OnTasksDropped = func(_ *worker.Worker, tasks []string) { e.seen <- fmt.Sprint("dropped ", tasks) }
+		o.OnOverload = func(_ *worker.Worker, over bool) { e.seen <- fmt.Sprint("overloaded ", over) }
 	}
 	return o
 }

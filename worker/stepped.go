@@ -15,7 +15,7 @@ type Surroundings interface {
 	// Call asks the manager. answered is to be called once, later: with what
 	// bus.Conn.Call would return, after Options.CallTimeout at the latest.
 	Call(method string, args []any, answered func(json.RawMessage, error))
-	// Cast tells the manager.
+	// Cast sends a report to the manager.
 	Cast(method string, args []any) error
 	// Rest has Tick called after that time, and not before.
 	Rest(d time.Duration)
@@ -51,10 +51,10 @@ func (s *Stepped) Tick() {
 	s.do((*machine).tick)
 }
 
-// LedIn tells the term of an answer that is given next: see bus.OnTerm.
+// LedIn gives the term of the next answer: see bus.OnTerm.
 func (s *Stepped) LedIn(term uint64) { s.do(func(m *machine) { m.ledIn(term) }) }
 
-// Measured tells a load, from 0 to 1.
+// Measured takes in a load, from 0 to 1.
 func (s *Stepped) Measured(load float64) { s.do(func(m *machine) { m.measured(load) }) }
 
 // Reconnected reports that the connection was lost and made again.
@@ -65,8 +65,8 @@ func (s *Stepped) Reconnected() { s.do((*machine).reconnected) }
 // AddTask says that the worker runs these tasks now.
 func (s *Stepped) AddTask(tasks ...string) { s.do(func(m *machine) { m.add(tasks) }) }
 
-// Claim is Worker.Claim, but makes one try, whose outcome it tells: whether the
-// task must be started, or why not.
+// Claim is Worker.Claim with a single try: ended gets nil if the task must be
+// started, else the reason.
 func (s *Stepped) Claim(task string, placement uint64, ended func(error)) {
 	var ends int
 	s.do(func(m *machine) { ends = m.beginClaim(task) })
@@ -90,7 +90,7 @@ func (s *Stepped) RejectTask(task string) { s.do(func(m *machine) { m.reject(tas
 // ReportState says whether it may get tasks.
 func (s *Stepped) ReportState(state muster.WorkerState) { s.do(func(m *machine) { m.setState(state) }) }
 
-// Quit ends it, and tells the manager.
+// Quit ends it, and reports that to the manager.
 func (s *Stepped) Quit() { s.do(func(m *machine) { m.end(ErrQuit) }) }
 
 // Tasks are those that it runs.
@@ -127,7 +127,7 @@ func (s *Stepped) perform(a action) {
 		s.w.machine.dropping -= len(a.tasks)
 	case giveUp:
 		if a.quit {
-			_ = s.around.Cast("quit", []any{s.w.opts.ID}) // a manager that is not told notices by itself
+			_ = s.around.Cast("quit", []any{s.w.opts.ID}) // a manager that misses it notices by itself
 		}
 		s.around.Ended(a.err)
 	}

@@ -1,16 +1,15 @@
 package worker
 
-// ledIn is the term in which the manager leads that answered. In another one
-// than before it is another manager, and the one before may have stood still
-// for a while with words of this worker that nobody else has heard. So what was
-// told lately is told again at once, instead of when tasks are compared: by
-// then a short reservation would be over.
+// ledIn takes in the term of the manager that answered. A new term means a new
+// leader, and the one before may have held recent reports of this worker without
+// passing them on. So they are repeated at once, and not only when tasks are
+// compared: a short reservation would have expired by then.
 func (m *machine) ledIn(term uint64) {
 	if term == 0 || term == m.term {
 		return
 	}
 	m.term = term
-	if m.phase == joined && !m.resync { // else all is told soon
+	if m.phase == joined && !m.resync { // else everything is reported soon
 		m.markUnacked()
 		m.resendRecent()
 	}

@@ -17,7 +17,7 @@ import (
 // member any more and must end its tasks; OnTasksDropped has named them.
 var ErrReplaced = errors.New("worker: replaced by a later process with the same id")
 
-// ErrQuit is why a worker ended that was told to.
+// ErrQuit is the error of a worker that ended by Quit.
 var ErrQuit = errors.New("worker: quit")
 
 // Worker is a member of a cluster. All methods may be called from several
@@ -44,8 +44,8 @@ type Worker struct {
 	// stop ends the goroutines, and says why.
 	stop context.CancelCauseFunc
 	// unserved is closed when no more requests arrive, ended when all
-	// goroutines are gone. Then endErr is why, and quitErr why the manager
-	// could not be told.
+	// goroutines are gone. Then endErr is why, and quitErr why quit could not
+	// be reported to the manager.
 	unserved, ended chan struct{}
 	endErr, quitErr error
 }
@@ -78,7 +78,7 @@ func Join(ctx context.Context, conn bus.Conn, opts Options) (*Worker, error) {
 	return nil, fmt.Errorf("worker: joining %s: %w", w.opts.Cluster, err)
 }
 
-// abandon ends a worker whose time to join is over.
+// abandon ends a worker that could not join in time.
 func (w *Worker) abandon(ctx context.Context) error {
 	w.do(func(m *machine) { m.end(ErrQuit) })
 	<-w.ended
@@ -159,10 +159,10 @@ func (w *Worker) ReportState(s muster.WorkerState) {
 	w.do(func(m *machine) { m.setState(s) })
 }
 
-// AfterTold runs f when all that was told before has been handed to the
-// connection: a caller who is answered by f finds that the manager knows. f
-// must not block.
-func (w *Worker) AfterTold(f func()) {
+// AfterReports runs f when all earlier reports have been handed to the
+// connection: a caller that f answers finds the manager up to date. f must not
+// block.
+func (w *Worker) AfterReports(f func()) {
 	over := false
 	w.do(func(m *machine) {
 		if over = m.phase == ended; !over {
@@ -197,10 +197,10 @@ func (w *Worker) empty() <-chan struct{} {
 	return c
 }
 
-// Quit tells the manager that the worker goes, and ends it: when Quit returns
+// Quit reports to the manager that the worker leaves, and ends it: when it returns
 // without an error its goroutines are gone, and its callbacks will not run. An
-// error says what of that did not succeed within ctx; a manager that was not
-// told notices by itself after a while. The Conn stays open. Quit may be
+// error says what of that did not succeed within ctx; a manager that missed it
+// notices by itself after a while. The Conn stays open. Quit may be
 // called again.
 func (w *Worker) Quit(ctx context.Context) error {
 	w.do(func(m *machine) { m.end(ErrQuit) })

@@ -216,7 +216,7 @@ func TestForgottenAndDropped(t *testing.T) {
 	}
 }
 
-// Four keep-alives and the two that follow before their time is over get no
+// Four keep-alives and the two that follow before their time-out get no
 // answer.
 func TestSilentManager(t *testing.T) {
 	b, e := startBroker(t), newEvents(t)
@@ -233,7 +233,7 @@ func TestSilentManager(t *testing.T) {
 }
 
 // The manager's process ends, and another one starts: the worker need not join
-// where it is known, and must not lose what it told in between.
+// where it is known, and must not lose its reports in between.
 func TestManagerAway(t *testing.T) {
 	b, e := startBroker(t), newEvents(t)
 	managers := b.dial()
@@ -253,7 +253,7 @@ func TestManagerAway(t *testing.T) {
 	e.next("recovered")
 	m.await("reportLoad")
 	want := []string{`layDownTask "a"`, `pickUpTasks ["b","c"]`, "reportLoad 0.5"}
-	// What was told meanwhile may arrive too, before that.
+	// Reports made meanwhile may arrive too, before that.
 	said := m.said()
 	if got := said[max(0, len(said)-3):]; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %q; want %q at the end", said, want)

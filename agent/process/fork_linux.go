@@ -19,7 +19,7 @@ func (n *node) fork(back *undo) error {
 	err := n.forkIn(group)
 	if group != nil && refused(err) {
 		if bare := n.forkIn(nil); bare == nil {
-			n.host.opts.Logger.Warn("a node could not be started in a control group, and runs without", "node", n.spec.ID, "reason", err)
+			n.host.opts.Logger.Warn("node not started in a control group: running without", "node", n.spec.ID, "err", err)
 			_ = group.Remove()
 			group, err = nil, nil
 		}
@@ -54,7 +54,7 @@ func (n *node) makeGroup() *cgroup.Group {
 		err = group.Limit(n.host.opts.Limits.MemoryBytes, n.host.opts.Limits.CPUs)
 	}
 	if err != nil {
-		n.host.opts.Logger.Warn("a node has no control group", "node", n.spec.ID, "reason", err)
+		n.host.opts.Logger.Warn("node has no control group", "node", n.spec.ID, "err", err)
 		return nil
 	}
 	return &group
@@ -111,7 +111,7 @@ func newExit(cmd *exec.Cmd, pidfd int) exit {
 }
 
 // wait returns when the process has ended. It leaves it as it is, for status:
-// until then nobody else gets its number.
+// until then its process id is not reused.
 func (e exit) wait() {
 	if e.held != nil {
 		conn, err := e.held.SyscallConn()

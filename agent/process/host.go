@@ -127,7 +127,7 @@ func (h *Host) clear() (err error) {
 	}
 	h.orphans = h.endOrphans(records)
 	if h.orphans > 0 {
-		h.opts.Logger.Warn("ended what an earlier agent left running", "processes", h.orphans)
+		h.opts.Logger.Warn("ended processes of an earlier agent", "processes", h.orphans)
 	}
 	for _, dir := range []string{dirRecords, dirSpecs} {
 		if err := errors.Join(os.RemoveAll(h.path(dir)), os.Mkdir(h.path(dir), 0o700)); err != nil {

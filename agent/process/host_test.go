@@ -56,13 +56,13 @@ func TestLimitsHoldOrAreToldOf(t *testing.T) {
 		h := open(t, Options{NoCgroups: bare, Limits: Limits{MemoryBytes: 64 << 20, CPUs: 0.5}, Logger: said.logger()})
 		n := run(t, h, shell("head -c 300000000 /dev/zero | tail | wc -c")) // tail keeps all of it: there is no line
 		err := end(t, n)
-		told := strings.Count(said.String(), "limits do not hold")
+		warned := strings.Count(said.String(), "limits do not hold")
 		held := h.opts.Limits.some()
-		if held && (told != 0 || err == nil || !strings.Contains(err.Error(), "memory limit")) {
-			t.Errorf("limits hold: told of %d times, the node ended with %v", told, err)
+		if held && (warned != 0 || err == nil || !strings.Contains(err.Error(), "memory limit")) {
+			t.Errorf("limits hold: warned %d times, the node ended with %v", warned, err)
 		}
-		if !held && (told != 1 || err != nil) {
-			t.Errorf("limits do not hold: told of %d times, the node ended with %v", told, err)
+		if !held && (warned != 1 || err != nil) {
+			t.Errorf("limits do not hold: warned %d times, the node ended with %v", warned, err)
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 // Load is the part of the machine's processors that the host's nodes use, with
 // all that they started, since the call before; the first call says 0. Time
 // that a process has used is known as long as it lives, or its parent waits
-// for it; what is used by processes that nobody waits for, between two calls,
+// for it; what is used by processes without a waiting parent, between two calls,
 // goes unseen where there are no control groups.
 func (h *Host) Load() load.Source { return &usage{host: h, last: map[string]time.Duration{}} }
 

@@ -42,7 +42,7 @@ type node struct {
 	// Those of the goroutine that watches.
 	fault    error // why it is made to end
 	isReady  bool
-	told     bool // to end
+	stopping bool // asked to end
 	leaving  bool // it said so
 	deadline struct{ ready, silence, end, parting *time.Timer }
 }
@@ -156,8 +156,8 @@ func (n *node) obey() {
 		n.processTree.strike()
 		return
 	}
-	if !n.told {
-		n.told = true
+	if !n.stopping {
+		n.stopping = true
 		n.processTree.ask(n.limits.whole)
 	}
 	n.deadline.end.Reset(left)
@@ -166,11 +166,11 @@ func (n *node) obey() {
 // fail ends the node because of a fault.
 func (n *node) fail(fault error) {
 	if n.isAsked() {
-		return // it has a deadline, and nobody minds how it goes
+		return // already stopping; its exit status no longer matters
 	}
 	if n.fault == nil {
 		n.fault = fault
-		n.log.Warn("node has failed and is killed", "node", n.spec.ID, "err", fault)
+		n.log.Warn("node failed, killing it", "node", n.spec.ID, "err", fault)
 	}
 	n.processTree.strike()
 }
@@ -201,7 +201,7 @@ func (n *node) hear(s saying) {
 }
 
 // extend gives a node more time for what it is doing: to start, to end by
-// itself, or to end because it is told to.
+// itself, or to end on request.
 func (n *node) extend(more time.Duration) {
 	n.mu.Lock()
 	asked, until := n.asked, time.Now().Add(more)
@@ -277,7 +277,7 @@ func (n *node) finish() {
 	err := n.verdict(ended)
 	if err != nil {
 		err = fmt.Errorf("process: node %s: %w%s%s", n.spec.ID, err, n.lastReport(), tail)
-		n.log.Warn("node ended badly", "node", n.spec.ID, "err", err)
+		n.log.Warn("node ended with an error", "node", n.spec.ID, "err", err)
 	} else {
 		n.log.Debug("node ended", "node", n.spec.ID)
 	}

@@ -237,7 +237,7 @@ func TestNotifyInADeepDirectory(t *testing.T) {
 	}
 	info, err := os.Stat(h.sockets)
 	if err != nil || info.Mode().Perm() != socketDirMode {
-		t.Errorf("got %v, %v; want a directory that nobody else can list", info, err)
+		t.Errorf("got %v, %v; want a directory that no one else can list", info, err)
 	}
 	if err := h.Close(); err != nil {
 		t.Error(err)

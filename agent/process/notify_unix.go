@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// notify is the socket that a node tells of itself on.
+// notify is the socket on which a node reports its state (sd_notify).
 type notify struct {
 	path     string
 	watchdog time.Duration
@@ -72,10 +72,10 @@ func (v *notify) listen(n *node, say func(saying)) {
 				say(s)
 			}
 		} else {
-			n.log.Debug("a message about a node is not by one of its processes", "node", n.spec.ID, "pid", pid)
+			n.log.Debug("notification ignored: the sender is no process of the node", "node", n.spec.ID, "pid", pid)
 		}
 		// A sender waits for this (BARRIER=1) to know that it was heard: until
-		// then it must be alive, or nobody could tell whose it was.
+		// then it must be alive, or its node could not be identified.
 		closeDescriptors(control)
 	}
 }

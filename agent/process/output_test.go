@@ -33,7 +33,7 @@ func (d *slowDisk) Write(p []byte) (int, error) {
 func (d *slowDisk) Close() error { return nil }
 
 // A disk that hangs costs output, not the node's time: all that it writes is
-// taken, and what was lost is told in its place.
+// taken, and a note of what was lost in its place.
 func TestSlowDiskDoesNotHoldTheNode(t *testing.T) {
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -66,7 +66,7 @@ func TestSlowDiskDoesNotHoldTheNode(t *testing.T) {
 		t.Errorf("got %d bytes that begin with %.20q; want a bounded part of it all", len(got), got)
 	}
 	if !strings.Contains(got, "bytes of output were dropped: the disk was too slow") {
-		t.Error("nothing tells of the output that was lost")
+		t.Error("no note of the output that was lost")
 	}
 }
 
@@ -100,7 +100,7 @@ func TestFullDiskIsToldOnce(t *testing.T) {
 	s.close()
 	over.Wait()
 	if n := strings.Count(said.String(), "no space left"); n != 1 {
-		t.Errorf("told %d times; want once: %s", n, said)
+		t.Errorf("warned %d times; want once: %s", n, said)
 	}
 }
 

@@ -111,7 +111,7 @@ func TestOWTRefuses(t *testing.T) {
 	}
 }
 
-// A node sees its configuration where OWT's agent puts it, and nobody else sees
+// A node sees its configuration where OWT's agent puts it, and no other process sees
 // the password in it.
 func TestOWTNodesPasswordIsSeenByNobodyElse(t *testing.T) {
 	if runtime.GOOS != "linux" {

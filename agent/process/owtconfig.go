@@ -26,8 +26,8 @@ type owtConfig struct {
 	file   *os.File
 }
 
-// passConfig writes a configuration that a node inherits. The file has no name any
-// more, so that nobody else finds it.
+// passConfig writes a configuration that a node inherits. The file is already
+// unlinked, so that no other process finds it.
 func (h *Host) passConfig(text []byte) (c owtConfig, err error) {
 	dir, err := filepath.Abs(h.path(dirSecrets))
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/muster-fleet/muster/agent/process/internal/proctab"
 )
 
-// platform is how the host tells its processes from others: by control groups
+// platform is how the host recognises its processes: by control groups
 // where it may make them, by their marks and sessions where not.
 type platform struct {
 	procScan procScan
@@ -32,13 +32,13 @@ func (h *Host) openRealm() error {
 	return nil
 }
 
-// keepDescriptors keeps from nodes what this process has inherited: Go marks
-// what it opens itself, nobody marked that.
+// keepDescriptors marks inherited descriptors close-on-exec, so that nodes do
+// not inherit them: Go marks only those that it opens itself.
 func (h *Host) keepDescriptors() {
 	const firstOther = 3 // after standard input, output and error
 	err := unix.CloseRange(firstOther, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC)
 	if err != nil {
-		h.opts.Logger.Debug("descriptors that the agent has inherited reach its nodes (Linux before 5.11)", "err", err)
+		h.opts.Logger.Debug("nodes inherit descriptors that the agent inherited (Linux before 5.11)", "err", err)
 	}
 }
 
@@ -64,7 +64,7 @@ func (h *Host) openGroups() {
 		return
 	}
 	if err := own.Delegate(group); err != nil {
-		h.opts.Logger.Warn("limits do not hold: the machine does not allow control groups with limits", "reason", err)
+		h.opts.Logger.Warn("limits do not hold: the machine does not allow control groups with limits", "err", err)
 		h.opts.Limits = Limits{}
 	}
 }
@@ -97,7 +97,7 @@ func (h *Host) noGroups(reason string) {
 		h.opts.Limits = Limits{}
 		return
 	}
-	h.opts.Logger.Info("nodes have no control groups; sessions and marks tell what belongs to them", "reason", reason)
+	h.opts.Logger.Info("nodes have no control groups: their processes are identified by sessions and marks", "reason", reason)
 }
 
 func (h *Host) closeRealm() {
@@ -105,6 +105,6 @@ func (h *Host) closeRealm() {
 		return
 	}
 	if err := h.platform.group.Remove(); err != nil {
-		h.opts.Logger.Warn("control group is left", "err", err)
+		h.opts.Logger.Warn("control group not removed", "err", err)
 	}
 }

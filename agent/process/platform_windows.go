@@ -12,7 +12,7 @@ import (
 type platform struct{}
 
 func (h *Host) openRealm() error {
-	h.opts.Logger.Warn("on this system only the first process of a node is ended, there are no limits, and no orphans are found")
+	h.opts.Logger.Warn("reduced supervision on this system: only the first process of a node is ended, without limits or search for orphans")
 	return nil
 }
 

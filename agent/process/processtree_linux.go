@@ -48,7 +48,7 @@ func (k *processTree) ask(whole bool) {
 func (k *processTree) strike() {
 	if k.group != nil {
 		if err := k.group.Kill(); err != nil {
-			k.log.Error("kill a control group", "err", err)
+			k.log.Error("control group not killed", "err", err)
 		}
 		return
 	}
@@ -57,16 +57,17 @@ func (k *processTree) strike() {
 	k.kill(left)
 }
 
-// left finds who is alive. It is not sure where a process could not be told.
+// left finds the processes that are alive. It is not sure where the owner of a
+// process is unknown.
 func (k *processTree) left() (all []proctab.Process, sure bool) {
 	t := k.procScan.take()
 	if t.err != nil {
-		k.log.Error("read the table of processes", "err", t.err)
+		k.log.Error("table of processes not read", "err", t.err)
 	}
 	return t.with(k.owns(t)), !t.unsettled
 }
 
-// owns tells which processes of a table are the node's own.
+// owns returns which processes of a table are the node's own.
 func (k *processTree) owns(t table) func(proctab.Process) bool {
 	return func(p proctab.Process) bool {
 		return p.Start >= k.first.Start &&
@@ -78,7 +79,7 @@ func (k *processTree) owns(t table) func(proctab.Process) bool {
 func (k *processTree) kill(all []proctab.Process) (spared []proctab.Process) {
 	for _, p := range all {
 		if err := proctab.Kill(p); err != nil {
-			k.log.Error("kill what a node has left", "pid", p.PID, "err", err)
+			k.log.Error("process of an ended node not killed", "pid", p.PID, "err", err)
 			spared = append(spared, p)
 		}
 	}
@@ -90,7 +91,7 @@ func (k *processTree) kill(all []proctab.Process) (spared []proctab.Process) {
 const (
 	firstWait = time.Millisecond
 	mostWait  = 100 * time.Millisecond
-	patience  = 10 * time.Second // until it is told
+	patience  = 10 * time.Second // until it is logged
 	// settling is how long a process without an environment may be one that is
 	// about to have one.
 	settling = 100 * time.Millisecond
@@ -98,19 +99,19 @@ const (
 
 // end kills until nothing is left but the first process, which has ended.
 func (k *processTree) end() {
-	began, told := time.Now(), false
+	began, logged := time.Now(), false
 	for wait := firstWait; !k.extinct(time.Since(began) > settling); wait = min(2*wait, mostWait) {
-		if time.Since(began) > patience && !told {
-			told = true
-			k.log.Error("what a node has left does not end", "session", k.first.PID)
+		if time.Since(began) > patience && !logged {
+			logged = true
+			k.log.Error("processes of an ended node do not end", "session", k.first.PID)
 		}
 		time.Sleep(wait)
 	}
 }
 
 // extinct reports that nothing is left, or kills what is. What the host has no
-// right to kill it does not wait for; nor, once it is late, for a process that
-// cannot be told, which is most likely somebody else's.
+// right to kill it does not wait for; nor, once it is late, for a process of
+// unknown owner, which most likely belongs to something else.
 func (k *processTree) extinct(late bool) bool {
 	if k.group == nil {
 		left, sure := k.left()
@@ -121,7 +122,7 @@ func (k *processTree) extinct(late bool) bool {
 		err = k.group.Kill()
 	}
 	if err != nil {
-		k.log.Error("end a control group", "err", err)
+		k.log.Error("control group not ended", "err", err)
 	}
 	return empty
 }
@@ -156,6 +157,6 @@ func (k *processTree) release() {
 		time.Sleep(wait)
 	}
 	if err != nil {
-		k.log.Warn("control group of a node is left", "err", err)
+		k.log.Warn("control group of a node not removed", "err", err)
 	}
 }

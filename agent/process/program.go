@@ -36,7 +36,7 @@ type Command struct {
 	ReadyTimeout time.Duration
 	// Watchdog is the longest time from READY=1, and from each WATCHDOG=1, to
 	// the next; after that the node has failed and is killed. 0 is forever.
-	// The program is told in WATCHDOG_USEC. It needs Notify.
+	// The program reads it from WATCHDOG_USEC. It needs Notify.
 	Watchdog time.Duration
 	// StopTimeout is how long the program may take to end once it says
 	// STOPPING=1 by itself (default 60 s).

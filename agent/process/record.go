@@ -46,7 +46,7 @@ func (h *Host) readRecords() ([]record, error) {
 		raw, err := os.ReadFile(filepath.Join(h.path(dirRecords), e.Name()))
 		var r record
 		if err = errors.Join(err, json.Unmarshal(raw, &r)); err != nil {
-			h.opts.Logger.Warn("record of an earlier node is left out", "file", e.Name(), "err", err)
+			h.opts.Logger.Warn("unreadable record of an earlier node ignored", "file", e.Name(), "err", err)
 			continue
 		}
 		all = append(all, r)

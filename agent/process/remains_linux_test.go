@@ -20,7 +20,7 @@ import (
 	"github.com/muster-fleet/muster/agent/process/internal/proctab"
 )
 
-// stray is a script that leaves a process behind, which tells its number to
+// stray is a script that leaves a process behind, which writes its number to
 // $UP. Each is another way out of the node's hands.
 var strays = map[string]string{
 	"child":           `sh -c 'echo $$ >$UP; exec sleep 1000' &`,
@@ -251,7 +251,7 @@ func TestFirstProcessEndsWithItsHost(t *testing.T) {
 	}
 }
 
-// bystander is a process that is nobody's node.
+// bystander is a process that is no node.
 func bystander(t *testing.T) proctab.Process {
 	t.Helper()
 	cmd := exec.Command("sleep", "1000")
@@ -316,7 +316,7 @@ func TestBrokenRecordIsPassedOver(t *testing.T) {
 	said := &logged{}
 	open(t, Options{Dir: dir, Logger: said.logger()})
 	if !strings.Contains(said.String(), "n.json") {
-		t.Errorf("the broken record is not told of: %s", said)
+		t.Errorf("no warning of the broken record: %s", said)
 	}
 }
 

@@ -26,7 +26,7 @@ func TestDialFails(t *testing.T) {
 	b := shared.Broker(t)
 	addr := b.Addr()
 	tlsURL := strings.Replace(b.TLSURL(), "guest:guest@", "", 1)
-	nobody := "127.0.0.1:1"
+	unused := "127.0.0.1:1"
 	stranger := b.ClientTLS()
 	stranger.Certificates = nil
 	before := goleak.IgnoreCurrent()
@@ -38,7 +38,7 @@ func TestDialFails(t *testing.T) {
 		"wrong password":          {bus.Options{URL: "amqp://guest:" + secret + "@" + addr}, "refuses this user: wrong user or password"},
 		"wrong password beside":   {bus.Options{URL: "amqp://" + addr, User: "guest", Password: secret}, "refuses this user: wrong user or password"},
 		"no such vhost":           {bus.Options{URL: "amqp://" + addr + "/nowhere"}, "vhost"},
-		"nobody listens":          {bus.Options{URL: "amqp://guest:" + secret + "@" + nobody}, "connection refused"},
+		"nothing listens":         {bus.Options{URL: "amqp://guest:" + secret + "@" + unused}, "connection refused"},
 		"unreadable port":         {bus.Options{URL: "amqp://guest:" + secret + "@" + addr + "x"}, "cannot be read"},
 		"slash in password":       {bus.Options{URL: "amqp://guest:" + secret + "/x@" + addr}, "%-escapes"},
 		"control character":       {bus.Options{URL: "amqp://guest:" + secret + "\x7f@" + addr}, "cannot be read"},
@@ -46,7 +46,7 @@ func TestDialFails(t *testing.T) {
 		"no scheme":               {bus.Options{URL: addr}, "cannot be read"},
 		"empty":                   {bus.Options{}, "cannot be read"},
 		"one of two unreadable":   {bus.Options{URL: b.URL() + ",guest:" + secret + "@host"}, "cannot be read"},
-		"all of two":              {bus.Options{URL: "amqp://" + nobody + ", amqp://guest:" + secret + "@" + addr}, "refuses this user"},
+		"all of two":              {bus.Options{URL: "amqp://" + unused + ", amqp://guest:" + secret + "@" + addr}, "refuses this user"},
 		"TLS where there is none": {bus.Options{URL: "amqps://guest:" + secret + "@" + addr}, "tls"},
 		"unknown authority":       {bus.Options{URL: tlsURL, Password: secret, TLS: &tls.Config{RootCAs: x509.NewCertPool()}}, "certificate"},
 		"no certificate":          {bus.Options{URL: tlsURL, TLS: stranger}, "certificate"},

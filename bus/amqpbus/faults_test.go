@@ -120,7 +120,7 @@ func TestTopicDeleted(t *testing.T) {
 	}
 	for c.Publish(within(t), "deleted-topic", "k", 3) != nil {
 		if t.Context().Err() != nil {
-			t.Fatal("publishing is over for good")
+			t.Fatal("publishing has ended for good")
 		}
 	}
 	if got := take(t, heard, "the notice"); string(got) != "3" {
@@ -128,7 +128,7 @@ func TestTopicDeleted(t *testing.T) {
 	}
 }
 
-// TestRPCExchangeDeleted: without owtRpc nobody is answered. The Conn that
+// TestRPCExchangeDeleted: without owtRpc no call is answered. The Conn that
 // notices connects anew, and declares everything.
 func TestRPCExchangeDeleted(t *testing.T) {
 	b := shared.Broker(t)
@@ -208,7 +208,7 @@ func strangeBodies() [][]byte {
 		`{"method":"echo","args":[],"corrID":0,"replyTo":"` + long + `"}`,
 		`{"method":1,"args":[],"corrID":0,"replyTo":"` + long + `"}`,
 		`{"method":"echo","args":[],"corrID":{"a":[1]},"replyTo":"anything"}`,
-		`{"method":"echo","args":[],"corrID":0,"replyTo":"nobody at all"}`,
+		`{"method":"echo","args":[],"corrID":0,"replyTo":"no such caller"}`,
 		`{"method":"echo","args":[],"corrID":0,"replyTo":7}`,
 		`{"method":"echo","args":[],"replyTo":"anything"}`,
 		`{"method":"echo","args":[` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `]}`,
@@ -289,7 +289,7 @@ func TestOverload(t *testing.T) {
 	t.Fatal("the server refuses for ever")
 }
 
-// TestFrozenBroker: a broker that is halted keeps nobody beyond his deadline,
+// TestFrozenBroker: a broker that is halted keeps no caller beyond its deadline,
 // is noticed by its heart-beats, and is no harm to Close.
 func TestFrozenBroker(t *testing.T) {
 	t.Parallel()

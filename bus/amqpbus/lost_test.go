@@ -63,7 +63,7 @@ func TestConnectionLostAtAnyStep(t *testing.T) {
 	}
 }
 
-// connections tells of the next loss and of the connection after it.
+// connections reports the next loss and the connection after it.
 func connections(t *testing.T, c bus.Conn) (lost, back <-chan struct{}) {
 	gone, again := make(chan struct{}, 100), make(chan struct{}, 100)
 	first := true
@@ -85,7 +85,7 @@ func connections(t *testing.T, c bus.Conn) (lost, back <-chan struct{}) {
 func TestHaltedAtAnyStep(t *testing.T) {
 	for name, step := range steps {
 		if name == "window" {
-			continue // it is asked for by the package itself, by nobody who waits
+			continue // a call of the package itself, for which no caller waits
 		}
 		t.Run(name, func(t *testing.T) {
 			b := shared.Broker(t)

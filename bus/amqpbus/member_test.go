@@ -83,7 +83,7 @@ func TestQueueGoesWithLastMember(t *testing.T) {
 }
 
 // TestGroupQueueDeleted: a member whose queue an operator deletes is back in its
-// role. What it had received is nobody's: answers to that are not sent.
+// role. What it had received is dropped: answers to that are not sent.
 func TestGroupQueueDeleted(t *testing.T) {
 	b := shared.Broker(t)
 	c, log := dialLogged(t, b)
@@ -141,7 +141,7 @@ func TestLeadOnFrozenBroker(t *testing.T) {
 	}
 }
 
-// TestGroupRefused: what the broker refuses is told, and costs nothing else.
+// TestGroupRefused: a refusal of the broker is reported, and costs nothing else.
 func TestGroupRefused(t *testing.T) {
 	b := shared.Broker(t)
 	raw := newRaw(t, b)

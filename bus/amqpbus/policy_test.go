@@ -234,7 +234,7 @@ func TestWrongPassword(t *testing.T) {
 	}
 }
 
-// TestBlocked: an alarm of the broker is told, and is the reason of what is not
+// TestBlocked: an alarm of the broker is reported, and is the reason of what is not
 // done in time.
 func TestBlocked(t *testing.T) {
 	b := rabbittest.Start(t)

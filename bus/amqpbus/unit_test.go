@@ -121,7 +121,7 @@ func TestCoalescerEnds(t *testing.T) {
 
 		near, far = net.Pipe()
 		w = newCoalescer(near)
-		write(t, w, "nobody reads")
+		write(t, w, "no reader")
 		w.Close()
 		if err := w.room(t.Context()); err != nil {
 			t.Error(err)

@@ -38,9 +38,9 @@ const (
 	// soonLooks is in how many more looks a queue that gets shorter at this rate
 	// may be empty and not count as crowded.
 	soonLooks = 10
-	// roomyLooks is over how many looks the load is averaged, and roomySpans how
-	// many such averages are looked at before there is less room: a load that
-	// comes and goes keeps its room.
+	// roomyLooks is the number of samples in an average of the load, and
+	// roomySpans the number of averages before the window shrinks: a load that
+	// comes and goes keeps its window.
 	roomyLooks = 10
 	roomySpans = 5
 )

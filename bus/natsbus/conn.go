@@ -127,7 +127,7 @@ func (c *Conn) notReconnected(_ *nats.Conn, err error) { c.warnRepeated("still n
 // asyncError handles errors that the server reports asynchronously.
 func (c *Conn) asyncError(_ *nats.Conn, sub *nats.Subscription, err error) {
 	if sub != nil {
-		c.log.Warn("subscription", "subject", sub.Subject, "err", err)
+		c.log.Warn("subscription failed", "subject", sub.Subject, "err", err)
 		return
 	}
 	if subject, ok := deniedPublish(err); ok {

@@ -48,7 +48,7 @@ func (j *journal) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(j, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// freePort is a port on which nobody listens.
+// freePort is a free port.
 func freePort(t testing.TB) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -189,7 +189,7 @@ func TestNoServerAtOnce(t *testing.T) {
 	}
 }
 
-// TestFrozenBroker: a broker that stands still delays nobody beyond the
+// TestFrozenBroker: a frozen broker delays no caller beyond the
 // deadline, however much is waiting to leave.
 func TestFrozenBroker(t *testing.T) {
 	b := newBroker(t)

@@ -66,7 +66,7 @@ func TestSlotOfAnUnansweredCall(t *testing.T) {
 	first, _ := c.begin(1, "", nil)
 	slot := first.slot
 	if !c.abandon(first) {
-		t.Fatal("nobody else ended it")
+		t.Fatal("nothing else ended it")
 	}
 	second, _ := c.begin(1, "", nil)
 	if second.slot == slot {

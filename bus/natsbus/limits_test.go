@@ -79,7 +79,7 @@ func (m *member) await(t *testing.T, connected bool) {
 			t.Fatalf("status %v", st)
 		}
 	case <-within(t).Done():
-		t.Fatalf("the connection is not told to be up: %v", connected)
+		t.Fatalf("the connection is not reported to be up: %v", connected)
 	}
 }
 

@@ -57,7 +57,7 @@ func (op *operator) creds(t *testing.T, change func(*jwt.UserClaims)) string {
 	return file
 }
 
-// TestOperatorMode: a server that takes nobody but those with a JWT.
+// TestOperatorMode: a server that takes only clients with a JWT.
 func TestOperatorMode(t *testing.T) {
 	op := newOperator(t)
 	s := startOutside(t, op.opts)

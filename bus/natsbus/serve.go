@@ -84,7 +84,7 @@ func sender(m *nats.Msg) string {
 // refuse answers a request for which there is no room.
 func (s *service) refuse(m *nats.Msg) {
 	if !s.refusing.Swap(true) {
-		s.conn.log.Warn("large requests come faster than they are read, refusing some", "subject", m.Subject)
+		s.conn.log.Warn("server overloaded by large requests, refusing some", "subject", m.Subject)
 	}
 	s.refuseWith(m, bus.Overloaded)
 }

@@ -57,7 +57,7 @@ func (c *Conn) listen(ctx context.Context, topic, pattern string, l bus.Listener
 	s, err := c.subscribe(ctx, subject, "", listenerLimit, func(m *nats.Msg) {
 		key, err := keyOf(m.Subject, prefix)
 		if err != nil {
-			c.log.Debug("strange notice", "subject", m.Subject, "err", err)
+			c.log.Debug("malformed notice", "subject", m.Subject, "err", err)
 			return
 		}
 		l(key, m.Data)

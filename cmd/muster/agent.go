@@ -93,12 +93,12 @@ func (p *agentPlan) run(ctx context.Context, log *slog.Logger, stdout io.Writer)
 	})
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return nil // told to end before it had joined
+		return nil // asked to end before it had joined
 	case err != nil:
 		return err
 	}
 	if _, err := fmt.Fprintln(stdout, a.ID()); err != nil {
-		log.Warn("the id could not be printed", "err", err)
+		log.Warn("id not printed", "err", err)
 	}
 	select {
 	case <-ctx.Done():
@@ -123,7 +123,7 @@ func (p *agentPlan) end(ctx context.Context, a *agent.Agent, log *slog.Logger) e
 	if p.drainTime > 0 {
 		log.Info("draining", "for", p.drainTime)
 		if err := a.Drain(drain); err != nil {
-			log.Warn("tasks were cut short", "err", err)
+			log.Warn("running tasks ended early", "err", err)
 		}
 	}
 	last, stop := detached(ctx, p.grace+closeTime)

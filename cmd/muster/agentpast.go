@@ -75,7 +75,7 @@ func (p *past) add(r muster.TaskReport) {
 		_, err = p.file.Write(append(line, '\n'))
 	}
 	if err != nil {
-		p.log.Warn("how a task ended is not recorded", "task", r.Task, "err", err)
+		p.log.Warn("outcome of a task not recorded", "task", r.Task, "err", err)
 	}
 }
 

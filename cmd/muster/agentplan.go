@@ -63,7 +63,7 @@ func agentFlagsOf(cmd *cobra.Command) *agentFlags {
 	s.BoolVar(&f.notify, "notify", false, "the program speaks sd_notify, and is ready when it says so")
 	s.DurationVar(&f.watchdog, "watchdog", 0, "longest silence of a program that speaks sd_notify; 0 means forever")
 	s.DurationVar(&f.grace, "grace", defaultGrace, "how long a node has to end before it is killed")
-	s.DurationVar(&f.drainTime, "drain-time", defaultDrainTime, "how long running tasks may go on when the agent is told to end")
+	s.DurationVar(&f.drainTime, "drain-time", defaultDrainTime, "how long running tasks may go on when the agent is asked to end")
 	s.StringVar(&f.memory, "memory", "", "most `memory` of a node, as in 512M or 2G; needs cgroups")
 	s.Float64Var(&f.cpus, "cpus", 0, "most processors of a node, as in 1.5; needs cgroups")
 	s.StringVar(&f.root, "root", "", "`directory` in which the files of media tasks must be (default: anywhere)")

@@ -12,7 +12,7 @@ func newConfigCmd() *cobra.Command {
 		Use:   "config",
 		Short: "Print the settings in force and where each came from",
 		Long: `Print every setting that is in force with the file, or without one, and where its value came from. A file
-that is wrong is told so, with line, key and the nearest right word. Secrets are not shown.
+that is wrong is reported with line, key and the nearest valid word. Secrets are not shown.
 
 With --reference: every key that there is, with its type, default and meaning.` + "\n" + precedence,
 		Example: "  muster config -c cluster_manager.toml\n  muster config --reference",

@@ -207,7 +207,7 @@ func (h *managerProcess) reload(ctx context.Context, load func() (*config.Config
 		h.log.Info("setting changed", "key", c.Key, "from", c.From, "to", c.To)
 	}
 	for _, key := range restart {
-		h.log.Warn("setting changes with a restart only", "key", key)
+		h.log.Warn("setting requires a restart", "key", key)
 	}
 	h.log.Info("configuration reloaded", "changed", len(changes), "need_restart", len(restart))
 	h.cfg = applied

@@ -44,7 +44,7 @@ func TestManagerServesThePage(t *testing.T) {
 	contains(t, refusedWith(t, 1, "auth", "add", "grafana", "--file", file).stderr, "delete its line")
 	refusedWith(t, 2, "auth", "add", "x", "--role", "king", "--file", file)
 	p := begin(t, "manager", "--listen", "127.0.0.1:0", "--initial-time", "0ms", "--http", "0.0.0.0:0", "--http-tokens", file)
-	url := p.await(`msg="page and API are served".* url=(\S+)`)[1]
+	url := p.await(`msg="serving page and API".* url=(\S+)`)[1]
 	url = "http://127.0.0.1" + url[strings.LastIndexByte(url, ':'):]
 	for path, want := range map[string]string{"/": "<title>Muster</title>", "/healthz": "ok", "/readyz": "ready"} {
 		if status, text := fetch(t, url+path, ""); status != http.StatusOK || !strings.Contains(text, want) {
@@ -94,7 +94,7 @@ func TestUpServesThePage(t *testing.T) {
 		t.Errorf("workers: %d %s", status, text)
 	}
 	web := begin(t, "web", "--url", first.url, "--http", "127.0.0.1:0")
-	other := web.await(`msg="page and API are served".* url=(\S+)`)[1]
+	other := web.await(`msg="serving page and API".* url=(\S+)`)[1]
 	if status, text := fetch(t, other+"/v1/workers", ""); status != http.StatusOK || !strings.Contains(text, first.workers["webrtc"].id) {
 		t.Errorf("workers by muster web: %d %s", status, text)
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/muster-fleet/muster/internal/cli"
 )
 
-// logging is how a command that runs for long tells what happens, on stderr.
+// logging configures the log of a long-running command, on stderr.
 type logging struct {
 	level  slog.Level
 	format logFormat

@@ -80,7 +80,7 @@ func runManager(ctx context.Context, load func() (*config.Config, error), h *man
 		case <-h.running.Done():
 			return errors.Join(h.running.Err(), h.close())
 		case <-ctx.Done():
-			log.Info("manager ends")
+			log.Info("manager stopped")
 			return h.close()
 		}
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/muster-fleet/muster/client"
 )
 
-// placeAtOnce is a manager that waits for nobody.
+// placeAtOnce is a manager without an initial wait.
 const placeAtOnce = "[manager]\ninitial_time = 0\n"
 
 func beginManager(t *testing.T, args ...string) (p *started, url string) {
@@ -60,7 +60,7 @@ func TestHangupReloads(t *testing.T) {
 	rewrite(t, file, placeAtOnce+"name = \"other\"\n[strategy]\nwebrtc = \"least-used\"\n")
 	p.signal(syscall.SIGHUP)
 	p.await(`msg="setting changed" key=strategy.webrtc from=last-used to=least-used`)
-	p.await(`msg="setting changes with a restart only" key=manager.name`)
+	p.await(`msg="setting requires a restart" key=manager.name`)
 	p.await(`msg="configuration reloaded" changed=1 need_restart=1`)
 	if got := strategyOf(t, url, "webrtc", "after"); got != muster.LeastUsed {
 		t.Errorf("strategy %s, want %s", got, muster.LeastUsed)

@@ -93,7 +93,7 @@ func votesAt(addr string) func(muster.Member) bool {
 	return func(m muster.Member) bool { return m.Addr == addr && m.Voter }
 }
 
-// notThere tells how a manager that was let in is started.
+// notThere says how to start a manager that was added.
 func notThere(addr string, members []muster.Member) error {
 	return &cli.Refusal{
 		Err: fmt.Errorf("%s is let in, but does not vote yet: is it running?", addr),
@@ -115,7 +115,7 @@ It is refused where those that stay and are heard would be no majority: with --f
 		Example: "  muster managers remove 10.0.0.2:7400\n  muster managers rm 5f0c3c1b9d0e7a42",
 	}
 	a := changingFlags(cmd)
-	force := cmd.Flags().Bool("force", false, "even if the others are no majority then, so that nobody leads until silent ones are back")
+	force := cmd.Flags().Bool("force", false, "even if the others are then no majority, so that there is no leader until silent ones are back")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
 			s, err := c.Status(ctx)
@@ -175,7 +175,7 @@ func changingFlags(cmd *cobra.Command) *asking {
 	return a
 }
 
-// until asks again until it is done, or shortly before ctx is over, and returns
+// until asks again until it is done, or ctx is about to end, and returns
 // the last answer: what was refused is an error, what takes longer is not.
 func until(ctx context.Context, change func() ([]muster.Member, error), done func([]muster.Member) bool) ([]muster.Member, error) {
 	members, err := change()

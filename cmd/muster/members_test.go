@@ -179,7 +179,7 @@ func TestManagersComeAndGo(t *testing.T) {
 }
 
 // Nobody takes out a manager by mistake whose vote is needed, and whoever adds
-// one is told how to start it.
+// one sees how to start it.
 func TestRemovalKeepsTheMajority(t *testing.T) {
 	c := beginCohort(t, 3, 1)
 	url := []string{"--url", c.url, "--timeout", "20s"}

@@ -54,7 +54,7 @@ func serveMetrics(addr string, measured prometheus.Collector, log *slog.Logger) 
 		addr: listener.Addr(), ended: make(chan error, 1),
 	}
 	go func() { s.ended <- s.server.Serve(listener) }()
-	log.Info("metrics are shown", "url", "http://"+s.addr.String()+"/metrics")
+	log.Info("serving metrics", "url", "http://"+s.addr.String()+"/metrics")
 	return s, nil
 }
 

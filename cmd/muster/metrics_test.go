@@ -51,7 +51,7 @@ func scrape(t *testing.T, url string) map[string]string {
 func TestMetrics(t *testing.T) {
 	file := writeConfig(t, placeAtOnce)
 	p := begin(t, "manager", "-c", file, "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0")
-	metrics := p.await(`msg="metrics are shown".* url=(\S+)`)[1]
+	metrics := p.await(`msg="serving metrics".* url=(\S+)`)[1]
 	url := p.await(`msg="manager takes requests".* url=(\S+)`)[1]
 	beginWorker(t, url, "w-1", "--purpose", "webrtc")
 	free(t, url, "w-1")

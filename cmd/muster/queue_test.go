@@ -30,8 +30,8 @@ func TestWrongPasswordOfRabbitMQ(t *testing.T) {
 	if strings.Contains(out, "SECRET") || strings.Contains(out, "start RabbitMQ") {
 		t.Errorf("misleading: %s", out)
 	}
-	nobody := refusedBy(t, nil, "--url", "amqp://127.0.0.1:1")
-	contains(t, nobody, "nothing answers", "start RabbitMQ", "--url")
+	unused := refusedBy(t, nil, "--url", "amqp://127.0.0.1:1")
+	contains(t, unused, "nothing answers", "start RabbitMQ", "--url")
 }
 
 // A broker that takes no messages is named as such, and not the manager.

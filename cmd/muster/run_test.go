@@ -43,7 +43,7 @@ func beginAgent(t *testing.T, url, purpose string, args ...string) (a *started, 
 	return a, a.await(`(?m)^(` + purpose + `-[0-9a-f]{20}@\S+)$`)[1]
 }
 
-// ran runs a command that tells on stderr how it is getting on, and returns
+// ran runs a command that prints its progress on stderr, and returns
 // what it printed on stdout.
 func ran(t *testing.T, args ...string) string {
 	t.Helper()
@@ -95,7 +95,7 @@ func TestRunForEachFile(t *testing.T) {
 	}
 }
 
-// What was there already is told apart from what was made, and what is not as
+// What was there already is distinguished from what was made, and what is not as
 // one might expect has a column.
 func TestRunShowsWarningsAndWhatWasKept(t *testing.T) {
 	c := beginUp(t, "--media")
@@ -193,7 +193,7 @@ func TestATaskHasAStory(t *testing.T) {
 	if status := waiting.ends(patience); status != 1 {
 		t.Errorf("status %d, want 1", status)
 	}
-	eventually(t, "the end is not told", func() bool { return strings.Contains(done(t, "history", "--failed", "--url", c.url), "bad") })
+	eventually(t, "the end is not reported", func() bool { return strings.Contains(done(t, "history", "--failed", "--url", c.url), "bad") })
 	contains(t, done(t, "task", "shell", "bad", "--url", c.url), "failed", "exit status 1", "ended")
 	a.signal(syscall.SIGKILL)
 	a.ends(patience)

@@ -20,7 +20,7 @@ const scheduleLong = `Place tasks on workers of a purpose. A task that is placed
 Several tasks go to the manager together, which costs a fraction of as many calls; one that is refused does
 not hold the others back. A TASK of - reads names from standard input, one a line.
 
-The worker is held for the task until it picks the task up, or until --reserve is over.
+The worker is held for the task until it picks the task up, or until --reserve has passed.
 
 --preference is any JSON value, as OWT's programs send it: {"isp", "region", "video": {"encode", "decode"},
 "algorithm", "labels": {"gpu": "a100"}}. --isp and --region are added to it.
@@ -92,7 +92,7 @@ type refused struct {
 	Explanation *muster.Explanation `json:"explanation,omitempty"`
 }
 
-// notPlaced tells why a task was refused: the manager's reason, then which
+// notPlaced prints why a task was refused: the manager's reason, then which
 // rule excluded how many workers.
 func notPlaced(w io.Writer, f cli.Format, err error) error {
 	var none *client.NoWorkerError

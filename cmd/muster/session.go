@@ -39,8 +39,8 @@ func askingFlags(cmd *cobra.Command) *asking {
 	return a
 }
 
-// ask connects, lets f ask, and tells in plain words what went wrong. All of
-// it together takes no longer than --timeout.
+// ask connects, runs f, and explains errors in plain words. All of it together
+// takes no longer than --timeout.
 func (a *asking) ask(ctx context.Context, f func(context.Context, *client.Client) error) error {
 	return a.session(ctx, func(ctx, limited context.Context, c *client.Client) error {
 		return f(bus.OnStale(limited, func(age time.Duration) { tellStale(a.cmd.ErrOrStderr(), age) }), c)

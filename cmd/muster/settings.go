@@ -127,10 +127,10 @@ func fromAuthStore(cfg *config.Config, opts *bus.Options) error {
 	return err
 }
 
-// warn tells what is odd about a configuration.
+// warn logs what is odd about a configuration.
 func warn(cfg *config.Config, log *slog.Logger) {
 	for _, warning := range cfg.Warnings() {
-		log.Warn("configuration: " + warning)
+		log.Warn("questionable configuration", "warning", warning)
 	}
 }
 
@@ -139,7 +139,7 @@ func timeoutFlag(cmd *cobra.Command) *time.Duration {
 	return cmd.Flags().Duration("timeout", bus.DefaultTimeout*time.Millisecond, "how long to wait for an answer, connecting included")
 }
 
-// detached returns a context for what must still be done after ctx is over.
+// detached returns a context for what must still be done after ctx is done.
 func detached(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), limit)
 }

@@ -26,7 +26,7 @@ import (
 )
 
 // readyTime is how long up waits for its workers to report a load, before it
-// tells how things stand.
+// prints how things stand.
 const readyTime = 15 * time.Second
 
 func newUpCmd() *cobra.Command {
@@ -44,7 +44,7 @@ transcode and mix, and those for recording record: see 'muster run --help'. Thos
 rooms; a conference and a portal complete them, and a link to a room is printed. With --media=false the workers
 handle no media: see 'muster worker --help'. The death of a worker is reported; it is not replaced.
 
-There is nobody to wait for, so the manager places tasks at once unless the file says initial_time. Without a
+No other worker is expected, so the manager places tasks at once unless the file says initial_time. Without a
 message queue in the settings, one is started on this machine.` + "\n" + precedence,
 		Example: `  muster up
   muster up --managers 3 --workers 6  # a page for each manager, which goes on when its manager dies
@@ -137,8 +137,8 @@ func (u *up) check() error {
 // upHTTP is where the page is where nothing is said about it.
 const upHTTP = "127.0.0.1:8080"
 
-// load returns what is in force: nobody is waited for, unless the operator
-// says so.
+// load returns the configuration in force: initial_time is 0 unless the operator
+// sets it.
 func (u *up) load() (*config.Config, error) {
 	cfg, err := u.settings.load()
 	if err != nil {

@@ -71,7 +71,7 @@ func (s *childSpec) commandLine() string {
 	return strings.Join(words, " ")
 }
 
-// freeAddrs are addresses of the loopback that nobody listened at just now.
+// freeAddrs are addresses of the loopback that were free just now.
 func freeAddrs(n int) ([]string, error) {
 	var addrs []string
 	for range n {

@@ -93,8 +93,8 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// nobody is an address on which nobody listens.
-func nobody(t *testing.T) string {
+// unused is a free address.
+func unused(t *testing.T) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -105,7 +105,7 @@ func nobody(t *testing.T) string {
 
 func TestNothingAnswers(t *testing.T) {
 	for _, scheme := range []string{"nats://", "amqp://"} {
-		url := scheme + nobody(t)
+		url := scheme + unused(t)
 		for _, line := range []string{"workers", "tasks", "schedule a b", "unschedule a b", "why a b", "worker --purpose p"} {
 			got := refusedWith(t, 1, append(strings.Fields(line), "--url", url)...)
 			if !strings.HasPrefix(got.stderr, "muster: nothing answers at "+url) || strings.Count(got.stderr, "\n") != 1 {
@@ -133,7 +133,7 @@ func TestSilentServer(t *testing.T) {
 }
 
 func TestSecretsAreNotShown(t *testing.T) {
-	got := refusedWith(t, 1, "workers", "--url", "nats://me:topsecret@"+nobody(t))
+	got := refusedWith(t, 1, "workers", "--url", "nats://me:topsecret@"+unused(t))
 	if strings.Contains(got.stderr, "topsecret") {
 		t.Errorf("the password is shown: %s", got.stderr)
 	}

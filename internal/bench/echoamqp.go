@@ -106,7 +106,7 @@ func (e *amqpEcho) listen(o bus.Options, answerSize int) error {
 	return nil
 }
 
-// deliver hands an answer over. One that nobody waits for any more is dropped.
+// deliver hands an answer over. One whose caller has given up is dropped.
 func (e *amqpEcho) deliver(id uint64) {
 	select {
 	case e.lanes[id%uint64(len(e.lanes))].answers <- id:

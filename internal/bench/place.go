@@ -31,7 +31,7 @@ type PlaceOptions struct {
 	// Seed decides the loads, the order in which tasks ask for isps and
 	// regions, and the randomness of the strategies.
 	Seed uint64
-	// Progress, where it is set, is told now and then how much is done.
+	// Progress, where it is set, is called now and then with how much is done.
 	Progress func(done, total int)
 }
 
@@ -100,7 +100,7 @@ func (o PlaceOptions) Validate() error {
 }
 
 // Place gives tasks to one state in one goroutine, and measures each decision:
-// no queue, no manager. Once ctx is over it returns what was measured so far.
+// no queue, no manager. Once ctx is done it returns what was measured so far.
 func Place(ctx context.Context, o PlaceOptions) (PlaceResult, error) {
 	o = o.withDefaults()
 	if err := o.Validate(); err != nil {

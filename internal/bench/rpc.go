@@ -45,7 +45,7 @@ type RPCOptions struct {
 	Seed    uint64
 	// Logger hears of connections lost. Nil means none.
 	Logger *slog.Logger
-	// Progress, where it is set, is told now and then how much is done.
+	// Progress, where it is set, is called now and then with how much is done.
 	Progress func(done, total time.Duration)
 }
 
@@ -165,7 +165,7 @@ const longestIdle = 3 * time.Second
 // RPC runs a manager, a fleet of workers that join it, keep alive and report,
 // and an echo server, all in this process and over the queue, and measures
 // calls to the echo server and to the manager in alternating slices. Once ctx
-// is over it returns what was measured so far.
+// is done it returns what was measured so far.
 func RPC(ctx context.Context, o RPCOptions) ([]RPCResult, error) {
 	o = o.withDefaults()
 	if err := o.Validate(); err != nil {

@@ -72,7 +72,7 @@ func (k *keeper) tick(ctx context.Context, now time.Time) (over bool) {
 	for portal, at := range k.heard {
 		if now.Sub(at) > portalSilence {
 			delete(k.heard, portal)
-			k.log.Warn("portal is silent: its people have left", "portal", portal)
+			k.log.Warn("portal silent: removing its participants", "portal", portal)
 			k.apply(room.PortalGone{Portal: portal})
 		}
 	}

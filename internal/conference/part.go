@@ -102,7 +102,7 @@ func (k *keeper) lost(part room.Part, why string) {
 	if k.room.Part().Number != part.Number || k.room.Part().Node == "" {
 		return
 	}
-	k.log.Warn("SFU is lost: placing the part again", "part", part.Number, "node", part.Node, "why", why)
+	k.log.Warn("SFU lost: placing the part again", "part", part.Number, "node", part.Node, "reason", why)
 	k.missed = 0
 	k.apply(room.Lost{Number: part.Number})
 }
@@ -123,7 +123,7 @@ func (k *keeper) look(ctx context.Context, part room.Part) {
 	if k.placing || k.room.Part() != part || part.Drained { // one after another
 		return
 	}
-	k.log.Info("SFU is drained: moving the room", "part", part.Number, "node", part.Node)
+	k.log.Info("SFU draining: moving the room", "part", part.Number, "node", part.Node)
 	k.place(ctx, part.Number+1, part)
 }
 

@@ -9,9 +9,9 @@ import (
 	"sync"
 )
 
-// Set is connections of which at most so many are open: another one closes the
-// oldest. Who connects and says nothing so keeps out nobody who does speak,
-// which refusing the newest would do.
+// Set bounds the number of open connections: one too many closes the oldest. So
+// idle connections cannot keep out active ones, as they could if the newest were
+// refused.
 type Set struct {
 	most int
 

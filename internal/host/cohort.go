@@ -23,7 +23,7 @@ import (
 // cohort is this manager's part in a cluster of several.
 type cohort struct {
 	replica.Replica
-	// members tells how the managers stand; nil where that is not known.
+	// members lists the managers with their state; nil where that is unknown.
 	members func(context.Context) ([]muster.Member, error)
 	// membership changes who they are; nil where that cannot be done.
 	membership manager.Membership
@@ -127,7 +127,7 @@ func (h *Host) lookAround(ctx context.Context) error {
 	case errors.As(err, &refused) && refused.Error() == bus.MethodUnknown:
 		return fmt.Errorf("%w, and not by Raft: %s", ErrOtherCluster, endFirst)
 	case err != nil:
-		return nil // nobody answers, or not for a status: the peers will say who they are
+		return nil // no answer, or none with a status: the peers will say who they are
 	}
 	var status struct{ Managers []muster.Member }
 	if err := json.Unmarshal(raw, &status); err != nil {
@@ -169,7 +169,7 @@ func parseLabel(label string) (pid int, version string) {
 	return pid, version
 }
 
-// members tells how the managers stand, as this one sees them.
+// members lists the managers with their state, as this one sees them.
 func members(rep *raft.Replica) func(context.Context) ([]muster.Member, error) {
 	return func(ctx context.Context) ([]muster.Member, error) {
 		s, err := rep.Status(ctx)

@@ -149,7 +149,7 @@ func (h *Host) handOver() {
 	ctx, cancel := context.WithTimeout(context.Background(), handOverTime)
 	defer cancel()
 	if err := h.cohort.handOver(ctx); err != nil {
-		h.log.Warn("the lead was not handed over", "err", err)
+		h.log.Warn("leadership not transferred", "err", err)
 		h.last = h.cohort.leads != nil && h.cohort.leads(ctx)
 	}
 }

@@ -24,10 +24,9 @@ const (
 	topicLeaderWatch = "musterManagers"
 )
 
-// leaderWatch gives the lead away where this manager has it and the message queue
-// does not carry what it says: the other managers see a healthy leader, and
-// nobody else reaches it. A connection that is cut is silent for long before it
-// is known to be lost.
+// leaderWatch steps down where this manager leads and is cut off from the message
+// queue: the other managers see a healthy leader, and no caller reaches it. A
+// connection that is cut is silent for long before it is known to be lost.
 type leaderWatch struct {
 	conn     bus.Conn
 	key      string
@@ -111,10 +110,10 @@ func (l *leaderWatch) say(ctx context.Context) {
 }
 
 func (l *leaderWatch) stepDown(ctx context.Context) {
-	l.log.Warn("the message queue does not carry what this leader says: another manager is to lead")
+	l.log.Warn("leader cut off from the message queue: stepping down")
 	ctx, cancel := context.WithTimeout(ctx, handOverTime)
 	defer cancel()
 	if err := l.handOver(ctx); err != nil {
-		l.log.Warn("the lead was not handed over", "err", err)
+		l.log.Warn("leadership not transferred", "err", err)
 	}
 }

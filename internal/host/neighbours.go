@@ -28,7 +28,7 @@ const (
 
 // ErrNeighbour is wrapped by the error of a manager that does not start, or stops, beside managers that
 // it cannot share the cluster's queue with: each would get a part of the calls,
-// and workers would be told that they are unknown and drop their tasks.
+// and workers would hear that they are unknown and drop their tasks.
 var ErrNeighbour = errors.New("another manager uses this cluster's queue")
 
 // neighbours listens for managers of OWT beside this one.

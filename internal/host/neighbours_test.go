@@ -304,7 +304,7 @@ func TestAwaitsAFreeQueue(t *testing.T) {
 	opts := optionsAt(t, url, "hangs")
 	h := &Host{opts: opts, log: opts.Manager.Logger}
 	if err := h.awaitFreeQueue(t.Context(), time.Minute); err != nil {
-		t.Errorf("a queue that nobody has: %v", err)
+		t.Errorf("an unused queue: %v", err)
 	}
 	s := newOWTManager(t, url, "hangs")
 	s.serve(false)

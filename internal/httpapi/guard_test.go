@@ -167,7 +167,7 @@ func TestOtherSites(t *testing.T) {
 		if it.method == "POST" {
 			body = place
 		}
-		for { // until this server has heard of the other one
+		for { // until this server knows the other one
 			status, raw, header := c.do(it.method, it.path, body, it.headers...)
 			if it.name == "a page of another server of the cluster" && status == http.StatusForbidden && c.ctx.Err() == nil {
 				continue

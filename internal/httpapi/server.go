@@ -181,7 +181,7 @@ func (s *Server) Start(ctx context.Context, l Listening) error {
 		}
 		s.served <- s.http.Serve(listener)
 	}()
-	s.opts.Logger.Info("page and API are served", "url", url)
+	s.opts.Logger.Info("serving page and API", "url", url)
 	return nil
 }
 

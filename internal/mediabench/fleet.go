@@ -142,7 +142,7 @@ func (f *fleet) cpu() (total time.Duration, err error) {
 }
 
 // watch waits for an ffmpeg of the fleet that writes below a directory, and
-// returns its command line; nil where ctx is over before that.
+// returns its command line; nil where ctx is done before that.
 func (f *fleet) watch(ctx context.Context, dir string) []string {
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()

@@ -30,7 +30,7 @@ type Options struct {
 	Parallel int
 	// Rounds are turns of both.
 	Rounds int
-	// Progress is told how much is done, from 0 to 1; nil is none.
+	// Progress is called with how much is done, from 0 to 1; nil is none.
 	Progress func(float64)
 }
 

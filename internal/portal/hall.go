@@ -54,7 +54,7 @@ func (h *hall) run() {
 	ctx := h.portal.ctx
 	listening, err := h.portal.opts.Conn.Subscribe(ctx, room.Topic, room.KeyAll(h.name), h.notice)
 	if err != nil {
-		h.portal.log.Warn("notices of the room do not arrive", "room", h.name, "err", err)
+		h.portal.log.Warn("no notices of the room", "room", h.name, "err", err)
 	} else {
 		defer func() { _ = listening.Close() }()
 	}
@@ -67,7 +67,7 @@ func (h *hall) run() {
 		}
 		if node != "" {
 			if err := h.sync(ctx, node); err != nil && ctx.Err() == nil {
-				h.portal.log.Warn("conference is lost: asking for it again", "room", h.name, "node", node, "err", err)
+				h.portal.log.Warn("conference lost: asking for it again", "room", h.name, "node", node, "err", err)
 				node = ""
 				continue
 			}

@@ -264,7 +264,7 @@ func TestWHIPAndWHEP(t *testing.T) {
 	camera, mic := room.Track{ID: "camera", Source: "camera"}, room.Track{ID: "mic", Source: "mic"}
 	_, err := rtcload.Client{}.Subscribe(h.ctx, signal("whep", "bob", room.Viewer), "r", "bob", nil, camera)
 	if err == nil || !strings.Contains(err.Error(), "404") {
-		t.Errorf("WHEP in a room where nobody sends: %v", err)
+		t.Errorf("WHEP in a room without a publisher: %v", err)
 	}
 	publisher, err := rtcload.Client{}.Publish(h.ctx, signal("whip", "alice", room.Presenter), "r", "alice", nil, camera, mic)
 	if err != nil {

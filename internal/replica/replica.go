@@ -98,7 +98,7 @@ type Replica interface {
 	// Role returns this manager's role as of the last return of Apply.
 	Role() Role
 	// TaskEvents says whether Done is given the events of tasks, too, from about
-	// now on; it is until told otherwise. They are most of all events, and cost an
+	// now on; the default is that it is. They are most of all events, and cost an
 	// allocation each. A replica that needs them itself goes on making them.
 	TaskEvents(wanted bool)
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/muster-fleet/muster"
 )
 
-// class is the workers of a pool that no requirement so far tells apart.
+// class is the workers of a pool that no requirement so far distinguishes.
 type class struct {
 	traits
 	size     int            // workers in it

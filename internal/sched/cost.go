@@ -32,8 +32,8 @@ func (c *Cost) Seen() int { return c.seen }
 // from getting tasks.
 func (c *Cost) Sure() bool { return c.seen >= observations }
 
-// Observe takes in that one placement added this much. What is under the floor
-// counts as the floor, what is over a half as a half: a worker's load changes
+// Observe takes in that one placement added this much. Less than the floor
+// counts as the floor, more than a half as a half: a worker's load changes
 // for other reasons too, and one wild report must not spoil the average.
 func (c *Cost) Observe(added, floor Units) {
 	added = min(max(added, floor), mostObserved)

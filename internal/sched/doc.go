@@ -2,7 +2,7 @@
 // take a task (matching), which of those does (a strategy), and why.
 //
 // A Pool is a value without clock, goroutine, I/O or randomness of its own.
-// Two pools that are told the same in the same order decide alike.
+// Two pools with the same calls in the same order decide alike.
 //
 // A decision never looks at every worker. Workers that no requirement so far
 // could tell apart form a class, a requirement has a view that lists the

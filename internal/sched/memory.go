@@ -1,7 +1,7 @@
 package sched
 
-// Memory is what a pool remembers of its placements and what a copy of it must
-// be told to decide alike.
+// Memory is what a pool remembers of its placements, and what a copy needs to
+// decide alike.
 type Memory struct {
 	// Cursor is the place of the last placement among the workers in join
 	// order, from 0. If that worker left, it is that of the one before it; -1

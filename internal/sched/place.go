@@ -36,8 +36,8 @@ func (p *Pool) Place(preference json.RawMessage, seed uint64, why *muster.Explan
 	return w, nil
 }
 
-// Placed notes that the worker got a task, as Place does. Whoever repeats
-// another pool's placements tells it with this.
+// Placed notes that the worker got a task, as Place does: for a copy that
+// repeats the placements of another pool.
 func (p *Pool) Placed(w *Worker) { p.cursor, p.last = w.ord, w }
 
 func refuse(why *muster.Explanation, err error) error {

@@ -133,7 +133,7 @@ func (n *Node) publish(ctx context.Context) {
 			return
 		case k := <-n.notices:
 			if err := n.conn.Publish(ctx, room.Topic, k.key, k.body); err != nil && ctx.Err() == nil {
-				n.log.Warn("notice of a room is lost", "room", k.body.Room, "err", err)
+				n.log.Warn("notice of a room not published", "room", k.body.Room, "err", err)
 			}
 		}
 	}

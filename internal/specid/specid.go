@@ -1,4 +1,4 @@
-// Package specid tells whether two orders for a task ask for the same work.
+// Package specid decides whether two orders for a task ask for the same work.
 package specid
 
 import (

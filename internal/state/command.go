@@ -43,8 +43,8 @@ type (
 	// kept as it is; a worker that is unknown is passed over.
 	ReportLoad struct{ Loads []WorkerLoad }
 	// PickUpTasks reports that a worker runs these tasks now. A task that
-	// another worker holds stays there, and is refused. One that nobody
-	// placed is taken down as a fact, even above the worker's max_tasks,
+	// another worker holds stays there, and is refused. One without a
+	// placement is recorded as a fact, even above the worker's max_tasks,
 	// which limits what is placed; its reserve time is the default.
 	//
 	// Placements, which may be shorter than Tasks, are the numbers of their
@@ -56,8 +56,8 @@ type (
 	}
 	// ClaimTask asks whether a worker may start a task, before it does, and
 	// counts the task as picked up if so. Refused are a placement that is no
-	// longer in force, a task that another worker has, one that nobody placed
-	// and for which the worker has no slot, and a process that was replaced.
+	// longer in force, a task that another worker has, one without a placement
+	// for which the worker has no slot, and a process that was replaced.
 	// Placement is 0, and Incarnation "", where they are not known.
 	ClaimTask struct {
 		Worker, Incarnation string
@@ -92,7 +92,7 @@ type (
 		Worker, Task string
 		Placement    uint64
 	}
-	// Expire ends the reservations whose time is over at the command's At.
+	// Expire ends the reservations that have run out at the command's At.
 	Expire struct{}
 	// ForgetPurposes forgets the purposes that have had no workers for
 	// PurposeMemory, as of the command's At.

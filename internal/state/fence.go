@@ -18,7 +18,7 @@ func (t *task) placedAs(number uint64) bool {
 }
 
 // claimedAs reports whether the task may run by the claim with that number, or by
-// a pick-up of that placement where nobody claimed it.
+// a pick-up of that placement without a claim.
 func (t *task) claimedAs(number uint64) bool {
 	return number == 0 || number == t.claim || t.claim == 0 && t.placedAs(number)
 }
@@ -76,7 +76,7 @@ func (s *State) foldClaimed(e muster.TaskClaimed) {
 const maxIncarnation = 64
 
 // Incarnation reads the member "incarnation" of the info that a worker joins
-// with: a text that tells its process from others under the same id. Of two
+// with: a text that distinguishes its process from others with the same id. Of two
 // processes the later one has the greater text. It is "" where there is none.
 func Incarnation(info json.RawMessage) string {
 	var members struct{ Incarnation any }

@@ -10,7 +10,7 @@ import (
 
 // TestMatchers places one task on a small fleet of each purpose. Each worker is
 // named for what it is; want is those that could take the task, in join order,
-// or the rule that leaves nobody.
+// or the rule that leaves none.
 func TestMatchers(t *testing.T) {
 	const capacity = `{"capacity":`
 	places := map[string]string{

@@ -18,7 +18,7 @@ func joinAs(purpose, worker string) Join {
 	return Join{Purpose: purpose, Worker: worker, Info: muster.Info{MaxLoad: 1}}
 }
 
-// A purpose that nobody serves leaves nothing behind: not in the state, in its
+// A purpose that no worker serves leaves nothing behind: not in the state, in its
 // snapshot, or in its answers. One that the configuration names stays.
 func TestPurposesWithoutWorkersAreForgotten(t *testing.T) {
 	s := New(DefaultConfig())
@@ -31,10 +31,10 @@ func TestPurposesWithoutWorkersAreForgotten(t *testing.T) {
 	at(s, 4, joinAs("kept", "w"))
 	at(s, 3+PurposeMemory-1, ForgetPurposes{})
 	if n := len(s.purposes); n != 502 {
-		t.Errorf("%d purposes before the time is over, want 502", n)
+		t.Errorf("%d purposes before the time has passed, want 502", n)
 	}
 	if !dueAt(s, 3+PurposeMemory) {
-		t.Error("none is due when the time is over")
+		t.Error("none is due when the time has passed")
 	}
 	at(s, 3+PurposeMemory, ForgetPurposes{})
 	if got := strings.Join(s.purposeNames(), " "); got != "kept video" {

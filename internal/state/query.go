@@ -48,7 +48,7 @@ const AllPurposes = "all"
 // Config returns what is in force. It must not be changed.
 func (s *State) Config() Config { return s.cfg }
 
-// Now is the latest time that the state was told.
+// Now is the latest time of any command so far.
 func (s *State) Now() muster.Instant { return s.now }
 
 // Has reports whether the worker is in the cluster.

@@ -25,10 +25,10 @@ func TestWorkersAreInJoinOrder(t *testing.T) {
 		t.Error(p, ok)
 	}
 	if _, ok := c.PurposeOf("nobody"); ok || c.Has("nobody") {
-		t.Error("nobody is there")
+		t.Error("an unknown worker is there")
 	}
 	if _, ok := c.Tasks("nobody"); ok {
-		t.Error("nobody has tasks")
+		t.Error("an unknown worker has tasks")
 	}
 }
 

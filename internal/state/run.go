@@ -6,8 +6,8 @@ import (
 	"github.com/muster-fleet/muster"
 )
 
-// pickUp is the operation PickUpTasks. It tells what happened, so that it may
-// bring a worker above its max_tasks with tasks that nobody placed there; the
+// pickUp is the operation PickUpTasks. It reports facts, so that it may bring a
+// worker above its max_tasks with tasks that were not placed there; the
 // worker is then out of slots until it is under its limit again.
 func (s *State) pickUp(op PickUpTasks) error {
 	w, err := s.worker(op.Worker)

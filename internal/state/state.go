@@ -68,7 +68,7 @@ func (s *State) Apply(cmd Command) (Result, []muster.Event) {
 }
 
 // TaskEvents says whether Apply returns the events of tasks: most of all events,
-// each of which costs an allocation. It does until it is told otherwise. A copy
+// each of which costs an allocation. It does by default. A copy
 // that is folded, and whoever watches tasks, needs them. All others, and
 // TaskRefused, are returned in any case. It is no part of a snapshot.
 func (s *State) TaskEvents(wanted bool) { s.quiet = !wanted }

@@ -139,7 +139,7 @@ func TestTwoChoicesForgetsAWorkerThatLeft(t *testing.T) {
 	pool := c.purposes["sip"].pool
 	spare := pool.Memory().Spare
 	if spare == nil {
-		t.Fatal("nobody is kept in mind")
+		t.Fatal("no worker is remembered")
 	}
 	c.do(Quit{spare.ID})
 	if pool.Memory().Spare != nil {

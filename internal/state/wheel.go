@@ -10,7 +10,7 @@ import (
 // wheel keeps the reserved tasks by the end of their reservation: a slot holds
 // those that end within the same 16 ms, or whole turns of the wheel (65 s)
 // later. To add and to remove a task costs the same however many there are, and
-// to look for what is over costs what the slots hold that passed since.
+// to look for expired ones costs what the slots hold that passed since.
 type wheel struct {
 	slots [wheelSlots]*task
 	tick  int64 // of the last look
@@ -47,7 +47,7 @@ func (w *wheel) remove(t *task) {
 	t.earlier, t.later = nil, nil
 }
 
-// due returns the tasks whose reservation is over at that time, those first
+// due returns the tasks whose reservation has run out at that time, those first
 // that ended first, and of these by purpose and name.
 func (w *wheel) due(now muster.Instant) []*task {
 	last := tickOf(now)

@@ -18,7 +18,7 @@ type worker struct {
 	running  list            // in pick-up order; those since the last report are fresh
 	reserved list            // in the order of their reservation
 	raw      json.RawMessage // Info().Raw, here because each placement answers it
-	// incarnation tells the process from others under the same id; see
+	// incarnation distinguishes the process from others with the same id; see
 	// Incarnation. "" where it said none.
 	incarnation string
 	// ended reports that a task ended here since the last report, so that the
@@ -38,7 +38,7 @@ func (s *State) worker(id string) (*worker, error) {
 	return nil, muster.ReasonNoWorker(id)
 }
 
-// join is the operation Join. It tells whether the worker was there already.
+// join is the operation Join. It reports whether the worker was there already.
 func (s *State) join(op Join) (result Result) {
 	w := s.workers[op.Worker]
 	if w != nil && isOlder(op.Info.Raw, w) {

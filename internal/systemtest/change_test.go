@@ -8,7 +8,7 @@ import (
 	"github.com/muster-fleet/muster/internal/systemtest/cluster"
 )
 
-// Each manager in turn gives way to one at an address that nobody knew, as an
+// Each manager in turn gives way to one at an unknown address, as an
 // operator does it. In the end nothing is left of those that began.
 func TestManagersMoveToOtherAddresses(t *testing.T) {
 	onQueues(t, func(t *testing.T, q queue) {

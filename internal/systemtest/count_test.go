@@ -113,7 +113,7 @@ const (
 	countedAgents  = 3
 	countedTasks   = 3 // at once, on each
 	// countedReserve is shorter than a change of leader takes, so that callers
-	// are late also where nobody means to be.
+	// are late also where no fault is injected.
 	countedReserve = 400 * time.Millisecond
 )
 
@@ -204,7 +204,7 @@ func (c *counting) call(task string, random *rand.Rand) {
 	})
 }
 
-// keep starts tasks that nobody ends: they must run to the end of the test.
+// keep starts tasks that are never ended: they must run to the end of the test.
 func (c *counting) keep(n int) {
 	c.Helper()
 	for i := range n {

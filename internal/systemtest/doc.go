@@ -5,7 +5,7 @@
 // Every call is remembered. In the end the history is checked for
 // linearizability, task by task: there is an order of the calls, each at some
 // time between its beginning and its end, in which a task gets one worker and
-// keeps it. So is where the tasks are when all is over.
+// keeps it. So is where the tasks are in the end.
 //
 //	go test -v ./systemtest
 //

@@ -18,7 +18,7 @@ import (
 // fleet is workers in this program, each with a connection of its own.
 type fleet struct {
 	byID map[string]*worker.Worker
-	// dropped is how many tasks they were told to give up.
+	// dropped is how many tasks they had to give up.
 	dropped atomic.Int64
 }
 
@@ -111,7 +111,7 @@ const (
 	roleChanged = "msg=role"
 )
 
-// keptAll fails the test if a worker left. Then one that nobody needs joins and
+// keptAll fails the test if a worker left. Then a spare one joins and
 // quits: if that is not seen, nothing would have been.
 func (r *rig) keptAll() {
 	r.Helper()
@@ -160,7 +160,7 @@ func TestQueueRestartsUnderAHundredWorkers(t *testing.T) {
 			}
 		}
 		if n := r.fleet.dropped.Load(); n != 0 {
-			t.Errorf("workers were told to give up %d tasks", n)
+			t.Errorf("workers had to give up %d tasks", n)
 		}
 		r.verify()
 		r.keptAll()

@@ -49,7 +49,7 @@ type flooded struct {
 	callers []*client.Client
 }
 
-// Beside each flood nobody is evicted, every honest call is answered, the
+// Beside each flood no worker is evicted, every honest call is answered, the
 // memory of the manager is bounded, and the leader stays.
 func TestFlood(t *testing.T) {
 	t.Run("nats", func(t *testing.T) { testFloods(t, "", 0) })

@@ -59,7 +59,7 @@ func runFlood(kind string) int {
 // sent is how much was sent so far: requests, or connections.
 var sent atomic.Int64
 
-// begun tells the test that the flood is under way, and from then on how much was
+// begun signals that the flood is under way, and from then on how much was
 // sent.
 func begun() {
 	fmt.Println(sent.Load())

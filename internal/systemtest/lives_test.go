@@ -21,7 +21,7 @@ const (
 	never       end = "never"       // it is picked up, and runs on
 	laidDown    end = "laid-down"   // it is picked up, and its worker is done with it
 	unscheduled end = "unscheduled" // its caller gives it up
-	expired     end = "expired"     // nobody picks it up
+	expired     end = "expired"     // it is not picked up
 )
 
 const (
@@ -81,7 +81,7 @@ func (l *lives) live(task string, how end) {
 	l.lookUp(task)
 }
 
-// finish brings the task to its end. That a reservation is over is noted for the
+// finish brings the task to its end. That a reservation has run out is noted for the
 // earliest time: it must not be sooner.
 func (l *lives) finish(placed history.Call, how end) {
 	over := history.Call{Task: placed.Task, Over: true, Start: l.load.Now()}
@@ -106,7 +106,7 @@ func (l *lives) finish(placed history.Call, how end) {
 	l.note(over)
 }
 
-// doneBefore tells the refusal of a call that was repeated, of which a leader
+// doneBefore recognises the refusal of a repeated call, of which a leader
 // that was then frozen did the first.
 func doneBefore(err error) bool {
 	var refused *bus.RemoteError
@@ -141,14 +141,14 @@ func (l *lives) verifyLives() {
 			l.awaitGone(task, how)
 		}
 	}
-	for task, how := range l.ends { // now every reservation is over: only who runs holds its worker
+	for task, how := range l.ends { // now every reservation has run out: only running tasks hold a worker
 		if on := l.lookUp(task); how == never && on != l.workers[task] {
 			l.Errorf("%s runs on %s, and the manager says %q", task, l.workers[task], on)
 		}
 	}
 	l.Logf("lives: %v, history %d", count, len(l.history))
 	if calls := disordered(l.history); calls != nil {
-		l.Errorf("no order in which the task is on one worker until it is over: %+v", calls)
+		l.Errorf("no order in which the task is on one worker until it ends: %+v", calls)
 	}
 	l.verify()
 }
@@ -185,7 +185,7 @@ func TestTasksLiveAndEndWhileLeadersAreStopped(t *testing.T) {
 	})
 }
 
-// Tasks are picked up while the leader stands still: nobody but it hears of it.
+// Tasks are picked up while the leader is frozen: only its queue gets the report.
 // Their reservations are over long before a worker compares all its tasks.
 func TestFrozenLeaderIsToldOfPickUps(t *testing.T) {
 	onQueues(t, func(t *testing.T, q queue) {

@@ -12,10 +12,10 @@ import (
 )
 
 // anywhere is the state of a task for which there was a call without an answer:
-// it is nowhere or on any worker, which the next answer tells.
+// it is nowhere or on any worker, which the next answer shows.
 const anywhere = "?"
 
-// model is one task: nowhere, then on a worker until it is over, and then nowhere
+// model is one task: nowhere, then on a worker until it ends, and then nowhere
 // again. Its state is the worker.
 var model = porcupine.Model{
 	Init: func() any { return "" },

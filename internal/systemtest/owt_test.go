@@ -23,7 +23,7 @@ func startRuns(t *testing.T) *runs {
 	return r
 }
 
-// pickUp is told each placement.
+// pickUp is called with each placement.
 func (r *runs) pickUp(rig *rig, task, id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -70,7 +70,7 @@ func TestMasterOfOWTIsKilled(t *testing.T) {
 	r.verifyRuns()
 }
 
-// A master that wakes up follows the one that took its place, and answers nobody.
+// A master that wakes up follows the one that took its place, and answers no call.
 func TestMasterOfOWTIsStopped(t *testing.T) {
 	r := startRuns(t)
 	for range 2 {

@@ -179,7 +179,7 @@ func (r *rig) schedule(task string) (string, error) {
 	return placed.Worker, err
 }
 
-// telling is schedule, and tells of each placement.
+// telling is schedule, with a report of each placement.
 func (r *rig) telling(first func(r *rig, task, worker string)) func(string) (string, error) {
 	return func(task string) (string, error) {
 		id, err := r.schedule(task)

@@ -38,7 +38,7 @@ func TestTwoWorkersWithOneID(t *testing.T) {
 		}
 		r.must(r.conn.Cast(r.ctx, twinID, "stick"))
 		select {
-		case <-begun: // and never ends: it answers nobody from now on
+		case <-begun: // and never ends: it answers no call from now on
 		case <-r.ctx.Done():
 			t.Fatal("the first worker does not stick")
 		}

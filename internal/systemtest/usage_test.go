@@ -9,7 +9,7 @@ import (
 )
 
 // usage is the time of processors that processes have taken, and how much there
-// was that nobody took.
+// was that went unused.
 type usage struct {
 	at   time.Time
 	took map[string]float64 // seconds, by what the process is

@@ -127,7 +127,7 @@ func ratio(quota, period string) float64 {
 func usageV2(dir string) (float64, error) {
 	micros, ok := statField(readText(dir, "cpu.stat"), "usage_usec")
 	if !ok {
-		return 0, fmt.Errorf("load: %s/cpu.stat tells no usage_usec", dir)
+		return 0, fmt.Errorf("load: %s/cpu.stat has no usage_usec", dir)
 	}
 	return micros / 1e6, nil
 }
@@ -137,7 +137,7 @@ func usageV2(dir string) (float64, error) {
 func usageV1(dir string) (float64, error) {
 	ns, ok := number(readText(dir, "cpuacct.usage"))
 	if !ok {
-		return 0, fmt.Errorf("load: %s tells no cpuacct.usage", dir)
+		return 0, fmt.Errorf("load: %s has no cpuacct.usage", dir)
 	}
 	return ns / 1e9, nil
 }
@@ -176,7 +176,7 @@ func (c cgroup) memoryLimit() (memoryLimit, bool) {
 func (m memoryLimit) load(context.Context) (float64, error) {
 	used, ok := number(readText(m.dir, m.usage))
 	if !ok {
-		return 0, fmt.Errorf("load: %s/%s tells no number", m.dir, m.usage)
+		return 0, fmt.Errorf("load: %s/%s is not a number", m.dir, m.usage)
 	}
 	reclaimable, _ := statField(readText(m.dir, "memory.stat"), m.reclaim)
 	return clamp((used - reclaimable) / m.bytes)

@@ -38,7 +38,7 @@ func readCPU(ctx context.Context) (cpuTime, error) {
 		return cpuTime{}, fmt.Errorf("load: reading processor times: %w", err)
 	}
 	if len(times) == 0 {
-		return cpuTime{}, errors.New("load: the system tells no processor times")
+		return cpuTime{}, errors.New("load: the system reports no processor times")
 	}
 	t := times[0]
 	// Guest time is part of User and Nice already.

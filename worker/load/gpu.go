@@ -15,7 +15,7 @@ import (
 const gpuProgram = "nvidia-smi"
 
 // GPU is the worst of the use of NVIDIA's graphics cards and of their memory,
-// asked of nvidia-smi. Where that program is absent, or tells nothing usable,
+// as reported by nvidia-smi. Where that program is absent, or prints nothing usable,
 // every call is an error that says so.
 func GPU() Source { return sourceFunc(gpuLoad) }
 
@@ -62,7 +62,7 @@ func parseGPU(out string) (float64, error) {
 		}
 	}
 	if !found {
-		return 0, errors.New("load: " + gpuProgram + " tells the use of no card: " + firstLine([]byte(out)))
+		return 0, errors.New("load: " + gpuProgram + " reports no utilization: " + firstLine([]byte(out)))
 	}
 	return clamp(high)
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // Source measures one load. It is called again and again, about once a second,
-// and must return soon once ctx is over.
+// and must return soon once ctx is done.
 type Source interface {
 	// Load returns the load now, from 0 to 1. Where it is wrapped in a
 	// *PartialError the load is still good for what could be measured.

@@ -21,7 +21,7 @@ func failing(err error) Source {
 	return sourceFunc(func(context.Context) (float64, error) { return 0, err })
 }
 
-// hanging is a source that gives up only when its time is over.
+// hanging is a source that gives up only at its deadline.
 func hanging() Source {
 	return sourceFunc(func(ctx context.Context) (float64, error) {
 		<-ctx.Done()
@@ -151,7 +151,7 @@ func TestGPU(t *testing.T) {
 		"memory":        {script: asked + `echo "37, 8192, 16384"`, want: 0.5},
 		"several cards": {script: asked + `echo "5, 1, 10"; echo "91, 1, 10"; echo "7, 2, 10"`, want: 0.91},
 		"unsupported":   {script: asked + `echo "[N/A], 4, 10"`, want: 0.4},
-		"no figures":    {script: asked + `echo "[N/A], [N/A], [N/A]"`, err: "tells the use of no card"},
+		"no figures":    {script: asked + `echo "[N/A], [N/A], [N/A]"`, err: "reports no utilization"},
 		"no driver":     {script: `echo "NVIDIA-SMI has failed"; exit 9`, err: "NVIDIA-SMI has failed"},
 	} {
 		t.Run(name, func(t *testing.T) {

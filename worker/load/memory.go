@@ -26,7 +26,7 @@ func machineMemory(ctx context.Context) (float64, error) {
 		return 0, fmt.Errorf("load: reading memory: %w", err)
 	}
 	if m.Total == 0 {
-		return 0, fmt.Errorf("load: the system tells no memory size")
+		return 0, fmt.Errorf("load: the system reports no memory size")
 	}
 	return clamp(1 - float64(m.Available)/float64(m.Total))
 }

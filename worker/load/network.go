@@ -20,8 +20,8 @@ const FallbackMbps = 1000
 
 // Network is max(received, sent) / maxScale on a network interface since the
 // call before; the first call takes 200 ms. maxScale is in megabits a second;
-// 0 means the rate that the interface tells the system, or FallbackMbps where
-// it tells none. An empty iface is the one of the default route.
+// 0 means the link speed that the driver reports, or FallbackMbps where it
+// reports none. An empty iface is the one of the default route.
 func Network(iface string, maxScale float64) Source {
 	return network(iface, maxScale, time.Now)
 }
@@ -87,7 +87,7 @@ func scale(iface string, maxScale float64) float64 {
 	return FallbackMbps
 }
 
-// linkSpeed reads the rate that the driver tells. It is absent, unreadable or
+// linkSpeed reads the rate that the driver reports. It is absent, unreadable or
 // -1 where the interface has none.
 func linkSpeed(root, iface string) (float64, bool) {
 	raw, err := os.ReadFile(filepath.Join(root, "sys/class/net", iface, "speed"))

@@ -119,7 +119,7 @@ func TestLinkSpeed(t *testing.T) {
 		}
 	}
 	if got := scale("lo", 0); got != FallbackMbps {
-		t.Errorf("loopback tells no rate: got %v; want %v", got, FallbackMbps)
+		t.Errorf("loopback has no rate: got %v; want %v", got, FallbackMbps)
 	}
 	if got := scale("lo", 42); got != 42 {
 		t.Errorf("a rate was given: got %v; want 42", got)

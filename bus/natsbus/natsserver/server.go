@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	// DefaultListen is where a Server listens unless told otherwise: this
-	// machine alone can reach it.
+	// DefaultListen is where a Server listens by default: only this machine can
+	// reach it.
 	DefaultListen = "127.0.0.1:4222"
 	// MaxPayload is the largest body in bytes that a Server takes.
 	MaxPayload = 8 << 20
@@ -31,8 +31,8 @@ const (
 type Options struct {
 	// Listen is host:port; empty means DefaultListen, port 0 a free one.
 	Listen string
-	// User and Password are asked of every client; an empty User means that
-	// nobody is asked. A server that others can reach should have them.
+	// User and Password are required of every client; an empty User means no
+	// authentication. A server that other machines can reach should have them.
 	User, Password string
 	// Token is asked of every client instead of them.
 	Token string
@@ -59,11 +59,11 @@ type Cluster struct {
 	Name string
 	// Listen is host:port for the other servers.
 	Listen string
-	// Routes are nats://host:port of the others' Listen; one that is reached
-	// tells of the rest.
+	// Routes are nats://host:port of the others' Listen; the first one reached
+	// announces the rest.
 	Routes []string
-	// User and Password are asked of the other servers and shown to them, where
-	// a route does not name others. An empty User means that nobody is asked.
+	// User and Password authenticate the servers to each other, where a route
+	// does not name others. An empty User means no authentication.
 	User, Password string
 	// TLS is for the routes: each server shows its certificate and checks that
 	// of the other, as server and as client. Nil means none.

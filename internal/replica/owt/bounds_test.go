@@ -30,7 +30,7 @@ func TestNamesOutOfBoundsDoNotReachTheState(t *testing.T) {
 		if got := string(r.ledger.runtimeJSON()); got != before {
 			t.Errorf("%.80s changed the state to\n%.300s\nfrom\n%s", update, got, before)
 		}
-		if s := r.Stats(); s.Malformed != 1 || s.Requests != asked || s.Holes != 0 {
+		if s := r.Stats(); s.Malformed != 1 || s.Requests != asked || s.Gaps != 0 {
 			t.Errorf("%.80s: %+v, want 1 malformed, and no request", update, s)
 		}
 		_ = r.Close()
@@ -68,7 +68,7 @@ func TestMessageThatPanics(t *testing.T) {
 	if r.ledger.state.Torn() {
 		t.Error("the torn state is still there")
 	}
-	if s := r.Stats(); s.Malformed != 1 || s.Holes != 1 {
+	if s := r.Stats(); s.Malformed != 1 || s.Gaps != 1 {
 		t.Errorf("%+v, want 1 malformed message and 1 gap", s)
 	}
 }

@@ -121,7 +121,7 @@ func TestSlaveThatFindsItsMasterAgainAsksForNothing(t *testing.T) {
 		a.want(replica.Follower)
 		wantEqual(t, a, b, c)
 		for _, m := range []*manager{a, b, c} {
-			if s := m.counts(); s.Holes != 0 || s.Requests > 1 {
+			if s := m.counts(); s.Gaps != 0 || s.Requests > 1 {
 				t.Errorf("manager %d: %+v", m.ID(), s)
 			}
 			m.stop()
@@ -169,10 +169,10 @@ func TestMissedUpdatesAreNoticed(t *testing.T) {
 				restore()
 				pass(200 * ms)
 				wantEqual(t, a, b, c)
-				if s := b.counts(); s.Holes != 1 || s.Requests != 2 {
+				if s := b.counts(); s.Gaps != 1 || s.Requests != 2 {
 					t.Errorf("the slave counted %+v, want one gap, and one more request", s)
 				}
-				if s := a.counts(); s.Holes != 0 || s.Requests != 1 {
+				if s := a.counts(); s.Gaps != 0 || s.Requests != 1 {
 					t.Errorf("the other slave counted %+v", s)
 				}
 				for _, m := range []*manager{a, b, c} {

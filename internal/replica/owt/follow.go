@@ -66,8 +66,8 @@ func (r *Replica) markMissed(why string) {
 	if r.feed.gap || !r.feed.synced {
 		return
 	}
-	r.stats.Holes++
-	r.log.Info("updates missed: requesting the state again", "why", why)
+	r.stats.Gaps++
+	r.log.Info("updates missed: requesting the state again", "reason", why)
 	r.feed.gap = true
 	r.setStanding(min(r.feed.standing, election.Stale))
 }

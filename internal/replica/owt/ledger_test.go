@@ -174,7 +174,7 @@ func TestRuntimeDataRoundTrip(t *testing.T) {
 }
 
 // A slave that has missed updates is repaired by the full state.
-func TestRuntimeDataMendsACopyWithHoles(t *testing.T) {
+func TestRuntimeDataMendsACopyWithGaps(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h := history{master: newLedger(quiet())}
 		slave := newLedger(quiet())

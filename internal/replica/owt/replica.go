@@ -29,7 +29,7 @@ type Replica struct {
 	ledger      *ledger
 	election    *election.Election
 	role        replica.Role
-	announced   extension         // as a master; the term is the highest heard of
+	announced   extension         // as a master; the term is the highest seen
 	unpublished []json.RawMessage // updates of a master that may have been replaced
 	retiring    retirement
 	periods     uint64 // the election's term that roleChanged has handled
@@ -61,9 +61,9 @@ type Stats struct {
 	// Dropped messages arrived while the owner was too busy; Unsent ones could
 	// not be sent, or not in time.
 	Dropped, Unsent uint64
-	// Requests is how often this manager requested the state from a master, Holes
+	// Requests is how often this manager requested the state from a master, Gaps
 	// how often it had missed something.
-	Requests, Holes uint64
+	Requests, Gaps uint64
 }
 
 // Open joins the managers of a cluster, as a candidate. It returns when the
@@ -111,7 +111,7 @@ func (r *Replica) State() *state.State { return r.ledger.state }
 
 // Role implements replica.Replica. A master is the leader only while it cannot
 // have been replaced. Each of our masters takes a Term above all that it has
-// heard of; Node's masters have none.
+// seen; Node's masters have none.
 func (r *Replica) Role() replica.Role { return r.role }
 
 // Ready implements replica.Replica.
@@ -143,8 +143,8 @@ func (r *Replica) Apply() {
 	r.role = r.currentRole(now)
 }
 
-// TaskEvents does nothing: OWT's managers are told of each task, so that the
-// events are always made.
+// TaskEvents does nothing: OWT's managers follow each task, so that the events
+// are always made.
 func (r *Replica) TaskEvents(bool) {}
 
 // Read implements replica.Replica: a leader vouches for its state at once.

@@ -55,7 +55,7 @@ func TestManagersHaveTheSame(t *testing.T) {
 		d.want(replica.Follower)
 		wantEqual(t, c, d)
 		for _, m := range []*manager{a, b, c, d} {
-			if s := m.counts(); s.Malformed+s.Holes+s.Unsent+s.Dropped != 0 {
+			if s := m.counts(); s.Malformed+s.Gaps+s.Unsent+s.Dropped != 0 {
 				t.Errorf("manager %d: %+v", m.ID(), s)
 			}
 			m.stop()

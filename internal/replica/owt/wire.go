@@ -48,7 +48,7 @@ type extension struct {
 	// are not numbered. Topics keep the order, so a slave with another count has
 	// missed some.
 	Seq uint64 `json:"seq"`
-	// Term is the master's term: each takes one above all that it has heard of.
+	// Term is the master's term: each takes one above all that it has seen.
 	Term uint64 `json:"term"`
 }
 

@@ -167,7 +167,7 @@ func TestTransfer(t *testing.T) {
 		f.schedule(fmt.Sprint("u", i))
 		t.Logf("%v for the handover", time.Since(start))
 		if f.leader() == lead {
-			t.Error("the lead was not handed over")
+			t.Error("leadership not transferred")
 		}
 	}
 	f.equal()

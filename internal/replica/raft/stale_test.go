@@ -177,7 +177,7 @@ func TestOlderCopyIsRefused(t *testing.T) {
 }
 
 // TestSlowDiskIsNoOlderCopy: a leader is elected by the others before its own disk
-// has the term. Killed then, it starts again: nobody may count on what it never had.
+// has the term. Killed then, it starts again: no one may count on what it never had.
 func TestSlowDiskIsNoOlderCopy(t *testing.T) {
 	elected := 0
 	for seed := range uint64(30) {

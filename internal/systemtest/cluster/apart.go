@@ -13,7 +13,7 @@ import (
 // raftPort is where each manager listens that has a network to itself.
 const raftPort = 7400
 
-// CanBeApart tells why Options.Apart does not work here, nil where it does.
+// CanBeApart returns why Options.Apart does not work here, nil where it does.
 func CanBeApart() error {
 	c, err := newCrewApart()
 	if err != nil {

@@ -205,8 +205,8 @@ func (c *Cluster) verb(m *Manager) []string {
 	return []string{"manager", "--raft-listen", m.listen}
 }
 
-// peers are the managers that a manager is told of. One that came later names
-// the others only.
+// peers are the managers that a manager gets as its peers. One that came later
+// names the others only.
 func (c *Cluster) peers(m *Manager) []string {
 	var addrs []string
 	for _, other := range c.managers {

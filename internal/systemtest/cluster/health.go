@@ -52,12 +52,12 @@ func (c *Cluster) leaderOf(members []muster.Member) (*Manager, error) {
 			continue
 		}
 		if member.Term < c.term {
-			return nil, fmt.Errorf("who answers leads in term %d, which is over: %d was seen", member.Term, c.term)
+			return nil, fmt.Errorf("the answer is of term %d, after %d was seen", member.Term, c.term)
 		}
 		c.term = member.Term
 		return m, nil
 	}
-	return nil, fmt.Errorf("nobody leads: %+v", members)
+	return nil, fmt.Errorf("no leader: %+v", members)
 }
 
 // AwaitLeader waits until a manager leads that is not the one given, which may

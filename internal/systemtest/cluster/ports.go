@@ -6,7 +6,7 @@ import (
 	"net"
 )
 
-// freeAddrs are n addresses of 127.0.0.1 that nobody listens at. Their ports lie
+// freeAddrs are n free addresses of 127.0.0.1. Their ports lie
 // below the range from which Linux takes those of outgoing connections, so that
 // one stays free while the process that listened there is replaced.
 func freeAddrs(n int) ([]string, error) {
@@ -25,7 +25,7 @@ func freeAddrs(n int) ([]string, error) {
 	return nil, fmt.Errorf("no free port between %d and %d on 127.0.0.1", low, high)
 }
 
-// FreeAddr is one address of 127.0.0.1 that nobody listens at.
+// FreeAddr is a free address of 127.0.0.1.
 func FreeAddr() (string, error) {
 	addrs, err := freeAddrs(1)
 	if err != nil {

@@ -19,8 +19,8 @@ type proxy struct {
 	done sync.WaitGroup
 }
 
-// newProxy listens on a port that stays its own until it is closed. It lets
-// nobody in before start, so that target and valves may depend on its address.
+// newProxy listens on a port that stays its own until it is closed. It accepts
+// no connection before start, so that target and valves may depend on its address.
 func newProxy(target func() string, valves func([]byte) ([]*valve, bool)) (*proxy, error) {
 	return newProxyAt("127.0.0.1", target, valves)
 }

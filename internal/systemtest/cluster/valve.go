@@ -6,7 +6,7 @@ import (
 )
 
 // valve is the network of one manager: while it is shut, nothing passes, and
-// nobody is told, as with a cable that is cut.
+// neither end notices, as with a cable that is cut.
 type valve struct {
 	mu   sync.Mutex
 	open chan struct{} // closed while it is open

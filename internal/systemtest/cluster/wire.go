@@ -16,7 +16,7 @@ type Way struct {
 	Delay time.Duration
 }
 
-// Shut is a way on which nothing arrives, and nobody is told.
+// Shut is a way on which nothing arrives, without an error.
 var Shut = Way{Loss: 1}
 
 // wire carries packets between networks that are apart. It is a program and not

@@ -13,7 +13,7 @@ type Load struct {
 	// Schedule asks for a worker for a task. It makes one call, or tries as
 	// often as the client that it is does; it ends by itself.
 	Schedule func(task string) (worker string, err error)
-	// Look asks on which worker a task is. Nil means that nobody looks.
+	// Look asks on which worker a task is. Nil means no look-ups.
 	Look func(task string) (worker string, err error)
 	// Rate is how many calls there are in a second. Of ten, two ask again for
 	// a task that was asked for before, and with Look one more looks it up.

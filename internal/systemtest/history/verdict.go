@@ -9,7 +9,7 @@ import (
 
 // Verdict is what a cluster did to its callers.
 type Verdict struct {
-	// Calls is how many there were, Unanswered those that nobody answered
+	// Calls is how many there were, Unanswered those without an answer
 	// within the caller's time-out, Refused those that a manager refused,
 	// Forgotten the tasks that were placed by an answer and are unknown at the
 	// end.

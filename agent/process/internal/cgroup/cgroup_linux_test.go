@@ -84,7 +84,7 @@ func TestReadings(t *testing.T) {
 		t.Errorf("got %v, %v", used, err)
 	}
 	if !g.OutOfMemory() || At(t.TempDir()).OutOfMemory() {
-		t.Error("out of memory is not told right")
+		t.Error("running out of memory is not reported right")
 	}
 	if empty, err := At(filepath.Join(root, "gone")).Empty(); !empty || err != nil {
 		t.Errorf("a group that is gone: empty %v, %v", empty, err)

@@ -162,7 +162,7 @@ type place struct {
 	within int64 // the segment
 	end    int64 // of the log
 	newest bool  // the segment is the one that is written
-	quiet  bool  // nobody writes
+	quiet  bool  // no node writes
 }
 
 func (s *Store) find(node string, offset int64) (*os.File, place, error) {
