@@ -93,10 +93,10 @@ func (d *dialer) dial(ctx context.Context, c *Conn) (*session, error) {
 func (d *dialer) dialServer(ctx context.Context, c *Conn, s server) (*session, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialLimit)
 	defer cancel()
-	conn, wire, err := d.open(ctx, s)
+	conn, sock, err := d.open(ctx, s)
 	if err == nil {
 		var session *session
-		if session, err = newSession(ctx, c, conn, wire); err == nil {
+		if session, err = newSession(ctx, c, conn, sock); err == nil {
 			return session, nil
 		}
 	}
@@ -109,38 +109,38 @@ func (d *dialer) dialServer(ctx context.Context, c *Conn, s server) (*session, e
 }
 
 // open connects and does the handshakes; the context ends them.
-func (d *dialer) open(ctx context.Context, s server) (*amqp.Connection, *coalescer, error) {
-	var wire *coalescer
+func (d *dialer) open(ctx context.Context, s server) (*amqp.Connection, *socket, error) {
+	var sock *socket
 	config := amqp.Config{SASL: []amqp.Authentication{&s.auth}, Heartbeat: heartbeat, Properties: d.properties()}
 	config.Dial = func(network, addr string) (net.Conn, error) {
 		w, err := dialWire(ctx, network, addr)
 		if err != nil {
 			return nil, err
 		}
-		wire = w
+		sock = w
 		return w, nil
 	}
 	if d.tls != nil {
 		config.TLSClientConfig = d.tls.Clone()
 	}
 	conn, err := amqp.DialConfig(s.url, config)
-	if err == nil && !wire.detach() {
+	if err == nil && !sock.detach() {
 		err = net.ErrClosed
 	}
 	if err == nil {
-		return conn, wire, nil
+		return conn, sock, nil
 	}
 	if conn != nil {
 		_ = conn.CloseDeadline(time.Now())
 	}
-	if wire != nil {
-		_ = wire.Close()
+	if sock != nil {
+		_ = sock.Close()
 	}
 	return nil, nil, err
 }
 
 // dialWire connects. Until detach is called the connection ends with the context.
-func dialWire(ctx context.Context, network, addr string) (*coalescer, error) {
+func dialWire(ctx context.Context, network, addr string) (*socket, error) {
 	conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
 	if err != nil {
 		return nil, err
@@ -151,7 +151,7 @@ func dialWire(ctx context.Context, network, addr string) (*coalescer, error) {
 			return nil, err
 		}
 	}
-	w := newCoalescer(conn)
+	w := newSocket(conn)
 	w.detach = context.AfterFunc(ctx, func() { conn.Close() })
 	return w, nil
 }

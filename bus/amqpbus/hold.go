@@ -160,7 +160,7 @@ func (h *hold) run() {
 		select {
 		case <-h.wake:
 			// Let goroutines that are about to settle join the batch, as in
-			// coalescer.next.
+			// asyncconn.Conn.
 			runtime.Gosched()
 		case <-pause.C:
 		case <-h.ending:

@@ -83,7 +83,7 @@ func (p *publisher) publish(ctx context.Context, m message) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := p.session.wire.room(ctx); err != nil {
+	if err := p.session.wire.Room(ctx); err != nil {
 		return err
 	}
 	return p.publishNow(m)

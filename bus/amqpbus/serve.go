@@ -196,7 +196,7 @@ func (s *service) answer(replyTo string, r bus.Reply, k *held) {
 // answer sends an answer. If the connection is stuck it drops the answer and
 // returns false; the caller's deadline covers that.
 func (c *Conn) answer(session *session, publish func(message) error, replyTo string, r bus.Reply) bool {
-	if session.wire.unsent() > hardLimit {
+	if session.wire.Unsent() > hardLimit {
 		c.log.Debug("answer dropped: connection is stuck")
 		return false
 	}

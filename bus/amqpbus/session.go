@@ -17,7 +17,7 @@ import (
 type session struct {
 	owner *Conn
 	conn  *amqp.Connection
-	wire  *coalescer
+	wire  *socket
 	lost  chan *amqp.Error // receives the reason; close closes it without one
 	over  chan struct{}    // closed to end the session's goroutines
 
@@ -33,8 +33,8 @@ type session struct {
 	blocked atomic.Pointer[string]
 }
 
-func newSession(ctx context.Context, owner *Conn, conn *amqp.Connection, wire *coalescer) (*session, error) {
-	s := &session{owner: owner, conn: conn, wire: wire, over: make(chan struct{})}
+func newSession(ctx context.Context, owner *Conn, conn *amqp.Connection, sock *socket) (*session, error) {
+	s := &session{owner: owner, conn: conn, wire: sock, over: make(chan struct{})}
 	s.lost = conn.NotifyClose(make(chan *amqp.Error, 1))
 	s.rpc = newPublisher(s, "calls")
 	s.notices = newPublisher(s, "notices")

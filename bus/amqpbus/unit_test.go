@@ -2,145 +2,14 @@ package amqpbus
 
 import (
 	"bytes"
-	"context"
-	"errors"
-	"io"
-	"net"
 	"runtime"
 	"slices"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/muster-fleet/muster/bus"
 )
-
-// TestCoalescerGathers: a lone message leaves by itself, and what comes while
-// one write is under way leaves in the next, in order.
-func TestCoalescerGathers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		near, far := net.Pipe()
-		w := newCoalescer(near)
-		write(t, w, "lone")
-		synctest.Wait()
-		write(t, w, "a")
-		write(t, w, "b")
-		write(t, w, "c")
-		for _, want := range []string{"lone", "abc"} {
-			buf := make([]byte, 100)
-			n, err := far.Read(buf)
-			if err != nil || string(buf[:n]) != want {
-				t.Errorf("one write was %q, %v; want %q", buf[:n], err, want)
-			}
-		}
-		synctest.Wait()
-		if n := w.unsent(); n != 0 {
-			t.Errorf("%d bytes are unsent", n)
-		}
-		w.Close()
-		far.Close()
-	})
-}
-
-func write(t *testing.T, w *coalescer, s string) {
-	t.Helper()
-	if n, err := w.Write([]byte(s)); err != nil || n != len(s) {
-		t.Fatalf("Write: %d, %v", n, err)
-	}
-}
-
-func TestCoalescerKeepsOrder(t *testing.T) {
-	near, far := net.Pipe()
-	w := newCoalescer(near)
-	const senders, each = 4, 1000
-	var wg sync.WaitGroup
-	for s := range senders {
-		wg.Go(func() {
-			for i := range each {
-				write(t, w, string([]byte{byte(s), byte(i >> 8), byte(i)}))
-			}
-		})
-	}
-	var next [senders]int
-	buf := make([]byte, 3)
-	for range senders * each {
-		if _, err := io.ReadFull(far, buf); err != nil {
-			t.Fatal(err)
-		}
-		if i := int(buf[1])<<8 | int(buf[2]); i != next[buf[0]] {
-			t.Fatalf("sender %d: message %d came where %d was due", buf[0], i, next[buf[0]])
-		}
-		next[buf[0]]++
-	}
-	wg.Wait()
-	w.Close()
-	far.Close()
-}
-
-func TestCoalescerWaitsForRoom(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		near, far := net.Pipe()
-		w := newCoalescer(near)
-		if err := w.room(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		write(t, w, string(make([]byte, softLimit)))
-		brief, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		if err := w.room(brief); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("got %v, want the deadline", err)
-		}
-		free := make(chan error)
-		go func() { free <- w.room(t.Context()) }()
-		if _, err := io.ReadFull(far, make([]byte, softLimit)); err != nil {
-			t.Fatal(err)
-		}
-		if err := <-free; err != nil {
-			t.Error(err)
-		}
-		w.Close()
-		far.Close()
-	})
-}
-
-// TestCoalescerEnds: what is unsent leaves before Close returns if the other
-// side reads, and a side that does not read cannot hold Close up.
-func TestCoalescerEnds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		near, far := net.Pipe()
-		w := newCoalescer(near)
-		write(t, w, "last words")
-		go w.Close()
-		if got, err := io.ReadAll(far); err != nil || string(got) != "last words" {
-			t.Errorf("got %q, %v", got, err)
-		}
-		if _, err := w.Write([]byte("x")); err == nil {
-			t.Error("a write after Close succeeded")
-		}
-
-		near, far = net.Pipe()
-		w = newCoalescer(near)
-		write(t, w, "no reader")
-		w.Close()
-		if err := w.room(t.Context()); err != nil {
-			t.Error(err)
-		}
-		far.Close()
-	})
-}
-
-func TestCoalescerTellsOfBrokenConnections(t *testing.T) {
-	near, far := net.Pipe()
-	far.Close()
-	w := newCoalescer(near)
-	write(t, w, "x")
-	<-w.gone
-	if _, err := w.Write([]byte("y")); !errors.Is(err, io.ErrClosedPipe) {
-		t.Errorf("got %v, want what broke the connection", err)
-	}
-	w.Close()
-}
 
 func TestBackoff(t *testing.T) {
 	var low, high backoff

@@ -58,7 +58,7 @@ func (w *wire) Dial(network, address string) (net.Conn, error) {
 	}
 	w.sockets++
 	s := newSocket(c, w.sockets, w.closed)
-	w.writers.Go(s.run)
+	w.writers.Go(func() { <-s.Gone() })
 	w.latest.Store(s)
 	return s, nil
 }
@@ -102,7 +102,7 @@ func (w *wire) ready(ctx context.Context) error {
 	if !w.up.Load() {
 		return bus.ErrDisconnected
 	}
-	return w.latest.Load().room(ctx)
+	return w.latest.Load().Room(ctx)
 }
 
 // abort ends attempts to connect, and closes the socket.
