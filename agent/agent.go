@@ -12,6 +12,7 @@ import (
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/mailbox"
 	"github.com/muster-fleet/muster/worker"
 )
 
@@ -26,7 +27,7 @@ type Agent struct {
 	// owner is the goroutine that has the pool.
 	owner *owner
 	// news are the notices that wait to be published.
-	news *inbox[func(context.Context)]
+	news *mailbox.Box[func(context.Context)]
 	// helpers are the goroutines that start nodes, follow them, and read logs.
 	helpers sync.WaitGroup
 
@@ -51,7 +52,7 @@ func Start(ctx context.Context, conn bus.Conn, opts Options) (*Agent, error) {
 		return nil, err
 	}
 	opts = opts.withDefaults()
-	a := &Agent{opts: opts, conn: conn, news: newInbox[func(context.Context)](), ended: make(chan struct{})}
+	a := &Agent{opts: opts, conn: conn, news: mailbox.New[func(context.Context)](), ended: make(chan struct{})}
 	a.owner = newOwner(a)
 	w, err := worker.Join(ctx, conn, a.workerOptions())
 	if err != nil {
@@ -133,7 +134,7 @@ func (a *Agent) run(ctx context.Context) {
 			stop()
 		}
 		a.helpers.Wait()
-		a.news.push(func(context.Context) { stop() })
+		a.news.Put(func(context.Context) { stop() })
 		all.Wait()
 		close(a.ended)
 	}()

@@ -13,9 +13,9 @@ func (a *Agent) publish(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-a.news.more:
+		case <-a.news.Ready():
 		}
-		for _, tell := range a.news.take() {
+		for _, tell := range a.news.Take() {
 			tell(ctx)
 		}
 	}
@@ -46,5 +46,5 @@ func (a *Agent) tell(key string, publish func(context.Context) error) {
 			a.log.Warn("notice not published", "key", key, "err", err)
 		}
 	}
-	a.worker.AfterReports(func() { a.news.push(notice) })
+	a.worker.AfterReports(func() { a.news.Put(notice) })
 }

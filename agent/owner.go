@@ -8,6 +8,7 @@ import (
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/agent/process"
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/mailbox"
 )
 
 // input is something that happens to the pool.
@@ -16,7 +17,7 @@ type input func(p *pool, now time.Time)
 // owner is the goroutine that has the pool, and does what it wants done.
 type owner struct {
 	agent *Agent
-	in    *inbox[input]
+	in    *mailbox.Box[input]
 	pool  *pool
 	// nodes are the handles of those that the pool has.
 	nodes map[string]*handle
@@ -40,11 +41,11 @@ type watcher struct {
 }
 
 func newOwner(a *Agent) *owner {
-	return &owner{agent: a, in: newInbox[input](), nodes: map[string]*handle{}, requests: map[uint64]*bus.Request{}}
+	return &owner{agent: a, in: mailbox.New[input](), nodes: map[string]*handle{}, requests: map[uint64]*bus.Request{}}
 }
 
 // do hands an input to the owner. It does not wait.
-func (o *owner) do(in input) { o.in.push(in) }
+func (o *owner) do(in input) { o.in.Put(in) }
 
 // when returns what is closed as soon as something is true of the pool.
 func (o *owner) when(what func(*pool) bool) <-chan struct{} {
@@ -77,14 +78,14 @@ func (o *owner) run(ctx context.Context) {
 			return
 		case <-timer.C:
 			o.pool.tick(time.Now())
-		case <-o.in.more:
+		case <-o.in.Ready():
 			o.takeIn(ctx)
 		}
 	}
 }
 
 func (o *owner) takeIn(ctx context.Context) {
-	for _, in := range o.in.take() {
+	for _, in := range o.in.Take() {
 		in(o.pool, time.Now())
 		o.perform(ctx)
 	}

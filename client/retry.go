@@ -10,6 +10,7 @@ import (
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/pause"
 )
 
 // Between two tries a client waits firstPause, then twice as long each time up
@@ -59,7 +60,7 @@ func (c *Client) tryAgain(ctx context.Context, until time.Time, first error, met
 		if bus.IsOverloaded(err) {
 			wait, longest = max(wait, overloadPause), longestOverloadPause
 		}
-		if !pause(ctx, jitter(wait)) {
+		if !pause.For(ctx, jitter(wait)) {
 			return nil, overdue(ctx, understand(last))
 		}
 		wait = min(2*wait, longest)
@@ -108,15 +109,3 @@ func overdue(ctx context.Context, last error) error {
 }
 
 func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d/2+1) }
-
-// pause waits, and reports whether ctx lasted that long.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return ctx.Err() == nil
-	case <-ctx.Done():
-		return false
-	}
-}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/muster-fleet/muster/client"
+	"github.com/muster-fleet/muster/internal/mailbox"
+	"github.com/muster-fleet/muster/internal/pause"
 )
 
 // callTime is how long one call may take.
@@ -25,7 +27,7 @@ type dispatcher struct {
 	// token is held by the job whose turn it is to ask for a worker.
 	token chan struct{}
 	// vacant is signalled when a job has ended.
-	vacant chan struct{}
+	vacant mailbox.Signal
 
 	mu      sync.Mutex // guards the following, and serializes OnUpdate
 	running int
@@ -38,7 +40,7 @@ type dispatcher struct {
 
 func newDispatcher(c *client.Client, opts Options) *dispatcher {
 	return &dispatcher{
-		client: c, opts: opts.withDefaults(), token: make(chan struct{}, 1), vacant: make(chan struct{}, 1), cooldowns: map[string]time.Time{},
+		client: c, opts: opts.withDefaults(), token: make(chan struct{}, 1), vacant: mailbox.NewSignal(), cooldowns: map[string]time.Time{},
 	}
 }
 
@@ -120,12 +122,7 @@ func (d *dispatcher) pause(ctx context.Context) bool { return d.pauseSince(ctx, 
 // pauseSince waits until the next poll is due after the one at asked. It returns
 // false if ctx ended.
 func (d *dispatcher) pauseSince(ctx context.Context, asked time.Time) bool {
-	select {
-	case <-time.After(time.Until(asked.Add(d.opts.Poll))):
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return pause.For(ctx, time.Until(asked.Add(d.opts.Poll)))
 }
 
 // notify calls OnUpdate, one call at a time.
@@ -153,8 +150,5 @@ func (d *dispatcher) freed() {
 	d.mu.Lock()
 	d.running--
 	d.mu.Unlock()
-	select {
-	case d.vacant <- struct{}{}:
-	default:
-	}
+	d.vacant.Raise()
 }

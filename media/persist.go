@@ -3,6 +3,8 @@ package media
 import (
 	"context"
 	"time"
+
+	"github.com/muster-fleet/muster/internal/pause"
 )
 
 // The pause before a live input is tried again doubles from the first to the
@@ -27,31 +29,20 @@ type persistence struct {
 // end of a live input is no error, but may be one of a connection: it is tried
 // again too.
 func (p persistence) do(ctx context.Context) error {
-	pause, since := firstPause, time.Now()
+	delay, since := firstPause, time.Now()
 	for {
 		made, whole, err := p.run(ctx)
 		if made > 0 {
-			pause, since = firstPause, time.Now()
+			delay, since = firstPause, time.Now()
 		}
 		if whole || p.patience == 0 || ctx.Err() != nil || time.Since(since).Seconds() >= p.patience {
 			return err
 		}
-		if wait(ctx, pause) != nil {
+		if !pause.For(ctx, delay) {
 			return err
 		}
 		p.retry(err)
-		pause = min(2*pause, longestPause)
-	}
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+		delay = min(2*delay, longestPause)
 	}
 }
 

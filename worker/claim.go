@@ -10,6 +10,7 @@ import (
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/pause"
 )
 
 // claimPause is the time between two tries to reach a manager with a claim.
@@ -35,7 +36,7 @@ func (w *Worker) Claim(ctx context.Context, task string, placement uint64) error
 		if !o.retry {
 			return o.err
 		}
-		if !pause(ctx, claimPause) {
+		if !pause.For(ctx, claimPause) {
 			w.do(func(m *machine) { m.endClaim(task, o) })
 			return o.err
 		}

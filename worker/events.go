@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"errors"
-	"sync"
 )
 
 // happened logs what happened, and lets the callback run.
@@ -22,7 +21,7 @@ func (w *Worker) happened(event action) {
 		tell(w, o.OnRecovered)
 	case happenedDropped:
 		log.Warn("tasks dropped: the manager has given them up", "tasks", e.tasks)
-		w.events.push(func() { w.drop(e.tasks) })
+		w.events.Put(func() { w.drop(e.tasks) })
 	case happenedOverloaded:
 		log.Info("overload", "overloaded", e.overloaded)
 		tellWith(w, o.OnOverload, e.overloaded)
@@ -39,64 +38,36 @@ func (w *Worker) drop(tasks []string) {
 
 func tell(w *Worker, callback func(*Worker)) {
 	if callback != nil {
-		w.events.push(func() { callback(w) })
+		w.events.Put(func() { callback(w) })
 	}
 }
 
 func tellWith[T any](w *Worker, callback func(*Worker, T), what T) {
 	if callback != nil {
-		w.events.push(func() { callback(w, what) })
+		w.events.Put(func() { callback(w, what) })
 	}
 }
 
-// queue runs functions one after another. It has no limit: events are rare,
-// and none may be lost or hold up the protocol.
-type queue struct {
-	mu      sync.Mutex
-	waiting []func()
-	more    chan struct{}
-}
-
-func newQueue() *queue { return &queue{more: make(chan struct{}, 1)} }
-
-func (q *queue) push(f func()) {
-	q.mu.Lock()
-	q.waiting = append(q.waiting, f)
-	q.mu.Unlock()
-	select {
-	case q.more <- struct{}{}:
-	default:
-	}
-}
-
-func (q *queue) take() []func() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	taken := q.waiting
-	q.waiting = nil
-	return taken
-}
-
-// last runs what waits when the worker has ended: tasks to be ended because it
+// lastEvents runs what waits when the worker has ended: tasks to be ended because it
 // was replaced must not be lost.
-func (q *queue) last(ctx context.Context) {
+func (w *Worker) lastEvents(ctx context.Context) {
 	if errors.Is(context.Cause(ctx), ErrReplaced) {
-		for _, f := range q.take() {
+		for _, f := range w.events.Take() {
 			f()
 		}
 	}
 }
 
-// run is a goroutine of the Worker's.
-func (q *queue) run(ctx context.Context) {
+// runEvents is the goroutine that runs the callbacks, one after another.
+func (w *Worker) runEvents(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			q.last(ctx)
+			w.lastEvents(ctx)
 			return
-		case <-q.more:
+		case <-w.events.Ready():
 		}
-		for _, f := range q.take() {
+		for _, f := range w.events.Take() {
 			if ctx.Err() != nil && !errors.Is(context.Cause(ctx), ErrReplaced) {
 				return
 			}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/pause"
 )
 
 // ErrIDTaken is what Join wraps when another process answers under the ID.
@@ -42,21 +43,9 @@ func (w *Worker) serve(ctx context.Context) (bus.Service, error) {
 		if err == nil {
 			return service, nil
 		}
-		if !errors.Is(err, bus.ErrDisconnected) || try >= w.opts.JoinRetries || !pause(ctx, w.opts.JoinInterval) {
+		if !errors.Is(err, bus.ErrDisconnected) || try >= w.opts.JoinRetries || !pause.For(ctx, w.opts.JoinInterval) {
 			return nil, fmt.Errorf("worker: serving %s: %w", w.opts.ID, err)
 		}
-	}
-}
-
-// pause waits, and reports whether ctx lasted that long.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 
@@ -74,7 +63,7 @@ func (w *Worker) start(ctx context.Context, service bus.Service) {
 	all.Go(func() { protocol.run(run) })
 	all.Go(func() { meter.run(run) })
 	all.Go(func() { w.handleRequests(run) })
-	all.Go(func() { w.events.run(run) })
+	all.Go(func() { w.runEvents(run) })
 	go func() {
 		<-run.Done()
 		unwatch()

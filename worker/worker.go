@@ -11,6 +11,7 @@ import (
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/mailbox"
 )
 
 // ErrReplaced is why a worker ended whose ID a later process has. It is no
@@ -35,9 +36,9 @@ type Worker struct {
 	drained []chan struct{}
 
 	// woken: the machine has actions to be done.
-	woken    chan struct{}
+	woken    mailbox.Signal
 	requests chan *bus.Request
-	events   *queue
+	events   *mailbox.Box[func()]
 	// joinedOnce is closed when the worker is a member for the first time.
 	joinedOnce chan struct{}
 
@@ -111,9 +112,9 @@ func newWorker(conn bus.Conn, opts Options, incarnation string) (*Worker, error)
 			id: opts.ID, incarnation: incarnation, checks: true, maxTasks: opts.MaxTasks, retries: max(opts.JoinRetries, 0), misses: opts.Misses,
 			report: report{every: opts.LoadInterval, repeat: opts.LoadRepeat, rides: opts.KeepAlive <= opts.LoadInterval},
 		},
-		woken:      make(chan struct{}, 1),
+		woken:      mailbox.NewSignal(),
 		requests:   make(chan *bus.Request, requestBacklog),
-		events:     newQueue(),
+		events:     mailbox.New[func()](),
 		joinedOnce: make(chan struct{}),
 		unserved:   make(chan struct{}),
 		ended:      make(chan struct{}),
@@ -243,10 +244,7 @@ func (w *Worker) do(input func(*machine)) {
 		w.drained = nil
 	}
 	w.mu.Unlock()
-	select {
-	case w.woken <- struct{}{}:
-	default:
-	}
+	w.woken.Raise()
 }
 
 func (w *Worker) take() []action {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/muster-fleet/muster/internal/mailbox"
 )
 
 const (
@@ -36,16 +38,16 @@ type spool struct {
 	tail    []byte
 	ended   bool
 
-	more    chan struct{} // has room for one
-	drained chan struct{} // the pipe has ended
-	written chan struct{} // the sink is closed
+	more    mailbox.Signal // has room for one
+	drained chan struct{}  // the pipe has ended
+	written chan struct{}  // the sink is closed
 }
 
 // newSpool starts to copy. Its goroutines are counted in over.
 func newSpool(pipe *os.File, sink io.WriteCloser, log *slog.Logger, over *sync.WaitGroup) *spool {
 	s := &spool{
 		pipe: pipe, sink: sink, log: log,
-		more: make(chan struct{}, 1), drained: make(chan struct{}), written: make(chan struct{}),
+		more: mailbox.NewSignal(), drained: make(chan struct{}), written: make(chan struct{}),
 	}
 	over.Go(s.read)
 	over.Go(s.write)
@@ -84,10 +86,7 @@ func (s *spool) put(p []byte, end bool) {
 		s.noteDropped() // no output follows
 	}
 	s.ended = s.ended || end
-	select {
-	case s.more <- struct{}{}:
-	default:
-	}
+	s.more.Raise()
 }
 
 // noteDropped adds a note to the output that says how much of it is missing.

@@ -4,6 +4,8 @@ import (
 	"runtime"
 	"sync"
 	"time"
+
+	"github.com/muster-fleet/muster/internal/mailbox"
 )
 
 const (
@@ -28,10 +30,10 @@ const (
 type hold struct {
 	session *session
 	channel *asyncChannel
-	wake    chan struct{} // has a token while there is something to acknowledge or give back
-	ending  chan struct{} // closed by end
-	ended   chan struct{} // closed after the last acknowledgement
-	busy    chan struct{} // has a token after a delivery was received
+	wake    mailbox.Signal // has a token while there is something to acknowledge or give back
+	ending  chan struct{}  // closed by end
+	ended   chan struct{}  // closed after the last acknowledgement
+	busy    mailbox.Signal // has a token after a delivery was received
 
 	mu       sync.Mutex
 	meter    meter
@@ -56,8 +58,8 @@ type held struct {
 func newHold(s *session, l *asyncChannel) *hold {
 	return &hold{
 		session: s, channel: l,
-		wake: make(chan struct{}, 1), ending: make(chan struct{}), ended: make(chan struct{}),
-		busy: make(chan struct{}, 1), meter: newMeter(),
+		wake: mailbox.NewSignal(), ending: make(chan struct{}), ended: make(chan struct{}),
+		busy: mailbox.NewSignal(), meter: newMeter(),
 	}
 }
 
@@ -75,10 +77,7 @@ func (h *hold) receive(tag uint64, bytes int) *held {
 
 // stir wakes adjustWindow.
 func (h *hold) stir() {
-	select {
-	case h.busy <- struct{}{}:
-	default:
-	}
+	h.busy.Raise()
 }
 
 // setLimit sets how many deliveries may be open at a time.
@@ -145,10 +144,7 @@ func (k *held) settle(done bool) {
 		h.returned = append(h.returned, k)
 	}
 	h.mu.Unlock()
-	select {
-	case h.wake <- struct{}{}:
-	default:
-	}
+	h.wake.Raise()
 }
 
 // run sends acknowledgements, until end is called or the session ends.

@@ -137,7 +137,7 @@ func TestPause(t *testing.T) {
 		0: firstPause, 1: firstPause, 2: 2 * firstPause, 3: 4 * firstPause, 6: longPause, 1 << 40: longPause,
 	} {
 		for range 100 {
-			if d := pause(rounds); d > most || d < most/2 {
+			if d := backoff(rounds); d > most || d < most/2 {
 				t.Fatalf("after %d rounds %v, want %v to %v", rounds, d, most/2, most)
 			}
 		}

@@ -114,7 +114,7 @@ func (c *Conn) options() []nats.Option {
 		nats.Timeout(dialTimeout),
 		nats.MaxReconnects(-1),
 		nats.ReconnectBufSize(-1),
-		nats.CustomReconnectDelay(pause),
+		nats.CustomReconnectDelay(backoff),
 		nats.ReconnectOnFlusherError(),
 		nats.IgnoreAuthErrorAbort(),
 		nats.SkipSubjectValidation(),
@@ -127,9 +127,9 @@ func (c *Conn) options() []nats.Option {
 	}
 }
 
-// pause is how long to wait after so many rounds through all servers: it
+// backoff is how long to wait after so many rounds through all servers: it
 // doubles up to longPause, less a random part of up to half.
-func pause(rounds int) time.Duration {
+func backoff(rounds int) time.Duration {
 	d := longPause
 	if rounds < 6 {
 		d = min(longPause, firstPause<<max(0, rounds-1))

@@ -2,11 +2,11 @@ package natsbus
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/pause"
 )
 
 // connectNATS opens a connection of nats.go. The channel is closed after its
@@ -37,7 +37,7 @@ func (c *Conn) keep(closed <-chan struct{}) {
 
 // replace makes the new connection. It returns nil if Close came first.
 func (c *Conn) replace() <-chan struct{} {
-	for round := 1; c.sleep(pause(round)); round++ {
+	for round := 1; pause.For(c.wire.ctx, backoff(round)); round++ {
 		c.awaitSubscriptions() // so that no handler runs twice at a time
 		nc, closed, err := c.connectNATS()
 		if err != nil {
@@ -69,16 +69,4 @@ func (c *Conn) adopt(nc *nats.Conn) error {
 	}
 	c.nc.Store(nc)
 	return nil
-}
-
-// sleep reports false if Close came first.
-func (c *Conn) sleep(d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-c.wire.ctx.Done():
-		return false
-	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/internal/cli"
+	"github.com/muster-fleet/muster/internal/pause"
 )
 
 // logPoll is how often a log that is followed is read.
@@ -87,9 +88,7 @@ func printLog(ctx context.Context, c *client.Client, worker, node string, follow
 		case part.Ended || !follow:
 			return nil
 		}
-		select {
-		case <-time.After(logPoll):
-		case <-ctx.Done():
+		if !pause.For(ctx, logPoll) {
 			return nil
 		}
 	}

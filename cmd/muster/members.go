@@ -14,6 +14,7 @@ import (
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/internal/cli"
+	"github.com/muster-fleet/muster/internal/pause"
 )
 
 // changeTimeout is how long a change of the managers is waited for where
@@ -179,7 +180,7 @@ func changingFlags(cmd *cobra.Command) *asking {
 // the last answer: what was refused is an error, what takes longer is not.
 func until(ctx context.Context, change func() ([]muster.Member, error), done func([]muster.Member) bool) ([]muster.Member, error) {
 	members, err := change()
-	for err == nil && !done(members) && pauseIn(ctx, askAfter) {
+	for err == nil && !done(members) && pause.For(ctx, askAfter) {
 		next, again := change()
 		if errors.Is(again, context.DeadlineExceeded) {
 			break // the last answer says more; a call may be overdue shortly before ctx is
@@ -187,16 +188,4 @@ func until(ctx context.Context, change func() ([]muster.Member, error), done fun
 		members, err = next, again
 	}
 	return members, err
-}
-
-// pauseIn waits, and reports whether ctx has not ended meanwhile.
-func pauseIn(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

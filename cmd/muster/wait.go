@@ -12,6 +12,7 @@ import (
 	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/config"
 	"github.com/muster-fleet/muster/internal/cli"
+	"github.com/muster-fleet/muster/internal/pause"
 )
 
 // waitPoll is how often it is asked where a task is whose node does not answer.
@@ -61,9 +62,7 @@ func awaitTask(ctx context.Context, c *client.Client, purpose, task string) (tas
 				return t, nil
 			}
 		}
-		select {
-		case <-time.After(waitPoll):
-		case <-ctx.Done():
+		if !pause.For(ctx, waitPoll) {
 			return t, context.Cause(ctx)
 		}
 	}

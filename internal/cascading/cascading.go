@@ -22,6 +22,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/muster-fleet/muster/internal/mailbox"
+	"github.com/muster-fleet/muster/internal/pause"
 )
 
 const (
@@ -56,13 +59,13 @@ type Cloud struct {
 	base   string
 	client *http.Client
 	log    *slog.Logger
-	pause  func(ctx context.Context, d time.Duration) // in place of a timer, for tests
+	pause  func(ctx context.Context, d time.Duration) bool // in place of a timer, for tests
 
 	mu      sync.Mutex
 	queue   []report
 	dropped uint64
 	closing bool
-	wake    chan struct{}
+	wake    mailbox.Signal
 
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -93,7 +96,7 @@ func Open(o Options) (*Cloud, error) {
 			// A report may contain a key: it must not follow redirections.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		pause: pause, wake: make(chan struct{}, 1), cancel: cancel, done: make(chan struct{}),
+		pause: pause.For, wake: mailbox.NewSignal(), cancel: cancel, done: make(chan struct{}),
 	}
 	go c.run(ctx)
 	return c, nil
@@ -167,10 +170,7 @@ func (c *Cloud) put(name string, body any) {
 		c.queue, c.dropped = c.queue[1:], c.dropped+1
 	}
 	c.queue = append(c.queue, report{name, encoded})
-	select {
-	case c.wake <- struct{}{}:
-	default:
-	}
+	c.wake.Raise()
 }
 
 // next waits for a report. It returns false if there will be none.
@@ -270,10 +270,7 @@ func (c *Cloud) Dropped() uint64 {
 func (c *Cloud) Close(ctx context.Context) {
 	c.mu.Lock()
 	c.closing = true
-	select {
-	case c.wake <- struct{}{}:
-	default:
-	}
+	c.wake.Raise()
 	c.mu.Unlock()
 	select {
 	case <-c.done:
@@ -283,13 +280,4 @@ func (c *Cloud) Close(ctx context.Context) {
 	}
 	c.cancel()
 	c.client.CloseIdleConnections()
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
 }

@@ -121,11 +121,12 @@ func TestReportsAreOWTs(t *testing.T) {
 // tries returns a channel that receives each pause instead of waiting.
 func tries(r *Cloud) chan time.Duration {
 	paused := make(chan time.Duration)
-	r.pause = func(ctx context.Context, d time.Duration) {
+	r.pause = func(ctx context.Context, d time.Duration) bool {
 		select {
 		case paused <- d:
 		case <-ctx.Done():
 		}
+		return ctx.Err() == nil
 	}
 	return paused
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/client"
+	"github.com/muster-fleet/muster/internal/pause"
 	"github.com/muster-fleet/muster/internal/room"
 )
 
@@ -135,10 +136,7 @@ func (k *keeper) place(ctx context.Context, number int, old room.Part) {
 		part, err := k.placeOnce(ctx, number)
 		for err != nil && ctx.Err() == nil {
 			k.log.Warn("part cannot be placed yet", "part", number, "err", err)
-			select {
-			case <-ctx.Done():
-			case <-time.After(retryTime):
-			}
+			pause.For(ctx, retryTime)
 			number++
 			part, err = k.placeOnce(ctx, number)
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/mailbox"
 )
 
 const (
@@ -34,7 +35,7 @@ type leaderWatch struct {
 	handOver func(context.Context) error
 	log      *slog.Logger
 
-	heard   chan struct{}
+	heard   mailbox.Signal
 	sub     bus.Subscription
 	unwatch func()
 	blocked atomic.Bool // the broker takes no messages, of anybody
@@ -46,7 +47,7 @@ type leaderWatch struct {
 func startLeaderWatch(ctx context.Context, conn bus.Conn, leads func(context.Context) bool, handOver func(context.Context) error, log *slog.Logger) (*leaderWatch, error) {
 	l := &leaderWatch{
 		conn: conn, key: fmt.Sprintf("leaderWatch.%x", rand.Uint64()), leads: leads, handOver: handOver,
-		log: log, heard: make(chan struct{}, 1),
+		log: log, heard: mailbox.NewSignal(),
 	}
 	var err error
 	if l.sub, err = conn.Subscribe(ctx, topicLeaderWatch, l.key, l.listen); err != nil {
@@ -72,10 +73,7 @@ func (l *leaderWatch) close() error {
 func (l *leaderWatch) follow(s bus.Status) { l.blocked.Store(s.Blocked) }
 
 func (l *leaderWatch) listen(string, json.RawMessage) {
-	select {
-	case l.heard <- struct{}{}:
-	default:
-	}
+	l.heard.Raise()
 }
 
 // run counts looks and not time, which goes on while a process is stopped. A

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/pause"
 	"github.com/muster-fleet/muster/internal/replica/owt"
 )
 
@@ -82,7 +83,7 @@ func (h *Host) listenForOWT(ctx context.Context) error {
 		return err
 	}
 	h.neighbours = n
-	pause(ctx, listenTime)
+	pause.For(ctx, listenTime)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.begun = true
@@ -168,7 +169,7 @@ func (n *neighbours) hearsElection(ctx context.Context) bool {
 	}
 	const looks = 20
 	for range looks {
-		if n.hears(owt.Election) || !pause(ctx, listenTime/looks) {
+		if n.hears(owt.Election) || !pause.For(ctx, listenTime/looks) {
 			break
 		}
 	}
@@ -205,18 +206,6 @@ func (h *Host) awaitFreeQueue(ctx context.Context, limit time.Duration) error {
 		case first:
 			h.log.Warn("the cluster's queue has a consumer already: waiting until it is gone", "cluster", h.opts.Manager.Cluster, "consumers", n, "for", limit)
 		}
-		pause(ctx, consumerEvery)
-	}
-}
-
-// pause waits, and reports whether ctx has not ended meanwhile.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
+		pause.For(ctx, consumerEvery)
 	}
 }

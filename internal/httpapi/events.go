@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/internal/pause"
 )
 
 // The bounds of streams.
@@ -95,7 +96,7 @@ func (a *api) stream(ctx huma.Context, after string, recent int) {
 				return
 			}
 		}
-		if !sleep(ctx.Context(), streamPace) {
+		if !pause.For(ctx.Context(), streamPace) {
 			return
 		}
 	}
@@ -131,16 +132,4 @@ func (w *eventWriter) write(entries []entry) error {
 		return err
 	}
 	return w.Flush()
-}
-
-// sleep waits, and reports whether ctx lasted that long.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/internal/mailbox"
 )
 
 // The bounds of the hub.
@@ -125,23 +126,20 @@ func encoded(id, event string, data any) entry {
 
 // stream is one who listens. Its reader takes what is new; the hub never waits for it.
 type stream struct {
-	wake        chan struct{} // has a token when there may be something new
+	wake        mailbox.Signal // has a token when there may be something new
 	next, loads uint64
 	lost        bool // events between the last seen and next are gone
 }
 
 func (s *stream) notify() {
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
+	s.wake.Raise()
 }
 
 // open begins a stream after the event with this id, or with "" at the next event.
 func (h *hub) open(after string) *stream {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s := &stream{wake: make(chan struct{}, 1), next: h.entries.end(), loads: h.loads.end()}
+	s := &stream{wake: mailbox.NewSignal(), next: h.entries.end(), loads: h.loads.end()}
 	if after != "" {
 		kept := h.entries.from(h.entries.oldest(), historyEvents)
 		i := slices.IndexFunc(kept, func(e entry) bool { return e.id == after })

@@ -21,6 +21,7 @@ import (
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/internal/connlimit"
 	"github.com/muster-fleet/muster/internal/httpapi/web"
+	"github.com/muster-fleet/muster/internal/pause"
 )
 
 // The bounds of a connection. A stream of events extends its own.
@@ -273,7 +274,7 @@ func (s *Server) announce(ctx context.Context) {
 	for first := true; ; first = false {
 		s.peers.hear(Peer{URL: s.URL(), Manager: s.opts.Manager}, time.Now())
 		s.publish(Peer{Ask: first})
-		if !sleep(ctx, announceEvery) {
+		if !pause.For(ctx, announceEvery) {
 			return
 		}
 	}
@@ -288,7 +289,7 @@ func (s *Server) sample(ctx context.Context) {
 			s.measures.missed.Inc()
 		}
 		cancel()
-		if !sleep(ctx, sampleEvery) {
+		if !pause.For(ctx, sampleEvery) {
 			return
 		}
 	}

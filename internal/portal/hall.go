@@ -12,6 +12,8 @@ import (
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/internal/conference"
+	"github.com/muster-fleet/muster/internal/mailbox"
+	"github.com/muster-fleet/muster/internal/pause"
 	"github.com/muster-fleet/muster/internal/room"
 	"github.com/muster-fleet/muster/internal/sfu"
 )
@@ -33,7 +35,7 @@ type hall struct {
 	name   string
 	users  int           // guarded by the portal
 	over   chan struct{} // closed with the last user
-	wake   chan struct{}
+	wake   mailbox.Signal
 
 	mu      sync.Mutex
 	members map[string]*member
@@ -44,7 +46,7 @@ type hall struct {
 
 func newHall(p *Portal, name string) *hall {
 	return &hall{
-		portal: p, name: name, over: make(chan struct{}), wake: make(chan struct{}, 1),
+		portal: p, name: name, over: make(chan struct{}), wake: mailbox.NewSignal(),
 		members: map[string]*member{}, state: room.State{Name: name, Participants: []room.Participant{}}, changed: make(chan struct{}),
 	}
 }
@@ -105,10 +107,7 @@ func (h *hall) find(ctx context.Context) string {
 	if ctx.Err() == nil {
 		h.portal.log.Warn("no conference for the room yet", "room", h.name, "err", err)
 	}
-	select {
-	case <-ctx.Done():
-	case <-time.After(findAgain):
-	}
+	pause.For(ctx, findAgain)
 	return ""
 }
 
@@ -253,10 +252,7 @@ func orEmpty(tracks []string) []string {
 
 // hurry has the hall speak with the conference at once.
 func (h *hall) hurry() {
-	select {
-	case h.wake <- struct{}{}:
-	default:
-	}
+	h.wake.Raise()
 }
 
 // enter adds a member. One of the same participant that was here before goes.

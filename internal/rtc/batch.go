@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/net/ipv4"
+
+	"github.com/muster-fleet/muster/internal/mailbox"
 )
 
 const (
@@ -39,7 +41,7 @@ type batchConn struct {
 	waiting []outgoing
 	closed  bool
 	err     error
-	wake    chan struct{}
+	wake    mailbox.Signal
 	done    chan struct{}
 	// known are the addresses of peers, in the form that the system call takes.
 	known map[netip.AddrPort]*net.UDPAddr
@@ -64,7 +66,7 @@ func newBatchConn(conn *net.UDPConn) net.PacketConn {
 	}
 	c := &batchConn{
 		UDPConn: conn, batch: ipv4.NewPacketConn(conn), known: map[netip.AddrPort]*net.UDPAddr{},
-		wake: make(chan struct{}, 1), done: make(chan struct{}),
+		wake: mailbox.NewSignal(), done: make(chan struct{}),
 		segments: segmentable(conn), open: map[*net.UDPAddr]int{},
 	}
 	c.room = sync.NewCond(&c.mu)
@@ -113,10 +115,7 @@ func (c *batchConn) address(to netip.AddrPort) *net.UDPAddr {
 }
 
 func (c *batchConn) signal() {
-	select {
-	case c.wake <- struct{}{}:
-	default:
-	}
+	c.wake.Raise()
 }
 
 // WriteTo is net.PacketConn's.

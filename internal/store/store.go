@@ -15,6 +15,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/muster-fleet/muster/internal/pause"
 )
 
 // ErrExists is that a file is there which must not be replaced.
@@ -57,7 +59,7 @@ const (
 // persist calls try until it is done. More is set where the last try brought
 // something: then the count begins again.
 func persist(ctx context.Context, try func() (more bool, err error)) error {
-	pause := firstPause
+	delay := firstPause
 	for tries := 1; ; tries++ {
 		more, err := try()
 		switch {
@@ -68,18 +70,14 @@ func persist(ctx context.Context, try func() (more bool, err error)) error {
 		case final(err):
 			return err
 		case more:
-			tries, pause = 0, firstPause
+			tries, delay = 0, firstPause
 		case tries >= mostTries:
 			return fmt.Errorf("after %d tries: %w", tries, err)
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if !pause.For(ctx, delay) {
 			return context.Cause(ctx)
 		}
-		pause *= 2
+		delay *= 2
 	}
 }
 

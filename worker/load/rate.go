@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/muster-fleet/muster/internal/pause"
 )
 
 // firstWindow is how long the first measurement of something that only counts
@@ -69,14 +71,10 @@ func (g *growth[T]) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	wait := time.NewTimer(firstWindow)
-	defer wait.Stop()
 	g.last = reading[T]{g.now(), value}
-	select {
-	case <-wait.C:
-		g.started = true
-		return nil
-	case <-ctx.Done():
+	if !pause.For(ctx, firstWindow) {
 		return context.Cause(ctx)
 	}
+	g.started = true
+	return nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/mailbox"
 	"github.com/muster-fleet/muster/internal/replica"
 	"github.com/muster-fleet/muster/internal/replica/owt/election"
 	"github.com/muster-fleet/muster/internal/state"
@@ -37,7 +38,7 @@ type Replica struct {
 	wanted      []int64
 	stats       Stats
 
-	ready  chan struct{}
+	ready  mailbox.Signal
 	inbox  inbox
 	outbox *outbox
 	// leads lets a master ignore its own updates, which the broker returns.
@@ -74,7 +75,7 @@ func Open(ctx context.Context, o Options) (*Replica, error) {
 		return nil, err
 	}
 	r := &Replica{
-		opts: o, name: strconv.FormatInt(o.ID, 10), log: o.Logger, start: o.Now(), ready: make(chan struct{}, 1),
+		opts: o, name: strconv.FormatInt(o.ID, 10), log: o.Logger, start: o.Now(), ready: mailbox.NewSignal(),
 		retiring: newRetirement(), ledger: newLedger(o.Placement), election: election.New(o.ID, o.Timing),
 	}
 	if r.sub, err = o.Conn.Subscribe(ctx, topicOf(o.Cluster), keyPattern, r.listen); err != nil {
@@ -191,10 +192,7 @@ func (r *Replica) instant() muster.Instant { return muster.InstantOf(r.start.Add
 
 // wake signals the owner that Apply has something to do.
 func (r *Replica) wake() {
-	select {
-	case r.ready <- struct{}{}:
-	default:
-	}
+	r.ready.Raise()
 }
 
 func (r *Replica) tickUntil(done <-chan struct{}) {

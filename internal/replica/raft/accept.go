@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/muster-fleet/muster/internal/connlimit"
+	"github.com/muster-fleet/muster/internal/pause"
 )
 
 // maxHandshakes is how many connections may be in their handshake at once. One
@@ -25,20 +26,11 @@ func (n *Replica) accept(ctx context.Context) {
 				return
 			}
 			n.log.Warn("cannot accept connections", "err", err)
-			pause(ctx, lastPause)
+			pause.For(ctx, lastPause)
 			continue
 		}
 		handshakes.Add(conn)
 		n.done.Go(func() { n.receive(ctx, conn, func() { handshakes.Remove(conn) }) })
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
 	}
 }
 
@@ -59,7 +51,7 @@ func (n *Replica) receive(ctx context.Context, conn net.Conn, authenticated func
 		return
 	}
 	if l := n.link(s.peer); l != nil {
-		signal(l.retry)
+		l.retry.Raise()
 	} else {
 		n.log.Warn("connection of a manager that is not a member: add it first", "peer", s.peer)
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/muster-fleet/muster/internal/pause"
 	"github.com/muster-fleet/muster/internal/replica"
 )
 
@@ -92,7 +93,7 @@ func (n *Replica) Transfer(ctx context.Context) error {
 		case asked:
 			err = n.awaitTransfer(ctx, changed)
 		case try < transferTries && len(s.Members) > 1:
-			pause(ctx, 2*time.Duration(n.opts.HeartbeatTicks)*n.opts.Tick)
+			pause.For(ctx, 2*time.Duration(n.opts.HeartbeatTicks)*n.opts.Tick)
 		default:
 			err = errors.New("raft: no other manager can take over the leadership")
 		}

@@ -8,6 +8,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"github.com/muster-fleet/muster/internal/mailbox"
 )
 
 const (
@@ -39,8 +41,8 @@ type link struct {
 
 	failures refusals // of authentication, that were logged
 
-	retry chan struct{} // the peer is up: connect now
-	wake  chan struct{} // messages wait
+	retry mailbox.Signal // the peer is up: connect now
+	wake  mailbox.Signal // messages wait
 
 	mu        sync.Mutex
 	connected bool
@@ -50,7 +52,7 @@ type link struct {
 }
 
 func newLink(addr string, d *dialer, log *slog.Logger) *link {
-	return &link{addr: addr, dialer: d, log: log.With("peer", addr), retry: make(chan struct{}, 1), wake: make(chan struct{}, 1)}
+	return &link{addr: addr, dialer: d, log: log.With("peer", addr), retry: mailbox.NewSignal(), wake: mailbox.NewSignal()}
 }
 
 // send queues a message. It is dropped if there is no connection or the queue is
@@ -65,7 +67,7 @@ func (l *link) send(m Message) {
 	}
 	l.mu.Unlock()
 	if ok {
-		signal(l.wake)
+		l.wake.Raise()
 	}
 }
 
@@ -84,13 +86,6 @@ func messageSize(m *Message) int {
 		size += entrySize(e)
 	}
 	return size
-}
-
-func signal(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
 }
 
 // run keeps the connection open until ctx is done.

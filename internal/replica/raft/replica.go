@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/muster-fleet/muster/internal/mailbox"
 	"github.com/muster-fleet/muster/internal/replica"
 	"github.com/muster-fleet/muster/internal/state"
 )
@@ -29,11 +30,11 @@ type Replica struct {
 	refused     refusals
 	incarnation atomic.Uint64
 
-	proposals *mailbox[replica.Proposal]
-	reading   *mailbox[func(*state.State, error)]
-	commits   *mailbox[Commit]
-	writes    *mailbox[Write]
-	snapshots *mailbox[*SnapshotJob] // written by the owner
+	proposals *mailbox.Box[replica.Proposal]
+	reading   *mailbox.Box[func(*state.State, error)]
+	commits   *mailbox.Box[Commit]
+	writes    *mailbox.Box[Write]
+	snapshots *mailbox.Box[*SnapshotJob] // written by the owner
 	incoming  chan []Message
 	calls     chan func(*Core)
 	sending   map[string]bool    // receivers of snapshots; used by the loop only
@@ -90,8 +91,8 @@ func newReplica(opts Options) *Replica {
 		opts: opts, log: log,
 		applier:   NewApplier(opts.Placement, opts.Observe, log),
 		dialer:    &dialer{handshake: &handshake{cluster: opts.Cluster, addr: opts.Addr, secret: opts.Secret}, tls: opts.TLS},
-		proposals: newMailbox[replica.Proposal](), reading: newMailbox[func(*state.State, error)](),
-		commits: newMailbox[Commit](), writes: newMailbox[Write](), snapshots: newMailbox[*SnapshotJob](),
+		proposals: mailbox.New[replica.Proposal](), reading: mailbox.New[func(*state.State, error)](),
+		commits: mailbox.New[Commit](), writes: mailbox.New[Write](), snapshots: mailbox.New[*SnapshotJob](),
 		incoming: make(chan []Message, 64), calls: make(chan func(*Core), 64),
 		sending: map[string]bool{}, links: map[string]*link{},
 		changed: make(chan struct{}), ended: make(chan struct{}),
@@ -179,13 +180,13 @@ func (n *Replica) Propose(batch ...replica.Proposal) {
 		}
 		return
 	}
-	n.proposals.put(batch...)
+	n.proposals.Put(batch...)
 	n.refuseRest()
 }
 
 // Read is part of replica.Replica.
 func (n *Replica) Read(f func(*state.State, error)) {
-	n.reading.put(f)
+	n.reading.Put(f)
 	n.refuseRest()
 }
 
@@ -196,10 +197,10 @@ func (n *Replica) refuseRest() {
 	default:
 		return
 	}
-	for _, p := range n.proposals.take() {
+	for _, p := range n.proposals.Take() {
 		p.Done(state.Result{}, nil, replica.NotLeaderError{})
 	}
-	for _, f := range n.reading.take() {
+	for _, f := range n.reading.Take() {
 		f(n.applier.State(), replica.NotLeaderError{})
 	}
 }
@@ -218,18 +219,18 @@ func (n *Replica) TaskEvents(wanted bool) { n.applier.TaskEvents(wanted) }
 func (n *Replica) Index() uint64 { return n.applier.Index() }
 
 // Ready is part of replica.Replica.
-func (n *Replica) Ready() <-chan struct{} { return n.commits.ready }
+func (n *Replica) Ready() <-chan struct{} { return n.commits.Ready() }
 
 // Apply is part of replica.Replica.
 func (n *Replica) Apply() {
-	for _, done := range n.commits.take() {
+	for _, done := range n.commits.Take() {
 		n.applier.Apply(done)
 	}
 	if job := n.applier.TakeSnapshotJob(); job != nil {
-		n.snapshots.put(job)
+		n.snapshots.Put(job)
 	}
 	if n.applier.IsWriting() {
-		signal(n.commits.ready) // the next piece, after what else the owner has to do
+		n.commits.Ready().Raise() // the next piece, after what else the owner has to do
 	}
 }
 
@@ -244,9 +245,9 @@ func (n *Replica) run(ctx context.Context) {
 			n.core.Tick()
 		case messages := <-n.incoming:
 			n.step(messages)
-		case <-n.proposals.ready:
-		case <-n.reading.ready:
-		case <-n.snapshots.ready:
+		case <-n.proposals.Ready():
+		case <-n.reading.Ready():
+		case <-n.snapshots.Ready():
 			n.compacted()
 		case f := <-n.calls:
 			f(n.core)
@@ -275,10 +276,10 @@ func (n *Replica) drain() {
 		}
 		break
 	}
-	if n.backlog = append(n.backlog, n.proposals.take()...); len(n.backlog) > 0 {
+	if n.backlog = append(n.backlog, n.proposals.Take()...); len(n.backlog) > 0 {
 		n.propose()
 	}
-	if reads := n.reading.take(); len(reads) > 0 {
+	if reads := n.reading.Take(); len(reads) > 0 {
 		n.core.Read(reads...)
 	}
 }
@@ -290,7 +291,7 @@ func (n *Replica) propose() {
 	if n.backlog = n.backlog[len(batch):]; len(n.backlog) == 0 {
 		n.backlog = nil
 	} else {
-		signal(n.proposals.ready)
+		n.proposals.Ready().Raise()
 	}
 	n.core.Propose(batch...)
 }
@@ -307,8 +308,8 @@ func (n *Replica) act(ctx context.Context) {
 	for _, e := range out.Messages {
 		n.post(ctx, e)
 	}
-	n.writes.put(out.Writes...)
-	n.commits.put(out.Commits...)
+	n.writes.Put(out.Writes...)
+	n.commits.Put(out.Commits...)
 	for _, done := range out.Commits {
 		if done.Role != nil {
 			n.notify()
@@ -318,7 +319,7 @@ func (n *Replica) act(ctx context.Context) {
 
 // compacted handles the snapshots that the owner of the state wrote.
 func (n *Replica) compacted() {
-	for _, job := range n.snapshots.take() {
+	for _, job := range n.snapshots.Take() {
 		n.core.Compacted(job)
 	}
 }
@@ -336,7 +337,7 @@ func (n *Replica) end() {
 	for n.drain(); len(n.backlog) > 0; {
 		n.propose()
 	}
-	n.commits.put(n.core.Take().Commits...)
+	n.commits.Put(n.core.Take().Commits...)
 	n.notify()
 	close(n.ended)
 }
@@ -355,9 +356,9 @@ func (n *Replica) disk(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-n.writes.ready:
+		case <-n.writes.Ready():
 		}
-		writes := n.writes.take()
+		writes := n.writes.Take()
 		err := n.wal.append(writes)
 		n.enqueue(ctx, func(c *Core) {
 			if err != nil {

@@ -12,22 +12,24 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/muster-fleet/muster/internal/mailbox"
 )
 
 // diary is a log that can be waited for.
 type diary struct {
 	mu    sync.Mutex
 	text  []byte
-	wrote chan struct{}
+	wrote mailbox.Signal
 }
 
-func newDiary() *diary { return &diary{wrote: make(chan struct{}, 1)} }
+func newDiary() *diary { return &diary{wrote: mailbox.NewSignal()} }
 
 func (d *diary) Write(p []byte) (int, error) {
 	d.mu.Lock()
 	d.text = append(d.text, p...)
 	d.mu.Unlock()
-	signal(d.wrote)
+	d.wrote.Raise()
 	return len(p), nil
 }
 
