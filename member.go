@@ -1,5 +1,8 @@
 package muster
 
+// DefaultCluster is the name of a cluster unless it is given another: OWT's.
+const DefaultCluster = "owt-cluster"
+
 // Member is a manager among those of a cluster, as the one that answers sees it.
 type Member struct {
 	// ID names the manager, or where its log is in memory, this life of it.

@@ -10,7 +10,7 @@ import (
 
 // The defaults of Options.
 const (
-	DefaultCluster    = "owt-cluster"
+	DefaultCluster    = muster.DefaultCluster
 	DefaultTimeout    = 5 * time.Second
 	DefaultTryTimeout = bus.DefaultTimeout * time.Millisecond
 )

@@ -247,7 +247,7 @@ func Default() *Config {
 	placing := state.DefaultConfig()
 	return &Config{
 		Manager: Manager{
-			Name:               "owt-cluster",
+			Name:               muster.DefaultCluster,
 			InitialTime:        10 * time.Second,
 			CheckAliveInterval: time.Second,
 			CheckAliveCount:    10,

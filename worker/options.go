@@ -15,7 +15,7 @@ import (
 
 // The defaults of Options, all of them OWT's.
 const (
-	DefaultCluster      = "owt-cluster"
+	DefaultCluster      = muster.DefaultCluster
 	DefaultMaxLoad      = 0.85
 	DefaultJoinRetries  = 60
 	DefaultJoinInterval = 800 * time.Millisecond

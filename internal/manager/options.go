@@ -81,7 +81,7 @@ type Settings struct {
 // DefaultOptions returns the options that OWT's manager has.
 func DefaultOptions() Options {
 	return Options{
-		Cluster: "owt-cluster",
+		Cluster: muster.DefaultCluster,
 		Settings: Settings{
 			InitialTime:        10 * time.Second,
 			CheckAliveInterval: time.Second,

@@ -115,7 +115,7 @@ func (m *simManager) Publish(key string, body json.RawMessage) {
 func (m *simManager) hear(key string, body json.RawMessage) { m.stepped.Hear(key, body) }
 
 // cluster is the name of the cluster.
-const cluster = "owt-cluster"
+const cluster = muster.DefaultCluster
 
 // Serve implements manager.Surroundings: it tells the queue who leads.
 func (m *simManager) Serve(role replica.Role) {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/internal/state"
 )
 
@@ -73,7 +74,7 @@ type Options struct {
 // cut off is replaced after 100 to 200 ms.
 func DefaultOptions() Options {
 	return Options{
-		Cluster:        "owt-cluster",
+		Cluster:        muster.DefaultCluster,
 		Tick:           10 * time.Millisecond,
 		ElectionTicks:  10,
 		HeartbeatTicks: 2,
