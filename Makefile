@@ -29,7 +29,7 @@ test: tools ## run every test; installs RabbitMQ, Node.js, ffmpeg, Chromium and 
 	@GO='$(GO)' scripts/test -p 1 -timeout 25m $(PKG)
 
 # The packages without brokers, processes and media.
-QUICK = . ./config ./docs ./client ./node ./bus ./bus/connect ./worker/load ./internal/cli ./internal/liveness ./internal/mailbox ./internal/pause ./internal/sched ./internal/state ./internal/wire \
+QUICK = . ./config ./docs ./client ./node ./bus ./bus/connect ./worker/load ./internal/cli ./internal/liveness ./internal/mailbox ./internal/nearest ./internal/pause ./internal/sched ./internal/state ./internal/wire \
 	./internal/replica/owt/election ./internal/bench/measure ./internal/bench/testbed
 
 quick: ## build, vet, and test what needs no broker: the inner loop

@@ -3,11 +3,11 @@ package client
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 
 	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/internal/nearest"
 )
 
 const (
@@ -54,51 +54,25 @@ func checkMembers(raw json.RawMessage) error {
 		return fmt.Errorf("client: %w", err)
 	}
 	for _, name := range p.Ignored {
-		if near := nearest(name, muster.PreferenceMembers); near != "" {
+		if near := nearestMember(name); near != "" {
 			return fmt.Errorf("client: preference.%s is unknown: did you mean %s?", name, near)
 		}
 	}
 	return nil
 }
 
-// nearest returns the word that name is probably meant to be, "" if there is
-// none: at most two letters are wrong, missing, too many or swapped, and fewer than
-// half of them. Words of three letters resemble too much.
-func nearest(name string, words []string) string {
+// nearestMember returns the member that was probably meant by name, "" if none is
+// close. It is stricter than nearest.Word, since a refusal ends the call: at most
+// two letters may differ, and fewer than half of them.
+func nearestMember(name string) string {
 	best, least := "", 3
-	for _, word := range words {
+	for _, word := range muster.PreferenceMembers {
 		if strings.Count(name, ".") != strings.Count(word, ".") {
 			continue
 		}
-		if d := distance(strings.ToLower(name), word); d < least && 2*d < len(word) && len(word) > 3 {
+		if d := nearest.Distance(strings.ToLower(name), word); d < least && 2*d < len(word) && len(word) > 3 {
 			best, least = word, d
 		}
 	}
 	return best
-}
-
-// distance counts the letters to insert, delete, replace or swap with the next
-// one to get from a to b.
-func distance(a, b string) int {
-	rows := make([][]int, len(a)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(b)+1)
-		rows[i][0] = i
-	}
-	for j := range rows[0] {
-		rows[0][j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		for j := 1; j <= len(b); j++ {
-			replace := rows[i-1][j-1]
-			if a[i-1] != b[j-1] {
-				replace++
-			}
-			rows[i][j] = slices.Min([]int{replace, rows[i-1][j] + 1, rows[i][j-1] + 1})
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
-			}
-		}
-	}
-	return rows[len(a)][len(b)]
 }

@@ -6,6 +6,8 @@ import (
 	"net"
 	"slices"
 	"strings"
+
+	"github.com/muster-fleet/muster/internal/nearest"
 )
 
 // check validates combinations of keys.
@@ -252,7 +254,7 @@ func (c *Config) warnOfPurposes() []Problem {
 	known = append(known, "general")
 	var out []Problem
 	for _, purpose := range c.madeUp("strategy") {
-		if best := nearest(purpose, known); best != "" && !slices.Contains(known, purpose) {
+		if best := nearest.Word(purpose, known); best != "" && !slices.Contains(known, purpose) {
 			w := c.warning("strategy."+purpose, "is none of OWT's purposes")
 			w.Nearest = best
 			out = append(out, w)

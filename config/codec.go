@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/internal/nearest"
 	"github.com/muster-fleet/muster/internal/state"
 )
 
@@ -55,7 +56,7 @@ func choice(words ...string) codec[string] {
 		if err != nil || slices.Contains(words, s) {
 			return s, err
 		}
-		return "", hinted{fmt.Errorf("%q is none of %s", s, strings.Join(quoted(words), ", ")), quote(nearest(s, words))}
+		return "", hinted{fmt.Errorf("%q is none of %s", s, strings.Join(quoted(words), ", ")), quote(nearest.Word(s, words))}
 	}
 	return c
 }
@@ -146,7 +147,7 @@ func strategy() codec[muster.Strategy] {
 		}
 		got, err := muster.ParseStrategy(s)
 		if err != nil {
-			return "", hinted{err, quote(nearest(s, strategyNames()))}
+			return "", hinted{err, quote(nearest.Word(s, strategyNames()))}
 		}
 		return got, nil
 	}, func(s muster.Strategy) any { return string(s) }}
@@ -189,7 +190,7 @@ func debitWord(v value, words string) (debitValue, error) {
 	if _, err := strconv.ParseFloat(s, 64); err == nil && v.shape == shapeWord {
 		return debit().read(value{shapeFloat, s})
 	}
-	return debitValue{}, hinted{fmt.Errorf("%q is no debit: use %s", s, words), quote(nearest(s, modes))}
+	return debitValue{}, hinted{fmt.Errorf("%q is no debit: use %s", s, words), quote(nearest.Word(s, modes))}
 }
 
 // host is the name or the address of a machine.
@@ -281,7 +282,7 @@ func checkURLs(list string) error {
 			return errors.New("cannot be read as a URL: write scheme://host:port, and % codes for special characters in a password")
 		}
 		if !slices.Contains(schemes, u.Scheme) {
-			return hinted{fmt.Errorf("%q is no scheme of a message queue: use nats://, tls://, amqp:// or amqps://", u.Scheme), nearest(u.Scheme, schemes)}
+			return hinted{fmt.Errorf("%q is no scheme of a message queue: use nats://, tls://, amqp:// or amqps://", u.Scheme), nearest.Word(u.Scheme, schemes)}
 		}
 		if u.Hostname() == "" {
 			return fmt.Errorf("names no host: write %s://host:port", u.Scheme)

@@ -122,20 +122,3 @@ func TestTableOfKeys(t *testing.T) {
 		}
 	}
 }
-
-func TestNearest(t *testing.T) {
-	words := []string{"least-used", "most-used", "last-used"}
-	for got, want := range map[string]string{
-		"leastused": "least-used", "LAST-USED": "last-used", "lsat-used": "last-used", "moust-used": "most-used", "random": "", "": "",
-	} {
-		if best := nearest(got, words); best != want {
-			t.Errorf("nearest to %q is %q, want %q", got, best, want)
-		}
-	}
-	if d := distance("kitten", "sitting"); d != 3 {
-		t.Errorf("kitten and sitting are %d apart, want 3", d)
-	}
-	if d := distance("ab", "ba"); d != 1 {
-		t.Errorf("a swap counts %d, want 1", d)
-	}
-}

@@ -4,6 +4,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/muster-fleet/muster/internal/nearest"
 )
 
 // SetFlag sets a key to the value of a flag, after Load. Call Check afterwards to
@@ -69,7 +71,7 @@ func (c *Config) applyEnv(environ []string) Problems {
 		origin := Origin{Source: FromEnvironment, Name: name}
 		i := slices.IndexFunc(keys, func(k key) bool { return k.env == name })
 		if i < 0 {
-			problems = append(problems, Problem{origin, "", "unknown variable", nearest(name, variables())})
+			problems = append(problems, Problem{origin, "", "unknown variable", nearest.Word(name, variables())})
 			continue
 		}
 		if problem, ok := c.override(origin, keys[i].name, text); !ok {
@@ -110,7 +112,7 @@ func variables() []string {
 func (c *Config) override(origin Origin, name, text string) (Problem, bool) {
 	k, ok := lookup(name)
 	if !ok {
-		return Problem{origin, name, "unknown key", nearest(name, keyNames())}, false
+		return Problem{origin, name, "unknown key", nearest.Word(name, keyNames())}, false
 	}
 	if err := k.read(c, value{shapeWord, text}); err != nil {
 		return problemOf(origin, name, err), false

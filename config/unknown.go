@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/pelletier/go-toml/v2/unstable"
+
+	"github.com/muster-fleet/muster/internal/nearest"
 )
 
 func knownSection(path []string) bool {
@@ -60,7 +62,7 @@ func (r *reader) unknownSection(path []string, at int) {
 		return
 	}
 	r.seen["unknown "+name] = r.origin(at)
-	best := nearest(strings.Join(path, "."), sectionNames())
+	best := nearest.Word(strings.Join(path, "."), sectionNames())
 	if best != "" {
 		best = "[" + best + "]"
 	}
@@ -105,14 +107,14 @@ func spelt(path []string) string {
 func (r *reader) keepCascading(name string, at int) {
 	r.cfg.warnings = append(r.cfg.warnings, Problem{
 		Origin: r.origin(at), Key: name, Message: "unknown key, without effect",
-		Nearest: nearest(ownName(name), ownNames("cascading")),
+		Nearest: nearest.Word(ownName(name), ownNames("cascading")),
 	})
 }
 
 // nearestKey searches the section first, then the others for the same word. A key
 // outside any section may also be misspelt.
 func nearestKey(section []string, own string) string {
-	if best := nearest(own, ownNames(strings.Join(section, "."))); best != "" {
+	if best := nearest.Word(own, ownNames(strings.Join(section, "."))); best != "" {
 		return best
 	}
 	for _, k := range keys {
@@ -121,7 +123,7 @@ func nearestKey(section []string, own string) string {
 		}
 	}
 	for _, k := range keys {
-		if len(section) == 0 && nearest(own, []string{ownName(k.name)}) != "" {
+		if len(section) == 0 && nearest.Word(own, []string{ownName(k.name)}) != "" {
 			return k.name
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/muster-fleet/muster/internal/nearest"
 )
 
 // decode reads a spec strictly: a field that is unknown or of another type is
@@ -120,8 +122,21 @@ func fieldNames(t reflect.Type) []string {
 
 func unknownField(t reflect.Type, path, name string) error {
 	names := fieldNames(t)
-	if near := nearest(name, names); near != "" {
+	if near := nearest.Word(name, names); near != "" {
 		return fmt.Errorf("%s%s is unknown: did you mean %s?", path, name, near)
 	}
 	return fmt.Errorf("%s%s is unknown: there are %s", path, name, strings.Join(names, ", "))
+}
+
+// oneOf says what is wrong where got is not one of the words.
+func oneOf(field, got string, words []string) error {
+	for _, w := range words {
+		if got == w {
+			return nil
+		}
+	}
+	if near := nearest.Word(got, words); near != "" {
+		return fault(field, "%q is unknown: did you mean %q?", got, near)
+	}
+	return fault(field, "%q is unknown: there are %s", got, strings.Join(words, ", "))
 }

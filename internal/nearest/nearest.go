@@ -1,13 +1,14 @@
-package config
+// Package nearest finds the word that was probably meant by a misspelled one.
+package nearest
 
 import "strings"
 
-// nearest returns the word that was probably meant by got, or "" if none is
-// close: up to a third of the letters may differ, and two in a short word.
-func nearest(got string, words []string) string {
+// Word returns the word that was probably meant by got, or "" if none is close:
+// up to a third of the letters may differ, and two in a short word.
+func Word(got string, words []string) string {
 	best, least := "", -1
 	for _, word := range words {
-		d := distance(strings.ToLower(got), strings.ToLower(word))
+		d := Distance(strings.ToLower(got), strings.ToLower(word))
 		if d <= max(2, len(word)/3) && d < len(word) && (least < 0 || d < least) {
 			best, least = word, d
 		}
@@ -15,9 +16,9 @@ func nearest(got string, words []string) string {
 	return best
 }
 
-// distance returns how many letters must be inserted, deleted, replaced, or
+// Distance returns how many letters must be inserted, deleted, replaced, or
 // swapped with their neighbour, to turn a into b.
-func distance(a, b string) int {
+func Distance(a, b string) int {
 	from, to := []rune(a), []rune(b)
 	rows := make([][]int, len(from)+1)
 	for i := range rows {
