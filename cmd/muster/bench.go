@@ -206,14 +206,8 @@ func newBenchRPCCmd() *cobra.Command {
 }
 
 func benchRPC(cmd *cobra.Command, o bench.RPCOptions, format cli.ResultFormat) error {
-	bar := cli.NewBar(cmd.ErrOrStderr())
-	o.Progress = func(done, total time.Duration) { bar.Set(float64(done) / float64(total)) }
-	results, err := bench.RPC(cmd.Context(), o)
-	bar.Close()
-	if len(results) > 0 {
-		if err := cli.PrintResults(cmd.OutOrStdout(), format, rpcColumns, results, len(results) == 1); err != nil {
-			return err
-		}
-	}
-	return err
+	return cli.Measure(cmd, format, rpcColumns, true, func(bar *cli.Bar) ([]bench.RPCResult, error) {
+		o.Progress = cli.Part[time.Duration](bar)
+		return bench.RPC(cmd.Context(), o)
+	})
 }

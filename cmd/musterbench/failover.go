@@ -71,16 +71,14 @@ func newFailoverCmd() *cobra.Command {
 }
 
 func printFailover(cmd *cobra.Command, o failover.Options, format cli.ResultFormat) error {
-	bar := cli.NewBar(cmd.ErrOrStderr())
-	o.Progress = func(done, total int) { bar.Set(float64(done) / float64(total)) }
-	result, err := failover.Run(cmd.Context(), o)
-	bar.Close()
-	if result.Calls > 0 {
-		if err := cli.PrintResults(cmd.OutOrStdout(), format, failoverColumns, []failover.Result{result}, true); err != nil {
-			return err
+	return cli.Measure(cmd, format, failoverColumns, true, func(bar *cli.Bar) ([]failover.Result, error) {
+		o.Progress = cli.Part[int](bar)
+		result, err := failover.Run(cmd.Context(), o)
+		if result.Calls == 0 {
+			return nil, err
 		}
-	}
-	return err
+		return []failover.Result{result}, err
+	})
 }
 
 var failoverColumns = []cli.Column[failover.Result]{

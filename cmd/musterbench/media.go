@@ -67,16 +67,10 @@ func newMediaCmd() *cobra.Command {
 
 // measured measures, and prints what there is also where it fails.
 func measured[R any](cmd *cobra.Command, o *mediabench.Options, format cli.ResultFormat, run func(context.Context, mediabench.Options) ([]R, error), columns []cli.Column[R]) error {
-	bar := cli.NewBar(cmd.ErrOrStderr())
-	o.Progress = bar.Set
-	results, err := run(cmd.Context(), *o)
-	bar.Close()
-	if len(results) > 0 {
-		if err := cli.PrintResults(cmd.OutOrStdout(), format, columns, results, false); err != nil {
-			return err
-		}
-	}
-	return err
+	return cli.Measure(cmd, format, columns, false, func(bar *cli.Bar) ([]R, error) {
+		o.Progress = bar.Set
+		return run(cmd.Context(), *o)
+	})
 }
 
 var splitColumns = []cli.Column[mediabench.SplitResult]{

@@ -64,16 +64,10 @@ func newPeersCmd() *cobra.Command {
 }
 
 func printPeers(cmd *cobra.Command, o peers.Options, format cli.ResultFormat) error {
-	bar := cli.NewBar(cmd.ErrOrStderr())
-	o.Progress = bar.Set
-	results, err := peers.Run(cmd.Context(), o)
-	bar.Close()
-	if len(results) > 0 {
-		if err := cli.PrintResults(cmd.OutOrStdout(), format, peersColumns, results, false); err != nil {
-			return err
-		}
-	}
-	return err
+	return cli.Measure(cmd, format, peersColumns, false, func(bar *cli.Bar) ([]peers.Result, error) {
+		o.Progress = bar.Set
+		return peers.Run(cmd.Context(), o)
+	})
 }
 
 var peersColumns = []cli.Column[peers.Result]{

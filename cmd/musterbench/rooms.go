@@ -89,16 +89,10 @@ func newServeRoomsCmd() *cobra.Command {
 }
 
 func printRooms(cmd *cobra.Command, o roombench.Options, format cli.ResultFormat) error {
-	bar := cli.NewBar(cmd.ErrOrStderr())
-	o.Progress = func(done, total int) { bar.Set(float64(done) / float64(total)) }
-	results, err := roombench.Run(cmd.Context(), o)
-	bar.Close()
-	if len(results) > 0 {
-		if err := cli.PrintResults(cmd.OutOrStdout(), format, roomsColumns, results, true); err != nil {
-			return err
-		}
-	}
-	return err
+	return cli.Measure(cmd, format, roomsColumns, true, func(bar *cli.Bar) ([]roombench.Result, error) {
+		o.Progress = cli.Part[int](bar)
+		return roombench.Run(cmd.Context(), o)
+	})
 }
 
 var roomsColumns = []cli.Column[roombench.Result]{

@@ -37,3 +37,23 @@ func (f *MeasureFlags) Profiled(run func() error) error {
 	defer pprof.StopCPUProfile()
 	return run()
 }
+
+// Measure shows a progress bar while run measures, and prints the results, also
+// those of a measurement that failed or was interrupted. single prints one
+// result as an object in JSON.
+func Measure[R any](cmd *cobra.Command, format ResultFormat, columns []Column[R], single bool, run func(*Bar) ([]R, error)) error {
+	bar := NewBar(cmd.ErrOrStderr())
+	results, err := run(bar)
+	bar.Close()
+	if len(results) > 0 {
+		if err := PrintResults(cmd.OutOrStdout(), format, columns, results, single); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// Part moves the bar to done of total.
+func Part[N ~int | ~int64](bar *Bar) func(done, total N) {
+	return func(done, total N) { bar.Set(float64(done) / float64(total)) }
+}
