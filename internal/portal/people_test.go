@@ -217,7 +217,7 @@ func TestLogsHoldNoSecrets(t *testing.T) {
 	p.until("was moved", func(v rtcload.View) bool { return v.Moves == 1 })
 	p.flow("media goes on")
 	logged := h.logs.String()
-	if !strings.Contains(logged, "SFU is lost") {
+	if !strings.Contains(logged, "SFU lost") {
 		t.Errorf("the log does not say what happened:\n%s", logged)
 	}
 	for _, secret := range []string{token, viewer, alice.ticket, testKey, "eyJ", "candidate", "10.9.8.7", "ufrag", "fingerprint"} {
