@@ -19,6 +19,7 @@ import (
 	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/config"
 	"github.com/muster-fleet/muster/internal/httpapi"
+	"github.com/muster-fleet/muster/internal/manager"
 )
 
 // httpServer is the page and the API, on a connection of their own, so that a slow
@@ -31,17 +32,21 @@ type httpServer struct {
 	reload sync.WaitGroup
 }
 
-// startHTTP serves them. The connection is closed with the server. measured is what
-// /metrics shows beside the server's own; nil means that there is no /metrics.
-func startHTTP(ctx context.Context, cfg *config.Config, conn bus.Conn, anyPort bool, settings func() []httpapi.Setting, measured prometheus.Collector, log *slog.Logger) (*httpServer, error) {
+// startHTTP serves them. The connection is closed with the server. beside is the manager
+// of this process, which /metrics and /readyz speak of; nil means that there is none.
+func startHTTP(ctx context.Context, cfg *config.Config, conn bus.Conn, anyPort bool, settings func() []httpapi.Setting, beside *manager.Manager, log *slog.Logger) (*httpServer, error) {
 	h := &httpServer{conn: conn}
 	var registry *prometheus.Registry
 	var metrics http.Handler
-	if measured != nil {
-		registry = newRegistry(measured)
+	var ready func(context.Context) error
+	asked := conn
+	if beside != nil {
+		registry = newRegistry(beside.Collector())
 		metrics = metricsHandler(registry, log)
+		ready = beside.Ready
+		asked = ownCopy{conn, beside, cfg.Manager.Name}
 	}
-	h.asker = client.New(conn, client.Options{Cluster: cfg.Manager.Name, TryTimeout: tryTime})
+	h.asker = client.New(asked, client.Options{Cluster: cfg.Manager.Name, TryTimeout: tryTime})
 	secure, err := cfg.HTTPTLS()
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
@@ -54,7 +59,7 @@ func startHTTP(ctx context.Context, cfg *config.Config, conn bus.Conn, anyPort b
 	h.Server, err = httpapi.New(httpapi.Options{
 		Cluster: h.asker,
 		Queue:   conn, Name: cfg.Manager.Name, Manager: cfg.Raft.Addr, Version: version,
-		Settings: settings, Metrics: metrics, Auth: h.auth, Logger: log.With("component", "http"),
+		Settings: settings, Metrics: metrics, Ready: ready, Auth: h.auth, Logger: log.With("component", "http"),
 	})
 	if err == nil {
 		if registry != nil {
@@ -107,7 +112,7 @@ func (h *managerProcess) serveHTTP(ctx context.Context) (*httpServer, error) {
 	}
 	h.inForce.Store(h.cfg)
 	settings := func() []httpapi.Setting { return settingsInForce(h.inForce.Load()) }
-	return startHTTP(ctx, h.cfg, conn, h.anyPort, settings, h.running.Manager().Collector(), h.log)
+	return startHTTP(ctx, h.cfg, conn, h.anyPort, settings, h.running.Manager(), h.log)
 }
 
 // dial opens another connection to the message queue.

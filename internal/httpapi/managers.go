@@ -76,11 +76,18 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
 // readyTime bounds how long the cluster is asked whether it is ready.
 const readyTime = time.Second
 
-// readyz says whether tasks can be placed through this server: a manager leads, and is
-// in service.
+// readyz says whether tasks can be placed through this server: a manager leads, is in
+// service, and is known to the manager beside this server. One that is cut off from the
+// others can still ask their leader over the queue, but would not take over from it.
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), readyTime)
 	defer cancel()
+	if s.opts.Ready != nil {
+		if err := s.opts.Ready(ctx); err != nil {
+			problem(w, http.StatusServiceUnavailable, "not ready: "+err.Error())
+			return
+		}
+	}
 	status, err := s.opts.Cluster.Status(ctx)
 	why := "in-service"
 	switch {

@@ -58,6 +58,9 @@ type Options struct {
 	Settings func() []Setting
 	// Metrics answers /metrics; nil leaves it out.
 	Metrics http.Handler
+	// Ready returns why tasks cannot be placed through the manager that this server is
+	// beside, for /readyz; nil where there is none.
+	Ready func(context.Context) error
 	// Auth says who may do what. Nil lets everybody do everything.
 	Auth *Auth
 	// CallTime bounds each question to the cluster; 0 means DefaultCallTime.

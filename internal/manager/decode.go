@@ -28,6 +28,9 @@ type method struct {
 	// lookUp marks a method that may be answered from a stale state while no
 	// manager leads.
 	lookUp bool
+	// query is set for a method whose answer is in the state and nowhere else, so that
+	// a follower can give it.
+	query func(*reader) query
 }
 
 // acts is a method that only the leader carries out.
@@ -36,6 +39,13 @@ func acts(decode func(*reader) action) method { return method{decode: decode} }
 // looksUp is a method that reads the state, also a stale one.
 func looksUp(decode func(*reader) query) method {
 	return method{decode: reads(decode).decode, lookUp: true}
+}
+
+// inState is looksUp for an answer that is made of the state alone.
+func inState(decode func(*reader) query) method {
+	m := looksUp(decode)
+	m.query = decode
+	return m
 }
 
 // reads is a method that reads the state, but not a stale one: its caller acts
@@ -64,8 +74,8 @@ var methods = map[string]method{
 	"unschedule":      acts(decodeUnschedule),
 	"getWorkerAttr":   looksUp(decodeGetWorkerAttr),
 	"getWorkers":      looksUp(decodeGetWorkers),
-	"getTasks":        looksUp(decodeGetTasks),
-	"getScheduled":    looksUp(decodeGetScheduled),
+	"getTasks":        inState(decodeGetTasks),
+	"getScheduled":    inState(decodeGetScheduled),
 	"getClusterID":    {decode: decodeGetClusterID, lookUp: true},
 	"registerInfo":    acts(decodeRegisterInfo),
 	"leaveConference": acts(decodeLeaveConference),
@@ -74,9 +84,9 @@ var methods = map[string]method{
 	"scheduleMany":  acts(decodeScheduleMany),
 	"claimTask":     acts(decodeClaimTask),
 	"checkWorker":   reads(decodeCheckWorker),
-	"why":           looksUp(decodeWhy),
+	"why":           inState(decodeWhy),
 	"listWorkers":   looksUp(decodeListWorkers),
-	"listTasks":     looksUp(decodeListTasks),
+	"listTasks":     inState(decodeListTasks),
 	"status":        looksUp(func(*reader) query { return (*core).status }),
 	"addManager":    acts(decodeAddManager),
 	"removeManager": acts(decodeRemoveManager),
@@ -88,9 +98,9 @@ var methods = map[string]method{
 	"uncordon":    acts(decodeUncordon),
 	"setStrategy": acts(decodeSetStrategy),
 	"setDebit":    acts(decodeSetDebit),
-	"listDrains":  looksUp(decodeListDrains),
-	"getDrain":    looksUp(decodeGetDrain),
-	"audit":       looksUp(decodeAudit),
+	"listDrains":  inState(decodeListDrains),
+	"getDrain":    inState(decodeGetDrain),
+	"audit":       inState(decodeAudit),
 	"record":      acts(decodeRecord),
 }
 

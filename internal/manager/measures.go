@@ -24,6 +24,7 @@ type measures struct {
 	held          prometheus.Counter
 	load          *prometheus.HistogramVec
 	stale         prometheus.Counter
+	ownReads      prometheus.Counter
 	refused       prometheus.Counter
 	losses        prometheus.Counter
 	roles         prometheus.Counter
@@ -57,6 +58,7 @@ func newMeasures() *measures {
 		load: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "muster_reported_load_ratio",
 			Help: "Loads that workers reported, 1 being all of a worker.", Buckets: prometheus.LinearBuckets(0.1, 0.1, 10)}, []string{"purpose"}),
 		stale:         counter("muster_stale_answers_total", "Look-ups answered from a state that nobody vouches for."),
+		ownReads:      counter("muster_own_copy_answers_total", "Look-ups over HTTP that this manager answered from its own copy while another one leads."),
 		refused:       counter("muster_requests_malformed_total", "Requests refused since they could not be understood."),
 		losses:        counter("muster_queue_losses_total", "Times that the connection to the message queue was lost."),
 		roles:         counter("muster_role_changes_total", "Times that the manager's role or term changed."),
@@ -72,7 +74,7 @@ func newMeasures() *measures {
 
 // all are the collectors.
 func (m *measures) all() []prometheus.Collector {
-	return []prometheus.Collector{m.placements, m.decision, m.batch, m.left, m.held, m.load, m.stale, m.refused, m.losses, m.roles, m.noticesFailed, m.dropped, m.panics, m.overloads}
+	return []prometheus.Collector{m.placements, m.decision, m.batch, m.left, m.held, m.load, m.stale, m.ownReads, m.refused, m.losses, m.roles, m.noticesFailed, m.dropped, m.panics, m.overloads}
 }
 
 // purpose is the label for a purpose, which is known if workers joined with it.
