@@ -60,7 +60,7 @@ func TestUsersOfTheQueue(t *testing.T) {
 		t.Errorf("status: %+v", got)
 	}
 	web := begin(t, "web", "--http", "127.0.0.1:0", "--url", url, "--credentials", in("web"))
-	page := web.await(`msg="page and API are served".* url=(\S+)`)[1]
+	page := web.await(`msg="serving page and API".* url=(\S+)`)[1]
 	if status, text := fetch(t, page+"/v1/workers", ""); status != 200 || !strings.Contains(text, "video-1") {
 		t.Errorf("%d %s", status, text)
 	}

@@ -19,7 +19,7 @@ func TestFollowersPages(t *testing.T) {
 	pages := map[string]string{}
 	start := func(addr string, env ...string) {
 		p := beginWith(t, env, "manager", "--initial-time", "0ms", "--url", url, "--raft", addr, "--peers", strings.Join(addrs[:3], ","), "--http", "127.0.0.1:0")
-		pages[addr] = p.await(`msg="page and API are served".* url=(\S+)`)[1]
+		pages[addr] = p.await(`msg="serving page and API".* url=(\S+)`)[1]
 	}
 	for _, addr := range addrs[:3] {
 		start(addr)
