@@ -183,9 +183,6 @@ func runWorker(ctx context.Context, cfg *config.Config, opts worker.Options, std
 		return err
 	}
 	defer func() { _ = conn.Close() }()
-	opts.OnLost = func(_ *worker.Worker, why error) { log.Warn("contact to the manager lost", "err", why) }
-	opts.OnRecovered = func(*worker.Worker) { log.Info("contact to the manager restored") }
-	opts.OnOverload = func(_ *worker.Worker, over bool) { log.Info("overload", "overloaded", over) }
 	w, err := worker.Join(ctx, conn, opts)
 	switch {
 	case ctx.Err() != nil && err != nil:
@@ -193,7 +190,6 @@ func runWorker(ctx context.Context, cfg *config.Config, opts worker.Options, std
 	case err != nil:
 		return err
 	}
-	log.Info("joined", "worker", w.ID(), "cluster", cfg.Manager.Name)
 	if _, err := fmt.Fprintln(stdout, w.ID()); err != nil {
 		log.Warn("id not printed", "err", err)
 	}
