@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -29,24 +28,15 @@ func newFillCmd() *cobra.Command {
 			if err := o.Validate(); err != nil {
 				return cli.Usagef("%v", err)
 			}
-			program, err := findMuster(o.Muster)
-			if err != nil {
+			var err error
+			if o.Muster, o.NATS, err = programs(o.Muster); err != nil {
 				return err
 			}
-			self, err := os.Executable()
-			if err != nil {
-				return fmt.Errorf("find this program: %w", err)
-			}
-			o.Muster, o.NATS = program, []string{self, serveNATS}
 			return f.Profiled(func() error {
-				var results []peers.FillResult
-				err := peers.Fill(cmd.Context(), o, func(r peers.FillResult) { results = append(results, r) })
-				if len(results) > 0 {
-					if err := cli.PrintResults(cmd.OutOrStdout(), f.Format, fillColumns, results, false); err != nil {
-						return err
-					}
-				}
-				return err
+				return cli.Measure(cmd, f.Format, fillColumns, false, func(*cli.Bar) (results []peers.FillResult, err error) {
+					err = peers.Fill(cmd.Context(), o, func(r peers.FillResult) { results = append(results, r) })
+					return results, err
+				})
 			})
 		},
 	}

@@ -80,3 +80,15 @@ func isFile(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.Mode().IsRegular()
 }
+
+// programs are the muster program to measure, and this one as a server of NATS.
+func programs(muster string) (program string, nats []string, err error) {
+	if program, err = findMuster(muster); err != nil {
+		return "", nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return "", nil, fmt.Errorf("find this program: %w", err)
+	}
+	return program, []string{self, serveNATS}, nil
+}

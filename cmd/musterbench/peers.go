@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -34,15 +33,10 @@ func newPeersCmd() *cobra.Command {
 		Use: "peers", Short: "Measure Muster beside a key-value bucket and etcd", Long: peersLong, Args: cli.Takes(),
 		Example: "  musterbench peers\n  musterbench peers --servers 3 --inflight 64 --callers 1,4 -o json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			program, err := findMuster(o.Muster)
-			if err != nil {
+			var err error
+			if o.Muster, o.NATS, err = programs(o.Muster); err != nil {
 				return err
 			}
-			self, err := os.Executable()
-			if err != nil {
-				return fmt.Errorf("find this program: %w", err)
-			}
-			o.Muster, o.NATS = program, []string{self, serveNATS}
 			if err := o.Validate(); err != nil {
 				return cli.Usagef("%v", err)
 			}

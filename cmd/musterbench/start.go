@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -27,17 +26,12 @@ func newStartCmd() *cobra.Command {
 			if err := o.Validate(); err != nil {
 				return cli.Usagef("%v", err)
 			}
-			program, err := findMuster(o.Muster)
-			if err != nil {
+			var err error
+			if o.Muster, o.NATS, err = programs(o.Muster); err != nil {
 				return err
 			}
-			self, err := os.Executable()
-			if err != nil {
-				return fmt.Errorf("find this program: %w", err)
-			}
-			o.Muster, o.NATS = program, []string{self, serveNATS}
 			if o.Least == "" {
-				o.Least = filepath.Join(filepath.Dir(self), "leastnats")
+				o.Least = filepath.Join(filepath.Dir(o.NATS[0]), "leastnats")
 			}
 			return f.Profiled(func() error {
 				results, err := peers.Start(cmd.Context(), o)
