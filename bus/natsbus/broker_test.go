@@ -18,8 +18,8 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// brokerListen tells a process of this test program to be a broker there, brokerUsers
-// whom it lets in.
+// brokerListen makes a process of this test program a broker at that address;
+// brokerUsers lists the users that it accepts.
 const (
 	brokerListen = "NATSBUS_TEST_LISTEN"
 	brokerUsers  = "NATSBUS_TEST_USERS"

@@ -7,11 +7,11 @@
 //
 // instead of muster.rpc.SERVER, and hears those to its own server name on
 // muster.as.*.*.SERVER. The NATS server lets a user publish below its own ROLE.NAME
-// only, so that whoever gets a request knows who sent it (bus.Request.Sender), and lets a
+// only, so that the receiver of a request knows its sender (bus.Request.Sender), and lets a
 // worker hear requests to its own name only. Answers go to muster.reply.ROLE.NAME.…,
-// which only that user hears; whoever got a request may answer it, and publish to no
-// other reply subject. What the sender may ask for is the manager's to decide: it is in
-// the body.
+// to which only that user can subscribe. The receiver of a request may publish one
+// answer, and to no other reply subject. What a sender may ask for is in the body, so
+// the manager decides that.
 package natsauth
 
 import (

@@ -19,7 +19,7 @@ func RequestSubject(from bus.Identity, server string) string {
 	return requestPrefix + sender(from) + serverTokens(server)
 }
 
-// ServeSubject hears all requests to a server, whoever sends them.
+// ServeSubject is the subject of all requests to a server, from any sender.
 func ServeSubject(server string) string { return requestPrefix + anySender + serverTokens(server) }
 
 // ReplyPrefix is how the subjects begin to which answers to a sender go.

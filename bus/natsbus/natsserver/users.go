@@ -18,8 +18,8 @@ const (
 	answerTime  = 15 * time.Minute
 )
 
-// ownUser is a manager that this program is in its own server, and nobody else can be:
-// its seed is in memory only.
+// ownUser returns the credentials with which this process connects to its own
+// server, as a manager. Nobody else can use them: the seed is in memory only.
 func (o Options) ownUser() (*natsauth.Credentials, error) {
 	if o.Users == nil {
 		return nil, nil

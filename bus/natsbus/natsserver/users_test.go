@@ -202,8 +202,8 @@ func TestRequestsSayWhoSentThem(t *testing.T) {
 	}
 }
 
-// A request whose answer is to go to somebody else is not answered: whoever serves may
-// publish where its sender may not.
+// A request that names another user's reply subject gets no answer: a server may
+// publish on subjects that the sender of the request may not.
 func TestAnswersGoToTheSenderOnly(t *testing.T) {
 	g := startGuarded(t, w1, ann)
 	inside, err := natsbus.DialInProcess(within(t), g.server, bus.Options{})
