@@ -11,13 +11,14 @@ import (
 	"time"
 
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/bus/internal/watchers"
 )
 
 // Conn is a connection to RabbitMQ, or to one of several that form a cluster.
 type Conn struct {
 	broker *dialer
 	log    *slog.Logger
-	status watchers
+	status watchers.Watchers
 	calls  calls
 	reply  *consumer
 
@@ -53,7 +54,7 @@ func Dial(ctx context.Context, o bus.Options) (*Conn, error) {
 		c.end()
 		return nil, err
 	}
-	c.status.update(func(bus.Status) bus.Status { return s.status() })
+	c.status.Update(func(bus.Status) bus.Status { return s.status() })
 	c.keeper.Go(func() { c.keep(s) })
 	return c, nil
 }
@@ -108,7 +109,7 @@ func (c *Conn) disconnect(s *session, err error) {
 	c.session.Store(nil)
 	c.limits.body.Store(0)
 	c.calls.failAll(fmt.Errorf("%w: connection lost: %w", bus.ErrDisconnected, err))
-	c.status.set(bus.Status{Err: fmt.Errorf("%w: %w", bus.ErrDisconnected, err)})
+	c.status.Set(bus.Status{Err: fmt.Errorf("%w: %w", bus.ErrDisconnected, err)})
 	s.close(time.Now())
 }
 
@@ -122,20 +123,20 @@ func (c *Conn) reconnect() *session {
 		switch {
 		case err == nil:
 			c.log.Info("reconnected to the broker", "attempts", pause.attempts)
-			c.status.update(func(bus.Status) bus.Status { return s.status() })
+			c.status.Update(func(bus.Status) bus.Status { return s.status() })
 			return s
 		case c.over.Err() == nil:
 			if pause.due() {
 				c.log.Warn("still not connected", "err", err, "attempts", pause.attempts)
 			}
-			c.status.set(bus.Status{Err: fmt.Errorf("%w: %w", bus.ErrDisconnected, err)})
+			c.status.Set(bus.Status{Err: fmt.Errorf("%w: %w", bus.ErrDisconnected, err)})
 		}
 	}
 	return nil
 }
 
 // Watch implements bus.Conn.
-func (c *Conn) Watch(f func(bus.Status)) (stop func()) { return c.status.add(f) }
+func (c *Conn) Watch(f func(bus.Status)) (stop func()) { return c.status.Add(f) }
 
 // closeLimit is how long Close waits for what was sent to leave.
 const closeLimit = 2 * time.Second
@@ -161,7 +162,7 @@ func (c *Conn) Close() error {
 		if s != nil {
 			s.close(deadline)
 		}
-		c.status.set(bus.Status{Err: bus.ErrClosed})
+		c.status.Set(bus.Status{Err: bus.ErrClosed})
 	})
 	return nil
 }

@@ -145,7 +145,7 @@ func (s *session) watchBlocked() {
 				s.blocked.Store(nil)
 				s.owner.log.Info("broker accepts messages again")
 			}
-			s.owner.status.update(func(now bus.Status) bus.Status {
+			s.owner.status.Update(func(now bus.Status) bus.Status {
 				if now.Connected && s.owner.session.Load() == s {
 					return s.status()
 				}

@@ -7,8 +7,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/muster-fleet/muster/bus"
 )
 
 func TestBackoff(t *testing.T) {
@@ -99,22 +97,5 @@ func TestInboxBytes(t *testing.T) {
 	}
 	if n := b.bytes.Load(); n != 0 {
 		t.Errorf("%d bytes are left", n)
-	}
-}
-
-func TestWatchersHearChangesOnly(t *testing.T) {
-	var w watchers
-	var got []string
-	w.set(bus.Status{Connected: true})
-	stop := w.add(func(s bus.Status) { got = append(got, s.String()) })
-	w.set(bus.Status{Connected: true})
-	w.set(bus.Status{Err: bus.ErrDisconnected})
-	w.set(bus.Status{Err: bus.ErrDisconnected})
-	w.set(bus.Status{Connected: true})
-	stop()
-	w.set(bus.Status{Err: bus.ErrClosed})
-	want := []string{"connected", "not connected: " + bus.ErrDisconnected.Error(), "connected"}
-	if !slices.Equal(got, want) {
-		t.Errorf("heard %q, want %q", got, want)
 	}
 }

@@ -11,9 +11,11 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/internal/repeat"
-	"github.com/nats-io/nats.go"
+	"github.com/muster-fleet/muster/bus/internal/watchers"
 )
 
 // Conn is a bus.Conn over NATS. Close and the Close of a Service or a
@@ -30,7 +32,7 @@ type Conn struct {
 	self  bus.Identity
 	wire  *wire
 	calls *calls
-	watch watchers
+	watch watchers.Watchers
 	// repeats limits how often a repeated error is logged.
 	repeats repeat.Counter
 
@@ -55,7 +57,7 @@ func (c *Conn) open(ctx context.Context) error {
 		_ = c.Close()
 		return err
 	}
-	c.watch.set(bus.Status{Connected: true})
+	c.watch.Set(bus.Status{Connected: true})
 	return nil
 }
 
@@ -74,7 +76,7 @@ func (c *Conn) Close() error {
 		c.keeper.Wait()
 		c.awaitSubscriptions()
 		c.wire.writers.Wait()
-		c.watch.set(bus.Status{Err: bus.ErrClosed})
+		c.watch.Set(bus.Status{Err: bus.ErrClosed})
 	})
 	c.keeper.Wait()
 	return nil
@@ -93,7 +95,7 @@ func (c *Conn) subscriptions() []*subscription {
 }
 
 // Watch calls f with the current status and each change.
-func (c *Conn) Watch(f func(bus.Status)) (stop func()) { return c.watch.add(f) }
+func (c *Conn) Watch(f func(bus.Status)) (stop func()) { return c.watch.Add(f) }
 
 func (c *Conn) disconnected(_ *nats.Conn, err error) {
 	if c.closing.Load() {
@@ -103,7 +105,7 @@ func (c *Conn) disconnected(_ *nats.Conn, err error) {
 		err = errors.New("the broker closed the connection")
 	}
 	c.log.Warn("connection lost", "err", err)
-	c.watch.set(bus.Status{Err: fmt.Errorf("%w: %w", bus.ErrDisconnected, err)})
+	c.watch.Set(bus.Status{Err: fmt.Errorf("%w: %w", bus.ErrDisconnected, err)})
 }
 
 // reconnected waits until the server has processed the subscriptions, and then
@@ -118,7 +120,7 @@ func (c *Conn) reconnected(nc *nats.Conn) {
 	if c.wire.use(number) {
 		c.repeats.Reset()
 		c.log.Info("connected again", "server", nc.ConnectedUrlRedacted())
-		c.watch.set(bus.Status{Connected: true})
+		c.watch.Set(bus.Status{Connected: true})
 	}
 }
 

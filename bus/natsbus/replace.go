@@ -30,7 +30,7 @@ func (c *Conn) keep(closed <-chan struct{}) {
 		}
 		err := c.nc.Load().LastError()
 		c.log.Warn("connection closed by the server, making a new one", "err", err)
-		c.watch.set(bus.Status{Err: fmt.Errorf("%w: %w", bus.ErrDisconnected, err)})
+		c.watch.Set(bus.Status{Err: fmt.Errorf("%w: %w", bus.ErrDisconnected, err)})
 		closed = c.replace()
 	}
 }
