@@ -3,6 +3,8 @@ package agent
 import (
 	"errors"
 	"fmt"
+
+	"github.com/muster-fleet/muster/internal/purposes"
 )
 
 // Policy says how many nodes an agent keeps, and which tasks share one.
@@ -31,15 +33,8 @@ const NoLimit = -1
 // and analytics give every task a node of its own, all others one node a room.
 // When full, these share nodes, save conference and sip.
 func DefaultPolicy(purpose string) Policy {
-	p := Policy{Prerun: DefaultPrerun, MaxNodes: NoLimit}
-	switch purpose {
-	case "audio", "video", "analytics":
-		p.PerTask = true
-	case "conference", "sip":
-	default:
-		p.ReuseWhenFull = true
-	}
-	return p
+	p := purposes.Of(purpose)
+	return Policy{Prerun: DefaultPrerun, MaxNodes: NoLimit, PerTask: p.PerTask, ReuseWhenFull: !p.PerTask && !p.OwnRoom}
 }
 
 // Validate returns what is wrong, by the name of the field.

@@ -2,12 +2,12 @@ package config
 
 import (
 	"fmt"
-	"maps"
 	"net"
 	"slices"
 	"strings"
 
 	"github.com/muster-fleet/muster/internal/nearest"
+	"github.com/muster-fleet/muster/internal/purposes"
 )
 
 // check validates combinations of keys.
@@ -244,18 +244,14 @@ func (c *Config) warnOfBus() []Problem {
 	return out
 }
 
-// otherPurposes are OWT's purposes without a default strategy.
-var otherPurposes = []string{"quic", "mediabridge", "eventbridge"}
-
 // warnOfPurposes finds purposes that look like a misspelt known one. They may be
 // intended, so they are not errors.
 func (c *Config) warnOfPurposes() []Problem {
-	known := append(slices.Sorted(maps.Keys(Default().Strategy.ByPurpose)), otherPurposes...)
-	known = append(known, "general")
+	known := append(purposes.Names(), "general")
 	var out []Problem
-	for _, purpose := range c.madeUp("strategy") {
-		if best := nearest.Word(purpose, known); best != "" && !slices.Contains(known, purpose) {
-			w := c.warning("strategy."+purpose, "is none of OWT's purposes")
+	for _, name := range c.madeUp("strategy") {
+		if best := nearest.Word(name, known); best != "" && !slices.Contains(known, name) {
+			w := c.warning("strategy."+name, "is none of OWT's purposes")
 			w.Nearest = best
 			out = append(out, w)
 		}

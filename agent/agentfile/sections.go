@@ -7,6 +7,7 @@ import (
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/agent"
+	"github.com/muster-fleet/muster/internal/purposes"
 	"github.com/muster-fleet/muster/worker"
 )
 
@@ -117,12 +118,12 @@ func (s *sections) interval() time.Duration {
 const defaultMbps = 1000
 
 func (s *sections) load(purpose string) Load {
-	switch purpose {
-	case "webrtc", "streaming", "quic", "mediabridge", "eventbridge":
+	switch purposes.Of(purpose).Load {
+	case purposes.Network:
 		return Load{Item: "network", Interface: orElse(s.Cluster.NetworkName, "lo"), Mbps: orElse(s.Cluster.NetworkMaxScale, defaultMbps)}
-	case "recording":
+	case purposes.Disk:
 		return Load{Item: "disk", Disk: orElse(s.Recording.Path, "/tmp")}
-	case "video":
+	case purposes.GPU:
 		if s.Video.Accelerated {
 			return Load{Item: "gpu"}
 		}

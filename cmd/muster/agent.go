@@ -15,7 +15,7 @@ import (
 	"github.com/muster-fleet/muster/worker"
 )
 
-const agentLong = `Run an agent: a worker whose tasks are done by nodes, processes that it starts, watches and ends. It prints its
+var agentLong = `Run an agent: a worker whose tasks are done by nodes, processes that it starts, watches and ends. It prints its
 id when it has joined.
 
 What a node is, one of three says:

@@ -21,6 +21,7 @@ import (
 	"github.com/muster-fleet/muster/config"
 	"github.com/muster-fleet/muster/internal/cli"
 	"github.com/muster-fleet/muster/internal/owtscript"
+	"github.com/muster-fleet/muster/internal/purposes"
 	"github.com/muster-fleet/muster/media"
 	"github.com/muster-fleet/muster/worker"
 	"github.com/muster-fleet/muster/worker/load"
@@ -154,7 +155,7 @@ func (f *agentFlags) check(argv []string) error {
 		return cli.Usagef("--purpose is missing: say what the agent is for, as in --purpose video")
 	case len(argv) > 0 && f.owt != "":
 		return cli.Usagef("--owt and a program after -- exclude each other: a node is one or the other")
-	case len(argv) == 0 && f.owt == "" && mediaKind(f.purpose) == "":
+	case len(argv) == 0 && f.owt == "" && purposes.Of(f.purpose).Media == "":
 		return cli.Usagef("say what does the tasks: a program after --, or --owt DIR; only %s have media of their own", mediaPurposesText)
 	case f.per != "" && f.per != "task" && f.per != "room":
 		return cli.Usagef("--per must be task or room, not %q", f.per)

@@ -4,34 +4,20 @@ import (
 	"context"
 	"os"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/muster-fleet/muster/agent/process"
 	"github.com/muster-fleet/muster/internal/cli"
+	"github.com/muster-fleet/muster/internal/purposes"
 	"github.com/muster-fleet/muster/media"
 	"github.com/muster-fleet/muster/node"
 )
 
-// mediaPurposesText names the purposes that mediaKind knows.
-const mediaPurposesText = "recording, video, streaming and analytics"
-
-// mediaKind is what a node of the purpose does where a spec does not say so
-// otherwise; "" where there is no media for the purpose.
-func mediaKind(purpose string) string {
-	switch purpose {
-	case "recording":
-		return media.Record
-	case "video":
-		return media.Transcode
-	case "streaming":
-		return media.Stream
-	case "analytics":
-		return media.Analyse
-	}
-	return ""
-}
+// mediaPurposesText names the purposes that have media.
+var mediaPurposesText = strings.Join(purposes.OfMedia(), ", ")
 
 // mediaWatchdog is the longest silence of a media node.
 const mediaWatchdog = 10 * time.Second
@@ -94,7 +80,7 @@ func newNodeCmd() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		work, err := media.NewAny(mediaKind(os.Getenv("MUSTER_PURPOSE")), tool, media.Options{Root: *root, Mounts: named})
+		work, err := media.NewAny(purposes.Of(os.Getenv("MUSTER_PURPOSE")).Media, tool, media.Options{Root: *root, Mounts: named})
 		if err != nil {
 			return err
 		}

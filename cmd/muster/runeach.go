@@ -16,6 +16,7 @@ import (
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/internal/cli"
+	"github.com/muster-fleet/muster/internal/purposes"
 	"github.com/muster-fleet/muster/job"
 	"github.com/muster-fleet/muster/media"
 )
@@ -186,7 +187,7 @@ func fileWords(pattern, file string) *strings.Replacer {
 func collision(jobs []job.Job) error {
 	taken := map[string]string{}
 	for _, j := range jobs {
-		kind := mediaKind(j.Purpose)
+		kind := purposes.Of(j.Purpose).Media
 		if kind == "" {
 			return nil
 		}

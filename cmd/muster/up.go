@@ -21,6 +21,7 @@ import (
 	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/config"
 	"github.com/muster-fleet/muster/internal/cli"
+	"github.com/muster-fleet/muster/internal/purposes"
 	"github.com/muster-fleet/muster/internal/room"
 	"github.com/muster-fleet/muster/media"
 )
@@ -236,7 +237,7 @@ func (u *up) findMedia(ctx context.Context) {
 // offersMedia reports whether the workers of the purpose are agents that do real
 // work.
 func (u *up) offersMedia(purpose string) bool {
-	return u.media && u.noMedia == nil && mediaKind(purpose) != ""
+	return u.media && u.noMedia == nil && purposes.Of(purpose).Media != ""
 }
 
 // workerSpecs are the command lines of the workers.

@@ -33,13 +33,13 @@ type traits struct {
 // requirements have named so far.
 func (p *Pool) traits(info *muster.Info) traits {
 	var t traits
-	if p.rules.place {
+	if p.rules.Place {
 		t.isps, t.regions = set(info.Capacity.ISPs), set(info.Capacity.Regions)
 	}
-	if video := info.Capacity.Video; p.rules.codecs && video != nil {
+	if video := info.Capacity.Video; p.rules.Codecs && video != nil {
 		t.encode, t.decode = set(video.Encode), set(video.Decode)
 	}
-	if p.rules.algorithm {
+	if p.rules.Algorithm {
 		t.algorithms = set(info.Capacity.Algorithms)
 	}
 	for key := range p.splits {

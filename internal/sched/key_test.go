@@ -6,13 +6,14 @@ import (
 	"testing"
 
 	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/internal/purposes"
 )
 
 // TestEveryFieldOfAPreferenceIsInTheKey: preferences with equal keys share a
 // view, so that a field that the key omits would give one caller the workers
 // of another's requirement.
 func TestEveryFieldOfAPreferenceIsInTheKey(t *testing.T) {
-	all := rules{place: true, codecs: true, algorithm: true}
+	all := purposes.Purpose{Place: true, Codecs: true, Algorithm: true}
 	base := requirement{all, muster.Preference{Labels: []muster.LabelRequirement{{Key: "k", In: []string{"v"}}}}}
 	keys := map[string]string{base.key(): "no change"}
 	eachLeaf(reflect.TypeFor[muster.Preference](), nil, func(path []int, name string) {

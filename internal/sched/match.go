@@ -5,46 +5,25 @@ import (
 	"strings"
 
 	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/internal/purposes"
 )
 
-// rules is what the matcher of a purpose looks at beside the labels, which
-// count for every purpose.
-type rules struct {
-	place     bool // isp and region
-	codecs    bool
-	algorithm bool
-}
-
-// rulesOf returns the rules of a purpose: OWT's. Those of conference,
-// recording, sip, quic, mediabridge, eventbridge and of every purpose that is
-// unknown look at nothing.
-func rulesOf(purpose string) rules {
-	switch purpose {
-	case "webrtc", "portal", "streaming", "audio":
-		return rules{place: true}
-	case "video":
-		return rules{place: true, codecs: true}
-	case "analytics":
-		return rules{algorithm: true}
-	}
-	return rules{}
-}
-
-// requirement is a preference without what the pool's rules do not look at.
+// requirement is a preference without what the matcher of the purpose does not
+// look at.
 type requirement struct {
-	rules
+	rules purposes.Purpose
 	muster.Preference
 }
 
 // requirement reduces a preference to what counts here.
 func (p *Pool) requirement(pref muster.Preference) requirement {
-	if !p.rules.place {
+	if !p.rules.Place {
 		pref.ISP, pref.Region = "", ""
 	}
-	if !p.rules.codecs {
+	if !p.rules.Codecs {
 		pref.Video = muster.Formats{}
 	}
-	if !p.rules.algorithm {
+	if !p.rules.Algorithm {
 		pref.Algorithm = ""
 	}
 	pref.Video.Encode, pref.Video.Decode = set(pref.Video.Encode), set(pref.Video.Decode)
@@ -72,11 +51,11 @@ func (r *requirement) key() string {
 // whatever their state and load are.
 func (r *requirement) excludes(t *traits) (muster.Rule, bool) {
 	switch {
-	case r.place && len(t.isps) > 0 && (r.ISP == "" || !slices.Contains(t.isps, r.ISP)):
+	case r.rules.Place && len(t.isps) > 0 && (r.ISP == "" || !slices.Contains(t.isps, r.ISP)):
 		return muster.RuleISP, true
-	case r.codecs && !(containsAll(t.encode, r.Video.Encode) && containsAll(t.decode, r.Video.Decode)):
+	case r.rules.Codecs && !(containsAll(t.encode, r.Video.Encode) && containsAll(t.decode, r.Video.Decode)):
 		return muster.RuleCodec, true
-	case r.algorithm && r.Algorithm != "" && !slices.Contains(t.algorithms, r.Algorithm):
+	case r.rules.Algorithm && r.Algorithm != "" && !slices.Contains(t.algorithms, r.Algorithm):
 		return muster.RuleCodec, true
 	}
 	for _, label := range r.Labels {

@@ -4,12 +4,13 @@ import (
 	"iter"
 
 	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/internal/purposes"
 )
 
 // Pool is the workers of one purpose, and who of them takes the next task.
 type Pool struct {
 	purpose  string
-	rules    rules
+	rules    purposes.Purpose
 	strategy muster.Strategy
 	firm     bool // debits count against the limits of workers
 	index    index
@@ -39,7 +40,7 @@ type Pool struct {
 // NewPool returns an empty pool for tasks of the purpose.
 func NewPool(purpose string, strategy muster.Strategy) *Pool {
 	p := &Pool{
-		purpose: purpose, rules: rulesOf(purpose), strategy: strategy,
+		purpose: purpose, rules: purposes.Of(purpose), strategy: strategy,
 		classes: map[string]*class{}, splits: map[string]bool{}, labelled: map[string]int{},
 		views:   views{byKey: map[string]*view{}, byRaw: map[string]parsed{}},
 		limits:  DefaultLimits(),

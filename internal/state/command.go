@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/internal/purposes"
 )
 
 // Command is one change to the cluster, with all that the change depends on:
@@ -146,17 +147,7 @@ const (
 // DefaultConfig returns OWT's strategies and reserve time, with learned debit.
 func DefaultConfig() Config {
 	return Config{
-		Strategies: map[string]muster.Strategy{
-			"portal":     muster.LastUsed,
-			"conference": muster.LastUsed,
-			"webrtc":     muster.LastUsed,
-			"sip":        muster.RoundRobin,
-			"streaming":  muster.RoundRobin,
-			"recording":  muster.RandomlyPick,
-			"audio":      muster.MostUsed,
-			"video":      muster.LeastUsed,
-			"analytics":  muster.LeastUsed,
-		},
+		Strategies:    purposes.Strategies(),
 		General:       muster.RoundRobin,
 		ReserveMillis: 60_000,
 		Debit:         Debit{Mode: DebitLearned, Floor: 0.001},

@@ -17,11 +17,11 @@ var allowed = []string{
 	"hash/maphash", // differs between replicas, and orders nothing: see taskTable
 	"bytes", "cmp", "encoding/binary", "encoding/json", "errors", "fmt", "hash/crc32", "iter", "maps", "math",
 	"math/bits", "slices", "strconv", "strings", "unicode/utf8",
-	"github.com/muster-fleet/muster", "github.com/muster-fleet/muster/internal/sched", "github.com/muster-fleet/muster/internal/wire",
+	"github.com/muster-fleet/muster", "github.com/muster-fleet/muster/internal/purposes", "github.com/muster-fleet/muster/internal/sched", "github.com/muster-fleet/muster/internal/wire",
 }
 
 func TestImportsNothingThatDiffersBetweenReplicas(t *testing.T) {
-	for _, dir := range []string{".", "../sched", "../wire"} {
+	for _, dir := range []string{".", "../sched", "../wire", "../purposes"} {
 		pkg, err := build.ImportDir(dir, 0)
 		if err != nil {
 			t.Fatal(err)
