@@ -1,6 +1,9 @@
 package agent
 
-import "github.com/muster-fleet/muster/agent/process"
+import (
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/agent/process"
+)
 
 // action is something that the pool wants done. The concrete types follow.
 type action any
@@ -20,9 +23,10 @@ type (
 		text string
 	}
 	refuse struct {
-		ref          uint64
-		reason, node string
-		err          error
+		ref    uint64
+		reason muster.Reason
+		node   string
+		err    error
 	}
 	// What the manager is to hear.
 	pickUp  struct{ task string }

@@ -190,7 +190,7 @@ func TestATaskThatEndedSinceItWasClaimedDoesNotBegin(t *testing.T) {
 	a.owner.do(func(p *pool, now time.Time) { a.claimed(p, now, r, taskArg{Room: &room, Task: "task1"}) })
 	select {
 	case reply := <-answered:
-		if reply.Err != reasonEarlyRecycled {
+		if reply.Err != muster.ReasonEarlyRecycled.Text {
 			t.Errorf("the caller is answered %s %q", reply.Data, reply.Err)
 		}
 	case <-f.ctx.Done():

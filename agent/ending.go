@@ -30,7 +30,7 @@ func (p *pool) endTask(t *task, result muster.TaskResult, say releaseMode) {
 	case p.find(n.id) == nil, n.phase != stopping && shared:
 		p.settle(t)
 	case n.phase != stopping:
-		p.disappoint(n, reasonEarlyRecycled, nil)
+		p.disappoint(n, muster.ReasonEarlyRecycled, nil)
 		p.stop(n, false)
 	}
 }

@@ -309,7 +309,7 @@ func TestTrouble(t *testing.T) {
 	})
 	f.until(a, "trouble", func(p *pool) bool { return p.unavailable })
 	switch refusal := f.ask(a, "getNode", arg("r", "t")); refusal {
-	case reasonNodeNotReady, reasonEarlyRecycled: // the latter while a node is tried
+	case muster.ReasonNodeNotReady.Text, muster.ReasonEarlyRecycled.Text: // the latter while a node is tried
 	default:
 		t.Errorf("in trouble getNode is answered %s", refusal)
 	}

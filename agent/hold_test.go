@@ -13,7 +13,7 @@ func (s *script) order(room, task, spec, by string) {
 	s.pool.getNode(s.now, s.ref, muster.TaskOrder{Room: room, Task: task, Spec: json.RawMessage(spec), By: by})
 }
 
-const taken = "refuse " + string(muster.ReasonTaskTaken)
+var taken = "refuse " + muster.ReasonTaskTaken.Text
 
 // A request for the name of a task that exists, with another spec or room, is
 // refused and changes nothing: neither the task nor its reservation.
@@ -35,7 +35,7 @@ func TestNameIsTaken(t *testing.T) {
 		// Only who began it ends it by its name.
 		s.ref++
 		s.pool.recycle(s.now, s.ref, "a_0", muster.TaskEnd{Task: "t", By: "second"})
-		s.did("refuse " + string(muster.ReasonNotOwner))
+		s.did("refuse " + muster.ReasonNotOwner.Text)
 		if r, ok := s.pool.queryTask(s.now, "t"); !ok || r.State != muster.TaskRunning || r.By != "first" {
 			t.Errorf("alone %v: the task is %+v", alone, r)
 		}

@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -58,7 +57,7 @@ func (n *taskName) UnmarshalJSON(raw []byte) error {
 func (a *Agent) getNode(_ context.Context, _ *worker.Worker, r *bus.Request) {
 	var arg taskArg
 	if err := worker.Decode(r.Args, &arg); err != nil || arg.Room == nil || arg.Task == "" {
-		r.Fail(reasonInvalidTask)
+		r.Refuse(muster.ReasonInvalidTask)
 		return
 	}
 	if err := (muster.TaskOrder{Room: *arg.Room, Task: string(arg.Task), Spec: arg.Spec}).Check(); err != nil {
@@ -78,16 +77,16 @@ func (a *Agent) claim(r *bus.Request, arg taskArg) {
 	select {
 	case <-a.owner.when(func(p *pool) bool { return !p.isEnding(task) }):
 	case <-ctx.Done():
-		r.Fail(reasonEarlyRecycled)
+		r.Refuse(muster.ReasonEarlyRecycled)
 		return
 	}
 	err := a.worker.Claim(ctx, task, arg.Placement)
-	switch refused := muster.Reason(""); {
-	case errors.As(err, &refused):
-		r.Fail(string(refused))
+	switch refused, final := err.(muster.Reason); {
+	case final:
+		r.Refuse(refused)
 		return
-	case err != nil:
-		r.FailDetail(reasonAgentNotReady, refusal{Error: err.Error()})
+	case err != nil: // which may wrap the last refusal that was not final
+		r.RefuseDetail(reasonAgentNotReady, refusal{Error: err.Error()})
 		return
 	}
 	a.owner.do(func(p *pool, now time.Time) { a.claimed(p, now, r, arg) })
@@ -98,7 +97,7 @@ func (a *Agent) claim(r *bus.Request, arg taskArg) {
 func (a *Agent) claimed(p *pool, now time.Time, r *bus.Request, arg taskArg) {
 	task := string(arg.Task)
 	if p.isEnding(task) || !a.has(task) {
-		r.Fail(reasonEarlyRecycled)
+		r.Refuse(muster.ReasonEarlyRecycled)
 		return
 	}
 	p.getNode(now, a.owner.keep(r), muster.TaskOrder{Room: *arg.Room, Task: task, Spec: arg.Spec, By: arg.By})
@@ -145,17 +144,17 @@ func (o *owner) refuse(a refuse) {
 		detail.Error = a.err.Error()
 	}
 	if detail == (refusal{}) {
-		r.Fail(a.reason)
+		r.Refuse(a.reason)
 		return
 	}
-	r.FailDetail(a.reason, detail)
+	r.RefuseDetail(a.reason, detail)
 }
 
 func (a *Agent) recycleNode(_ context.Context, _ *worker.Worker, r *bus.Request) {
 	var node string
 	var arg taskArg
 	if err := worker.Decode(r.Args, &node, &arg); err != nil || arg.Task == "" {
-		r.Fail(reasonInvalidTask)
+		r.Refuse(muster.ReasonInvalidTask)
 		return
 	}
 	a.owner.do(func(p *pool, now time.Time) {
@@ -198,7 +197,7 @@ func (a *Agent) endedTasks(_ context.Context, _ *worker.Worker, r *bus.Request) 
 
 func replyOr(r *bus.Request, found any, ok bool) {
 	if !ok {
-		r.Fail(string(muster.ReasonNoTask))
+		r.Refuse(muster.ReasonNoTask)
 		return
 	}
 	r.Reply(found)

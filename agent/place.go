@@ -20,7 +20,7 @@ func (p *pool) getNode(now time.Time, ref uint64, o muster.TaskOrder) {
 	running := p.running(r.task)
 	switch node, id, ok := p.holder(r.task); {
 	case ok && id != r.id:
-		p.emit(refuse{r.ref, string(muster.ReasonTaskTaken), node, nil})
+		p.emit(refuse{r.ref, muster.ReasonTaskTaken, node, nil})
 	case p.draining && running == nil:
 		p.refuse(r, reasonAgentNotReady, "", nil)
 	default:
@@ -77,7 +77,7 @@ func (p *pool) place(r *request) {
 		return
 	}
 	if p.isCrowded(r) {
-		p.await(r, string(muster.ReasonNoSlot))
+		p.await(r, muster.ReasonNoSlot)
 		return
 	}
 	n := p.choose(r)
@@ -85,14 +85,14 @@ func (p *pool) place(r *request) {
 	case n != nil:
 		p.assign(n, r)
 	case !p.full():
-		p.refuse(r, reasonNodeNotReady, "", p.trouble)
+		p.refuse(r, muster.ReasonNodeNotReady, "", p.trouble)
 	default:
 		p.await(r, reasonNoNode)
 	}
 }
 
 // await lets a request wait while a node is on its way out, or refuses it.
-func (p *pool) await(r *request, reason string) {
+func (p *pool) await(r *request, reason muster.Reason) {
 	if slices.ContainsFunc(p.nodes, (*node).isStopping) {
 		p.queue = append(p.queue, r)
 		return
@@ -208,7 +208,7 @@ func (p *pool) add(n *node, r *request) *task {
 
 // refuse ends a request without a node. The manager may place the task
 // elsewhere, unless it is here, or another request for it waits.
-func (p *pool) refuse(r *request, reason, node string, err error) {
+func (p *pool) refuse(r *request, reason muster.Reason, node string, err error) {
 	if _, _, waits := p.holder(r.task); p.tasks[r.task] == nil && !waits {
 		p.emit(reject{r.task})
 	}
@@ -225,7 +225,7 @@ func (p *pool) recycle(now time.Time, ref uint64, id string, e muster.TaskEnd) {
 	t := p.tasks[e.Task]
 	switch {
 	case t != nil && t.node.id == id && e.By != "" && e.By != t.by:
-		p.emit(refuse{ref, string(muster.ReasonNotOwner), id, nil})
+		p.emit(refuse{ref, muster.ReasonNotOwner, id, nil})
 		return
 	case t != nil && t.node.id == id && t.ending == nil:
 		p.trouble.over()
@@ -236,7 +236,7 @@ func (p *pool) recycle(now time.Time, ref uint64, id string, e muster.TaskEnd) {
 		p.endTask(t, orDone(e.Result), end)
 	case t == nil || t.node.id != id:
 		if n := p.find(id); n != nil && n.awaits(e.Task) {
-			p.withdraw(n, func(r *request) bool { return r.task == e.Task && (e.By == "" || e.By == r.by) }, reasonEarlyRecycled)
+			p.withdraw(n, func(r *request) bool { return r.task == e.Task && (e.By == "" || e.By == r.by) }, muster.ReasonEarlyRecycled)
 		}
 	}
 	if t != nil && p.tasks[e.Task] == t && t.node.id == id && e.Result != nil {
@@ -248,7 +248,7 @@ func (p *pool) recycle(now time.Time, ref uint64, id string, e muster.TaskEnd) {
 
 // withdraw refuses some of those who wait for a node. A node that was made for
 // their task ends; any other waits for the next.
-func (p *pool) withdraw(n *node, which func(*request) bool, reason string) {
+func (p *pool) withdraw(n *node, which func(*request) bool, reason muster.Reason) {
 	var kept, refused []*request
 	for _, r := range n.waiting {
 		if which(r) {

@@ -130,14 +130,11 @@ type request struct {
 	until      time.Time
 }
 
-// The refusals of OWT's agents, word for word.
-const (
-	reasonInvalidTask   = "Invalid task"
-	reasonNotFound      = "Not found"
-	reasonNodeNotReady  = "node not ready"
-	reasonEarlyRecycled = "node early recycled"
-	reasonNoNode        = "No available node"
-	reasonAgentNotReady = "agent not ready"
+// Other refusals of OWT's agents, word for word.
+var (
+	reasonNotFound      = muster.Reason{Code: muster.CodeNotFound, Text: "Not found"}
+	reasonNoNode        = muster.Reason{Code: muster.CodeNoNode, Text: "No available node"}
+	reasonAgentNotReady = muster.Reason{Code: muster.CodeAgentNotReady, Text: "agent not ready"}
 )
 
 func newPool(s settings, status func(string) string, extended func(string) time.Time) *pool {
@@ -261,11 +258,11 @@ func (p *pool) notLaunched(now time.Time, id string, err error) {
 }
 
 // reasonOf is how a caller is refused whose node did not start.
-func reasonOf(err error) string {
+func reasonOf(err error) muster.Reason {
 	if errors.Is(err, process.ErrSpec) {
-		return reasonInvalidTask
+		return muster.ReasonInvalidTask
 	}
-	return reasonEarlyRecycled
+	return muster.ReasonEarlyRecycled
 }
 
 // lost handles a node that ended without a stop, or does not become ready.
@@ -278,11 +275,11 @@ func (p *pool) fail(n *node, err error, blamed bool) {
 	if err != nil {
 		p.emit(abnormal{n.id, err})
 	}
-	p.giveUp(n, reasonEarlyRecycled, err)
+	p.giveUp(n, muster.ReasonEarlyRecycled, err)
 }
 
 // giveUp ends all that counted on a node.
-func (p *pool) giveUp(n *node, reason string, err error) {
+func (p *pool) giveUp(n *node, reason muster.Reason, err error) {
 	p.disappoint(n, reason, err)
 	p.failHeld(n, err)
 	for _, t := range slices.Clone(n.tasks) {
@@ -306,7 +303,7 @@ func resultOf(err error) muster.TaskResult {
 }
 
 // disappoint refuses those who wait for a node.
-func (p *pool) disappoint(n *node, reason string, err error) {
+func (p *pool) disappoint(n *node, reason muster.Reason, err error) {
 	waiting := n.waiting
 	n.waiting = nil
 	for _, r := range waiting {

@@ -54,7 +54,7 @@ func inWords(a action) string {
 	case answer:
 		return "answer " + strings.TrimPrefix(a.text, "a_")
 	case refuse:
-		return "refuse " + a.reason
+		return "refuse " + a.reason.Text
 	case abnormal:
 		return "crash " + a.node[2:]
 	case notice:

@@ -21,7 +21,7 @@ func (a *Agent) readLog(_ context.Context, _ *worker.Worker, r *bus.Request) {
 		return
 	}
 	if a.opts.ReadLog == nil {
-		r.Fail(reasonNotFound)
+		r.Refuse(reasonNotFound)
 		return
 	}
 	if q.Limit <= 0 || q.Limit > mostLog {
@@ -33,7 +33,7 @@ func (a *Agent) readLog(_ context.Context, _ *worker.Worker, r *bus.Request) {
 func (a *Agent) answerLog(r *bus.Request, q muster.LogQuery) {
 	part, err := a.opts.ReadLog(q.Node, q.Offset, q.Limit)
 	if err != nil {
-		r.FailDetail(reasonNotFound, refusal{Node: q.Node, Error: err.Error()})
+		r.RefuseDetail(reasonNotFound, refusal{Node: q.Node, Error: err.Error()})
 		return
 	}
 	r.Reply(muster.LogPart{Data: string(part.Data), Offset: part.Offset, Next: part.Next, Ended: part.Ended})

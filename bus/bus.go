@@ -40,6 +40,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"github.com/muster-fleet/muster"
 )
 
 // The topics.
@@ -66,20 +68,6 @@ const (
 // milliseconds. Callers of this package set it with a context.
 const DefaultTimeout = 2000
 
-// MethodUnknown is the refusal of a method that the server does not have, word
-// for word as OWT's programs have it.
-const MethodUnknown = "Not support method"
-
-// Overloaded is the refusal of a request for which there is no room. It was not
-// carried out; another try, after a pause, may find room.
-const Overloaded = "overloaded: try again later"
-
-// IsOverloaded reports whether a call was refused for lack of room.
-func IsOverloaded(err error) bool {
-	var refused *RemoteError
-	return errors.As(err, &refused) && refused.Reason == Overloaded
-}
-
 // Errors that a Conn returns. They are wrapped with what was being done.
 var (
 	// ErrClosed: Close was called on this side.
@@ -98,8 +86,11 @@ var (
 	ErrBlocked = errors.New("bus: the broker is blocked (memory or disk alarm)")
 )
 
-// RemoteError is an answer that refuses.
+// RemoteError is an answer that refuses. errors.Is compares it with a
+// muster.Reason by the code.
 type RemoteError struct {
+	// Code is the kind of the refusal, empty if the server has no code for it.
+	Code muster.Code
 	// Reason is the text of the refusal, in OWT's words where OWT has them.
 	Reason string
 	// Detail is additional information as JSON; usually empty.
@@ -107,6 +98,9 @@ type RemoteError struct {
 }
 
 func (e *RemoteError) Error() string { return e.Reason }
+
+// Unwrap returns the refusal without its detail.
+func (e *RemoteError) Unwrap() error { return muster.Reason{Code: e.Code, Text: e.Reason} }
 
 // Conn is one connection to a message queue.
 type Conn interface {

@@ -3,6 +3,8 @@ package bus
 import (
 	"context"
 	"fmt"
+
+	"github.com/muster-fleet/muster"
 )
 
 // limitKey is the context key of LimitRequests.
@@ -24,6 +26,6 @@ func RequestLimit(ctx context.Context) int {
 
 // TooLarge is for implementations of Conn: it is the refusal of a request that
 // exceeds the limit.
-func TooLarge(bytes, limit int) string {
-	return fmt.Sprintf("the request has %d bytes, must not have more than %d", bytes, limit)
+func TooLarge(bytes, limit int) muster.Reason {
+	return muster.Reason{Code: muster.CodeTooLarge, Text: fmt.Sprintf("the request has %d bytes, must not have more than %d", bytes, limit)}
 }

@@ -2,9 +2,12 @@ package bus
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"github.com/muster-fleet/muster"
 )
 
 // Request is a call or a cast that arrived at a server.
@@ -26,6 +29,7 @@ type Request struct {
 
 	send   func(Reply)
 	settle func(done bool) // nil unless a queue holds the request
+	codes  bool            // the caller reads codes
 	stale  time.Duration
 	term   uint64
 	ended  atomic.Bool
@@ -35,7 +39,7 @@ type Request struct {
 // and is nil for a cast. It must not block for long, and may be called
 // from any goroutine.
 func NewRequest(c Call, send func(Reply)) *Request {
-	return &Request{Method: c.Method, Args: c.Args, ID: c.CorrID, send: send}
+	return &Request{Method: c.Method, Args: c.Args, ID: c.CorrID, codes: c.Codes, send: send}
 }
 
 // NewHeldRequest is NewRequest for a queue that holds the request until it is
@@ -43,7 +47,7 @@ func NewRequest(c Call, send func(Reply)) *Request {
 // last answer, and acknowledges the request; or settle is called, with true to
 // acknowledge it without an answer, with false to hand it back.
 func NewHeldRequest(c Call, send func(Reply), settle func(done bool)) *Request {
-	return &Request{Method: c.Method, Args: c.Args, ID: c.CorrID, send: send, settle: settle}
+	return &Request{Method: c.Method, Args: c.Args, ID: c.CorrID, codes: c.Codes, send: send, settle: settle}
 }
 
 // Wanted reports whether the caller waits for an answer: false for a cast.
@@ -81,13 +85,24 @@ func (r *Request) Status(data any) {
 // Fail refuses the request. The reason should say what to do.
 func (r *Request) Fail(reason string) { r.finish(Reply{Failed: true, Err: reason}) }
 
-// FailDetail is Fail with additional information, encoded as JSON.
-func (r *Request) FailDetail(reason string, detail any) {
+// Refuse refuses the request, with a code if why is, or wraps, a muster.Reason.
+func (r *Request) Refuse(why error) { r.refuse(why, nil) }
+
+// RefuseDetail is Refuse with additional information, encoded as JSON.
+func (r *Request) RefuseDetail(why error, detail any) {
 	raw, err := json.Marshal(detail)
 	if err != nil {
 		raw = nil
 	}
-	r.finish(Reply{Failed: true, Err: reason, Detail: raw})
+	r.refuse(why, raw)
+}
+
+func (r *Request) refuse(why error, detail json.RawMessage) {
+	reply := Reply{Failed: true, Err: why.Error(), Detail: detail}
+	if reason := (muster.Reason{}); r.codes && errors.As(why, &reason) {
+		reply.Code = reason.Code
+	}
+	r.finish(reply)
 }
 
 // Done ends a request without an answer: a cast that was carried out. The

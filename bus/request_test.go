@@ -3,11 +3,13 @@ package bus_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 )
 
@@ -51,15 +53,16 @@ func TestRequestStatus(t *testing.T) {
 
 func TestRequestRefuses(t *testing.T) {
 	var heard collect
-	bus.NewRequest(bus.Call{}, heard.send).FailDetail("full", []int{3})
-	bus.NewRequest(bus.Call{}, heard.send).FailDetail("full", func() {})
+	full := muster.Reason{Code: "full", Text: "full"}
+	bus.NewRequest(bus.Call{Codes: true}, heard.send).RefuseDetail(fmt.Errorf("%w", full), []int{3})
+	bus.NewRequest(bus.Call{}, heard.send).RefuseDetail(full, func() {})
 	bus.NewRequest(bus.Call{}, heard.send).Reply(func() {})
 	var refusal *bus.RemoteError
-	if !errors.As(heard.all[0].Refusal(), &refusal) || refusal.Error() != "full" || string(refusal.Detail) != "[3]" {
+	if !errors.As(heard.all[0].Refusal(), &refusal) || !errors.Is(refusal, muster.Reason{Code: "full"}) || refusal.Error() != "full" || string(refusal.Detail) != "[3]" {
 		t.Errorf("refusal %+v", heard.all[0])
 	}
-	if r := heard.all[1]; !r.Failed || r.Err != "full" || r.Detail != nil {
-		t.Errorf("detail that cannot be encoded: %+v", r)
+	if r := heard.all[1]; !r.Failed || r.Err != "full" || r.Detail != nil || r.Code != "" {
+		t.Errorf("detail that cannot be encoded, for a caller that reads no codes: %+v", r)
 	}
 	if r := heard.all[2]; !r.Failed || !strings.Contains(r.Err, "cannot be encoded") {
 		t.Errorf("answer that cannot be encoded: %+v", r)
@@ -77,7 +80,7 @@ func TestCastIsNotAnswered(t *testing.T) {
 	r.Status(1)
 	r.Reply(2)
 	r.Fail("3")
-	r.FailDetail("4", 5)
+	r.RefuseDetail(errors.New("4"), 5)
 }
 
 // TestHeldRequestIsSettledOnce: settle is called once, unless an answer is sent.

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 	"unsafe"
 
 	"github.com/tidwall/gjson"
+
+	"github.com/muster-fleet/muster"
 )
 
 // Call is a request on the wire: OWT's JSON object with the members method,
@@ -21,6 +24,8 @@ type Call struct {
 	CorrID json.RawMessage
 	// ReplyTo is where the answer goes, on queues that need it in the body.
 	ReplyTo string
+	// Codes asks for the code of a refusal, which OWT's programs do not send.
+	Codes bool
 }
 
 // Reply is an answer on the wire.
@@ -32,6 +37,8 @@ type Reply struct {
 	// Err is the refusal. Failed distinguishes an empty refusal from none.
 	Err    string
 	Failed bool
+	// Code is the kind of the refusal, for callers that ask for it.
+	Code muster.Code
 	// Detail goes with a refusal; OWT's programs ignore it.
 	Detail json.RawMessage
 	// CorrID is the number of the call.
@@ -72,6 +79,8 @@ func ParseCall(body []byte) (Call, error) {
 			c.CorrID = raw(body, value)
 		case "replyTo":
 			c.ReplyTo = value.Str
+		case "codes":
+			c.Codes = value.Bool()
 		}
 		return true
 	})
@@ -115,7 +124,10 @@ func AppendCall(dst []byte, c Call) []byte {
 		dst = append(dst, a...)
 	}
 	dst = append(dst, ']')
-	if c.CorrID != nil {
+	if c.Codes {
+		dst = append(dst, `,"codes":true`...)
+	}
+	if c.CorrID != nil { // this and replyTo come last: see intake.Address
 		dst = append(dst, `,"corrID":`...)
 		dst = append(dst, c.CorrID...)
 	}
@@ -148,6 +160,8 @@ func ParseReply(body []byte) (Reply, error) {
 		case "err":
 			r.Failed = value.Type != gjson.Null
 			r.Err = value.String()
+		case "code":
+			r.Code = muster.Code(value.String())
 		case "detail":
 			r.Detail = raw(body, value)
 		case "stale":
@@ -186,6 +200,10 @@ func AppendReply(dst []byte, r Reply) []byte {
 	if r.Failed {
 		dst = append(dst, `,"err":`...)
 		dst = appendString(dst, r.Err)
+		if r.Code != "" {
+			dst = append(dst, `,"code":`...)
+			dst = appendString(dst, string(r.Code))
+		}
 		if len(r.Detail) > 0 {
 			dst = append(dst, `,"detail":`...)
 			dst = append(dst, r.Detail...)
@@ -207,7 +225,40 @@ func (r Reply) Refusal() error {
 	if !r.Failed {
 		return nil
 	}
-	return &RemoteError{Reason: r.Err, Detail: r.Detail}
+	code := r.Code
+	if code == "" {
+		code = codeOf(r.Err)
+	}
+	return &RemoteError{Code: code, Reason: r.Err, Detail: r.Detail}
+}
+
+// owtReasons are the refusals of OWT's programs that always have the same words.
+var owtReasons = map[string]muster.Code{}
+
+func init() {
+	for _, r := range []muster.Reason{
+		muster.ReasonNotReady, muster.ReasonNoTask, muster.ReasonInvalidPurpose, muster.ReasonUnsupported,
+		muster.ReasonInvalidTask, muster.ReasonNodeNotReady, muster.ReasonEarlyRecycled,
+	} {
+		owtReasons[r.Text] = r.Code
+	}
+}
+
+// codeOf returns the code of a refusal by one of OWT's programs, which send words
+// only. It is empty if the words are not OWT's.
+func codeOf(text string) muster.Code {
+	starts, ends := strings.HasPrefix, strings.HasSuffix
+	switch {
+	case starts(text, muster.ReasonNoScheduler("").Text):
+		return muster.CodeNoScheduler
+	case starts(text, "Worker [") && ends(text, "] does NOT exist."):
+		return muster.CodeUnknownWorker
+	case starts(text, "Failed in scheduling ") && ends(text, muster.ReasonAllFull.Text):
+		return muster.CodeAllFull
+	case starts(text, "Failed in scheduling ") && ends(text, muster.ReasonNoMatch.Text):
+		return muster.CodeNoMatch
+	}
+	return owtReasons[text]
 }
 
 // Args are the arguments of a request, each one JSON.

@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 )
 
@@ -107,7 +109,7 @@ func TestOWTsWords(t *testing.T) {
 		{reply(bus.Reply{Data: json.RawMessage(`"ok"`), CorrID: json.RawMessage("0")}), `{"data":"ok","corrID":0,"type":"callback"}`},
 		{reply(bus.Reply{}), `{"data":null,"type":"callback"}`},
 		{reply(bus.Reply{Data: json.RawMessage("1"), CorrID: json.RawMessage("2"), Status: true}), `{"data":1,"corrID":2,"type":"onStatus"}`},
-		{reply(bus.Reply{Failed: true, Err: bus.MethodUnknown, CorrID: json.RawMessage("3")}),
+		{reply(bus.Reply{Failed: true, Err: muster.ReasonUnsupported.Text, CorrID: json.RawMessage("3")}),
 			`{"data":"error","corrID":3,"type":"callback","err":"Not support method"}`},
 		{reply(bus.Reply{Data: json.RawMessage("1"), Stale: 2500 * time.Millisecond}), `{"data":1,"type":"callback","stale":2500}`},
 		{reply(bus.Reply{Failed: true, Err: `a"`, Detail: json.RawMessage("{}")}), `{"data":"error","type":"callback","err":"a\"","detail":{}}`},

@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/muster-fleet/muster"
@@ -102,18 +101,9 @@ func (c *Client) Call(ctx context.Context, worker, method string, args ...any) (
 	defer cancel()
 	raw, err := c.conn.Call(ctx, worker, method, args...)
 	if err != nil {
-		return nil, fmt.Errorf("client: %s of %s: %w", method, worker, understandWorker(err))
+		return nil, fmt.Errorf("client: %s of %s: %w", method, worker, err)
 	}
 	return raw, nil
-}
-
-// understandWorker knows one refusal of workers; their others are their own.
-func understandWorker(err error) error {
-	var remote *bus.RemoteError
-	if errors.As(err, &remote) && remote.Reason == bus.MethodUnknown {
-		return &refusal{ErrUnsupported, remote}
-	}
-	return err
 }
 
 // ask calls the manager and reads its answer into the pointer, which may be

@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"reflect"
 	"strings"
 	"testing"
@@ -78,30 +79,47 @@ func TestScheduleRefusesWrongRequests(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	c, m := talking(t, client.Options{})
-	for reason, want := range map[string]error{
-		string(muster.ReasonNotReady):          client.ErrNotReady,
-		string(muster.ReasonNoTask):            client.ErrNoTask,
-		string(muster.ReasonInvalidPurpose):    client.ErrInvalidPurpose,
-		string(muster.ReasonNoScheduler("p")):  client.ErrNoScheduler,
-		string(muster.ReasonNoWorker("w [1]")): client.ErrUnknownWorker,
-		bus.MethodUnknown:                      client.ErrUnsupported,
-		"Failed in scheduling a b worker, reason: " + string(muster.ReasonAllFull): client.ErrNoWorker,
-	} {
-		m.on("status", fail(reason))
+	owt := map[muster.Reason]error{
+		muster.ReasonNotReady:          client.ErrNotReady,
+		muster.ReasonNoTask:            client.ErrNoTask,
+		muster.ReasonInvalidPurpose:    client.ErrInvalidPurpose,
+		muster.ReasonNoScheduler("p"):  client.ErrNoScheduler,
+		muster.ReasonNoWorker("w [1]"): client.ErrUnknownWorker,
+		muster.ReasonUnsupported:       client.ErrUnsupported,
+	}
+	others := map[muster.Reason]error{
+		muster.ReasonNoneSelected:       client.ErrNoneSelected,
+		muster.ReasonNoDrain:            client.ErrNoDrain,
+		muster.ReasonPlacementOver:      client.ErrPlacementOver,
+		muster.ReasonTaskElsewhere:      client.ErrTaskElsewhere,
+		muster.ReasonNoSlot:             client.ErrNoSlot,
+		muster.ReasonLastWorkers("all"): client.ErrLastWorkers,
+	}
+	all := maps.Clone(owt)
+	maps.Copy(all, others)
+	check := func(reason muster.Reason, want error, s step) {
+		m.on("status", s)
 		_, err := c.Status(within(t))
 		var remote *bus.RemoteError
-		if !errors.Is(err, want) || !errors.As(err, &remote) || remote.Reason != reason {
-			t.Errorf("%s: got %v; want %v, and the words as they came", reason, err, want)
+		if !errors.Is(err, want) || !errors.As(err, &remote) || remote.Reason != reason.Text {
+			t.Errorf("%v: got %v; want %v, and the words as they came", reason, err, want)
 		}
-		if !strings.HasSuffix(err.Error(), reason) {
+		if !strings.HasSuffix(err.Error(), reason.Text) {
 			t.Errorf("got %q; want the manager's words", err)
 		}
-		for _, other := range []error{client.ErrNotReady, client.ErrNoTask, client.ErrInvalidPurpose,
-			client.ErrNoScheduler, client.ErrNoWorker, client.ErrUnknownWorker, client.ErrUnsupported} {
+		for _, other := range all {
 			if other != want && errors.Is(err, other) {
-				t.Errorf("%s is %v, too", reason, other)
+				t.Errorf("%v is %v, too", reason, other)
 			}
 		}
+	}
+	for reason, want := range all {
+		check(reason, want, refuse(reason))
+		improved := muster.Reason{Code: reason.Code, Text: "other words"}
+		check(improved, want, refuse(improved))
+	}
+	for reason, want := range owt { // as OWT's own manager refuses
+		check(reason, want, fail(reason.Text))
 	}
 	before := m.count()
 	m.on("status", fail("status: something else"))
@@ -114,10 +132,12 @@ func TestRefusals(t *testing.T) {
 
 func TestNoWorkerExplains(t *testing.T) {
 	c, m := talking(t, client.Options{})
-	why := muster.Explanation{Purpose: "video", Task: "t", Strategy: muster.LeastUsed, Workers: 4, Reason: string(muster.ReasonNoMatch)}
+	why := muster.Explanation{Purpose: "video", Task: "t", Strategy: muster.LeastUsed, Workers: 4, Reason: muster.ReasonNoMatch.Text}
 	why.Excluded[muster.RuleCodec] = 3
 	why.Excluded[muster.RuleFull] = 1
-	m.on("schedule", failDetail(string(muster.ReasonNotScheduled("video", muster.ReasonNoMatch)), jsonOf(why)))
+	m.on("schedule", func(r *bus.Request) {
+		r.RefuseDetail(muster.ReasonNotScheduled("video", muster.ReasonNoMatch), why)
+	})
 	_, err := c.Schedule(within(t), client.Request{Purpose: "video", Task: "t"})
 	var none *client.NoWorkerError
 	if !errors.As(err, &none) || !errors.Is(err, client.ErrNoWorker) {
@@ -126,7 +146,7 @@ func TestNoWorkerExplains(t *testing.T) {
 	if none.Purpose != "video" || none.Reason != muster.ReasonNoMatch || !reflect.DeepEqual(none.Explanation, &why) {
 		t.Errorf("got %+v with %+v", none, none.Explanation)
 	}
-	m.on("schedule", fail(string(muster.ReasonNotScheduled("video", muster.ReasonAllFull))))
+	m.on("schedule", fail(muster.ReasonNotScheduled("video", muster.ReasonAllFull).Text))
 	_, err = c.Schedule(within(t), client.Request{Purpose: "video", Task: "t"})
 	if !errors.As(err, &none) || none.Explanation != nil || none.Reason != muster.ReasonAllFull {
 		t.Errorf("without detail: got %+v", none)

@@ -155,7 +155,7 @@ type placedOn struct {
 
 // read takes what the manager says of the task.
 func (o *Outcome) read(task gjson.Result, workers map[string]placedOn) {
-	var refused *bus.RemoteError
+	var refusal bus.Reply
 	task.ForEach(func(key, value gjson.Result) bool {
 		switch key.Str {
 		case "id":
@@ -167,21 +167,21 @@ func (o *Outcome) read(task gjson.Result, workers map[string]placedOn) {
 		case "placement":
 			o.Number = value.Uint()
 		case "error":
-			refused = &bus.RemoteError{Reason: strings.Clone(value.Str)}
+			refusal.Failed, refusal.Err = true, strings.Clone(value.Str)
+		case "code":
+			refusal.Code = muster.Code(strings.Clone(value.Str))
 		case "explanation":
 			o.Explanation = new(muster.Explanation)
 			if json.Unmarshal([]byte(value.Raw), o.Explanation) != nil {
 				o.Explanation = nil
 			}
-			if refused != nil {
-				refused.Detail = json.RawMessage(value.Raw)
-			}
+			refusal.Detail = json.RawMessage(value.Raw)
 		}
 		return true
 	})
 	switch {
-	case refused != nil:
-		o.Err = fmt.Errorf("client: scheduleMany: %w", understand(refused))
+	case refusal.Failed:
+		o.Err = fmt.Errorf("client: scheduleMany: %w", noWorker(refusal.Refusal(), o.Purpose))
 	case o.Worker == "":
 		o.Err = errNoAnswer
 	}

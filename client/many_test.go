@@ -15,7 +15,7 @@ import (
 func TestScheduleMany(t *testing.T) {
 	c, m := talking(t, client.Options{})
 	m.on("scheduleMany", data(`{"tasks":[{"id":"w1","placement":7},`+
-		`{"error":"`+string(muster.ReasonNotScheduled("audio", muster.ReasonAllFull))+`","explanation":{"workers":3}},{"id":"w2"},{}],"workers":{"w1":{"ip":"192.0.2.1"}}}`))
+		`{"error":"`+muster.ReasonNotScheduled("audio", muster.ReasonAllFull).Text+`","code":"all-full","explanation":{"workers":3}},{"id":"w2"},{}],"workers":{"w1":{"ip":"192.0.2.1"}}}`))
 	got, err := c.ScheduleMany(within(t), []client.Request{
 		{Purpose: "video", Task: "a", Region: "eu", Reserve: 1e9},
 		{Purpose: "video", Task: ""},

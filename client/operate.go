@@ -2,9 +2,12 @@ package client
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/bus"
 )
 
 // Drain keeps new tasks from the workers that the order selects, until the drain
@@ -153,19 +156,16 @@ type LastWorkersError struct {
 // Error is the manager's refusal, word for word.
 func (e *LastWorkersError) Error() string { return e.err.Error() }
 
-// Is makes the error an ErrLastWorkers.
-func (e *LastWorkersError) Is(target error) bool { return target == ErrLastWorkers }
-
-// Unwrap returns the refusal as it came.
+// Unwrap returns the refusal as it came, which is an ErrLastWorkers.
 func (e *LastWorkersError) Unwrap() error { return e.err }
 
 func lastWorkers(err error) error {
-	remote := refusalOf(err, string(muster.ReasonLastWorkers))
-	if remote == nil {
+	var remote *bus.RemoteError
+	if !errors.As(err, &remote) || remote.Code != muster.CodeLastWorkers {
 		return err
 	}
 	e := &LastWorkersError{err: err}
-	if decodeDetail(remote, &e.Losses) != nil {
+	if len(remote.Detail) > 0 && json.Unmarshal(remote.Detail, &e.Losses) != nil {
 		return fmt.Errorf("client: what would be lost cannot be read: %w", err)
 	}
 	return e

@@ -42,7 +42,7 @@ func (c *Client) persist(ctx context.Context, method string, args []any) (json.R
 	}
 	raw, err := c.try(ctx, until, method, args)
 	if err == nil || !c.again(err) {
-		return raw, understand(err)
+		return raw, err
 	}
 	return c.tryAgain(ctx, until, err, method, args)
 }
@@ -57,16 +57,16 @@ func (c *Client) tryAgain(ctx context.Context, until time.Time, first error, met
 			last = err
 		}
 		longest := longestPause
-		if bus.IsOverloaded(err) {
+		if errors.Is(err, ErrOverloaded) {
 			wait, longest = max(wait, overloadPause), longestOverloadPause
 		}
 		if !pause.For(ctx, jitter(wait)) {
-			return nil, overdue(ctx, understand(last))
+			return nil, overdue(ctx, last)
 		}
 		wait = min(2*wait, longest)
 		var raw json.RawMessage
 		if raw, err = c.try(ctx, until, method, args); err == nil || !c.again(err) {
-			return raw, understand(err)
+			return raw, err
 		}
 	}
 }
@@ -84,18 +84,12 @@ func (c *Client) try(ctx context.Context, until time.Time, method string, args [
 
 // again reports whether another try may bring an answer.
 func (c *Client) again(err error) bool {
-	var refused *bus.RemoteError
-	switch {
-	case errors.Is(err, bus.ErrDisconnected), errors.Is(err, bus.ErrNoServer), errors.Is(err, context.DeadlineExceeded):
-		return true
-	case errors.As(err, &refused) && refused.Reason == string(muster.ReasonAskAgain):
-		return true
-	case bus.IsOverloaded(err):
-		return true
-	case c.opts.WaitReady:
-		return errors.Is(understand(err), ErrNotReady)
+	for _, passing := range []error{bus.ErrDisconnected, bus.ErrNoServer, context.DeadlineExceeded, muster.ReasonAskAgain, ErrOverloaded} {
+		if errors.Is(err, passing) {
+			return true
+		}
 	}
-	return false
+	return c.opts.WaitReady && errors.Is(err, ErrNotReady)
 }
 
 // overdue is the error of a call whose deadline passed, with that of the last

@@ -54,7 +54,7 @@ func (c *Client) Schedule(ctx context.Context, r Request) (muster.Placement, err
 		err = readPlaced(raw, &placed)
 	}
 	if err != nil {
-		return muster.Placement{}, fmt.Errorf("client: schedule: %w", err)
+		return muster.Placement{}, fmt.Errorf("client: schedule: %w", noWorker(err, r.Purpose))
 	}
 	return placed, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/natsbus"
 	"github.com/muster-fleet/muster/bus/natsbus/natsserver"
@@ -85,9 +86,7 @@ func data(json string) step { return func(r *bus.Request) { r.Reply(raw(json)) }
 
 func fail(reason string) step { return func(r *bus.Request) { r.Fail(reason) } }
 
-func failDetail(reason, json string) step {
-	return func(r *bus.Request) { r.FailDetail(reason, raw(json)) }
-}
+func refuse(why error) step { return func(r *bus.Request) { r.Refuse(why) } }
 
 func silence(*bus.Request) {}
 
@@ -114,7 +113,7 @@ func (m *scripted) handle(r *bus.Request) {
 	m.mu.Unlock()
 	m.heard <- line
 	if len(steps) == 0 {
-		r.Fail(bus.MethodUnknown)
+		r.Refuse(muster.ReasonUnsupported)
 		return
 	}
 	steps[0](r)

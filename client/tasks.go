@@ -3,12 +3,10 @@ package client
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/muster-fleet/muster"
-	"github.com/muster-fleet/muster/bus"
 )
 
 // GetNode asks an agent for a node that does the task, and returns the node's
@@ -72,7 +70,7 @@ func (c *Client) AwaitTask(ctx context.Context, node, task string, wait time.Dur
 func (c *Client) askWorker(ctx context.Context, into any, worker, method string, args ...any) error {
 	raw, err := c.Call(ctx, worker, method, args...)
 	if err != nil {
-		return noTask(err)
+		return err
 	}
 	if into == nil {
 		return nil
@@ -81,18 +79,4 @@ func (c *Client) askWorker(ctx context.Context, into any, worker, method string,
 		return fmt.Errorf("client: the answer of %s to %s: %w", worker, method, err)
 	}
 	return nil
-}
-
-// noTask knows the words in which agents and nodes say so.
-func noTask(err error) error {
-	var remote *bus.RemoteError
-	if !errors.As(err, &remote) {
-		return err
-	}
-	for _, known := range []error{ErrNoTask, ErrPlacementOver, ErrTaskElsewhere, ErrNoSlot} {
-		if remote.Reason == known.Error() {
-			return &refusal{known, remote}
-		}
-	}
-	return err
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/connect"
 	"github.com/muster-fleet/muster/bus/natsbus/natsserver"
@@ -86,7 +87,7 @@ func testForeignWorker(t *testing.T, queue string, program ...string) {
 		t.Fatalf("start: %s, %v", answer, err)
 	}
 	awaitTask(t, ctx, c, "running")
-	if _, err := conn.Call(ctx, worker, "dance"); err == nil || !strings.Contains(err.Error(), bus.MethodUnknown) {
+	if _, err := conn.Call(ctx, worker, "dance"); err == nil || !strings.Contains(err.Error(), muster.ReasonUnsupported.Text) {
 		t.Errorf("an unknown method: %v", err)
 	}
 	if answer, err := conn.Call(ctx, worker, "stop", "a task"); err != nil || string(answer) != `"ok"` {

@@ -105,13 +105,6 @@ func (r *run) schedule(ctx context.Context) error {
 // final reports whether the broker will never accept the message.
 func final(err error) bool { return errors.Is(err, bus.ErrTooLarge) || errors.Is(err, bus.ErrDenied) }
 
-// The reasons of agents, as in OWT.
-const (
-	invalidTask   muster.Reason = "Invalid task"
-	nodeNotReady  muster.Reason = "node not ready"
-	earlyRecycled muster.Reason = "node early recycled"
-)
-
 // getNode asks the worker for a node. If the worker refuses, its placement is
 // released so that another may be chosen, unless a node is starting there for the
 // task. If the worker is not on the bus, the manager decides when to evict it.
@@ -131,18 +124,18 @@ func (r *run) getNode(ctx context.Context) error {
 		return fmt.Errorf("worker %s does not answer and is not evicted yet: %w", r.worker, bus.ErrNoServer)
 	case !errors.As(err, &remote):
 		return err
-	case refusedWith(err, muster.ReasonTaskTaken):
+	case errors.Is(err, muster.ReasonTaskTaken):
 		return r.taken()
-	case refusedWith(err, nodeNotReady) && detailOf(remote).Node != "":
+	case errors.Is(err, muster.ReasonNodeNotReady) && detailOf(remote).Node != "":
 		r.awaited = detailOf(remote).Node
 		return reason(err)
 	}
 	r.awaited = ""
 	_ = r.dispatcher.client.Release(ctx, r.placement)
 	switch {
-	case refusedWith(err, invalidTask):
+	case errors.Is(err, muster.ReasonInvalidTask):
 		return fmt.Errorf("%w: %w", ErrRefused, reason(err))
-	case refusedWith(err, earlyRecycled) && detailOf(remote).Own:
+	case errors.Is(err, muster.ReasonEarlyRecycled) && detailOf(remote).Own:
 		return fmt.Errorf("%w: %w", ErrFailed, reason(err))
 	}
 	return reason(err)

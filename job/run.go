@@ -139,7 +139,7 @@ func (r *run) start(ctx context.Context) error {
 		case errors.Is(err, bus.ErrNoServer), errors.Is(err, client.ErrUnsupported):
 			r.offBus = true
 			return nil
-		case refusedWith(err, muster.ReasonTaskTaken):
+		case errors.Is(err, muster.ReasonTaskTaken):
 			return r.taken()
 		case refusal(err).Cause == muster.CauseWorker:
 			return fmt.Errorf("%w: %w", ErrUnfit, reason(err))
@@ -234,7 +234,7 @@ func (r *run) leave(ctx context.Context, err error) error {
 	if err != nil {
 		result.State, result.Error, result.Cause = muster.TaskFailed, err.Error(), r.report.Cause
 	}
-	if refusedWith(r.recycle(ctx, r.node, result), muster.ReasonNotOwner) {
+	if errors.Is(r.recycle(ctx, r.node, result), muster.ReasonNotOwner) {
 		return err // the task belonged to another run, and has ended
 	}
 	_ = r.dispatcher.client.Release(ctx, r.placement)
@@ -271,13 +271,6 @@ func (r *run) notify(phase Phase, err error) {
 		return
 	}
 	r.dispatcher.notify(u)
-}
-
-// refusedWith reports whether err is a refusal of a worker or a node with that
-// reason.
-func refusedWith(err error, why muster.Reason) bool {
-	var remote *bus.RemoteError
-	return errors.As(err, &remote) && remote.Reason == string(why)
 }
 
 // reason returns the refusal in err, with the error in its detail.

@@ -136,11 +136,11 @@ func TestRefusals(t *testing.T) {
 	for want, err := range map[string]error{
 		"spec: size must be positive":               r.start("other", `{"size":0}`),
 		"task is missing":                           r.start("", `1`),
-		string(muster.ReasonTaskTaken):              r.start("clip", `{"size":2}`),
+		muster.ReasonTaskTaken.Text:                 r.start("clip", `{"size":2}`),
 		"No such a task":                            r.client.StopTask(r.ctx, "agent_0", "ghost"),
 		"argument 1 is missing":                     call(r, "stats"),
 		"argument 1: json: cannot unmarshal number": call(r, "stop", 1),
-		bus.MethodUnknown:                           call(r, "dance"),
+		muster.ReasonUnsupported.Text:               call(r, "dance"),
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)

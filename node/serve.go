@@ -123,7 +123,7 @@ func (h *handler) handle(r *bus.Request) {
 			own(r)
 			return
 		}
-		r.Fail(bus.MethodUnknown)
+		r.Refuse(muster.ReasonUnsupported)
 	}
 }
 
@@ -138,17 +138,17 @@ func (h *handler) start(r *bus.Request) {
 		return
 	}
 	if cause := causeOf(muster.TaskFailed, err); cause != "" {
-		r.FailDetail(err.Error(), muster.TaskRefusal{Cause: cause})
+		r.RefuseDetail(err, muster.TaskRefusal{Cause: cause})
 		return
 	}
-	r.Fail(err.Error())
+	r.Refuse(err)
 }
 
 // stop answers when the task has ended, so that the caller may use its output.
 func (h *handler) stop(r *bus.Request) {
 	j, err := h.taskOf(r.Args)
 	if err != nil {
-		r.Fail(err.Error())
+		r.Refuse(err)
 		return
 	}
 	j.stop()
@@ -161,7 +161,7 @@ func (h *handler) stop(r *bus.Request) {
 func (h *handler) stats(r *bus.Request) {
 	j, err := h.taskOf(r.Args)
 	if err != nil {
-		r.Fail(err.Error())
+		r.Refuse(err)
 		return
 	}
 	wait := waitOf(r.Args)

@@ -72,12 +72,12 @@ type claimOutcome struct {
 }
 
 // claimRefusals are final.
-var claimRefusals = []muster.Reason{
-	muster.ReasonPlacementOver, muster.ReasonTaskElsewhere, muster.ReasonNoSlot, muster.ReasonReplaced,
+var claimRefusals = []muster.Code{
+	muster.CodePlacementOver, muster.CodeTaskElsewhere, muster.CodeNoSlot, muster.CodeReplaced,
 }
 
 func outcomeOf(raw json.RawMessage, err error) claimOutcome {
-	var remote *bus.RemoteError
+	var refused muster.Reason
 	switch {
 	case err == nil:
 		var answer struct{ Placement uint64 }
@@ -85,10 +85,10 @@ func outcomeOf(raw json.RawMessage, err error) claimOutcome {
 			return claimOutcome{err: fmt.Errorf("worker: the answer to claimTask: %w", err)}
 		}
 		return claimOutcome{number: answer.Placement}
-	case errors.As(err, &remote) && remote.Reason == bus.MethodUnknown:
+	case unsupported(err):
 		return claimOutcome{plain: true}
-	case errors.As(err, &remote) && slices.Contains(claimRefusals, muster.Reason(remote.Reason)):
-		return claimOutcome{refused: true, err: muster.Reason(remote.Reason)}
+	case errors.As(err, &refused) && slices.Contains(claimRefusals, refused.Code):
+		return claimOutcome{refused: true, err: refused}
 	case errors.Is(err, bus.ErrClosed):
 		return claimOutcome{err: err}
 	}

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster"
 )
 
 // compareBeats is how many keep-alives are between two looks at what the
@@ -38,10 +38,7 @@ func (s *standing) placement(i int) uint64 {
 }
 
 // unsupported is the refusal of a manager of OWT's, or of an older one.
-func unsupported(err error) bool {
-	var remote *bus.RemoteError
-	return errors.As(err, &remote) && remote.Reason == bus.MethodUnknown
-}
+func unsupported(err error) bool { return errors.Is(err, muster.ReasonUnsupported) }
 
 // tasksAnswered handles the outcome of callTasks: the tasks that this worker
 // runs according to the manager. They differ from its own only where the queue

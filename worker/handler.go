@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 )
 
@@ -81,7 +82,7 @@ func (w *Worker) handle(ctx context.Context, r *bus.Request) {
 	case ctx.Err() != nil:
 		w.refuse(r)
 	case h == nil:
-		r.Fail(bus.MethodUnknown)
+		r.Refuse(muster.ReasonUnsupported)
 	default:
 		h(ctx, w, r)
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/worker"
 )
@@ -49,10 +50,10 @@ func TestHandle(t *testing.T) {
 		t.Errorf("tasks: %v", got)
 	}
 	for want, call := range map[string]func() error{
-		"Invalid task":          func() error { _, err := conn.Call(within(t), w.ID(), "getNode", place{}); return err },
-		"argument 1 is missing": func() error { _, err := conn.Call(within(t), w.ID(), "getNode"); return err },
-		"argument 1: json":      func() error { _, err := conn.Call(within(t), w.ID(), "getNode", 7); return err },
-		bus.MethodUnknown:       func() error { _, err := conn.Call(within(t), w.ID(), "nosuch"); return err },
+		"Invalid task":                func() error { _, err := conn.Call(within(t), w.ID(), "getNode", place{}); return err },
+		"argument 1 is missing":       func() error { _, err := conn.Call(within(t), w.ID(), "getNode"); return err },
+		"argument 1: json":            func() error { _, err := conn.Call(within(t), w.ID(), "getNode", 7); return err },
+		muster.ReasonUnsupported.Text: func() error { _, err := conn.Call(within(t), w.ID(), "nosuch"); return err },
 	} {
 		if got := refusal(call()); !strings.HasPrefix(got, want) {
 			t.Errorf("got %q; want %q", got, want)

@@ -212,10 +212,7 @@ func (m *machine) joinFailed(err error) {
 
 // isReplaced reports whether the manager refused this process because a newer
 // one has its id.
-func isReplaced(err error) bool {
-	var remote *bus.RemoteError
-	return errors.As(err, &remote) && remote.Reason == string(muster.ReasonReplaced)
-}
+func isReplaced(err error) bool { return errors.Is(err, muster.ReasonReplaced) }
 
 // refused reports whether a join certainly failed; other errors leave its
 // outcome unknown.
@@ -312,7 +309,7 @@ func (m *machine) miss(err error) {
 	m.missed++
 	m.silent++
 	m.mayHaveLost()
-	if errors.Is(err, bus.ErrDisconnected) || errors.Is(err, bus.ErrNoServer) || bus.IsOverloaded(err) {
+	if errors.Is(err, bus.ErrDisconnected) || errors.Is(err, bus.ErrNoServer) || errors.Is(err, muster.ReasonOverloaded) {
 		m.silent = 0
 	}
 	switch {

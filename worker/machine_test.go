@@ -225,7 +225,7 @@ func TestLateAnswersOfBeforeRejoiningCountNoMore(t *testing.T) {
 // While no manager can be asked the worker is not forgotten: it must not rejoin,
 // which would cost its tasks.
 func TestNobodyToAsk(t *testing.T) {
-	overloaded := &bus.RemoteError{Reason: bus.Overloaded}
+	overloaded := &bus.RemoteError{Code: muster.CodeOverloaded}
 	for name, err := range map[string]error{"queue away": errAway, "no manager": errNoManager, "overloaded": overloaded} {
 		t.Run(name, func(t *testing.T) {
 			s := started(t)

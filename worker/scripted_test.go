@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/natsbus"
 	"github.com/muster-fleet/muster/bus/natsbus/natsserver"
@@ -119,7 +120,7 @@ func (m *scripted) handle(r *bus.Request) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if r.Method == "checkWorker" { // as OWT's
-		r.Fail(bus.MethodUnknown)
+		r.Refuse(muster.ReasonUnsupported)
 		return
 	}
 	// The worker's ID comes first, after the purpose in a join.

@@ -47,7 +47,7 @@ func (c *Conn) call(ctx context.Context, server, method string, onStatus func(js
 		return nil, err
 	}
 	defer c.calls.end(k)
-	if err := c.sendCall(ctx, k, server, bus.Call{Method: method, Args: encoded}); err != nil {
+	if err := c.sendCall(ctx, k, server, bus.Call{Method: method, Args: encoded, Codes: true}); err != nil {
 		return nil, err
 	}
 	select {

@@ -60,7 +60,7 @@
 // consumer is drained at once into an inbox with a limit: a listener's inbox
 // holds bus.ListenerBacklog messages and drops more, which is counted; a
 // server's holds ServerBacklog requests, a second one as many keep-alives, and
-// more are refused (bus.Overloaded). None holds more than 64 MiB, and large
+// more are refused (muster.ReasonOverloaded). None holds more than 64 MiB, and large
 // bodies of a server wait in 32 MiB of their own. What is to be sent waits while
 // 4 MiB are unsent, for as long as the sender's context allows; answers do not
 // wait, and are dropped above 64 MiB.

@@ -7,6 +7,7 @@ import (
 	"log"
 	"time"
 
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/amqpbus"
 )
@@ -27,7 +28,7 @@ func ExampleDial() {
 
 	_, err = conn.Serve(ctx, "owt-cluster", func(r *bus.Request) {
 		if r.Method != "getScheduled" {
-			r.Fail(bus.MethodUnknown)
+			r.Refuse(muster.ReasonUnsupported)
 			return
 		}
 		r.Reply("webrtc-1")

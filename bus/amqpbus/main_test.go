@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/amqpbus"
 	"github.com/muster-fleet/muster/internal/rabbittest"
@@ -60,7 +61,7 @@ func take[T any](t testing.TB, ch <-chan T, what string) T {
 func echo(r *bus.Request) {
 	switch {
 	case r.Method != "echo":
-		r.Fail(bus.MethodUnknown)
+		r.Refuse(muster.ReasonUnsupported)
 	case len(r.Args) == 0:
 		r.Reply(nil)
 	default:

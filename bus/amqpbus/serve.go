@@ -8,6 +8,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/internal/intake"
 )
@@ -91,17 +92,20 @@ func (s *service) refuse(l item) {
 	if !s.refusing.Swap(true) {
 		s.conn.log.Warn("server overloaded, refusing requests", "server", s.name)
 	}
-	s.refuseWith(l, bus.Overloaded)
+	s.refuseWith(l, muster.ReasonOverloaded)
 }
 
-func (s *service) refuseWith(l item, reason string) {
+// refuseWith refuses a request that was not read: it may have asked for codes. No
+// program of OWT's refuses like this, so that none is surprised by one.
+func (s *service) refuseWith(l item, reason muster.Reason) {
 	var call bus.Call
 	if len(l.body) < intake.Large {
 		call, _ = bus.ParseCall(l.body)
 	} else {
 		call.CorrID, call.ReplyTo = intake.Address(l.body)
 	}
-	s.request(call, l).Fail(reason)
+	call.Codes = true
+	s.request(call, l).Refuse(reason)
 }
 
 // passAfter is how many requests wait before signs of life pass them.

@@ -17,6 +17,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 )
 
@@ -207,7 +208,7 @@ func TestAnswersAreOWTs(t *testing.T) {
 			r.Status(1)
 			r.Reply(2)
 		default:
-			r.Fail(bus.MethodUnknown)
+			r.Refuse(muster.ReasonUnsupported)
 		}
 	})
 	caller := newRaw(t, b)

@@ -8,8 +8,9 @@ import (
 	"strconv"
 	"sync"
 
-	"github.com/muster-fleet/muster/bus"
 	"github.com/nats-io/nats.go"
+
+	"github.com/muster-fleet/muster/bus"
 )
 
 // Call sends a request and waits for the answer.
@@ -111,6 +112,7 @@ func (c *Conn) send(subject, reply, method string, args bus.Args, number uint64)
 	buf := buffers.Get().(*[]byte)
 	request := bus.Call{Method: method, Args: args}
 	if reply != "" {
+		request.Codes = true
 		var digits [20]byte
 		request.CorrID = strconv.AppendUint(digits[:0], number, 10)
 	}

@@ -7,6 +7,7 @@ import (
 	"log"
 	"time"
 
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/natsbus"
 	"github.com/muster-fleet/muster/bus/natsbus/natsserver"
@@ -31,7 +32,7 @@ func Example() {
 	defer inside.Close()
 	service, err := inside.Serve(ctx, "greeter", func(r *bus.Request) {
 		if r.Method != "greet" {
-			r.Fail(bus.MethodUnknown)
+			r.Refuse(muster.ReasonUnsupported)
 			return
 		}
 		r.Reply(map[string]any{"hello": r.Args[0]})

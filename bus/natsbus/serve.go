@@ -7,10 +7,12 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/nats-io/nats.go"
+
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/internal/intake"
 	"github.com/muster-fleet/muster/bus/natsbus/natsauth"
-	"github.com/nats-io/nats.go"
 )
 
 // service is a running server.
@@ -86,13 +88,14 @@ func (s *service) refuse(m *nats.Msg) {
 	if !s.refusing.Swap(true) {
 		s.conn.log.Warn("server overloaded by large requests, refusing some", "subject", m.Subject)
 	}
-	s.refuseWith(m, bus.Overloaded)
+	s.refuseWith(m, muster.ReasonOverloaded)
 }
 
-func (s *service) refuseWith(m *nats.Msg, reason string) {
+// refuseWith refuses a request that was not read: it may have asked for codes.
+func (s *service) refuseWith(m *nats.Msg, reason muster.Reason) {
 	if _, ok := s.from(m); ok && m.Reply != "" {
 		corrID, _ := intake.Address(m.Data)
-		s.conn.answer(m.Reply, bus.Reply{Failed: true, Err: reason, CorrID: corrID})
+		s.conn.answer(m.Reply, bus.Reply{Failed: true, Err: reason.Text, Code: reason.Code, CorrID: corrID})
 	}
 }
 

@@ -16,8 +16,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/muster-fleet/muster"
-	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/config"
 	"github.com/muster-fleet/muster/internal/cli"
@@ -215,8 +213,7 @@ func takeOut(ctx context.Context, worker string, h *managerProcess) error {
 	ctx, cancel := context.WithTimeout(ctx, takeOutTime)
 	defer cancel()
 	_, err := h.conn.Call(ctx, h.cfg.Manager.Name, "quit", worker)
-	var refused *bus.RemoteError
-	if errors.As(err, &refused) && refused.Reason == string(muster.ReasonNoWorker(worker)) {
+	if errors.Is(err, client.ErrUnknownWorker) {
 		return nil // it did so itself
 	}
 	return err

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 )
 
@@ -201,8 +202,8 @@ func unknownMethod(t *testing.T, b Broker) {
 	c := echoConn(t, b, server)
 	_, err := c.Call(within(t), server, "nonsense")
 	var refusal *bus.RemoteError
-	if !errors.As(err, &refusal) || refusal.Reason != bus.MethodUnknown {
-		t.Fatalf("got %v, want the refusal %q", err, bus.MethodUnknown)
+	if !errors.As(err, &refusal) || refusal.Reason != muster.ReasonUnsupported.Text {
+		t.Fatalf("got %v, want the refusal %q", err, muster.ReasonUnsupported.Text)
 	}
 	if len(refusal.Detail) != 0 {
 		t.Errorf("unasked detail %s", refusal.Detail)
@@ -222,15 +223,15 @@ func emptyRefusal(t *testing.T, b Broker) {
 func refusalDetail(t *testing.T, b Broker) {
 	server := named(t, "s")
 	serve(t, dial(t, b), server, func(r *bus.Request) {
-		r.FailDetail("no \"wörker\"", map[string]int{"excluded": 3})
+		r.RefuseDetail(muster.Reason{Code: "no-\"wörker\"", Text: "no \"wörker\""}, map[string]int{"excluded": 3})
 	})
 	_, err := dial(t, b).Call(within(t), server, "x")
 	var refusal *bus.RemoteError
 	if !errors.As(err, &refusal) {
 		t.Fatalf("got %v, want a refusal", err)
 	}
-	if refusal.Reason != "no \"wörker\"" || string(refusal.Detail) != `{"excluded":3}` {
-		t.Errorf("reason %q, detail %s", refusal.Reason, refusal.Detail)
+	if refusal.Reason != "no \"wörker\"" || refusal.Code != "no-\"wörker\"" || string(refusal.Detail) != `{"excluded":3}` {
+		t.Errorf("reason %q, code %q, detail %s", refusal.Reason, refusal.Code, refusal.Detail)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 )
 
@@ -52,7 +53,7 @@ func serve(t testing.TB, c bus.Conn, server string, h bus.Handler) bus.Service {
 func echo(r *bus.Request) {
 	switch {
 	case r.Method != "echo":
-		r.Fail(bus.MethodUnknown)
+		r.Refuse(muster.ReasonUnsupported)
 	case len(r.Args) == 0:
 		r.Reply(nil)
 	default:

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/muster-fleet/muster"
-	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/internal/manager"
 	"github.com/muster-fleet/muster/internal/replica"
 	"github.com/muster-fleet/muster/internal/replica/owt"
@@ -122,9 +121,8 @@ func (h *Host) lookAround(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
 	raw, err := h.opts.Conn.Call(ctx, h.opts.Manager.Cluster, "status")
-	var refused *bus.RemoteError
 	switch {
-	case errors.As(err, &refused) && refused.Error() == bus.MethodUnknown:
+	case errors.Is(err, muster.ReasonUnsupported):
 		return fmt.Errorf("%w, and not by Raft: %s", ErrOtherCluster, endFirst)
 	case err != nil:
 		return nil // no answer, or none with a status: the peers will say who they are

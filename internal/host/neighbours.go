@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/internal/pause"
 	"github.com/muster-fleet/muster/internal/replica/owt"
 )
@@ -150,11 +150,10 @@ func (h *Host) whoServes(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
 	_, err := h.opts.Conn.Call(ctx, h.opts.Manager.Cluster, "status")
-	var refused *bus.RemoteError
 	switch {
 	case err == nil:
 		return fmt.Errorf("%w: a Muster manager serves %q already: stop it first, or let several agree with --raft and --peers", ErrNeighbour, h.opts.Manager.Cluster)
-	case errors.As(err, &refused) && refused.Error() == bus.MethodUnknown:
+	case errors.Is(err, muster.ReasonUnsupported):
 		return fmt.Errorf("%w: an OWT manager serves %q: stop it first (docs/owt.md)", ErrNeighbour, h.opts.Manager.Cluster)
 	}
 	return nil

@@ -84,7 +84,7 @@ func (a *api) getWorker(ctx context.Context, in *WorkerPath) (WorkerDetail, erro
 		return WorkerDetail{}, err
 	}
 	if len(got.Workers) == 0 {
-		return WorkerDetail{}, newProblem(http.StatusNotFound, "unknown-worker", string(muster.ReasonNoWorker(in.ID)))
+		return WorkerDetail{}, newProblem(http.StatusNotFound, "unknown-worker", muster.ReasonNoWorker(in.ID).Text)
 	}
 	w := got.Workers[0]
 	out := WorkerDetail{Worker: workerOf(w), Tasks: append([]string{}, w.Tasks...), ReservedTasks: append([]string{}, w.Reserved...)}

@@ -122,7 +122,7 @@ func (c *core) undecided(req *bus.Request, err error) {
 		c.giveBack(req)
 		return
 	}
-	req.Fail(err.Error())
+	req.Refuse(err)
 }
 
 // decidingRoom bounds what is decided at a time. The rest waits in the inbox,
@@ -361,7 +361,7 @@ func (c *core) phase() string {
 func (c *core) schedule(req *bus.Request, op state.Schedule, wanted wanted) {
 	if !c.inService {
 		c.measures.placed(op.Purpose, state.Result{Err: muster.ReasonNotReady}, 0)
-		req.Fail(string(muster.ReasonNotReady))
+		req.Refuse(muster.ReasonNotReady)
 		return
 	}
 	begin := c.out.now()

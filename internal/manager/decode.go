@@ -112,7 +112,7 @@ func isLookUp(it item) bool { return methods[it.req.Method].lookUp }
 func decode(method string, args bus.Args) (action, error) {
 	m, ok := methods[method]
 	if !ok {
-		return nil, muster.Reason(bus.MethodUnknown)
+		return nil, muster.ReasonUnsupported
 	}
 	if size := sizeOf(method, args); size > muster.MaxBody {
 		return nil, fmt.Errorf("%s: the request has %d bytes, must not have more than %d", method, size, muster.MaxBody)
@@ -390,7 +390,7 @@ func answerOK(_ *core, req *bus.Request) { req.Reply("ok") }
 
 func answer(req *bus.Request, data any, err error) {
 	if err != nil {
-		req.Fail(err.Error())
+		req.Refuse(err)
 		return
 	}
 	req.Reply(data)

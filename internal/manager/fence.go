@@ -96,7 +96,7 @@ func decodeCheckWorker(r *reader) query {
 func checkWorker(req *bus.Request, s *state.State, worker, incarnation string, asked []string) {
 	running, ok := s.Tasks(worker)
 	if !ok {
-		req.Fail(string(muster.ReasonNoWorker(worker)))
+		req.Refuse(muster.ReasonNoWorker(worker))
 		return
 	}
 	now := s.IncarnationOf(worker)

@@ -97,7 +97,7 @@ func (c *core) scheduleMany(req *bus.Request, m many) {
 		for _, task := range m.op.Tasks {
 			c.measures.placed(task.Purpose, state.Result{Err: muster.ReasonNotReady}, 0)
 		}
-		req.Fail(string(muster.ReasonNotReady))
+		req.Refuse(muster.ReasonNotReady)
 		return
 	}
 	if len(m.op.Tasks) == 0 {
@@ -107,7 +107,7 @@ func (c *core) scheduleMany(req *bus.Request, m many) {
 	begin := c.out.now()
 	c.propose(req, m.op, func(result state.Result) {
 		if result.Err != nil {
-			req.Fail(result.Err.Error())
+			req.Refuse(result.Err)
 			return
 		}
 		req.Reply(placedMany(result.Many, m))
@@ -187,6 +187,9 @@ func appendOne(out []byte, result *state.Result, wanted wanted) []byte {
 
 func appendRefused(out []byte, err error, why *muster.Explanation) []byte {
 	out = gjson.AppendJSONString(append(out, `{"error":`...), err.Error())
+	if reason, ok := err.(muster.Reason); ok {
+		out = gjson.AppendJSONString(append(out, `,"code":`...), string(reason.Code))
+	}
 	return append(appendWhy(out, why), '}')
 }
 

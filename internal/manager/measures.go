@@ -2,7 +2,6 @@ package manager
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"sync"
 	"time"
@@ -158,16 +157,10 @@ func reasonLabel(err error) string {
 	if err == nil {
 		return ""
 	}
-	text := err.Error()
-	switch {
-	case strings.HasSuffix(text, string(muster.ReasonAllFull)):
-		return "all-full"
-	case strings.HasSuffix(text, string(muster.ReasonNoMatch)):
-		return "no-match"
-	case strings.HasPrefix(text, string(muster.ReasonNoScheduler(""))):
-		return "no-scheduler"
-	case errors.Is(err, muster.ReasonNotReady):
-		return "not-ready"
+	reason, _ := err.(muster.Reason)
+	switch reason.Code {
+	case muster.CodeAllFull, muster.CodeNoMatch, muster.CodeNoScheduler, muster.CodeNotReady:
+		return string(reason.Code)
 	}
 	return "other"
 }

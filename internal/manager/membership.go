@@ -78,7 +78,7 @@ func (c *core) changeManagers(req *bus.Request, entry state.Record, change func(
 		default:
 			entry.After = "refused: " + err.Error()
 			c.record(entry)
-			req.Fail(err.Error())
+			req.Refuse(err)
 		}
 	})
 }

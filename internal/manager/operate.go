@@ -118,9 +118,9 @@ func order(op state.Op, f func(state.Result) any) action {
 		c.propose(req, op, func(result state.Result) {
 			switch {
 			case result.Losses != nil:
-				req.FailDetail(result.Err.Error(), result.Losses)
+				req.RefuseDetail(result.Err, result.Losses)
 			case result.Err != nil:
-				req.Fail(result.Err.Error())
+				req.Refuse(result.Err)
 			default:
 				c.log.Info("operator's order", "order", c.replica.State().LastAudit())
 				req.Reply(f(result))
@@ -151,7 +151,7 @@ func decodeGetDrain(r *reader) query {
 	return func(_ *core, req *bus.Request, s *state.State) {
 		d, ok := s.DrainByID(id)
 		if !ok {
-			req.Fail(string(muster.ReasonNoDrain))
+			req.Refuse(muster.ReasonNoDrain)
 			return
 		}
 		req.Reply(d)

@@ -3,6 +3,7 @@ package manager
 import (
 	"bytes"
 
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 )
 
@@ -33,7 +34,7 @@ func detachArgs(req *bus.Request) {
 func (c *core) reject(req *bus.Request) {
 	c.measures.overload(req.Wanted())
 	if req.Wanted() {
-		req.Fail(bus.Overloaded)
+		req.Refuse(muster.ReasonOverloaded)
 		return
 	}
 	if reports[req.Method] && len(req.Args) > 0 {

@@ -42,7 +42,7 @@ func (m *Manager) ReadOwn(ctx context.Context, name string, args bus.Args) (repl
 	}
 	answered := make(chan bus.Reply, 1)
 	refused := make(chan struct{}, 1)
-	req := bus.NewRequest(bus.Call{Method: name, Args: args}, func(r bus.Reply) { answered <- r })
+	req := bus.NewRequest(bus.Call{Method: name, Args: args, Codes: true}, func(r bus.Reply) { answered <- r })
 	err := m.callOwner(ctx, func(c *core) {
 		if c.role.Kind != replica.Follower {
 			refused <- struct{}{}

@@ -62,7 +62,7 @@ func (c *parkedCalls) refuseOldest() {
 	p := &c.waiting[c.overdue]
 	c.overdue++
 	if p.act != nil && p.req.Wanted() {
-		p.req.Fail(string(muster.ReasonAskAgain))
+		p.req.Refuse(muster.ReasonAskAgain)
 		c.used = c.used.minus(p.size())
 		p.item = item{}
 	}

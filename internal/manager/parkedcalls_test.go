@@ -73,7 +73,7 @@ func TestCallsThatWaitedTooLongAreTurnedAway(t *testing.T) {
 	for range 2 {
 		l.expire(start + callTimeout)
 	}
-	if len(old.answers) != 1 || old.answers[0].Err != string(muster.ReasonAskAgain) || len(young.answers) > 0 {
+	if len(old.answers) != 1 || old.answers[0].Err != muster.ReasonAskAgain.Text || len(young.answers) > 0 {
 		t.Errorf("answered %+v and %+v, want one that is to ask again", old.answers, young.answers)
 	}
 	if got := methodsOf(l.take(nil)); !slices.Equal(got, []string{"layDownTask", "schedule"}) {

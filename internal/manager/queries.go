@@ -37,9 +37,9 @@ func wantedIn(raw json.RawMessage) wanted {
 func answerSchedule(req *bus.Request, result state.Result, wanted wanted) {
 	switch {
 	case result.Err != nil && wanted.refusal && result.Explanation != nil:
-		req.FailDetail(result.Err.Error(), result.Explanation)
+		req.RefuseDetail(result.Err, result.Explanation)
 	case result.Err != nil:
-		req.Fail(result.Err.Error())
+		req.Refuse(result.Err)
 	default:
 		req.Reply(placed(result, wanted))
 	}
@@ -88,7 +88,7 @@ type portalAttr struct {
 func (c *core) getWorkerAttr(req *bus.Request, s *state.State, id string) {
 	w, ok := s.Worker(id)
 	if !ok {
-		req.Fail(string(muster.ReasonNoWorker(id)))
+		req.Refuse(muster.ReasonNoWorker(id))
 		return
 	}
 	var reported *muster.WorkerState
@@ -112,7 +112,7 @@ func getWorkers(req *bus.Request, s *state.State, purpose string) {
 func getTasks(req *bus.Request, s *state.State, worker string) {
 	tasks, ok := s.Tasks(worker)
 	if !ok {
-		req.Fail(string(muster.ReasonNoWorker(worker)))
+		req.Refuse(muster.ReasonNoWorker(worker))
 		return
 	}
 	req.Reply(orEmpty(tasks))
@@ -128,7 +128,7 @@ func (c *core) clusterID(req *bus.Request) { req.Reply(c.opts.ClusterID) }
 func why(req *bus.Request, s *state.State, purpose, task string) {
 	explanation, ok := s.Why(purpose, task)
 	if !ok {
-		req.Fail(string(muster.ReasonNoTask))
+		req.Refuse(muster.ReasonNoTask)
 		return
 	}
 	if explanation.Chosen != nil {

@@ -23,7 +23,7 @@ func (c *core) read(req *bus.Request) {
 	if err != nil {
 		c.measures.refused.Inc()
 		c.log.Debug("request refused", "method", req.Method, "err", err)
-		req.Fail(err.Error())
+		req.Refuse(err)
 		return
 	}
 	if left, ok := c.inbox.put(item{act: act, req: req}); !ok {

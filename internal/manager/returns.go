@@ -88,6 +88,6 @@ func (c *core) giveBack(req *bus.Request) {
 		})
 		req.Fail(fmt.Sprintf("%s: dropped, since it was given back to the queue %d times and no manager could deal with it", req.Method, c.returns.limit()))
 	case !req.GiveBack():
-		req.Fail(string(muster.ReasonAskAgain))
+		req.Refuse(muster.ReasonAskAgain)
 	}
 }

@@ -74,7 +74,7 @@ func TestLookUpsWithoutQuorum(t *testing.T) {
 			defer cancel()
 			for {
 				_, err := a.conn.Call(ctx, t.Name(), "schedule", "conference", "b", nil, 60_000)
-				if err == nil || err.Error() != string(muster.ReasonAskAgain) { // which it is after 2 s
+				if err == nil || err.Error() != muster.ReasonAskAgain.Text { // which it is after 2 s
 					waits <- err
 					return
 				}

@@ -110,7 +110,7 @@ func TestCallsWaitNoLongerBecauseTheQueueIsLost(t *testing.T) {
 		c.connection(bus.Status{Connected: true})
 		scene.ticks(c, callTimeout/2)
 	}
-	if !strings.Contains(*answer, string(muster.ReasonAskAgain)) {
+	if !strings.Contains(*answer, muster.ReasonAskAgain.Text) {
 		t.Errorf("answered %q after %v", *answer, callTimeout)
 	}
 }

@@ -63,7 +63,7 @@ func claimOf(l *letter, r bus.Reply) claim {
 		switch {
 		case !r.Failed:
 			c.says, c.worker = saysOn, text(r.Data)
-		case r.Err == string(muster.ReasonNoTask), r.Err == string(muster.ReasonInvalidPurpose):
+		case r.Err == muster.ReasonNoTask.Text, r.Err == muster.ReasonInvalidPurpose.Text:
 			c.says = saysNowhere
 		}
 		return c
@@ -95,7 +95,7 @@ func unscheduleClaim(l *letter, r bus.Reply) claim {
 	switch {
 	case !r.Failed:
 		c.says = saysOn
-	case r.Err != string(muster.ReasonAskAgain):
+	case r.Err != muster.ReasonAskAgain.Text:
 		c.says = saysElsewhere
 	}
 	return c

@@ -265,7 +265,7 @@ func (c *simCaller) ended(method string, keys []taskKey, err error) {
 
 // unsettled tells the answers after which a caller asks again.
 func unsettled(r bus.Reply) bool {
-	return r.Failed && (r.Err == string(muster.ReasonAskAgain) || r.Err == string(muster.ReasonNotReady))
+	return r.Failed && (r.Err == muster.ReasonAskAgain.Text || r.Err == muster.ReasonNotReady.Text)
 }
 
 // note takes an answer. One from a stale state says nothing of what is now.

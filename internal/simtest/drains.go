@@ -47,7 +47,7 @@ func (c *simCaller) order(method string, order any, done func(muster.Drain)) {
 		case !r.Failed && json.Unmarshal(r.Data, &d) == nil && d.ID > 0:
 			done(d)
 		case r.Failed && (unsettled(r) || strings.Contains(r.Err, "does NOT exist")):
-		case method == "undrain" && r.Err == string(muster.ReasonNoDrain) && c.sim.mayForget:
+		case method == "undrain" && r.Err == muster.ReasonNoDrain.Text && c.sim.mayForget:
 		default:
 			c.sim.failf("%s: %s %v is answered %s%s", c.name, method, order, r.Err, r.Data)
 		}

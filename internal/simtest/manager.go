@@ -183,7 +183,7 @@ func (m *simManager) deliver(at *stand, l *letter) {
 			}
 		})
 	}
-	call := bus.Call{Method: l.method, Args: l.args}
+	call := bus.Call{Method: l.method, Args: l.args, Codes: true}
 	if m.sim.broker.lossy {
 		m.stepped.Handle(bus.NewRequest(call, send))
 	} else {

@@ -67,8 +67,8 @@ func (w *simWorker) reconnected() {
 // Call implements worker.Surroundings, as the following do.
 func (w *simWorker) Call(method string, args []any, answered func(json.RawMessage, error)) {
 	w.ask(method, args, workerTimeout, func(r bus.Reply, err error) {
-		if err == nil && r.Failed {
-			err = &bus.RemoteError{Reason: r.Err}
+		if err == nil {
+			err = r.Refusal()
 		}
 		w.stepped.LedIn(r.Term)
 		answered(r.Data, err)

@@ -229,7 +229,7 @@ func lossError(lost []muster.Loss) error {
 		}
 		text += l.String()
 	}
-	return errors.New(string(muster.ReasonLastWorkers) + text)
+	return muster.ReasonLastWorkers(text)
 }
 
 func (s *State) foldOrdered(e muster.DrainOrdered) {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
 	"github.com/muster-fleet/muster"
 )
 
@@ -85,16 +86,16 @@ func TestLateCallerIsRefused(t *testing.T) {
 	c.at += 1000
 	c.do(Expire{})
 	late := ClaimTask{Worker: "w", Task: "t", Placement: first}
-	if got := c.refused(late); got != string(muster.ReasonPlacementOver) {
+	if got := c.refused(late); got != muster.ReasonPlacementOver.Text {
 		t.Error(got)
 	}
 	second := c.placed(Schedule{Purpose: "sip", Task: "t", ReserveMillis: 1000})
-	if got := c.refused(late); got != string(muster.ReasonPlacementOver) {
+	if got := c.refused(late); got != muster.ReasonPlacementOver.Text {
 		t.Error(got)
 	}
 	for _, op := range []Op{LayDownTask{"w", "t", first}, Unschedule{"w", "t", first}} {
 		c.claimed(ClaimTask{Worker: "w", Task: "t", Placement: second})
-		if got := c.refused(op); got != string(muster.ReasonPlacementOver) {
+		if got := c.refused(op); got != muster.ReasonPlacementOver.Text {
 			t.Error(got)
 		}
 	}
@@ -124,7 +125,7 @@ func TestALateWordEndsNoLaterRun(t *testing.T) {
 	for range 2 {
 		second := c.claimed(claim)
 		for _, late := range []Op{LayDownTask{"w", "t", first}, LayDownTask{"w", "t", number}, Unschedule{"w", "t", first}} {
-			if got := c.refused(late); got != string(muster.ReasonPlacementOver) {
+			if got := c.refused(late); got != muster.ReasonPlacementOver.Text {
 				t.Errorf("%#v: %q", late, got)
 			}
 		}
@@ -170,7 +171,7 @@ func TestWhoJoinsAgain(t *testing.T) {
 	c := newCluster(t, plain(muster.RoundRobin))
 	c.worker("sip", "w", `{"incarnation":"5"}`)
 	info, _ := muster.ParseInfo([]byte(`{"incarnation":"4"}`))
-	if got := c.refused(Join{Purpose: "sip", Worker: "w", Info: info}); got != string(muster.ReasonReplaced) {
+	if got := c.refused(Join{Purpose: "sip", Worker: "w", Info: info}); got != muster.ReasonReplaced.Text {
 		t.Errorf("an older process joins: %q", got)
 	}
 }

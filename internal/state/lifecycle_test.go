@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/muster-fleet/muster"
 )
 
@@ -148,7 +149,7 @@ func TestWorkerThatLeavesReleasesItsTasks(t *testing.T) {
 		if c.Has("w") {
 			t.Error("it is still there")
 		}
-		if got := c.refused(Schedule{Purpose: "sip", Task: "x"}); !strings.HasSuffix(got, string(muster.ReasonAllFull)) {
+		if got := c.refused(Schedule{Purpose: "sip", Task: "x"}); !strings.HasSuffix(got, muster.ReasonAllFull.Text) {
 			t.Error(got)
 		}
 	}
@@ -193,7 +194,7 @@ func TestJoiningAgain(t *testing.T) {
 func TestUnknownLoadIsNotFull(t *testing.T) {
 	c := newCluster(t, plain(muster.RoundRobin))
 	c.do(Join{Purpose: "sip", Worker: "w"})
-	if got := c.refused(Schedule{Purpose: "sip", Task: "t"}); !strings.Contains(got, string(muster.ReasonAllFull)) {
+	if got := c.refused(Schedule{Purpose: "sip", Task: "t"}); !strings.Contains(got, muster.ReasonAllFull.Text) {
 		t.Errorf("on the wire it is %q", got)
 	}
 	why, _ := c.Why("sip", "t")

@@ -42,7 +42,7 @@ func (s *State) noScheduler(op Schedule) Result {
 	reason := muster.ReasonNoScheduler(op.Purpose)
 	why := s.last.next()
 	why.Purpose, why.Task, why.At = op.Purpose, op.Task, s.now
-	why.Strategy, why.Reason = s.strategy(op.Purpose), string(reason)
+	why.Strategy, why.Reason = s.strategy(op.Purpose), reason.Text
 	why.Chosen, why.Others = nil, nil
 	return Result{Err: reason, Explanation: why}
 }

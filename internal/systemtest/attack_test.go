@@ -68,7 +68,7 @@ func (r *rig) answersForGood(method string, args ...any) {
 	defer cancel()
 	_, err := r.conn.Call(ctx, r.name, method, args...)
 	var refused *bus.RemoteError
-	if err != nil && !errors.As(err, &refused) || refused != nil && refused.Reason == string(muster.ReasonAskAgain) {
+	if err != nil && !errors.As(err, &refused) || refused != nil && refused.Reason == muster.ReasonAskAgain.Text {
 		r.Errorf("%s: %v; want it done or refused for good", method, err)
 	}
 }
