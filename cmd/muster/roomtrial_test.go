@@ -8,13 +8,14 @@ import (
 	"github.com/muster-fleet/muster/internal/roombench"
 )
 
-// The measurement of musterbench, with few people: nobody is lost when the SFU's
-// process is drained and killed. Its times are not judged here.
+// The measurement of musterbench, with few people and a page: nobody is lost when
+// the SFU's process is drained and killed, and the picture that is measured is one
+// that moves. Its times are not judged here.
 func TestRoomTrial(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
 	defer cancel()
 	o := roombench.DefaultTrialOptions()
-	o.Muster, o.People, o.Senders, o.Drains, o.Kills = program, 4, 2, 1, 1
+	o.Muster, o.People, o.Senders, o.Browser, o.Drains, o.Kills = program, 4, 2, true, 1, 1
 	results, err := roombench.RunTrial(ctx, o)
 	if err != nil {
 		t.Fatal(err)
@@ -26,5 +27,5 @@ func TestRoomTrial(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 	}
-	contains(t, strings.Join(rows, "\n"), "join until the first frame", "drain: frames missing", "kill: largest gap")
+	contains(t, strings.Join(rows, "\n"), "join until the first frame", "drain: frames missing", "kill: largest gap, pion", "kill: largest gap, Chromium")
 }

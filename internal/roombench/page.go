@@ -14,6 +14,18 @@ import (
 type page struct {
 	ctx   context.Context
 	close func()
+	// sender is the participant in the other tab. The others' pictures are not
+	// measured: of what package rtcload sends Chromium shows a key frame now and
+	// then, and nothing between.
+	sender string
+	// before is how many frames the sender's picture had at the last reset.
+	before int
+}
+
+// picture is what the page says of the sender's picture.
+type picture struct {
+	Frames int     `json:"frames"`
+	Gap    float64 `json:"gap"` // in milliseconds
 }
 
 func openPage(ctx context.Context, url string) (*page, error) {
@@ -27,7 +39,7 @@ func openPage(ctx context.Context, url string) (*page, error) {
 	allocator, stop := chromedp.NewExecAllocator(ctx, options...)
 	sender, cancelSender := chromedp.NewContext(allocator)
 	tab, cancel := chromedp.NewContext(sender)
-	p := &page{tab, func() { cancel(); cancelSender(); stop() }}
+	p := &page{ctx: tab, close: func() { cancel(); cancelSender(); stop() }}
 	const enter = `(document.getElementById("join").click(), true)`
 	for _, open := range []struct {
 		ctx     context.Context
@@ -50,6 +62,10 @@ func openPage(ctx context.Context, url string) (*page, error) {
 			return nil, fmt.Errorf("page: %w", err)
 		}
 	}
+	if p.sender, err = chromedp.Run(sender, chromedp.Evaluate[string](`musterRoom.you`)); err != nil {
+		p.close()
+		return nil, fmt.Errorf("page: %w", err)
+	}
 	return p, nil
 }
 
@@ -58,13 +74,13 @@ const pollTime = 50 * time.Millisecond
 // join enters the room without a camera, and measures in the page how long the
 // first picture of the other tab takes.
 func (p *page) join() (time.Duration, error) {
-	const script = `(async () => {
+	script := fmt.Sprintf(`(async () => {
 		for (const id of ["with-camera", "with-mic"]) document.getElementById(id).checked = false;
 		const from = performance.now();
 		document.getElementById("join").click();
-		while (!window.musterRoom || !musterRoom.pictures.some((p) => p.height > 0 && p.frames > 0)) await new Promise((done) => setTimeout(done, 5));
+		while (!window.musterRoom || !musterRoom.pictures.some((p) => p.key === %q && p.frames > 0)) await new Promise((done) => setTimeout(done, 5));
 		return performance.now() - from;
-	})()`
+	})()`, p.sender)
 	ctx, cancel := context.WithTimeout(p.ctx, moveTime)
 	defer cancel()
 	took, err := chromedp.Run(ctx, chromedp.Evaluate[float64](script, chromedp.EvalAwaitPromise))
@@ -77,26 +93,38 @@ func eval[T any](p *page, script string) (T, error) {
 	return chromedp.Run(ctx, chromedp.Evaluate[T](script))
 }
 
+// look returns the sender's picture.
+func (p *page) look() (picture, error) {
+	return eval[picture](p, fmt.Sprintf(`musterRoom.pictures.find((p) => p.key === %q)`, p.sender))
+}
+
 // flows waits until the picture has gone on for a while.
 func (p *page) flows(ctx context.Context) error {
-	const frames = `musterRoom.pictures.reduce((sum, p) => sum + p.frames, 0)`
-	before, err := eval[int](p, frames)
+	before, err := p.look()
 	if err != nil {
 		return err
 	}
 	return until(ctx, moveTime, func() bool {
-		now, err := eval[int](p, frames)
-		return err == nil && now > before+afterFrames/2
+		now, err := p.look()
+		return err == nil && now.Frames > before.Frames+afterFrames/2
 	})
 }
 
 func (p *page) reset() error {
-	_, err := eval[bool](p, `(musterRoom.reset(), true)`)
+	if _, err := eval[bool](p, `(musterRoom.reset(), true)`); err != nil {
+		return err
+	}
+	now, err := p.look()
+	p.before = now.Frames
 	return err
 }
 
-// gap is the longest time between two frames of a picture since reset.
+// gap is the longest time between two frames of the picture since reset. It
+// fails if the picture has not moved since, as then that time means nothing.
 func (p *page) gap() (time.Duration, error) {
-	ms, err := eval[float64](p, `Math.max(...musterRoom.pictures.map((p) => p.gap))`)
-	return time.Duration(ms * float64(time.Millisecond)), err
+	now, err := p.look()
+	if err == nil && now.Frames < p.before+afterFrames/2 {
+		err = fmt.Errorf("page: %d frames of the picture that is measured have come since the reset: it does not move", now.Frames-p.before)
+	}
+	return time.Duration(now.Gap * float64(time.Millisecond)), err
 }
