@@ -39,6 +39,7 @@ and last-used the turn, 0 being the worker whose turn it is.` + "\n" + precedenc
 			return printWhy(cmd.OutOrStdout(), why, time.Now())
 		})
 	}
+	cmd.AddCommand(newWhyParticipantCmd())
 	return cmd
 }
 

@@ -2,6 +2,7 @@ package rtc
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -78,6 +79,37 @@ func (a *Allocator) Allocate(now time.Time, estimate int, demands []Demand) map[
 	return out
 }
 
+// Held says why the last Allocate did not give a track its best layer; "" if it
+// did.
+func (a *Allocator) Held(now time.Time, estimate int, d Demand) string {
+	switch {
+	case d.Height <= 0:
+		return "its picture is not on the screen"
+	case len(d.Layers) == 0:
+		return "nothing arrives from its publisher"
+	}
+	got, ok := a.chosen[d.Track]
+	best := slices.MaxFunc(d.Layers, byQuality)
+	enough := ladders([]Demand{d})[0].steps
+	line := fmt.Sprintf("the line carries %d kbit/s", estimate/1000)
+	switch {
+	case !ok:
+		return line + ", which other tracks fill"
+	case byQuality(got, best) >= 0:
+		return ""
+	case byQuality(got, enough[len(enough)-1]) >= 0:
+		return fmt.Sprintf("its picture is %d pixels high on the screen", d.Height)
+	case !a.mayRaise(now):
+		return fmt.Sprintf("%s; a better layer was too much, and is tried again in %v", line, (a.wait - now.Sub(a.lowered)).Round(time.Second))
+	}
+	return line
+}
+
+// byQuality orders layers, the worst first.
+func byQuality(x, y Layer) int {
+	return cmp.Or(cmp.Compare(x.Encoding, y.Encoding), cmp.Compare(x.Temporal, y.Temporal))
+}
+
 // ladder is a track with the layers that make sense, the smallest first.
 type ladder struct {
 	track    string
@@ -94,9 +126,7 @@ func ladders(demands []Demand) []ladder {
 			continue
 		}
 		steps := slices.Clone(d.Layers)
-		slices.SortFunc(steps, func(x, y Layer) int {
-			return cmp.Or(cmp.Compare(x.Encoding, y.Encoding), cmp.Compare(x.Temporal, y.Temporal))
-		})
+		slices.SortFunc(steps, byQuality)
 		enough := len(steps) - 1
 		for i, l := range steps {
 			if l.Height >= d.Height {

@@ -132,6 +132,37 @@ func show(out map[string]Layer) string {
 	return line
 }
 
+// What is held back has a reason.
+func TestAllocatorSaysWhy(t *testing.T) {
+	full, small, hidden := simulcast("a", 720, 0), simulcast("b", 180, 0), simulcast("c", 0, 0)
+	silent := Demand{Track: "d", Height: 720}
+	for _, c := range []struct {
+		estimate int
+		demand   Demand
+		want     string
+	}{
+		{0, full, ""},
+		{0, small, "its picture is 180 pixels high on the screen"},
+		{0, hidden, "its picture is not on the screen"},
+		{0, silent, "nothing arrives from its publisher"},
+		{1_000_000, full, "the line carries 1000 kbit/s"},
+	} {
+		var a Allocator
+		a.Allocate(begin, c.estimate, []Demand{c.demand})
+		if got := a.Held(begin, c.estimate, c.demand); got != c.want {
+			t.Errorf("%s: got %q, want %q", c.demand.Track, got, c.want)
+		}
+	}
+	var a Allocator
+	a.Allocate(begin, 3_000_000, []Demand{full, small})
+	a.Allocate(at(time.Second), 100_000, []Demand{full, small})
+	for d, want := range map[*Demand]string{&full: "the line carries 100 kbit/s; a better layer was too much, and is tried again in 2s", &small: "the line carries 100 kbit/s, which other tracks fill"} {
+		if got := a.Held(at(time.Second), 100_000, *d); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 // A raise that fails is tried again later each time.
 func TestAllocatorBacksOff(t *testing.T) {
 	var a Allocator

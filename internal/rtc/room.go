@@ -2,6 +2,7 @@ package rtc
 
 import (
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 )
@@ -93,6 +94,13 @@ func (r *room) want(s *slot, id string) {
 	if t := r.tracks[id]; t != nil && t.kind == s.kind {
 		t.attach(s)
 	}
+}
+
+// wants are the slots that are pointed to a track, which may not be there.
+func (r *room) wants() map[*slot]string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.wanted)
 }
 
 // hear takes the level of a packet.

@@ -274,7 +274,7 @@ func (s *session) allocate(now time.Time) {
 	view := s.view
 	s.mu.Unlock()
 	var demands []Demand
-	bySlot := map[*slot]string{}
+	bySlot := map[*slot]Demand{}
 	choice := false
 	for _, slot := range slots {
 		t := slot.carried()
@@ -283,10 +283,11 @@ func (s *session) allocate(now time.Time) {
 		}
 		d := t.demand(now, view)
 		if len(d.Layers) == 0 && d.Height > 0 {
+			slot.hold(s.allocator.Held(now, 0, d))
 			continue // nothing arrives yet
 		}
 		d.Track = slot.mid + " " + d.Track // one track may be wanted twice
-		bySlot[slot] = d.Track
+		bySlot[slot] = d
 		demands = append(demands, d)
 		choice = choice || len(d.Layers) > 1
 	}
@@ -294,10 +295,12 @@ func (s *session) allocate(now time.Time) {
 	if len(bySlot) == 0 {
 		return
 	}
-	chosen := s.allocator.Allocate(now, s.estimate(), demands)
-	for slot, name := range bySlot {
-		l, ok := chosen[name]
+	estimate := s.estimate()
+	chosen := s.allocator.Allocate(now, estimate, demands)
+	for slot, d := range bySlot {
+		l, ok := chosen[d.Track]
 		slot.aim(l, ok)
+		slot.hold(s.allocator.Held(now, estimate, d))
 	}
 }
 

@@ -34,7 +34,9 @@ type slot struct {
 	current, target int
 	temporal        uint8
 	paused          bool
-	number          numbering
+	// held is why it does not get the best layer that there is.
+	held   string
+	number numbering
 
 	// what was negotiated
 	writer     webrtc.TrackLocalWriter
@@ -142,6 +144,13 @@ func (s *slot) aim(l Layer, ok bool) {
 		s.current = -1 // what was missed needs a key frame
 	}
 	s.paused, s.target, s.temporal = !ok, l.Encoding, uint8(l.Temporal)
+}
+
+// hold notes why the slot does not get the best layer that there is.
+func (s *slot) hold(why string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held = why
 }
 
 // waiting reports whether the slot needs a key frame to go on.

@@ -10,6 +10,7 @@ import (
 type Stats struct {
 	Sessions []SessionStats `json:"sessions"`
 	Tracks   []TrackStats   `json:"tracks"`
+	Slots    []SlotStats    `json:"slots"`
 	// Received and Sent count RTP packets, Duplicates those that had arrived
 	// before, Resent those that were sent again, KeyFrames the requests for one,
 	// Malformed the packets that could not be read.
@@ -43,11 +44,44 @@ type TrackStats struct {
 	Layers []Layer `json:"layers"`
 }
 
+// SlotStats are those of a media section of a subscriber.
+type SlotStats struct {
+	Session string `json:"session"`
+	Mid     string `json:"mid"`
+	// Track is what the subscriber wants there. Attached: the SFU has it.
+	Track    string `json:"track"`
+	Attached bool   `json:"attached"`
+	// Sending: packets go out. Encoding and Temporal are the layer, which is 0 and
+	// 0 where there is one only.
+	Sending  bool `json:"sending"`
+	Encoding int  `json:"encoding"`
+	Temporal int  `json:"temporal"`
+	// Held is why it is not the best layer that the publisher sends, "" if it is.
+	Held string `json:"held"`
+}
+
+// heldForKey is why a layer is held that begins with the next key frame.
+const heldForKey = "it waits for a key frame"
+
+func (s *slot) stats(track string) SlotStats {
+	waiting := s.waiting()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := SlotStats{
+		Session: s.session.id, Mid: s.mid, Track: track, Attached: s.source != nil, Encoding: max(s.current, 0), Temporal: int(s.temporal), Held: s.held,
+		Sending: s.source != nil && s.writer != nil && !s.paused && time.Since(s.lastSent) < liveFor,
+	}
+	if waiting && out.Held == "" {
+		out.Held = heldForKey
+	}
+	return out
+}
+
 // Stats counts.
 func (s *Server) Stats() Stats {
 	c := &s.count
 	out := Stats{
-		Sessions: []SessionStats{}, Tracks: []TrackStats{},
+		Sessions: []SessionStats{}, Tracks: []TrackStats{}, Slots: []SlotStats{},
 		Received: c.received.Load(), Duplicates: c.duplicates.Load(), Malformed: c.malformed.Load(),
 		Sent: c.sent.Load(), Resent: c.resent.Load(), KeyFrames: c.keyFrames.Load(),
 	}
@@ -64,10 +98,16 @@ func (s *Server) Stats() Stats {
 			out.Tracks = append(out.Tracks, TrackStats{Room: r.name, Track: t.ID, Codec: t.mime, Slots: len(t.slots), Layers: layers})
 			t.mu.Unlock()
 		}
+		for slot, track := range r.wants() {
+			out.Slots = append(out.Slots, slot.stats(track))
+		}
 	}
 	slices.SortFunc(out.Sessions, func(a, b SessionStats) int { return cmp.Compare(a.Session, b.Session) })
 	slices.SortFunc(out.Tracks, func(a, b TrackStats) int {
 		return cmp.Or(cmp.Compare(a.Room, b.Room), cmp.Compare(a.Track, b.Track))
+	})
+	slices.SortFunc(out.Slots, func(a, b SlotStats) int {
+		return cmp.Or(cmp.Compare(a.Session, b.Session), cmp.Compare(a.Mid, b.Mid))
 	})
 	return out
 }

@@ -1,0 +1,209 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/client"
+	"github.com/muster-fleet/muster/internal/cli"
+	"github.com/muster-fleet/muster/internal/room"
+	"github.com/muster-fleet/muster/internal/rtc"
+)
+
+func newWhyParticipantCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "participant ROOM USER",
+		Short: "Explain which SFU serves somebody, and what he receives",
+		Long: `Explain which SFU serves somebody in a room, and why that one, what he sends, and in which layer he receives each
+track of the others. HELD BACK says why it is not the best layer that the publisher sends. USER is a user or the id
+of a participant.`,
+		Example: "  muster why participant standup alice",
+		Args:    cli.Takes("ROOM", "USER"),
+	}
+	a := askingFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
+			found, err := explainParticipants(ctx, c, args[0], args[1])
+			if err != nil {
+				return err
+			}
+			if *a.output == cli.JSON {
+				return cli.PrintJSON(cmd.OutOrStdout(), found)
+			}
+			for _, w := range found {
+				if err := w.print(cmd.OutOrStdout()); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return cmd
+}
+
+// whyParticipant is what is known of how somebody is served.
+type whyParticipant struct {
+	Participant room.Participant `json:"participant"`
+	Part        room.Part        `json:"part"`
+	// Placement is why the part is on that worker, nil where the manager has
+	// forgotten that.
+	Placement *muster.Explanation `json:"placement"`
+	// Sessions are his connections to the SFU, Sends what arrives of him there, and
+	// Receives what he gets.
+	Sessions []rtc.SessionStats `json:"sessions"`
+	Sends    []rtc.TrackStats   `json:"sends"`
+	Receives []received         `json:"receives"`
+}
+
+// received is a track that somebody gets.
+type received struct {
+	// User is who sends it.
+	User   string `json:"user"`
+	Source string `json:"source"`
+	rtc.SlotStats
+}
+
+// explainParticipants explains everybody in the room who has that name.
+func explainParticipants(ctx context.Context, c *client.Client, name, user string) ([]whyParticipant, error) {
+	worker, err := c.Scheduled(ctx, room.PurposeConference, name)
+	if err != nil {
+		return nil, err
+	}
+	s, err := roomState(ctx, c, client.Task{Task: name, Worker: worker})
+	if err != nil {
+		return nil, err
+	}
+	var stats rtc.Stats
+	if s.Part.Node != "" {
+		raw, err := c.Call(ctx, s.Part.Node, "rtcStats")
+		if err == nil {
+			err = json.Unmarshal(raw, &stats)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("SFU %s: %w", s.Part.Node, err)
+		}
+	}
+	var found []whyParticipant
+	for _, p := range s.Participants {
+		if p.User != user && p.ID != user {
+			continue
+		}
+		w := whyParticipant{Participant: p, Part: s.Part, Sessions: []rtc.SessionStats{}, Sends: []rtc.TrackStats{}, Receives: []received{}}
+		if e, err := c.Why(ctx, room.PurposeSFU, room.PartTask(name, s.Part.Number)); err == nil {
+			w.Placement = &e
+		}
+		w.take(s, stats)
+		found = append(found, w)
+	}
+	if len(found) == 0 {
+		return nil, fmt.Errorf("%q is not in room %q: see 'muster room %s'", user, name, name)
+	}
+	return found, nil
+}
+
+// take finds what belongs to the participant.
+func (w *whyParticipant) take(s room.State, stats rtc.Stats) {
+	for _, n := range stats.Sessions {
+		if n.Room == s.Name && n.Owner == w.Participant.ID {
+			w.Sessions = append(w.Sessions, n)
+		}
+	}
+	for _, t := range stats.Tracks {
+		if t.Room == s.Name && strings.HasPrefix(t.Track, w.Participant.ID+".") {
+			w.Sends = append(w.Sends, t)
+		}
+	}
+	for _, slot := range stats.Slots {
+		if !strings.HasPrefix(slot.Session, w.Participant.ID+".") {
+			continue
+		}
+		r := received{SlotStats: slot}
+		for _, p := range s.Participants {
+			for _, t := range p.Tracks {
+				if t.ID == slot.Track {
+					r.User, r.Source = p.User, t.Source
+				}
+			}
+		}
+		w.Receives = append(w.Receives, r)
+	}
+}
+
+func (w whyParticipant) print(out io.Writer) error {
+	p := w.Participant
+	fmt.Fprintf(out, "%s (%s, %s) is at portal %s; part %d of the room is on %s\n", p.User, p.Role, p.ID, p.Portal, w.Part.Number, orWord(w.Part.Node, "no SFU yet"))
+	if w.Placement != nil {
+		fmt.Fprintln(out, verdict(*w.Placement, time.Now()))
+	}
+	for _, n := range w.Sessions {
+		line := "its line is not measured"
+		if n.Estimate > 0 {
+			line = fmt.Sprintf("its line carries %d kbit/s", n.Estimate/1000)
+		}
+		fmt.Fprintf(out, "connection %s is %s; %s\n", n.Session, n.State, line)
+	}
+	if len(w.Sends) > 0 {
+		fmt.Fprintln(out)
+		t := cli.Table{Heading: []string{"SENDS", "CODEC", "LAYERS", "TO"}}
+		for _, track := range w.Sends {
+			_, source, _ := strings.Cut(track.Track, ".")
+			t.Add(source, track.Codec, layersText(track.Layers), fmt.Sprint(track.Slots))
+		}
+		if err := t.Print(out); err != nil {
+			return err
+		}
+	}
+	if len(w.Receives) == 0 {
+		_, err := fmt.Fprintln(out, "receives nothing")
+		return err
+	}
+	fmt.Fprintln(out)
+	t := cli.Table{Heading: []string{"RECEIVES", "OF", "LAYER", "HELD BACK"}}
+	for _, r := range w.Receives {
+		t.Add(orWord(r.Source, r.Track), orWord(r.User, "-"), r.layer(), orWord(r.Held, "-"))
+	}
+	return t.Print(out)
+}
+
+// layer says what arrives of a track.
+func (r received) layer() string {
+	switch {
+	case !r.Attached:
+		return "not published here"
+	case !r.Sending:
+		return "nothing"
+	}
+	return fmt.Sprintf("%d.%d", r.Encoding, r.Temporal)
+}
+
+// layersText are the best temporal layers of each encoding that arrives.
+func layersText(layers []rtc.Layer) string {
+	best := map[int]rtc.Layer{}
+	most := -1
+	for _, l := range layers {
+		if known, ok := best[l.Encoding]; !ok || l.Temporal > known.Temporal {
+			best[l.Encoding] = l
+		}
+		most = max(most, l.Encoding)
+	}
+	var parts []string
+	for i := range most + 1 {
+		l, ok := best[i]
+		if !ok {
+			continue
+		}
+		text := fmt.Sprintf("%d.%d: %d kbit/s", i, l.Temporal, l.Bitrate/1000)
+		if l.Height > 0 {
+			text += fmt.Sprintf(", %d lines", l.Height)
+		}
+		parts = append(parts, text)
+	}
+	return orWord(strings.Join(parts, "; "), "nothing arrives")
+}
