@@ -34,6 +34,7 @@ require (
 
 require (
 	charm.land/bubbletea/v2 v2.1.1
+	github.com/at-wat/ebml-go v0.19.4
 	github.com/bmatcuk/doublestar/v4 v4.10.4
 	github.com/chromedp/chromedp v0.23.1
 	github.com/coder/websocket v1.8.15

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"os"
+
+	"github.com/muster-fleet/muster/internal/h264"
 )
 
 // mostHead bounds the head of a file that is read here.
@@ -293,12 +295,12 @@ func (b box) video(unit float64, edited bool, s *StreamInfo) error {
 	if err != nil || config[5]&31 == 0 || len(config) < 8+config.u16(6) {
 		return errNotPlain
 	}
-	shown, err := readSPS(config[8 : 8+config.u16(6)])
-	if err != nil || shown.width != s.Width || shown.height != s.Height {
+	shown, err := h264.ReadSPS(config[8 : 8+config.u16(6)])
+	if err != nil || shown.Width != s.Width || shown.Height != s.Height {
 		return errNotPlain
 	}
 	if s.transfer == "" {
-		s.transfer = shown.transfer
+		s.transfer = shown.Transfer
 	}
 	composed, err := b.find("ctts")
 	if err != nil || composed != nil && !edited {
@@ -314,15 +316,12 @@ func (b box) video(unit float64, edited bool, s *StreamInfo) error {
 	return nil
 }
 
-// transfers are the words for the curves of SDR; the second one is "not said".
-var transfers = map[int]string{1: "bt709", 2: "", 6: "smpte170m"}
-
 // plainColour reads a colr box; false is one that is not of SDR.
 func (b box) plainColour(s *StreamInfo) bool {
 	if len(b) < 10 || string(b[:4]) != "nclx" && string(b[:4]) != "nclc" {
 		return false
 	}
-	word, known := transfers[b.u16(6)]
+	word, known := h264.Transfers[b.u16(6)]
 	s.transfer = word
 	return known
 }

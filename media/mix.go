@@ -139,7 +139,7 @@ func (p mixing) promise(streams []has, infos []*Probe) promise {
 			w.longest = 0
 			break
 		}
-		w.longest = max(w.longest, e.longest)
+		w.longest = max(w.longest, e.longest+p.Inputs[i].StartSeconds)
 	}
 	if d := p.DurationSeconds; d > 0 && (w.longest == 0 || d < w.longest) {
 		w.longest, w.open = d, true

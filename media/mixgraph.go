@@ -74,7 +74,11 @@ func (g mixGraph) video(tiles []tile) []string {
 		}
 		t := tiles[len(parts)]
 		prepared := picture{from: h.streams.video, width: t.width, height: t.height, fps: rateArg(g.FPS), beginsAtZero: true, handling: g.Handling, bt709: true}
-		parts = append(parts, fmt.Sprintf("[%s]%s,tpad=stop=1:color=black[v%d]", h.source(i, "v"), prepared.filters(), i))
+		before := ""
+		if start := g.Inputs[i].StartSeconds; start > 0 {
+			before = ":start_duration=" + seconds(start)
+		}
+		parts = append(parts, fmt.Sprintf("[%s]%s,tpad=stop=1%s:color=black[v%d]", h.source(i, "v"), prepared.filters(), before, i))
 		fmt.Fprintf(&row, "[v%d]", i)
 		fmt.Fprintf(&at, "|%d_%d", t.x, t.y)
 	}
@@ -98,7 +102,11 @@ func (g mixGraph) audio() []string {
 		if v := g.Inputs[i].Volume; v != nil {
 			volume = *v
 		}
-		parts = append(parts, fmt.Sprintf("[%s]aresample=48000:async=1:first_pts=0,aformat=sample_fmts=fltp:channel_layouts=stereo,volume=%s[a%d]", h.source(i, "a"), seconds(volume), i))
+		delay := ""
+		if start := g.Inputs[i].StartSeconds; start > 0 {
+			delay = fmt.Sprintf("adelay=delays=%.0f:all=1,", start*1000)
+		}
+		parts = append(parts, fmt.Sprintf("[%s]aresample=48000:async=1:first_pts=0,%saformat=sample_fmts=fltp:channel_layouts=stereo,volume=%s[a%d]", h.source(i, "a"), delay, seconds(volume), i))
 		fmt.Fprintf(&row, "[a%d]", i)
 	}
 	return append(parts, fmt.Sprintf("%samix=inputs=%d:duration=longest:normalize=0,alimiter=limit=0.95:level=false[a]", row.String(), len(parts)))

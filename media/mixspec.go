@@ -48,6 +48,8 @@ type MixInput struct {
 	Audio *bool `json:"audio"`
 	// Volume is how loud it is, 1 where it is not given.
 	Volume *float64 `json:"volume"`
+	// StartSeconds is when in the mix it begins; before, there is black and silence.
+	StartSeconds float64 `json:"start_seconds"`
 }
 
 // mixing is a spec that was checked.
@@ -110,6 +112,9 @@ func (p *mixing) sources(o Options) error {
 		}
 		if v := in.Volume; v != nil && (*v < 0 || *v > 16) {
 			return fault(field+".volume", "%v must be from 0 to 16", *v)
+		}
+		if in.StartSeconds < 0 {
+			return fault(field+".start_seconds", "%v must not be negative", in.StartSeconds)
 		}
 		if in.Video != nil && in.Audio != nil && !*in.Video && !*in.Audio {
 			return fault(field+".video", "and audio are both false: leave the input out")

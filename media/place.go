@@ -141,6 +141,17 @@ func (o Options) target(field, name string) (place, error) {
 	return p, err
 }
 
+// Directory is where a directory that a spec names is, or why it may not be used.
+// It need not be there.
+func (o Options) Directory(name string) (string, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return "", err
+	}
+	p, err := o.target("output", name)
+	return p.name, err
+}
+
 // noLinks refuses links among the files of a directory that begin with one of the
 // stems: under a root, ffmpeg would write to where they lead.
 func noLinks(dir string, stems ...string) error {

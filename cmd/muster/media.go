@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"runtime"
 	"strings"
@@ -10,8 +11,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/muster-fleet/muster/agent/process"
+	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/config"
 	"github.com/muster-fleet/muster/internal/cli"
 	"github.com/muster-fleet/muster/internal/purposes"
+	"github.com/muster-fleet/muster/internal/roomrec"
 	"github.com/muster-fleet/muster/media"
 	"github.com/muster-fleet/muster/node"
 )
@@ -80,11 +84,27 @@ func newNodeCmd() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		work, err := media.NewAny(purposes.Of(os.Getenv("MUSTER_PURPOSE")).Media, tool, media.Options{Root: *root, Mounts: named})
+		o := media.Options{Root: *root, Mounts: named}
+		work, err := media.NewAny(purposes.Of(os.Getenv("MUSTER_PURPOSE")).Media, tool, o)
 		if err != nil {
 			return err
 		}
-		return node.Run(cmd.Context(), work, node.Options{})
+		return node.Run(cmd.Context(), withRooms(work, o), node.Options{})
 	}
 	return cmd
+}
+
+// withRooms adds recordings of rooms to the work of a media node.
+func withRooms(work node.Work, o media.Options) node.Work {
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	return roomrec.Beside(work, roomrec.New(roomrec.Options{
+		Open: func(ctx context.Context) (bus.Conn, error) {
+			cfg, err := config.Load("") // the agent leads us to the queue by the environment
+			if err != nil {
+				return nil, err
+			}
+			return open(ctx, cfg, "muster recording", log)
+		},
+		Dir: o.Directory, Logger: log,
+	}))
 }

@@ -56,10 +56,13 @@ func newConferenceCmd() *cobra.Command {
 	}
 	logs := loggingFlags(cmd, slog.LevelInfo)
 	cluster := cmd.Flags().String("cluster", worker.DefaultCluster, "`name` of the cluster")
+	recordTo := cmd.Flags().String("record-to", conference.DefaultRecordTo, "`directory` of recordings, as the workers of purpose recording see it")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		log := logs.logger(cmd.ErrOrStderr())
 		return onOwnBus(cmd.Context(), log, func(ctx context.Context, conn bus.Conn) error {
-			c := conference.New(conference.Options{Conn: conn, Client: client.New(conn, client.Options{Cluster: *cluster}), Logger: log})
+			c := conference.New(conference.Options{
+				Conn: conn, Client: client.New(conn, client.Options{Cluster: *cluster}), Cluster: *cluster, RecordTo: *recordTo, Logger: log,
+			})
 			stop, err := c.WatchExits(ctx)
 			if err != nil {
 				return err

@@ -1,8 +1,13 @@
 package main
 
 import (
+	"encoding/json"
 	"flag"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -10,6 +15,7 @@ import (
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/internal/room"
+	"github.com/muster-fleet/muster/internal/roomrec"
 )
 
 const pollEvery = 50 * time.Millisecond
@@ -110,8 +116,16 @@ func TestTwoBrowsersInARoom(t *testing.T) {
 	keepsMoving(alice, o)
 	contains(t, done(t, "rooms", "--url", c.url), upRoom, "2 ")
 	contains(t, done(t, "room", upRoom, "--url", c.url), "alice", "bob", "mic, camera", c.workers["portal"].id)
+	contains(t, done(t, "why", "participant", upRoom, "alice", "--url", c.url), "alice (presenter", "webrtc lobby#1 was placed on "+c.workers[room.PurposeSFU].id,
+		"is connected", "camera", "video/VP8", "HELD BACK", "RECEIVES")
 	noSecrets(t, c.out.String(), links)
 
+	recordings := t.TempDir()
+	begin(t, "agent", "--purpose", room.PurposeRecording, "--id", "recorder", "--root", recordings, "--load", "memory", "--max-load", "1", "--url", c.url, "--dir", t.TempDir())
+	free(t, c.url, "recorder")
+	bob.click("record")
+	alice.await(`musterRoom.state.recording.on && Boolean(musterRoom.state.recording.node) && !document.getElementById("recording").hidden`)
+	contains(t, done(t, "room", upRoom, "--url", c.url), "recorded by recorder", "as bob said")
 	begin(t, append([]string{"agent", "--purpose", room.PurposeSFU, "--id", secondSFU, "--load", "memory", "--max-load", "1", "--max-nodes", "1",
 		"--per", "room", "--reuse", "--prerun", "1", "--notify", "--url", c.url, "--dir", t.TempDir()}, "--", program, "sfu")...)
 	free(t, c.url, secondSFU)
@@ -132,6 +146,11 @@ func TestTwoBrowsersInARoom(t *testing.T) {
 			keepsMoving(bob, a)
 			t.Logf("largest gap of the picture: %.0f ms", value[float64](alice, fmt.Sprintf(`musterRoom.pictures.find((p) => p.key === %q).gap`, o)))
 		}
+	})
+	t.Run("recorded", func(t *testing.T) {
+		contains(t, done(t, "rooms", "record", upRoom, "--stop", "--url", c.url), "is not recorded")
+		alice.await(`!musterRoom.state.recording.on && !musterRoom.state.recording.node && document.getElementById("recording").hidden`)
+		recorded(t, recordings)
 	})
 	t.Run("conference killed", func(t *testing.T) {
 		value[bool](alice, `(musterRoom.reset(), true)`)
@@ -163,6 +182,38 @@ func TestTwoBrowsersInARoom(t *testing.T) {
 	})
 	bob.click("leave")
 	alice.await(`musterRoom.state.participants.length === 1`)
+}
+
+// recorded checks what was recorded of two people who moved to another SFU: four
+// files that go on after the move, and that others decode.
+func recorded(t *testing.T, dir string) {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(dir, "recordings", upRoom, "*", "recording.json"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("recordings: %q, %v", found, err)
+	}
+	text, err := os.ReadFile(found[0])
+	var x roomrec.Index
+	if err == nil {
+		err = json.Unmarshal(text, &x)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !x.Ended || len(x.Files) != 4 {
+		t.Errorf("%s", text)
+	}
+	for _, e := range x.Files {
+		if !e.Whole || !e.Moved() {
+			t.Errorf("%+v", e)
+		}
+		out, err := exec.Command("ffprobe", "-v", "error", "-count_frames", "-show_entries", "stream=codec_name,nb_read_frames", "-of", "csv=p=0",
+			filepath.Join(filepath.Dir(found[0]), e.File)).Output()
+		codec, frames, _ := strings.Cut(strings.TrimSpace(string(out)), ",")
+		if n, _ := strconv.Atoi(frames); err != nil || codec != e.Codec || n < 10 {
+			t.Errorf("%s: %q, %v", e.File, out, err)
+		}
+	}
 }
 
 func kill(t *testing.T, pid int) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/internal/cli"
+	"github.com/muster-fleet/muster/internal/conference"
 	"github.com/muster-fleet/muster/internal/room"
 )
 
@@ -43,7 +44,58 @@ func newRoomsCmd() *cobra.Command {
 			return printRooms(cmd.OutOrStdout(), states)
 		})
 	}
+	cmd.AddCommand(newRecordCmd())
 	return cmd
+}
+
+func newRecordCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "record ROOM",
+		Short: "Record a room, or stop recording it",
+		Long: `Have a room recorded, or with --stop not any more. A worker of purpose recording writes each track to a file of its
+own, without decoding. The room goes on being recorded when its SFU, its conference or the recorder dies. People
+in the room see it.`,
+		Example: "  muster rooms record standup\n  muster rooms record standup --stop",
+		Args:    cli.Takes("ROOM"),
+	}
+	a := askingFlags(cmd)
+	stop := cmd.Flags().Bool("stop", false, "stop recording")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
+			node, err := conferenceOf(ctx, c, args[0])
+			if err != nil {
+				return err
+			}
+			raw, err := c.Call(ctx, node, "record", conference.RecordOrder{Room: args[0], On: !*stop, By: "an operator"})
+			if err != nil {
+				return err
+			}
+			var r room.Recording
+			if err := json.Unmarshal(raw, &r); err != nil {
+				return err
+			}
+			if *a.output == cli.JSON {
+				return cli.PrintJSON(cmd.OutOrStdout(), r)
+			}
+			word := "is recorded"
+			if !r.On {
+				word = "is not recorded"
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), args[0], word)
+			return err
+		})
+	}
+	return cmd
+}
+
+// conferenceOf is the node that has a room.
+func conferenceOf(ctx context.Context, c *client.Client, name string) (string, error) {
+	worker, err := c.Scheduled(ctx, room.PurposeConference, name)
+	if err != nil {
+		return "", err
+	}
+	report, err := c.QueryTask(ctx, worker, name)
+	return report.Node, err
 }
 
 // roomState asks the conference that has a room.
@@ -107,6 +159,11 @@ func newRoomCmd() *cobra.Command {
 func printRoom(w io.Writer, s room.State) error {
 	if _, err := fmt.Fprintf(w, "%s: part %d on %s\n", s.Name, s.Part.Number, orWord(s.Part.Node, "no SFU yet")); err != nil {
 		return err
+	}
+	if r := s.Recording; r.On {
+		if _, err := fmt.Fprintf(w, "recorded by %s, as %s said\n", orWord(r.Node, "no recorder yet"), r.By); err != nil {
+			return err
+		}
 	}
 	if len(s.Participants) == 0 {
 		_, err := fmt.Fprintln(w, "no participants")

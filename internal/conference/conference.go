@@ -9,6 +9,7 @@
 //
 //	sync(room.Sync)   {state?}: the state, where it is newer than the caller's
 //	room(name)        the room.State
+//	record(RecordOrder)  the room.Recording: has the room recorded, or not any more
 package conference
 
 import (
@@ -54,9 +55,17 @@ type Options struct {
 	Conn bus.Conn
 	// Client asks the manager and the agents.
 	Client *client.Client
+	// Cluster is its name, for recorders; "" is the usual one.
+	Cluster string
+	// RecordTo is the directory of recordings, as recorders see it; "" means
+	// DefaultRecordTo.
+	RecordTo string
 	// Logger hears of parts that are placed and lost. Nil means none.
 	Logger *slog.Logger
 }
+
+// DefaultRecordTo is the default of Options.RecordTo.
+const DefaultRecordTo = "recordings"
 
 // Conference is the work of the node.
 type Conference struct {
@@ -71,6 +80,9 @@ type Conference struct {
 func New(opts Options) *Conference {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opts.RecordTo == "" {
+		opts.RecordTo = DefaultRecordTo
 	}
 	return &Conference{opts: opts, log: opts.Logger.With("component", "conference"), rooms: map[string]*keeper{}}
 }
@@ -114,7 +126,7 @@ func (c *Conference) all() []*keeper {
 
 // Methods are served beside those of every node.
 func (c *Conference) Methods() map[string]bus.Handler {
-	return map[string]bus.Handler{"sync": c.sync, "room": c.room}
+	return map[string]bus.Handler{"sync": c.sync, "room": c.room, "record": c.record}
 }
 
 func (c *Conference) sync(r *bus.Request) {

@@ -28,12 +28,17 @@ type keeper struct {
 	avoided map[string]time.Time
 	// pinged is when the node of the part was asked last, missed how often it
 	// has not answered since it did.
-	pinging  bool
-	pinged   time.Time
-	missed   int
-	looked   time.Time
-	publish  chan uint64
-	changing sync.WaitGroup
+	pinging bool
+	pinged  time.Time
+	missed  int
+	looked  time.Time
+	// recorderBusy: something is being done with the recorder. It was looked at
+	// last at recorderSeen, and has not answered recorderMissed times since.
+	recorderBusy   bool
+	recorderSeen   time.Time
+	recorderMissed int
+	publish        chan uint64
+	changing       sync.WaitGroup
 }
 
 func newKeeper(c *Conference, name string) *keeper {
@@ -88,6 +93,7 @@ func (k *keeper) tick(ctx context.Context, now time.Time) (over bool) {
 		return true
 	}
 	k.tend(ctx, now)
+	k.tendRecording(ctx, now)
 	return false
 }
 

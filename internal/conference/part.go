@@ -96,6 +96,10 @@ func (k *keeper) exited(node string) {
 	if part := k.room.Part(); node != "" && (part.Node == node || part.Worker == node) {
 		k.lost(part, "its agent says that it ended")
 	}
+	if rec := k.room.Recording(); node != "" && (rec.Node == node || rec.Worker == node) {
+		k.log.Warn("recorder lost: placing the recording again", "node", rec.Node, "task", rec.Task)
+		k.apply(room.RecorderLost{Node: rec.Node})
+	}
 }
 
 // lost records that the SFU of the part is gone. The caller has locked k.
@@ -252,16 +256,19 @@ func (k *keeper) receives(ctx context.Context, node string) bool {
 	return json.Unmarshal(raw, &n) != nil || n > 0
 }
 
-// release ends the part of a room that has ended.
+// release ends the part and the recording of a room that has ended.
 func (k *keeper) release(ctx context.Context) {
 	k.mu.Lock()
-	part := k.room.Part()
+	part, rec := k.room.Part(), k.room.Recording()
 	k.mu.Unlock()
 	if part.Node != "" {
 		k.end(ctx, room.Former{Number: part.Number, Worker: part.Worker, Node: part.Node})
 	}
 	if part.Drained {
 		k.end(ctx, part.Former)
+	}
+	if rec.Node != "" {
+		k.endRecorder(ctx, rec)
 	}
 }
 

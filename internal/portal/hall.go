@@ -25,6 +25,9 @@ const (
 	// findAgain the pause after one that failed.
 	findTime  = 4 * time.Second
 	findAgain = 200 * time.Millisecond
+	// recordTime is how long a conference may take to hear that a room is to be
+	// recorded.
+	recordTime = 4 * time.Second
 	// formerNodes is how many SFUs of the past a client may still speak to.
 	formerNodes = 4
 )
@@ -41,7 +44,9 @@ type hall struct {
 	members map[string]*member
 	state   room.State
 	nodes   []string // the SFU, and those before it
-	changed chan struct{}
+	// conference is the node that has the room; "" while it is looked for.
+	conference string
+	changed    chan struct{} // closed, and replaced, when state or conference change
 }
 
 func newHall(p *Portal, name string) *hall {
@@ -66,11 +71,13 @@ func (h *hall) run() {
 	for over := false; !over; {
 		if node == "" {
 			node = h.find(ctx)
+			h.located(node)
 		}
 		if node != "" {
 			if err := h.sync(ctx, node); err != nil && ctx.Err() == nil {
 				h.portal.log.Warn("conference lost: asking for it again", "room", h.name, "node", node, "err", err)
 				node = ""
+				h.located(node)
 				continue
 			}
 		}
@@ -87,6 +94,37 @@ func (h *hall) run() {
 		_ = h.sync(ctx, node) // reports that no participant is left; otherwise the conference times out
 	}
 }
+
+// located notes which node has the room.
+func (h *hall) located(conference string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.conference = conference
+	close(h.changed)
+	h.changed = make(chan struct{})
+}
+
+// record has the room recorded, or not any more.
+func (h *hall) record(ctx context.Context, on bool, by string) error {
+	ctx, cancel := context.WithTimeout(ctx, recordTime)
+	defer cancel()
+	for {
+		h.mu.Lock()
+		node, changed := h.conference, h.changed
+		h.mu.Unlock()
+		if node != "" {
+			_, err := h.portal.opts.Conn.Call(ctx, node, "record", conference.RecordOrder{Room: h.name, On: on, By: by})
+			return err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return errNoConference
+		}
+	}
+}
+
+var errNoConference = errors.New("no conference has the room yet: try again")
 
 // find asks for the conference of the room; "" if there is none now.
 func (h *hall) find(ctx context.Context) string {
@@ -135,7 +173,7 @@ func (h *hall) sync(ctx context.Context, node string) error {
 func (h *hall) says() room.Sync {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s := room.Sync{Room: h.name, Portal: h.portal.opts.ID, Participants: []room.Participant{}, Part: h.state.Part, Version: h.state.Version}
+	s := room.Sync{Room: h.name, Portal: h.portal.opts.ID, Participants: []room.Participant{}, Part: h.state.Part, Recording: h.state.Recording, Version: h.state.Version}
 	for _, m := range h.members {
 		s.Participants = append(s.Participants, m.participant())
 	}
@@ -159,6 +197,7 @@ func (h *hall) take(s room.State) {
 		}
 	}
 	h.state = s
+	elsewhere := h.elsewhere()
 	if node := s.Part.Node; node != "" && !slices.Contains(h.nodes, node) {
 		h.nodes = append([]string{node}, h.nodes...)
 		h.nodes = h.nodes[:min(len(h.nodes), formerNodes)]
@@ -166,12 +205,29 @@ func (h *hall) take(s room.State) {
 	close(h.changed)
 	h.changed = make(chan struct{})
 	h.mu.Unlock()
+	for _, m := range elsewhere {
+		m.displaced()
+		h.portal.opts.OnLeave(m.task())
+	}
 	h.sayState()
 	for _, m := range stranded {
 		if h.portal.resources.drop(m) {
 			h.portal.running.Go(m.leave)
 		}
 	}
+}
+
+// elsewhere drops the members who have come to another portal since they came
+// here: their media is not ended when their connection to this one breaks. The
+// caller has locked h.
+func (h *hall) elsewhere() (gone []*member) {
+	for _, p := range h.state.Participants {
+		if m := h.members[p.ID]; m != nil && p.Portal != h.portal.opts.ID && p.Attach > m.attach {
+			delete(h.members, p.ID)
+			gone = append(gone, m)
+		}
+	}
+	return gone
 }
 
 // keepUnsettled keeps the people of whom a conference that has just begun may

@@ -158,6 +158,17 @@ func (m *member) offer(ctx context.Context, node string, c mediaSaid) (string, e
 	return answer.SDP, err
 }
 
+// record has the room recorded, or not any more. Only who may be seen in a
+// recording decides on it.
+func (m *member) record(ctx context.Context, on bool) error {
+	if m.role != room.Presenter {
+		return errViewerRecords
+	}
+	return m.hall.record(ctx, on, m.user)
+}
+
+var errViewerRecords = errors.New("a viewer does not record: ask for a token of a presenter")
+
 // text sends a message to a participant, or to everybody if to is "".
 func (m *member) text(ctx context.Context, to, text string) error {
 	switch {

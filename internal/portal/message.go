@@ -15,6 +15,8 @@ type request struct {
 	Tracks []trackSaid `json:"tracks,omitempty"`
 	// of text
 	Text string `json:"text,omitempty"`
+	// of record
+	On bool `json:"on,omitempty"`
 	// of offer, change and end
 	Node string `json:"node,omitempty"`
 	mediaSaid

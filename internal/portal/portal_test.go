@@ -183,6 +183,40 @@ func TestPartsOfARoomDie(t *testing.T) {
 	})
 }
 
+// Who presents a ticket at another portal is there from then on: the portal of
+// before closes the connection, and does not end the media when that breaks.
+func TestTicketAtAnotherPortal(t *testing.T) {
+	h := newHouse(t)
+	h.conference()
+	h.sfu("sfu-1")
+	p1, p2 := h.portal("portal-1"), h.portal("portal-2")
+	token := h.token("alice", room.Presenter)
+	alice := h.join(p1, request{Token: token, Attach: 1})
+	alice.until("a part", func() bool { return alice.state.Part.Node != "" })
+	node := alice.state.Part.Node
+	published, err := rtcload.Client{}.Publish(h.ctx, func(_ context.Context, o room.Offer) (string, error) {
+		e := alice.ask(request{Type: "offer", Node: node, mediaSaid: mediaSaid{Session: "up", SDP: o.SDP}})
+		return e.SDP, nil
+	}, "r", "up", nil, room.Track{ID: "mic", Source: "mic"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = published.Close() }()
+	again := h.join(p2, request{Token: token, Ticket: alice.ticket, Attach: 2})
+	for err == nil {
+		_, err = alice.read()
+	}
+	if websocket.CloseStatus(err) != websocket.StatusPolicyViolation {
+		t.Errorf("the connection to the first portal ends with %v", err)
+	}
+	again.until("alice is at the other portal", func() bool {
+		return len(again.people()) == 1 && again.state.Participants[0].ID == alice.you && again.state.Participants[0].Portal == "portal-2"
+	})
+	if e := again.ask(request{Type: "change", Node: node, mediaSaid: mediaSaid{Session: "up"}}); e.Error != "" {
+		t.Errorf("the media has ended: %s", e.Error)
+	}
+}
+
 // A machine with an SFU dies, agent and all: the managers count on it for some
 // time, and the room does not wait for that.
 func TestMachineOfTheSFUDies(t *testing.T) {

@@ -210,6 +210,8 @@ func (s *socket) handle(ctx context.Context, q request) (event, error) {
 		return event{}, m.publish(q.Tracks)
 	case "text":
 		return event{}, s.member.text(ctx, "", q.Text)
+	case "record":
+		return event{}, s.member.record(ctx, q.On)
 	case "offer", "change", "end":
 		if !m.hall.knows(q.Node) {
 			return event{}, errors.New("this SFU does not serve the room: see the state")

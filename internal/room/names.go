@@ -20,6 +20,9 @@ const (
 	PurposeConference = "conference"
 	// PurposePortal is of those that clients talk to; a task is a participant.
 	PurposePortal = "portal"
+	// PurposeRecording is of those that record; of rooms, a task is a recording as
+	// RecordingTask names it.
+	PurposeRecording = "recording"
 )
 
 // LabelSFU is the label that names a worker with SFUs, each its own, so that a
@@ -46,6 +49,12 @@ var ErrFull = fmt.Errorf("room: the room is full (%d participants)", MaxParticip
 // number of its own, so that a new one is never answered with the worker of the
 // old one.
 func PartTask(room string, number int) string { return fmt.Sprintf("%s#%d", room, number) }
+
+// RecordingTask is the task of a recording of a room, of which each placement has
+// a number of its own, too.
+func RecordingTask(room string, number int) string {
+	return fmt.Sprintf("%s#recording-%d", room, number)
+}
 
 // key is a room's name as a word of a topic's key.
 func key(room string) string {

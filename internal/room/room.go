@@ -62,6 +62,21 @@ type Former struct {
 	Node   string `json:"node"`
 }
 
+// Recording is that of a room: whether it is wanted, and what records it.
+type Recording struct {
+	// Number rises with each order and each placement; 0 is neither.
+	Number int `json:"number"`
+	// On: the room is to be recorded, since By said so, at the Unix time Since.
+	On    bool   `json:"on"`
+	By    string `json:"by,omitempty"`
+	Since int64  `json:"since,omitempty"`
+	// Worker is the agent of the recorder, Node the recorder itself; "" while one
+	// is looked for. Task is its task.
+	Worker string `json:"worker,omitempty"`
+	Node   string `json:"node,omitempty"`
+	Task   string `json:"task,omitempty"`
+}
+
 // State is what everybody may know of a room.
 type State struct {
 	Name string `json:"name"`
@@ -71,6 +86,7 @@ type State struct {
 	// know. Before, people may be missing who are still there.
 	Settled      bool          `json:"settled"`
 	Part         Part          `json:"part"`
+	Recording    Recording     `json:"recording"`
 	Participants []Participant `json:"participants"`
 }
 
@@ -80,20 +96,22 @@ type Sync struct {
 	Portal string `json:"portal"`
 	// Participants are all of the portal's.
 	Participants []Participant `json:"participants"`
-	// Part is what the portal knows of the placement, for a conference that
-	// begins.
-	Part Part `json:"part"`
+	// Part and Recording are what the portal knows of the placements, for a
+	// conference that begins.
+	Part      Part      `json:"part"`
+	Recording Recording `json:"recording"`
 	// Version is that of the State that it has.
 	Version uint64 `json:"version"`
 }
 
 // Room is a room as a value.
 type Room struct {
-	name     string
-	version  uint64
-	settled  bool
-	part     Part
-	byPortal map[string]map[string]Participant
+	name      string
+	version   uint64
+	settled   bool
+	part      Part
+	recording Recording
+	byPortal  map[string]map[string]Participant
 }
 
 // New returns an empty room. Its versions are above the one given, so that a
@@ -102,7 +120,8 @@ func New(name string, above uint64) *Room {
 	return &Room{name: name, version: above, byPortal: map[string]map[string]Participant{}}
 }
 
-// Command changes a room: a Sync, PortalGone, Placed, Lost, Left or Settle.
+// Command changes a room: a Sync, PortalGone, Placed, Lost, Left, Settle, Record,
+// Recorded or RecorderLost.
 type Command interface{ apply(*Room) }
 
 // Apply carries a command out, and reports whether anything has changed.
@@ -128,6 +147,9 @@ func (s Sync) apply(r *Room) {
 	r.byPortal[s.Portal] = people
 	if s.Part.Number > r.part.Number {
 		r.part = s.Part
+	}
+	if s.Recording.Number > r.recording.Number {
+		r.recording = s.Recording
 	}
 	r.version = max(r.version, s.Version)
 }
@@ -175,6 +197,47 @@ func (c Left) apply(r *Room) {
 	}
 }
 
+// Record says whether the room is to be recorded. Who says what is already so
+// changes nothing.
+type Record struct {
+	On bool
+	By string
+	At int64
+}
+
+func (c Record) apply(r *Room) {
+	if c.On == r.recording.On {
+		return
+	}
+	r.recording.Number++
+	r.recording.On, r.recording.By, r.recording.Since = c.On, c.By, c.At
+}
+
+// Recorded says what records the room.
+type Recorded struct {
+	Number             int
+	Worker, Node, Task string
+}
+
+func (c Recorded) apply(r *Room) {
+	if c.Number <= r.recording.Number {
+		return
+	}
+	r.recording.Number, r.recording.Worker, r.recording.Node, r.recording.Task = c.Number, c.Worker, c.Node, c.Task
+}
+
+// RecorderLost says that what recorded the room has ended. The number rises, so
+// that portals which still name it are not believed.
+type RecorderLost struct{ Node string }
+
+func (c RecorderLost) apply(r *Room) {
+	if c.Node == "" || c.Node != r.recording.Node {
+		return
+	}
+	r.recording.Number++
+	r.recording.Worker, r.recording.Node, r.recording.Task = "", "", ""
+}
+
 // Settle says that every portal had time to speak.
 type Settle struct{}
 
@@ -184,7 +247,7 @@ func (Settle) apply(r *Room) {
 
 // State is the room as everybody may know it.
 func (r *Room) State() State {
-	s := State{Name: r.name, Version: r.version, Settled: r.settled, Part: r.part, Participants: []Participant{}}
+	s := State{Name: r.name, Version: r.version, Settled: r.settled, Part: r.part, Recording: r.recording, Participants: []Participant{}}
 	latest := map[string]Participant{}
 	for _, portal := range slices.Sorted(maps.Keys(r.byPortal)) {
 		for id, p := range r.byPortal[portal] {
@@ -212,8 +275,11 @@ func (r *Room) Empty() bool {
 // Part is the placement at present.
 func (r *Room) Part() Part { return r.part }
 
+// Recording is that at present.
+func (r *Room) Recording() Recording { return r.recording }
+
 func equal(a, b State) bool {
-	return a.Version == b.Version && a.Settled == b.Settled && a.Part == b.Part &&
+	return a.Version == b.Version && a.Settled == b.Settled && a.Part == b.Part && a.Recording == b.Recording &&
 		slices.EqualFunc(a.Participants, b.Participants, func(x, y Participant) bool {
 			return cmp.Or(cmp.Compare(x.ID, y.ID), cmp.Compare(x.User, y.User), cmp.Compare(x.Role, y.Role),
 				cmp.Compare(x.Portal, y.Portal), cmp.Compare(x.Attach, y.Attach)) == 0 && slices.Equal(x.Tracks, y.Tracks)

@@ -25,7 +25,7 @@ func TestRoomIsWhatPortalsSay(t *testing.T) {
 		portal := rapid.SampledFrom([]string{"a", "b", "c"})
 		person := rapid.SampledFrom([]string{"p1", "p2", "p3", "p4"})
 		speak := func(name string) {
-			s := Sync{Room: "room", Portal: name, Part: r.Part(), Version: r.State().Version}
+			s := Sync{Room: "room", Portal: name, Part: r.Part(), Recording: r.Recording(), Version: r.State().Version}
 			for _, p := range portals[name] {
 				s.Participants = append(s.Participants, p)
 			}
@@ -87,18 +87,42 @@ func TestRoomIsWhatPortalsSay(t *testing.T) {
 					t.Fatal("news of an older part are a change")
 				}
 			},
+			"it is to be recorded, or not": func(t *rapid.T) {
+				on := rapid.Bool().Draw(t, "on")
+				changes := on != r.Recording().On
+				if r.Apply(Record{On: on, By: "somebody"}) != changes || r.Recording().On != on {
+					t.Fatalf("%+v after the order %v", r.Recording(), on)
+				}
+			},
+			"a recorder is found": func(*rapid.T) {
+				n := r.Recording().Number + 1
+				r.Apply(Recorded{n, "w", fmt.Sprint("recorder", n), RecordingTask("room", n)})
+			},
+			"an old recorder is found, or lost": func(t *rapid.T) {
+				before := r.Recording()
+				if r.Apply(Recorded{before.Number, "w", "other", "task"}) || r.Apply(RecorderLost{"other"}) {
+					t.Fatal("news of an older recorder are a change")
+				}
+			},
+			"the recorder is lost": func(t *rapid.T) {
+				before := r.Recording()
+				r.Apply(RecorderLost{before.Node})
+				if after := r.Recording(); after.Node != "" || after.On != before.On {
+					t.Fatalf("%+v after %+v", after, before)
+				}
+			},
 			"the conference begins again": func(t *rapid.T) {
 				before := r.State()
 				r = New("room", 0)
 				order := rapid.Permutation([]string{"a", "b", "c"}).Draw(t, "order")
 				for _, name := range order {
 					if s, ok := said[name]; ok {
-						s.Version, s.Part = before.Version, before.Part
+						s.Version, s.Part, s.Recording = before.Version, before.Part, before.Recording
 						r.Apply(s)
 					}
 				}
 				if len(said) == 0 {
-					r.part, r.version = before.Part, before.Version
+					r.part, r.recording, r.version = before.Part, before.Recording, before.Version
 				}
 				after := r.State()
 				if after.Version < before.Version {

@@ -32,6 +32,9 @@ type PersonOptions struct {
 	Token   string
 	// Publish are the sources of its tracks: "camera", "mic".
 	Publish []string
+	// Shows are real frames of a source, of VP8 or Opus, which are sent in turn, a
+	// key frame each. A source that is not there is made up.
+	Shows map[string][][]byte
 	// Rate is how many frames of each it sends in a second; 0 means 50.
 	Rate int
 	// OnFirst hears of the first frame of each track. It must not block.

@@ -1,6 +1,7 @@
 package rtcload
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -107,7 +108,51 @@ type Frame struct {
 	Height int
 	// Number is carried in each packet; NumberOf reads it.
 	Number uint32
+	// Data is a real frame, of VP8 or Opus, in place of all of that but Key.
+	Data []byte
+	// Rate is how many frames there are in a second, for their timestamps; 0 is 30
+	// for pictures and 50 for sound.
+	Rate int
 }
+
+// packets are the payloads of a frame. A picture is of that number and height.
+func (f Frame) packets(kind webrtc.RTPCodecType, picture uint16, height int) (payloads [][]byte) {
+	if len(f.Data) > 0 {
+		return realPackets(f.Data, kind, picture)
+	}
+	for i := range f.Packets {
+		payload := make([]byte, max(f.Size, leastSize))
+		if kind == webrtc.RTPCodecTypeVideo {
+			vp8(payload, i == 0, f.Key, picture, height)
+		}
+		binary.BigEndian.PutUint32(payload[markAt:], mark)
+		binary.BigEndian.PutUint32(payload[markAt+4:], f.Number)
+		payloads = append(payloads, payload)
+	}
+	return payloads
+}
+
+// realPackets cuts a frame of VP8 into packets; one of Opus fits into one.
+func realPackets(data []byte, kind webrtc.RTPCodecType, picture uint16) (payloads [][]byte) {
+	if kind == webrtc.RTPCodecTypeAudio {
+		return [][]byte{data}
+	}
+	for first := true; len(data) > 0; first = false {
+		size := min(len(data), realSize)
+		var head [descriptorSize + 16]byte
+		vp8(head[:], first, false, picture, 0)
+		payloads = append(payloads, append(head[:descriptorSize:descriptorSize], data[:size]...))
+		data = data[size:]
+	}
+	return payloads
+}
+
+// realSize is how much of a picture goes into a packet; descriptorSize is that
+// of the header before it.
+const (
+	realSize       = 1100
+	descriptorSize = 5
+)
 
 // markAt is where a payload has a mark and its frame's number: behind the
 // headers of VP8. The mark tells it from what browsers send.
@@ -133,31 +178,32 @@ func BeginsKeyFrame(payload []byte) bool {
 	return len(payload) >= leastSize && payload[0]&0x10 != 0 && payload[5]&1 == 0
 }
 
+// The rates of made-up tracks, in frames a second.
+const (
+	pictureRate = 30
+	soundRate   = 50
+)
+
 // Send sends a frame of a track in each of its encodings. A picture's first
 // packet has a VP8 header. Sound is a packet.
 func (p *Publisher) Send(track string, f Frame) error {
 	s := p.tracks[track]
 	s.picture = (s.picture + 1) & 0x7fff
 	if s.kind == webrtc.RTPCodecTypeAudio {
-		s.timestamp += 960
+		s.timestamp += 48000 / uint32(cmp.Or(f.Rate, soundRate))
 	} else {
-		s.timestamp += 3000
+		s.timestamp += 90000 / uint32(cmp.Or(f.Rate, pictureRate))
 	}
 	for layer, local := range s.local {
-		for i := range f.Packets {
+		payloads := f.packets(s.kind, s.picture, f.Height>>(len(s.local)-1-layer))
+		for i, payload := range payloads {
 			h := rtp.Header{
-				Version: 2, SequenceNumber: s.number[layer], Timestamp: s.timestamp + uint32(layer)*777, Marker: i == f.Packets-1,
+				Version: 2, SequenceNumber: s.number[layer], Timestamp: s.timestamp + uint32(layer)*777, Marker: i == len(payloads)-1,
 			}
 			s.number[layer]++
 			if err := s.name(&h, local.RID()); err != nil {
 				return err
 			}
-			payload := make([]byte, max(f.Size, leastSize))
-			if s.kind == webrtc.RTPCodecTypeVideo {
-				vp8(payload, i == 0, f.Key, s.picture, f.Height>>(len(s.local)-1-layer))
-			}
-			binary.BigEndian.PutUint32(payload[markAt:], mark)
-			binary.BigEndian.PutUint32(payload[markAt+4:], f.Number)
 			if err := local.WriteRTP(&rtp.Packet{Header: h, Payload: payload}); err != nil {
 				return fmt.Errorf("rtcload: sending %s: %w", track, err)
 			}
@@ -215,7 +261,7 @@ func (p *Publisher) Run(ctx context.Context, track string, rate, packets, size i
 			return nil
 		case <-tick.C:
 		}
-		if err := p.Send(track, Frame{Packets: packets, Size: size, Key: i%30 == 0, Height: 720, Number: uint32(i) + 1}); err != nil {
+		if err := p.Send(track, Frame{Packets: packets, Size: size, Key: i%30 == 0, Height: 720, Number: uint32(i) + 1, Rate: rate}); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -182,10 +183,20 @@ func (p *Person) perform(ctx context.Context) {
 			key := up.key.Swap(false)
 			for track := range up.tracks {
 				// A connection that ends is replaced.
-				_ = up.Send(track, Frame{Packets: 1, Size: pictureSize, Key: key, Height: 360, Number: number})
+				_ = up.Send(track, Frame{Packets: 1, Size: pictureSize, Key: key, Height: 360, Number: number, Rate: p.opts.Rate, Data: p.shown(track, number)})
 			}
 		}
 	}
+}
+
+// shown is the real frame of a track, nil where it is made up.
+func (p *Person) shown(track string, number uint32) []byte {
+	_, source, _ := strings.Cut(track, ".")
+	frames := p.opts.Shows[source]
+	if len(frames) == 0 {
+		return nil
+	}
+	return frames[int(number)%len(frames)]
 }
 
 // receiveThere gets everything that others publish from the SFU of the state.

@@ -112,7 +112,23 @@ function whole(now, before) {
   return { ...now, participants: [...now.participants, ...missing] };
 }
 
+// toggleRecording has the room recorded, or not any more. The state says what
+// became of it.
+function toggleRecording() {
+  signal.request("record", { on: !state.recording?.on }).catch((err) => status(err.message));
+}
+
+// showRecording: everybody sees that the room is recorded, and who said so.
+function showRecording() {
+  const { on = false, by = "", node = "" } = state.recording || {};
+  $("record").setAttribute("aria-pressed", String(on));
+  $("recording").hidden = !on;
+  const text = node ? `● Recorded, as ${by} wished` : `○ Recording begins, as ${by} wished`;
+  if (on && $("recording").textContent !== text) $("recording").textContent = text;
+}
+
 function show() {
+  showRecording();
   tiles.show(state, signal.you, own);
   const n = state.participants.length;
   status(n === 1 ? "You are alone here" : `${n} people`);
@@ -163,7 +179,7 @@ async function enter() {
     $("lobby").hidden = true;
     $("room").hidden = $("tools").hidden = false;
   }, { once: true });
-  for (const source of ["mic", "camera", "screen"]) $(source).hidden = !presenter;
+  for (const id of ["mic", "camera", "screen", "record"]) $(id).hidden = !presenter;
   expose();
   const started = [];
   if (presenter && $("with-mic").checked) started.push(begin("mic"));
@@ -218,13 +234,14 @@ $("write").addEventListener("submit", (e) => {
   signal.request("text", { text }).then(() => { $("text").value = ""; }, (err) => status(err.message));
 });
 for (const source of ["mic", "camera", "screen"]) $(source).addEventListener("click", () => toggle(source));
+$("record").addEventListener("click", toggleRecording);
 $("chat").addEventListener("click", chat);
 $("leave").addEventListener("click", leave);
 document.addEventListener("keydown", (e) => {
   if ($("tools").hidden || e.ctrlKey || e.metaKey || e.altKey) return;
   if (e.key === "Escape" && !$("panel").hidden) chat();
   if (e.target instanceof HTMLInputElement) return;
-  const press = { m: "mic", c: "camera", s: "screen", t: "chat" }[e.key];
+  const press = { m: "mic", c: "camera", s: "screen", r: "record", t: "chat" }[e.key];
   if (press && !$(press).hidden) {
     e.preventDefault();
     $(press).click();

@@ -1,15 +1,26 @@
-package media
+// Package h264 reads what a sequence parameter set of H.264 says.
+package h264
 
-// shownAs is what a sequence parameter set of H.264 says of the pictures.
-type shownAs struct {
-	width, height int
-	transfer      string
+import "errors"
+
+// ErrNotPlain is the refusal of pictures that are not progressive, in square
+// pixels and SDR, and of a set that is broken.
+var ErrNotPlain = errors.New("not a plain picture")
+
+// Shown is what a sequence parameter set says of the pictures.
+type Shown struct {
+	Width, Height int
+	// Transfer is the word for their curve, "" where nothing is said.
+	Transfer string
 }
 
-// readSPS reads one whose pictures are progressive, in square pixels and SDR.
-func readSPS(nal []byte) (shownAs, error) {
+// Transfers are the words for the curves of SDR; the second one is "not said".
+var Transfers = map[int]string{1: "bt709", 2: "", 6: "smpte170m"}
+
+// ReadSPS reads one whose pictures are progressive, in square pixels and SDR.
+func ReadSPS(nal []byte) (Shown, error) {
 	if len(nal) < 4 || nal[0]&31 != 7 {
-		return shownAs{}, errNotPlain
+		return Shown{}, ErrNotPlain
 	}
 	r := &bitReader{data: unescaped(nal[1:])}
 	profile := r.bits(8)
@@ -24,10 +35,10 @@ func readSPS(nal []byte) (shownAs, error) {
 		r.ue()
 		r.bits(1)
 		if chroma != 1 || r.bits(1) == 1 {
-			return shownAs{}, errNotPlain
+			return Shown{}, ErrNotPlain
 		}
 	default:
-		return shownAs{}, errNotPlain
+		return Shown{}, ErrNotPlain
 	}
 	r.ue()
 	switch r.ue() { // how the order of pictures is coded
@@ -35,28 +46,28 @@ func readSPS(nal []byte) (shownAs, error) {
 		r.ue()
 	case 2:
 	default:
-		return shownAs{}, errNotPlain
+		return Shown{}, ErrNotPlain
 	}
 	r.ue()
 	r.bits(1)
 	width, height := (r.ue()+1)*16, (r.ue()+1)*16
 	if r.bits(1) != 1 { // there may be fields
-		return shownAs{}, errNotPlain
+		return Shown{}, ErrNotPlain
 	}
 	r.bits(1)
 	if r.bits(1) == 1 {
 		left, right, top, bottom := r.ue(), r.ue(), r.ue(), r.ue()
 		width, height = width-2*(left+right), height-2*(top+bottom)
 	}
-	s := shownAs{width: width, height: height}
+	s := Shown{Width: width, Height: height}
 	if r.bits(1) == 1 {
 		var plain bool
-		if s.transfer, plain = r.usability(); !plain {
-			return s, errNotPlain
+		if s.Transfer, plain = r.usability(); !plain {
+			return s, ErrNotPlain
 		}
 	}
 	if r.short {
-		return s, errNotPlain
+		return s, ErrNotPlain
 	}
 	return s, nil
 }
@@ -88,7 +99,7 @@ func (r *bitReader) usability() (transfer string, plain bool) {
 		return "", true
 	}
 	r.bits(8)
-	transfer, plain = transfers[r.bits(8)]
+	transfer, plain = Transfers[r.bits(8)]
 	return transfer, plain
 }
 

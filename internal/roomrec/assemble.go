@@ -1,0 +1,195 @@
+package roomrec
+
+import (
+	"encoding/binary"
+	"errors"
+	"strings"
+
+	"github.com/pion/rtp"
+	"github.com/pion/rtp/codecs"
+	"github.com/pion/webrtc/v4"
+	"github.com/pion/webrtc/v4/pkg/media/samplebuilder"
+
+	"github.com/muster-fleet/muster/internal/h264"
+)
+
+// mostLate is how many packets are waited for one that is missing, which is
+// asked for meanwhile.
+const mostLate = 200
+
+// frame is a picture, or a piece of sound.
+type frame struct {
+	data      []byte
+	timestamp uint32
+	// key: a player can begin here. Of sound, each one is.
+	key bool
+	// broken: packets before it are lost for good.
+	broken bool
+	// width and height are those of a key frame's picture; private is what its
+	// decoder needs to know before.
+	width, height int
+	private       []byte
+}
+
+// assembler makes frames of the packets of a codec.
+type assembler struct {
+	format  format
+	builder *samplebuilder.SampleBuilder
+}
+
+// format is how a codec is kept in a file.
+type format struct {
+	// codec is the word for people, id that of Matroska.
+	codec, id string
+	// webm: WebM holds it, else Matroska is needed.
+	webm    bool
+	sound   bool
+	clock   int
+	unpack  func() rtp.Depacketizer
+	inspect func(*frame)
+}
+
+var formats = map[string]format{
+	"video/vp8":  {"vp8", "V_VP8", true, false, 90000, func() rtp.Depacketizer { return &codecs.VP8Packet{} }, inspectVP8},
+	"video/vp9":  {"vp9", "V_VP9", true, false, 90000, func() rtp.Depacketizer { return &codecs.VP9Packet{} }, inspectVP9},
+	"video/h264": {"h264", "V_MPEG4/ISO/AVC", false, false, 90000, func() rtp.Depacketizer { return &codecs.H264Packet{IsAVC: true} }, inspectH264},
+	"audio/opus": {"opus", "A_OPUS", true, true, 48000, func() rtp.Depacketizer { return &codecs.OpusPacket{} }, func(f *frame) { f.key = true }},
+}
+
+var errCodec = errors.New("roomrec: no file is written of a codec other than VP8, VP9, H.264 and Opus")
+
+func newAssembler(c webrtc.RTPCodecParameters) (*assembler, error) {
+	f, ok := formats[strings.ToLower(c.MimeType)]
+	if !ok {
+		return nil, errCodec
+	}
+	return &assembler{f, samplebuilder.New(mostLate, f.unpack(), uint32(f.clock))}, nil
+}
+
+// push takes a packet, and returns the frames that are whole now.
+func (a *assembler) push(p *rtp.Packet) (whole []frame) {
+	if len(p.Payload) == 0 {
+		return nil
+	}
+	a.builder.Push(p)
+	for s := a.builder.Pop(); s != nil; s = a.builder.Pop() {
+		if len(s.Data) == 0 {
+			continue
+		}
+		f := frame{data: s.Data, timestamp: s.PacketTimestamp, broken: s.PrevDroppedPackets > 0}
+		a.format.inspect(&f)
+		whole = append(whole, f)
+	}
+	return whole
+}
+
+// inspectVP8 reads the header of RFC 6386, section 9.1.
+func inspectVP8(f *frame) {
+	d := f.data
+	if len(d) < 10 || d[0]&1 != 0 || d[3] != 0x9d || d[4] != 0x01 || d[5] != 0x2a {
+		return
+	}
+	f.key = true
+	f.width = int(binary.LittleEndian.Uint16(d[6:]) & 0x3fff)
+	f.height = int(binary.LittleEndian.Uint16(d[8:]) & 0x3fff)
+}
+
+// bits reads bits from the highest on; beyond the end they are 0.
+type bits struct {
+	data []byte
+	at   int
+}
+
+func (b *bits) read(n int) (v int) {
+	for range n {
+		v <<= 1
+		if i := b.at / 8; i < len(b.data) {
+			v |= int(b.data[i] >> (7 - b.at%8) & 1)
+		}
+		b.at++
+	}
+	return v
+}
+
+// inspectVP9 reads the beginning of the uncompressed header (VP9 bitstream
+// specification, section 6.2).
+func inspectVP9(f *frame) {
+	b := bits{data: f.data}
+	if b.read(2) != 2 {
+		return
+	}
+	profile := b.read(1) | b.read(1)<<1
+	if profile == 3 {
+		b.read(1)
+	}
+	if b.read(1) == 1 { // an old picture is shown again
+		return
+	}
+	inter := b.read(1)
+	b.read(2) // whether it is shown, and error resilience
+	if inter == 1 || b.read(24) != 0x498342 {
+		return
+	}
+	if profile >= 2 {
+		b.read(1) // 10 or 12 bits
+	}
+	const sRGB = 7
+	if space := b.read(3); space != sRGB {
+		b.read(1)
+		if profile == 1 || profile == 3 {
+			b.read(3)
+		}
+	} else if profile == 1 || profile == 3 {
+		b.read(1)
+	}
+	f.key, f.width, f.height = true, b.read(16)+1, b.read(16)+1
+}
+
+// The types of H.264's units.
+const (
+	unitIDR = 5
+	unitSPS = 7
+	unitPPS = 8
+)
+
+// inspectH264 finds the parameter sets, of which the file has a copy, and
+// whether a player can begin here.
+func inspectH264(f *frame) {
+	var sps, pps []byte
+	for rest := f.data; len(rest) > 4; {
+		size := int(binary.BigEndian.Uint32(rest))
+		if size <= 0 || size > len(rest)-4 {
+			return
+		}
+		unit := rest[4 : 4+size]
+		switch unit[0] & 0x1f {
+		case unitSPS:
+			sps = unit
+		case unitPPS:
+			pps = unit
+		case unitIDR:
+			f.key = true
+		}
+		rest = rest[4+size:]
+	}
+	if !f.key || len(sps) < 4 || pps == nil {
+		f.key = false // without them a player cannot begin
+		return
+	}
+	shown, err := h264.ReadSPS(sps)
+	if err != nil {
+		f.key = false
+		return
+	}
+	f.private, f.width, f.height = avcConfig(sps, pps), shown.Width, shown.Height
+}
+
+// avcConfig is an AVCDecoderConfigurationRecord (ISO/IEC 14496-15).
+func avcConfig(sps, pps []byte) []byte {
+	out := []byte{1, sps[1], sps[2], sps[3], 0xff, 0xe1}
+	out = binary.BigEndian.AppendUint16(out, uint16(len(sps)))
+	out = append(out, sps...)
+	out = append(out, 1)
+	out = binary.BigEndian.AppendUint16(out, uint16(len(pps)))
+	return append(out, pps...)
+}

@@ -1,0 +1,192 @@
+package roomrec
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/interceptor"
+	"github.com/pion/interceptor/pkg/nack"
+	"github.com/pion/interceptor/pkg/report"
+	"github.com/pion/rtcp"
+	"github.com/pion/webrtc/v4"
+
+	"github.com/muster-fleet/muster/internal/pause"
+	"github.com/muster-fleet/muster/internal/room"
+	"github.com/muster-fleet/muster/internal/sfu"
+)
+
+const (
+	// offerTime is how long an SFU may take to answer, againTime the pause after
+	// a connection that failed.
+	offerTime = 4 * time.Second
+	againTime = 300 * time.Millisecond
+	// askTime is the least time between two requests for a key frame.
+	askTime = 500 * time.Millisecond
+)
+
+// api makes connections that ask for lost packets. They report nothing of their
+// line, so that they get the best layer that a publisher sends.
+func api() (*webrtc.API, error) {
+	m := &webrtc.MediaEngine{}
+	if err := m.RegisterDefaultCodecs(); err != nil {
+		return nil, err
+	}
+	registry := &interceptor.Registry{}
+	nacks, err := nack.NewGeneratorInterceptor()
+	if err != nil {
+		return nil, err
+	}
+	reports, err := report.NewReceiverInterceptor()
+	if err != nil {
+		return nil, err
+	}
+	registry.Add(nacks)
+	registry.Add(reports)
+	var s webrtc.SettingEngine
+	s.SetIncludeLoopbackCandidate(true)
+	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	return webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(s)), nil
+}
+
+// receiver receives one track from an SFU.
+type receiver struct {
+	take *take
+	node string
+	// number is that of its connection: a later one has a higher number.
+	number int64
+	// first is called with the first frame that is in the file.
+	first func()
+}
+
+// run receives until ctx ends; a connection that fails is made again.
+func (r *receiver) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := r.once(ctx)
+		if errors.Is(err, errCodec) {
+			r.take.rec.log.Warn("track is not recorded: no file is written of its codec", "track", r.take.what.ID)
+			return
+		}
+		if err != nil && ctx.Err() == nil {
+			r.take.rec.log.Debug("no media of a track: trying again", "track", r.take.what.ID, "node", r.node, "err", err)
+		}
+		pause.For(ctx, againTime)
+	}
+}
+
+// session names the connection on its SFU.
+func (r *receiver) session() string {
+	return fmt.Sprintf("%s.%s.%d", r.take.rec.task, r.take.what.ID, r.number)
+}
+
+// once is one connection.
+func (r *receiver) once(ctx context.Context) error {
+	r.number = r.take.connections.Add(1)
+	api, err := api()
+	if err != nil {
+		return err
+	}
+	pc, err := api.NewPeerConnection(webrtc.Configuration{})
+	if err != nil {
+		return err
+	}
+	ended := make(chan error, 2)
+	fail := func(err error) {
+		select {
+		case ended <- err:
+		default:
+		}
+	}
+	defer func() {
+		_ = pc.Close()
+		_ = r.take.rec.conn.Cast(context.WithoutCancel(ctx), r.node, "end", sfu.End{Room: r.take.rec.name, Session: r.session()}) // silence ends it too
+	}()
+	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
+		if s == webrtc.PeerConnectionStateFailed {
+			fail(errors.New("the connection failed"))
+		}
+	})
+	pc.OnTrack(func(remote *webrtc.TrackRemote, _ *webrtc.RTPReceiver) { fail(r.read(pc, remote)) })
+	if err := r.offer(ctx, pc); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-ended:
+		return err
+	}
+}
+
+// offer has the SFU answer.
+func (r *receiver) offer(ctx context.Context, pc *webrtc.PeerConnection) error {
+	ctx, cancel := context.WithTimeout(ctx, offerTime)
+	defer cancel()
+	kind := webrtc.RTPCodecTypeVideo
+	if r.take.what.Source == "mic" || r.take.what.Source == "sound" {
+		kind = webrtc.RTPCodecTypeAudio
+	}
+	section, err := pc.AddTransceiverFromKind(kind, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
+	if err != nil {
+		return err
+	}
+	offer, err := pc.CreateOffer(nil)
+	if err != nil {
+		return err
+	}
+	gathered := webrtc.GatheringCompletePromise(pc)
+	if err := pc.SetLocalDescription(offer); err != nil {
+		return err
+	}
+	select {
+	case <-gathered:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	raw, err := r.take.rec.conn.Call(ctx, r.node, "offer", room.Offer{
+		Room: r.take.rec.name, Session: r.session(), Owner: r.take.rec.task + "." + r.take.what.ID, ReceiveOnly: true,
+		SDP: pc.LocalDescription().SDP, Change: room.Change{Want: map[string]string{section.Mid(): r.take.what.ID}},
+	})
+	if err != nil {
+		return err
+	}
+	var answer sfu.Answer
+	if err := json.Unmarshal(raw, &answer); err != nil {
+		return err
+	}
+	return pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer.SDP})
+}
+
+// read takes what arrives, until the connection ends.
+func (r *receiver) read(pc *webrtc.PeerConnection, remote *webrtc.TrackRemote) error {
+	frames, err := newAssembler(remote.Codec())
+	if err != nil {
+		return err
+	}
+	began, asked := false, time.Time{}
+	for {
+		p, _, err := remote.ReadRTP()
+		if err != nil {
+			return err
+		}
+		now := time.Now()
+		for _, f := range frames.push(p) {
+			taken, err := r.take.add(r.number, frames.format, f, now)
+			if err != nil {
+				r.take.rec.fail(err)
+				return err
+			}
+			if taken && !began {
+				began = true
+				r.first()
+			}
+			if (!taken || f.broken) && !frames.format.sound && now.Sub(asked) > askTime {
+				asked = now
+				_ = pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(remote.SSRC())}}) // a connection that is gone is made again
+			}
+		}
+	}
+}

@@ -1,0 +1,147 @@
+package roomrec
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/client"
+	"github.com/muster-fleet/muster/internal/room"
+	"github.com/muster-fleet/muster/node"
+	"github.com/muster-fleet/muster/worker"
+)
+
+// Kind is the word for a recording of a room in a spec: {"room": {...}}.
+const Kind = "room"
+
+// Spec says what to record, and where to.
+type Spec struct {
+	// Room is its name.
+	Room string `json:"room"`
+	// Output is a directory. What is not there is made; a recording of the same
+	// room that is there goes on.
+	Output string `json:"output"`
+	// Wished: the recording ends when the room no longer wishes it, or another
+	// task records it.
+	Wished bool `json:"wished,omitempty"`
+	// Cluster is the cluster of the room; "" is the usual one.
+	Cluster string `json:"cluster,omitempty"`
+}
+
+// Options are what holds for all recordings of a node.
+type Options struct {
+	// Open connects with the queue. It is called for each recording.
+	Open func(context.Context) (bus.Conn, error)
+	// Dir is where an output is on this machine, or why it may not be there.
+	Dir func(output string) (string, error)
+	// Logger hears of recordings. Nil means none.
+	Logger *slog.Logger
+}
+
+// Recorder is the work of a node that records rooms.
+type Recorder struct{ opts Options }
+
+// New returns the work.
+func New(o Options) *Recorder {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Recorder{o}
+}
+
+func (r *Recorder) plan(raw json.RawMessage) (s Spec, dir string, err error) {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&s); err != nil {
+		return s, "", fmt.Errorf("room: the spec is {\"room\": {\"room\": NAME, \"output\": DIRECTORY}}: %w", err)
+	}
+	if err := room.CheckName("room", s.Room); err != nil {
+		return s, "", err
+	}
+	if s.Cluster == "" {
+		s.Cluster = worker.DefaultCluster
+	}
+	dir, err = r.opts.Dir(s.Output)
+	return s, dir, err
+}
+
+// Check is node.Work's.
+func (r *Recorder) Check(spec json.RawMessage) error {
+	_, _, err := r.plan(spec)
+	return err
+}
+
+// Do is node.Work's: it records until it is stopped, or the room is over.
+func (r *Recorder) Do(ctx context.Context, t *node.Task) error {
+	s, path, err := r.plan(t.Spec)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(path, 0o755); err != nil {
+		return fmt.Errorf("output: %w", err)
+	}
+	dir, err := os.OpenRoot(path)
+	if err != nil {
+		return fmt.Errorf("output: %w", err)
+	}
+	defer func() { _ = dir.Close() }()
+	conn, err := r.opts.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	now := time.Now()
+	x, err := openIndex(dir, s.Output, s.Room, now)
+	if err != nil {
+		return err
+	}
+	rec := &recording{
+		name: s.Room, task: t.Name, wished: s.Wished, conn: conn, client: client.New(conn, client.Options{Cluster: s.Cluster}), dir: dir, index: x,
+		log: r.opts.Logger.With("component", "recording", "room", s.Room), say: t, notify: t.Notify, takes: map[string]*running{}, moved: make(chan struct{}),
+		failed: make(chan error, 1),
+	}
+	err = rec.run(ctx)
+	return errors.Join(err, x.end())
+}
+
+// Beside returns a work that records rooms where a spec says {"room": {...}}, and
+// does everything else as before.
+func Beside(other node.Work, r *Recorder) node.Work { return beside{other, r} }
+
+type beside struct {
+	other node.Work
+	rooms *Recorder
+}
+
+func (b beside) Check(spec json.RawMessage) error {
+	if own, is := ofRoom(spec); is {
+		return b.rooms.Check(own)
+	}
+	return b.other.Check(spec)
+}
+
+func (b beside) Do(ctx context.Context, t *node.Task) error {
+	own, is := ofRoom(t.Spec)
+	if !is {
+		return b.other.Do(ctx, t)
+	}
+	one := *t
+	one.Spec = own
+	return b.rooms.Do(ctx, &one)
+}
+
+// ofRoom finds the spec of a recording of a room.
+func ofRoom(spec json.RawMessage) (own json.RawMessage, is bool) {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(spec, &members) != nil || len(members) != 1 {
+		return nil, false
+	}
+	own, is = members[Kind]
+	return own, is
+}
