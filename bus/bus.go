@@ -56,6 +56,9 @@ const (
 	// muster.FeedBatch, under KeyHTTP the addresses of HTTP servers. It is Muster's
 	// own.
 	TopicEvents = "musterEvents"
+	// TopicBatches carries, under the key "waiting", which batches of tasks wait for
+	// workers, and with which priority. It is Muster's own.
+	TopicBatches = "musterBatches"
 )
 
 // The keys of TopicEvents.

@@ -36,6 +36,8 @@ type dispatcher struct {
 	cooldowns map[string]time.Time
 
 	fleet fleet
+	// turns is nil where no other batch is heeded.
+	turns *turns
 }
 
 func newDispatcher(c *client.Client, opts Options) *dispatcher {
@@ -49,6 +51,9 @@ func newDispatcher(c *client.Client, opts Options) *dispatcher {
 func Each(ctx context.Context, c *client.Client, jobs []Job, opts Options) []Outcome {
 	d := newDispatcher(c, opts)
 	outcomes := make([]Outcome, len(jobs))
+	if len(jobs) > 0 {
+		defer d.listen(ctx, jobs[0].Purpose)()
+	}
 	before := make(chan struct{})
 	close(before)
 	var all sync.WaitGroup
@@ -59,6 +64,10 @@ func Each(ctx context.Context, c *client.Client, jobs []Job, opts Options) []Out
 		before = r.placed
 		all.Go(func() { outcomes[i] = r.outcome(ctx) })
 	}
+	all.Go(func() {
+		<-before // all have workers
+		d.turns.announce(ctx, true)
+	})
 	all.Wait()
 	return outcomes
 }

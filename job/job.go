@@ -58,6 +58,10 @@ type Options struct {
 	// Patience is how long a job waits for a worker while no other job of the same
 	// call runs.
 	Patience time.Duration
+	// Priority, from LowestPriority to HighestPriority, is that of the jobs of one
+	// Each: while some of a higher one find no worker, those of a lower one ask for
+	// none. What runs goes on.
+	Priority int
 	// Poll is how often a node is asked for its progress.
 	Poll time.Duration
 	// OnUpdate is called for every change of a job. It is called from several

@@ -46,7 +46,10 @@ func (r *run) scheduleInTurn(ctx context.Context, p *patience) error {
 	}
 	defer r.dispatcher.endTurn()
 	for {
-		err := r.schedule(ctx)
+		err := r.dispatcher.turns.outranked()
+		if err == nil {
+			err = r.schedule(ctx)
+		}
 		if err == nil || errors.Is(err, ErrRefused) {
 			return err
 		}
@@ -59,6 +62,11 @@ func (r *run) scheduleInTurn(ctx context.Context, p *patience) error {
 // wait waits until another try may find a worker. Its error is why there will be
 // no other try.
 func (r *run) wait(ctx context.Context, p *patience, why error) error {
+	if errors.Is(why, errOutranked) {
+		p.since = time.Now() // it waits for others, not for a worker
+	} else {
+		r.dispatcher.turns.announce(ctx, false)
+	}
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)

@@ -25,8 +25,10 @@ type Record struct {
 	Purpose string    `json:"purpose"`
 	Began   time.Time `json:"began"`
 	// Of is the batch of which this one does the rest again, "" of others.
-	Of    string `json:"of,omitempty"`
-	Tasks []Task `json:"tasks"`
+	Of string `json:"of,omitempty"`
+	// Priority decides between batches that wait for workers: the higher one first.
+	Priority int    `json:"priority,omitempty"`
+	Tasks    []Task `json:"tasks"`
 }
 
 // Task is one of a batch.

@@ -67,6 +67,9 @@ type Allowed struct {
 	Answers bool
 }
 
+// batchTopic is for whoever runs batches of tasks: who waits for workers.
+const batchTopic = "muster.topic." + bus.TopicBatches + ".waiting.$"
+
 // topics are the notices that each role may publish, beside its requests.
 var workerTopics = []string{
 	"muster.topic." + bus.TopicMonitoring + ".exit.abnormal.$",
@@ -86,8 +89,10 @@ func AllowedTo(who bus.Identity, cluster string) Allowed {
 	switch who.Role {
 	case bus.RoleViewer:
 		a.Publish = []string{RequestSubject(who, cluster)} // workers and nodes know no viewers
+	case bus.RoleCaller, bus.RoleOperator, bus.RoleAdmin:
+		a.Publish = append(a.Publish, batchTopic)
 	case bus.RoleWorker:
-		a.Publish = append(a.Publish, workerTopics...)
+		a.Publish = append(append(a.Publish, workerTopics...), batchTopic)
 		a.Subscribe = append(a.Subscribe, ServeSubject(who.Name), requestPrefix+anySender+subjects.Token(who.Name)+".*")
 		a.Answers = true
 	}

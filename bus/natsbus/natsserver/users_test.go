@@ -130,6 +130,8 @@ func TestSubjectsOfRoles(t *testing.T) {
 		{who: ann, publish: "muster.as.worker.video-2.owt-cluster"},
 		{who: ann, publish: "muster.topic.owtMonitoring.exit.abnormal.$"},
 		{who: ann, publish: "muster.topic.musterTasks.video.done.$"},
+		{who: ann, publish: "muster.topic.musterBatches.waiting.$", allowed: true},
+		{who: eye, publish: "muster.topic.musterBatches.waiting.$"},
 		{who: ann, publish: "muster.reply.worker.video-2.X.1"},
 		{who: ann, hear: "muster.as.*.*.ann"},
 		{who: ann, hear: "muster.as.*.*.video-2"},
