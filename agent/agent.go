@@ -72,6 +72,7 @@ func (a *Agent) settings() settings {
 	}
 	return settings{
 		agent: a.worker.ID(), purpose: o.Worker.Purpose, policy: o.Policy, alone: o.Launcher.PerTask(), maxTasks: o.maxTasks(),
+		slots: o.Slots, slotOf: o.SlotOf,
 		readyTimeout: o.ReadyTimeout, answerWithin: o.AnswerWithin, seed: seed,
 		earlier: o.Ended, onEnded: o.OnEnded,
 	}

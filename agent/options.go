@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -32,6 +33,13 @@ type Options struct {
 	Policy Policy
 	// Launcher starts the nodes.
 	Launcher process.Launcher
+
+	// Slots bound how many tasks of a sort there are at once, within
+	// Worker.MaxTasks: Slots[SlotOf(spec)], where it is there. A task for which there
+	// is none is refused like one for which the agent has no place.
+	Slots map[string]int
+	// SlotOf is the sort of a task. It must not block. Nil gives all the sort "".
+	SlotOf func(spec json.RawMessage) string
 
 	// ReadyTimeout is how long a node may take to become ready. One that takes
 	// longer has failed and is killed.
@@ -68,6 +76,9 @@ func (o Options) withDefaults() Options {
 	orDefault(&o.ReadyTimeout, DefaultReadyTimeout)
 	orDefault(&o.AnswerWithin, DefaultAnswerWithin)
 	orDefault(&o.StopGrace, DefaultStopGrace)
+	if o.SlotOf == nil {
+		o.SlotOf = func(json.RawMessage) string { return "" }
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -95,6 +106,11 @@ func (o Options) Validate() error {
 	for _, name := range slices.Sorted(maps.Keys(o.Worker.Handlers)) {
 		if slices.Contains(ownMethods, name) {
 			return fmt.Errorf("agent: Worker.Handlers must not hold %q, which the agent answers itself", name)
+		}
+	}
+	for sort, most := range o.Slots {
+		if most < 1 {
+			return fmt.Errorf("agent: Slots[%q] must be at least 1, not %d", sort, most)
 		}
 	}
 	return errors.Join(o.Policy.Validate(), o.validateTimes())

@@ -17,6 +17,9 @@ func (p *pool) getNode(now time.Time, ref uint64, o muster.TaskOrder) {
 		ref: ref, room: o.Room, task: o.Task, input: o.Spec, id: specid.Of(o.Room, o.Spec), by: o.By,
 		until: now.Add(p.answerWithin),
 	}
+	if p.slotOf != nil {
+		r.slot = p.slotOf(o.Spec)
+	}
 	running := p.running(r.task)
 	switch node, id, ok := p.holder(r.task); {
 	case ok && id != r.id:
@@ -100,22 +103,33 @@ func (p *pool) await(r *request, reason muster.Reason) {
 	p.refuse(r, reason, "", nil)
 }
 
-// isCrowded reports whether there are as many tasks as the agent takes, without
-// that of the request. A task that is ending counts until its program is gone.
+// isCrowded reports whether there are as many tasks as the agent takes, in all or
+// of the sort, without that of the request. A task that is ending counts until its
+// program is gone.
 func (p *pool) isCrowded(r *request) bool {
-	if p.maxTasks == 0 {
+	most, bounded := p.slots[r.slot]
+	if p.maxTasks == 0 && !bounded {
 		return false
 	}
-	names := map[string]bool{}
+	slots := map[string]string{} // by the names of tasks
 	for _, n := range p.nodes {
 		for _, t := range n.tasks {
-			names[t.name] = true
+			slots[t.name] = t.slot
 		}
 		for _, w := range n.waiting {
-			names[w.task] = true
+			slots[w.task] = w.slot
 		}
 	}
-	return !names[r.task] && len(names) >= p.maxTasks
+	if _, there := slots[r.task]; there {
+		return false
+	}
+	same := 0
+	for _, slot := range slots {
+		if slot == r.slot {
+			same++
+		}
+	}
+	return p.maxTasks != 0 && len(slots) >= p.maxTasks || bounded && same >= most
 }
 
 func (n *node) isStopping() bool { return n.phase == stopping }
@@ -199,7 +213,7 @@ func (p *pool) add(n *node, r *request) *task {
 		old.ending.release = min(old.ending.release, keepPlace)
 		p.settle(old)
 	}
-	t := &task{name: r.task, room: r.room, id: r.id, by: r.by, node: n, began: p.now}
+	t := &task{name: r.task, room: r.room, id: r.id, slot: r.slot, by: r.by, node: n, began: p.now}
 	n.tasks = append(n.tasks, t)
 	p.tasks[r.task] = t
 	p.emit(pickUp{r.task}, p.notice(t, "started", ""))

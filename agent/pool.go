@@ -22,7 +22,10 @@ type settings struct {
 	// maxTasks is how many tasks there may be at once, those included that are
 	// ending; 0 is any number. The manager counts by what it has heard, which
 	// may be less.
-	maxTasks                   int
+	maxTasks int
+	// slots bound the tasks of each sort, which slotOf tells.
+	slots                      map[string]int
+	slotOf                     func(json.RawMessage) string
 	readyTimeout, answerWithin time.Duration
 	seed                       uint64
 	// earlier are tasks that ended before, and onEnded hears of each that ends.
@@ -102,6 +105,8 @@ const (
 type task struct {
 	name, room string
 	id         specid.ID
+	// slot is its sort: see settings.slots.
+	slot string
 	// by is who asked for it first, and may end it.
 	by    string
 	node  *node
@@ -126,6 +131,7 @@ type request struct {
 	room, task string
 	input      json.RawMessage
 	id         specid.ID
+	slot       string
 	by         string
 	until      time.Time
 }
