@@ -2,6 +2,7 @@ package media
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"os/exec"
 	"slices"
@@ -74,6 +75,77 @@ func codecOf(word string) (codec, bool) {
 	return codecs[i], true
 }
 
+// hardwareWords end the names of encoders that need a device.
+var hardwareWords = []string{"_nvenc", "_qsv", "_amf", "_videotoolbox"}
+
+func isHardware(encoder string) bool {
+	return slices.ContainsFunc(hardwareWords, func(word string) bool { return strings.HasSuffix(encoder, word) })
+}
+
+// Hardware are the encoders of this machine's devices that could encode a picture,
+// by ffmpeg's names. What ffmpeg lists and no device is there for is left out.
+func (t *Tool) Hardware(ctx context.Context) []string {
+	var names []string
+	for _, c := range codecs {
+		for _, name := range c.encoders {
+			if isHardware(name) && t.opens(ctx, encoder{name: name}) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+// EncoderLabel is the label of workers whose devices have an encoder.
+func EncoderLabel(name string) string { return "encoder." + name }
+
+// HardwareEncoders are those that a spec names, sorted.
+func HardwareEncoders(spec json.RawMessage) []string {
+	var names []string
+	for _, r := range rungsOf(spec) {
+		if isHardware(r.Encoder) {
+			names = append(names, r.Encoder)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// SlotHardware is the sort of tasks that keep a device busy; see Slot.
+const SlotHardware = "hardware"
+
+// Slot is SlotHardware for a spec that is encoded by a device here, and "" for
+// others: the two have slots of their own.
+func (t *Tool) Slot(spec json.RawMessage) string {
+	for _, r := range rungsOf(spec) {
+		if e, err := t.encoder("", r.Codec); isHardware(r.Encoder) || r.Encoder == "" && err == nil && isHardware(e.name) {
+			return SlotHardware
+		}
+	}
+	return ""
+}
+
+// rungsOf are the codecs that a spec of any kind asks for.
+func rungsOf(spec json.RawMessage) []Rung {
+	_, own := anyKind{kinds: kindNames()}.split(spec)
+	var s struct {
+		Ladder []Rung `json:"ladder"`
+		Video  string `json:"video"`
+	}
+	if json.Unmarshal(own, &s) != nil {
+		return nil
+	}
+	if s.Video != "" {
+		s.Ladder = append(s.Ladder, Rung{Codec: s.Video})
+	}
+	for i := range s.Ladder {
+		if s.Ladder[i].Codec == "" {
+			s.Ladder[i].Codec = "h264"
+		}
+	}
+	return s.Ladder
+}
+
 // encoder is one that opens, with the profile that was asked for.
 type encoder struct{ name, profile string }
 
@@ -91,6 +163,23 @@ func (t *Tool) encoderFor(ctx context.Context, field, word string) (encoder, err
 		}
 	}
 	return encoder{}, caused(fault(field, "this ffmpeg (%s %s) cannot encode %s", t.FFmpeg, t.Version, word), muster.CauseWorker)
+}
+
+// named is the encoder of a codec that a spec names.
+func (t *Tool) named(field, word, name string) (encoder, error) {
+	c, known := codecOf(word)
+	if !known {
+		return encoder{}, oneOf(field, word, videoWords())
+	}
+	if err := oneOf(field, name, c.encoders); err != nil {
+		return encoder{}, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), trialTime)
+	defer cancel()
+	if e := (encoder{name, c.profiles[word]}); t.opens(ctx, e) {
+		return e, nil
+	}
+	return encoder{}, caused(fault(field, "%s does not work on this worker", name), muster.CauseWorker)
 }
 
 // trialTime is how long the encoders for a spec may be tried.

@@ -1,6 +1,7 @@
 package media
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -36,6 +37,9 @@ type Options struct {
 	// Stage is the directory for what is fetched from S3, and for results until
 	// they are sent; "" is that of the system for temporary files.
 	Stage string
+	// AllowArgs lets specs have ffmpeg_args, which can read and write any file: a
+	// Root would not hold, so that both together are refused.
+	AllowArgs bool
 	// Grace is how long ffmpeg may take to finish its files when a task is
 	// stopped, before it is killed. 0 means DefaultGrace.
 	Grace time.Duration
@@ -44,6 +48,8 @@ type Options struct {
 
 	// stall is for tests: see place.
 	stall time.Duration
+	// mount is set where Root is a mount.
+	mount bool
 }
 
 // DefaultGrace is how long ffmpeg may take to finish its files.
@@ -55,6 +61,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.AllowArgs && o.Root != "" {
+		return o, errors.New("media: AllowArgs lets a task use any file, and Root does not: leave one of them out")
 	}
 	mounts := map[string]string{}
 	for name, dir := range o.Mounts {

@@ -35,6 +35,7 @@ type MixSpec struct {
 	// Existing is Refuse, Replace or Keep.
 	Existing Existing `json:"existing"`
 	Handling
+	Extra
 }
 
 // MixInput is one input of a mix.
@@ -89,7 +90,7 @@ func mixPlan(t *Tool, o Options, s MixSpec) (mixing, error) {
 	if p.Audio.Codec == Copy {
 		return p, fault("audio.codec", "cannot be copy, since the sound is mixed: choose %s", p.container.audio[0])
 	}
-	return p, first(p.picture(t), s.Speed.check(), positive("duration_seconds", s.DurationSeconds), s.Handling.check(), p.noHDR())
+	return p, first(p.picture(t), s.Speed.check(), positive("duration_seconds", s.DurationSeconds), s.Handling.check(), s.Extra.check(o), p.noHDR())
 }
 
 // noHDR refuses what a mix cannot be.
@@ -211,8 +212,8 @@ func (p mixing) args(major int, has []has, output string) []string {
 		args = append(args, "-t", seconds(p.DurationSeconds))
 	}
 	if p.file == "" {
-		return append(args, p.sink.args()...)
+		return append(append(args, p.FFmpegArgs...), p.sink.args()...)
 	}
-	args = append(args, p.container.flags...)
+	args = append(append(args, p.container.flags...), p.FFmpegArgs...)
 	return append(args, "-f", p.container.muxer, output)
 }

@@ -68,5 +68,5 @@ func (o Options) mounted(field, name string) (place, error) {
 	if !known {
 		return place{}, caused(fault(field, "%q: this worker has no mount %q: give its agent --mount %s=DIR", name, mount, mount), muster.CauseWorker)
 	}
-	return Options{Root: dir}.path(field, filepath.Join(dir, path))
+	return Options{Root: dir, mount: true}.path(field, filepath.Join(dir, path))
 }

@@ -3,6 +3,7 @@ package media
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/url"
 	"os"
@@ -94,9 +95,21 @@ func (o Options) path(field, name string) (place, error) {
 		return place{}, fault(field, "%q: %w", name, err)
 	}
 	if inside, err := filepath.Rel(o.Root, path); err != nil || !filepath.IsLocal(inside) {
-		return place{}, fault(field, "%q is outside the directory %s, which is all that this node may use", name, o.Root)
+		err := fault(field, "%q is outside the directory %s, which is all that this worker may use%s", name, o.Root, o.opener())
+		if o.mount {
+			return place{}, err
+		}
+		return place{}, caused(err, muster.CauseWorker) // another may have a wider one
 	}
 	return place{name: path, fenced: true}, nil
+}
+
+// opener says how an operator lets tasks use more than the root.
+func (o Options) opener() string {
+	if o.mount {
+		return " through this mount"
+	}
+	return `: start its agent, or muster up, with another --root ("" is anywhere)`
 }
 
 // resolve follows the links in a path, as far as the path is there.
@@ -128,8 +141,25 @@ func (o Options) source(field, name string) (place, error) {
 		return p, fmt.Errorf("%s: %w", field, err)
 	case info.IsDir():
 		return p, fault(field, "%s is a directory: give a file", p.name)
+	case p.fenced && isPlaylist(p.name): // format_whitelist would refuse it too, in other words
+		return p, fault(field, "%s is a playlist, which may name any file, and this worker may use only those in a directory%s", p.name, o.opener())
 	}
 	return p, nil
+}
+
+// playlistHeads is what the lists of files begin with that ffmpeg knows: HLS, its
+// own concat, DASH and IMF.
+var playlistHeads = lazily(`^(?:\xEF\xBB\xBF)?\s*(?:#EXTM3U|ffconcat|<\?xml|<MPD)`)
+
+func isPlaylist(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	head := make([]byte, 64)
+	n, _ := io.ReadFull(f, head)
+	return playlistHeads().Match(head[:n])
 }
 
 // target checks a file to write.

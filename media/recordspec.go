@@ -31,6 +31,7 @@ type RecordSpec struct {
 	// Existing is Refuse, Replace or Append.
 	Existing Existing `json:"existing"`
 	Handling
+	Extra
 }
 
 // recording is a spec that was checked.
@@ -67,7 +68,7 @@ func recordPlan(t *Tool, o Options, s RecordSpec) (recording, error) {
 		return r, fault("retry_seconds", "is for live inputs, and the input is a file: leave it out")
 	}
 	err = first(positive("segment_seconds", s.SegmentSeconds), positive("duration_seconds", s.DurationSeconds),
-		positive("retry_seconds", s.RetrySeconds), s.Handling.check(), r.place(o), r.tracks(t))
+		positive("retry_seconds", s.RetrySeconds), s.Handling.check(), s.Extra.check(o), r.place(o), r.tracks(t))
 	return r, err
 }
 
@@ -158,7 +159,7 @@ func (r recording) args(major, from int, left float64) []string {
 	if options := segmentOptions[r.container.word]; options != "" {
 		args = append(args, "-segment_format_options", options)
 	}
-	return append(args, r.pattern)
+	return append(append(args, r.FFmpegArgs...), r.pattern)
 }
 
 // segmentOptions make the muxers of segments write what they have every second

@@ -113,6 +113,35 @@ func TestBadSpecs(t *testing.T) {
 	}
 }
 
+// Arguments of a task's own are for workers whose operator allows them, and then
+// stand before each output.
+func TestArgumentsOfTheTask(t *testing.T) {
+	t.Parallel()
+	in, out := clip(t, 1), t.TempDir()
+	spec := `{"input": "` + in + `", "output": "` + out + `/x.mp4", "ladder": [{"height": 60}], "speed": "fastest", "ffmpeg_args": ["-metadata", "title=A title"]}`
+	err := workOf(t, Transcode, Options{}).Check(json.RawMessage(spec))
+	var says causedError
+	if !errors.As(err, &says) || says.cause != muster.CauseWorker || !strings.HasPrefix(err.Error(), "ffmpeg_args: are not allowed on this worker: its operator can allow them with muster agent --allow-ffmpeg-args") {
+		t.Errorf("without the operator's leave: %v", err)
+	}
+	if err := workOf(t, Transcode, Options{AllowArgs: true}).run(within(t), json.RawMessage(spec), "n1", newWatcher()); err != nil {
+		t.Fatal(err)
+	}
+	said, err := output(within(t), tool(t).FFprobe, "-v", "error", "-show_entries", "format_tags=title", "-of", "csv=p=0", filepath.Join(out, "x.mp4"))
+	if err != nil || strings.TrimSpace(string(said)) != "A title" {
+		t.Errorf("the title is %q, %v", said, err)
+	}
+	if _, err := New(Transcode, tool(t), Options{AllowArgs: true, Root: out}); err == nil {
+		t.Error("a root and arguments together were taken")
+	}
+	for from, to := range map[string]string{`"speed"`: `"split": true, "speed"`, `"-metadata"`: `"a\u0000"`} {
+		bad := strings.Replace(spec, from, to, 1)
+		if err := workOf(t, Transcode, Options{AllowArgs: true}).Check(json.RawMessage(bad)); err == nil {
+			t.Errorf("%s was taken", bad)
+		}
+	}
+}
+
 func TestUnknownKind(t *testing.T) {
 	t.Parallel()
 	if _, err := New("recrod", tool(t), Options{}); err == nil || !strings.Contains(err.Error(), `did you mean "record"?`) {
@@ -172,12 +201,12 @@ func TestMounts(t *testing.T) {
 		t.Error(err)
 	}
 	for in, want := range map[string]string{
-		"mount:films/../x.mp4": "outside", "mount:other/a.mp4": "has no mount", "mount:films/none.mp4": "no such file", filepath.Join(films, "a.mp4"): "outside",
+		"mount:films/../x.mp4": "through this mount", "mount:other/a.mp4": "has no mount", "mount:films/none.mp4": "no such file", filepath.Join(films, "a.mp4"): "outside",
 	} {
 		err := check(in, "out")
 		var says causedError
 		atWorker := errors.As(err, &says) && says.cause == muster.CauseWorker
-		if err == nil || !strings.Contains(err.Error(), want) || atWorker != (want != "outside") {
+		if err == nil || !strings.Contains(err.Error(), want) || atWorker == (want == "through this mount") {
 			t.Errorf("%s is the error %v, at the worker: %v", in, err, atWorker)
 		}
 	}
@@ -204,11 +233,29 @@ func TestRootReadsNoPlaylists(t *testing.T) {
 	work := workOf(t, Record, Options{Root: root})
 	for _, list := range []string{"list.txt", "list.m3u8"} {
 		err := work.run(within(t), json.RawMessage(`{"input": "`+list+`", "output": "out"}`), "n", newWatcher())
-		if err == nil {
-			t.Errorf("%s was read", list)
+		if err == nil || !strings.Contains(err.Error(), "is a playlist") || !strings.Contains(err.Error(), "another --root") {
+			t.Errorf("%s is the error %v", list, err)
 		}
 		if p, _, _ := segmentsOf(filepath.Join(root, "out", "segment-%05d.mkv")); len(p) != 0 {
 			t.Errorf("through %s came %q", list, p)
+		}
+	}
+}
+
+// Relative paths become those of a directory, and nothing else changes.
+func TestPathsFromADirectory(t *testing.T) {
+	t.Parallel()
+	for spec, want := range map[string]string{
+		`{"input":"a.mp4","output":"out/","ladder":[]}`:            `{"input":"/d/a.mp4","ladder":[],"output":"/d/out"}`,
+		`{"mix":{"inputs":[{"url":"b/../a.mp4","volume":1e400}]}}`: `{"mix":{"inputs":[{"url":"/d/a.mp4","volume":1e400}]}}`,
+		`{"input":"mount:films/a.mp4","output":"s3://b/k"}`:        `{"input":"mount:films/a.mp4","output":"s3://b/k"}`,
+		`{"input":"/a.mp4","output":"http://h/x"}`:                 `{"input":"/a.mp4","output":"http://h/x"}`,
+		`{"input":"-a.mp4","output":""}`:                           `{"input":"-a.mp4","output":""}`,
+		`{"input":7,"inputs":"x"}`:                                 `{"input":7,"inputs":"x"}`,
+		`["a.mp4"]`:                                                `["a.mp4"]`,
+	} {
+		if got := string(FromDir(Transcode, json.RawMessage(spec), "/d")); got != want {
+			t.Errorf("%s becomes %s", spec, got)
 		}
 	}
 }

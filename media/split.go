@@ -55,6 +55,8 @@ func (p *transcoding) splittable() error {
 		return fault("split", "cannot be with two_pass or loudness, which look at the whole film: leave one of them out")
 	case p.Subtitles == SubtitlesBurn:
 		return fault("split", "cannot be with subtitles burn: choose keep or none")
+	case len(p.FFmpegArgs) > 0:
+		return fault("split", "cannot be with ffmpeg_args, of which nobody knows what they do to a piece: leave one of them out")
 	case p.OnShort == ShortWarns:
 		return fault("split", "cannot be with on_short warn: a piece that is short has no place in the film")
 	}

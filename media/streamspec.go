@@ -38,6 +38,7 @@ type StreamSpec struct {
 	// Upscale lets the picture be larger than that of the input.
 	Upscale bool `json:"upscale"`
 	Handling
+	Extra
 }
 
 // streaming is a spec that was checked.
@@ -66,7 +67,7 @@ func streamPlan(t *Tool, o Options, s StreamSpec) (streaming, error) {
 		return p, err
 	}
 	err = first(positive("duration_seconds", s.DurationSeconds), positive("retry_seconds", s.RetrySeconds),
-		s.Handling.check(), p.pieces(), p.pace(), p.sound(), p.picture(t))
+		s.Handling.check(), s.Extra.check(o), p.pieces(), p.pace(), p.sound(), p.picture(t))
 	return p, err
 }
 
@@ -153,7 +154,7 @@ func (p streaming) args(major int, left float64) []string {
 	if left > 0 {
 		args = append(args, "-t", seconds(left))
 	}
-	return slices.Concat(args, p.sink.args())
+	return slices.Concat(args, p.FFmpegArgs, p.sink.args())
 }
 
 func (p streaming) videoArgs() []string {

@@ -37,10 +37,10 @@ func (p transcoding) args(major int, outputs []string) []string {
 			args = append(args, "-t", seconds(p.DurationSeconds))
 		}
 		if p.pass == 1 {
-			args = append(args, "-f", "null", outputs[i])
+			args = append(append(args, p.FFmpegArgs...), "-f", "null", outputs[i])
 			continue
 		}
-		args = append(args, p.container.flags...)
+		args = append(append(args, p.container.flags...), p.FFmpegArgs...)
 		args = append(args, "-f", p.container.muxer, outputs[i])
 	}
 	return args

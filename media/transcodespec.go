@@ -54,6 +54,7 @@ type TranscodeSpec struct {
 	// --wait`, or package job.
 	Split bool `json:"split"`
 	Handling
+	Extra
 }
 
 // The words for TranscodeSpec.Subtitles, beside None.
@@ -70,6 +71,9 @@ type Rung struct {
 	Width  int `json:"width"`
 	// Codec is the container's usual one where it is "": h264, or vp9 in webm.
 	Codec string `json:"codec"`
+	// Encoder is one of ffmpeg's for the codec, as "h264_nvenc" for that of a device;
+	// "" is the first that works, software before devices.
+	Encoder string `json:"encoder"`
 	// Bitrate is the encoder's choice where it is 0.
 	Bitrate Bitrate `json:"bitrate"`
 	// FPS is the input's where it is 0.
@@ -135,7 +139,7 @@ func transcodePlan(t *Tool, o Options, s TranscodeSpec) (transcoding, error) {
 	}
 	fill(&p.KeyframeSeconds, keySeconds)
 	err = first(s.Speed.check(), positive("start_seconds", s.StartSeconds), positive("duration_seconds", s.DurationSeconds),
-		positive("keyframe_seconds", s.KeyframeSeconds), s.Handling.check(), p.tracks())
+		positive("keyframe_seconds", s.KeyframeSeconds), s.Handling.check(), s.Extra.check(o), p.tracks())
 	if err != nil {
 		return p, err
 	}
@@ -214,7 +218,12 @@ func (r *Rung) check(field string, c container, t *Tool) (encoder, error) {
 	if err != nil {
 		return encoder{}, err
 	}
-	e, err := t.encoder(field+".codec", r.Codec)
+	var e encoder
+	if r.Encoder != "" {
+		e, err = t.named(field+".encoder", r.Codec, r.Encoder)
+	} else {
+		e, err = t.encoder(field+".codec", r.Codec)
+	}
 	return e, first(err, c.holds(field+".codec", r.Codec), r.effort(field, e))
 }
 
