@@ -89,6 +89,7 @@ func (p *agentPlan) run(ctx context.Context, log *slog.Logger, stdout io.Writer)
 	defer past.close()
 	a, err := agent.Start(ctx, conn, agent.Options{
 		Worker: p.worker, Policy: p.policy, Launcher: launcher, StopGrace: p.grace, ReadLog: host.ReadLog, Logger: log,
+		Slots: p.slots, SlotOf: p.slotOf,
 		Ended: past.reports, OnEnded: past.add,
 	})
 	switch {

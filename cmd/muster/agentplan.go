@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -36,6 +37,8 @@ type agentFlags struct {
 	owt, dir, per, root string
 	prerun, maxNodes    int
 	reuse, notify       bool
+	allowArgs           bool
+	deviceSlots         int
 	watchdog            time.Duration
 	grace, drainTime    time.Duration
 	mounts              []string
@@ -47,6 +50,8 @@ const (
 	// defaultGrace is more than a media node gives its ffmpeg.
 	defaultGrace     = media.DefaultGrace + 5*time.Second
 	defaultDrainTime = 30 * time.Second
+	// defaultDeviceSlots is what the smallest encoding devices do at once.
+	defaultDeviceSlots = 2
 )
 
 func agentFlagsOf(cmd *cobra.Command) *agentFlags {
@@ -68,6 +73,8 @@ func agentFlagsOf(cmd *cobra.Command) *agentFlags {
 	s.StringVar(&f.memory, "memory", "", "most `memory` of a node, as in 512M or 2G; needs cgroups")
 	s.Float64Var(&f.cpus, "cpus", 0, "most processors of a node, as in 1.5; needs cgroups")
 	s.StringVar(&f.root, "root", "", "`directory` in which the files of media tasks must be (default: anywhere)")
+	s.BoolVar(&f.allowArgs, "allow-ffmpeg-args", false, "let media tasks have ffmpeg_args of their own, which can use any file and address")
+	s.IntVar(&f.deviceSlots, "hardware-slots", defaultDeviceSlots, "most media tasks at once that a hardware encoder does, beside those of --max-tasks")
 	s.StringArrayVar(&f.mounts, "mount", nil, "`NAME=DIR` that tasks see as mount:NAME/...; several are allowed")
 	return f
 }
@@ -90,8 +97,14 @@ type agentPlan struct {
 	libraries string
 	root      string
 	mounts    []string
-	notify    bool
-	watchdog  time.Duration
+	allowArgs bool
+	// deviceSlots are for hardware encoders; slots and slotOf follow from those that
+	// are there.
+	deviceSlots int
+	slots       map[string]int
+	slotOf      func(json.RawMessage) string
+	notify      bool
+	watchdog    time.Duration
 }
 
 // plan puts the file and the flags together.
@@ -112,7 +125,10 @@ func (f *agentFlags) plan(argv []string) (*agentPlan, error) {
 	}
 	p := &agentPlan{
 		cfg: cfg, file: file, policy: f.policy(file.Policy), grace: f.grace, drainTime: f.drainTime,
-		dir: f.dir, argv: argv, owt: f.owt, libraries: libraries, root: f.root, mounts: f.mounts, notify: f.notify, watchdog: f.watchdog,
+		dir: f.dir, argv: argv, owt: f.owt, libraries: libraries, mounts: f.mounts, allowArgs: f.allowArgs, deviceSlots: f.deviceSlots, notify: f.notify, watchdog: f.watchdog,
+	}
+	if p.root, err = rootDir(f.root); err != nil {
+		return nil, err
 	}
 	if p.limits, err = f.limits(); err != nil {
 		return nil, err
@@ -161,6 +177,10 @@ func (f *agentFlags) check(argv []string) error {
 		return cli.Usagef("--per must be task or room, not %q", f.per)
 	case f.watchdog > 0 && !f.notify:
 		return cli.Usagef("--watchdog needs --notify: only a program that speaks sd_notify can say that it is alive")
+	case f.allowArgs && f.root != "":
+		return cli.Usagef("--allow-ffmpeg-args lets tasks use any file, so that --root would not hold: leave one of them out")
+	case f.deviceSlots < 1:
+		return cli.Usagef("--hardware-slots must be at least 1, but is %d", f.deviceSlots)
 	case f.grace < 0 || f.drainTime < 0 || f.watchdog < 0:
 		return cli.Usagef("--grace, --drain-time and --watchdog must not be negative")
 	}

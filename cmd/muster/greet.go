@@ -48,6 +48,9 @@ func (u *up) greet(h *managerProcess, started []child, ready bool) {
 	if u.noMedia != nil {
 		say("These workers handle no media: %v\n\n", u.noMedia)
 	}
+	if u.root != "" && (u.offersMedia("video") && u.workers > 1) {
+		say("Media tasks may use the files in %s (--root).\n\n", u.root)
+	}
 	if links := u.roomLinks(); len(links) > 0 {
 		say("A room, for two people:\n\n")
 		for _, link := range links {

@@ -41,9 +41,9 @@ func newJobsCmd() *cobra.Command {
 		if *output == cli.JSON {
 			return cli.PrintJSON(cmd.OutOrStdout(), lines)
 		}
-		t := cli.Table{Heading: []string{"JOB", "STATE", "TASKS", "DONE", "FAILED", "LEFT", "BEGAN"}}
+		t := cli.Table{Heading: []string{"JOB", "STATE", "PRIORITY", "TASKS", "DONE", "FAILED", "LEFT", "BEGAN"}}
 		for _, l := range lines {
-			t.Add(l.Job, l.State, fmt.Sprint(l.Tasks), fmt.Sprint(l.Done), fmt.Sprint(l.Failed), fmt.Sprint(l.Left), l.Began.Local().Format(time.DateTime))
+			t.Add(l.Job, l.State, fmt.Sprint(l.Priority), fmt.Sprint(l.Tasks), fmt.Sprint(l.Done), fmt.Sprint(l.Failed), fmt.Sprint(l.Left), l.Began.Local().Format(time.DateTime))
 		}
 		return t.Print(cmd.OutOrStdout())
 	}
@@ -53,13 +53,14 @@ func newJobsCmd() *cobra.Command {
 
 // jobLine is a batch in the words of -o json.
 type jobLine struct {
-	Job     string    `json:"job"`
-	Purpose string    `json:"purpose"`
-	State   string    `json:"state"`
-	Began   time.Time `json:"began"`
-	Tasks   int       `json:"tasks"`
-	Done    int       `json:"done"`
-	Failed  int       `json:"failed"`
+	Job      string    `json:"job"`
+	Purpose  string    `json:"purpose"`
+	State    string    `json:"state"`
+	Began    time.Time `json:"began"`
+	Priority int       `json:"priority"`
+	Tasks    int       `json:"tasks"`
+	Done     int       `json:"done"`
+	Failed   int       `json:"failed"`
 	// Left are those without an end.
 	Left int `json:"left"`
 	// Of is the batch of which this one did the rest again.
@@ -68,7 +69,7 @@ type jobLine struct {
 
 // lineOf reads how a batch stands, and the results of its tasks in their order.
 func lineOf(b *batch.Batch) (jobLine, []result, error) {
-	l := jobLine{Job: b.ID, Purpose: b.Purpose, Began: b.Began, Tasks: len(b.Tasks), Of: b.Of}
+	l := jobLine{Job: b.ID, Purpose: b.Purpose, Began: b.Began, Priority: b.Priority, Tasks: len(b.Tasks), Of: b.Of}
 	known, err := b.Results()
 	if err != nil {
 		return l, nil, err
@@ -192,7 +193,7 @@ passing reason; media tasks leave nothing half-made.` + "\n" + precedence,
 		if len(rest) == 0 {
 			return fmt.Errorf("job %s is done: there is nothing to do again", b.ID)
 		}
-		return r.recorded(cmd.Context(), batch.Record{Purpose: b.Purpose, Began: time.Now(), Of: b.ID, Tasks: rest})
+		return r.recorded(cmd.Context(), batch.Record{Purpose: b.Purpose, Began: time.Now(), Of: b.ID, Priority: b.Priority, Tasks: rest})
 	}
 	return cmd
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -40,6 +41,7 @@ func (p *agentPlan) mediaNodes(ctx context.Context, host *process.Host) (process
 	if p.worker.MaxTasks == 0 {
 		p.worker.MaxTasks = runtime.NumCPU() // each ffmpeg would take all of them
 	}
+	p.offerDevices(ctx, tool)
 	this, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -56,12 +58,40 @@ func (p *agentPlan) mediaNodes(ctx context.Context, host *process.Host) (process
 	if p.root != "" {
 		argv = append(argv, "--root", p.root)
 	}
+	if p.allowArgs {
+		argv = append(argv, "--allow-ffmpeg-args")
+	}
 	for _, mount := range p.mounts {
 		argv = append(argv, "--mount", mount)
 	}
 	return host.Program(process.Command{
 		Argv: argv, Dir: here, Env: append(env, tool.Environ()...), Notify: true, Watchdog: mediaWatchdog,
 	}), nil
+}
+
+// offerDevices adds the hardware encoders that work: a label for each, and slots
+// beside those for the processors.
+func (p *agentPlan) offerDevices(ctx context.Context, tool *media.Tool) {
+	devices := tool.Hardware(ctx)
+	if len(devices) == 0 {
+		return
+	}
+	for _, name := range devices {
+		p.worker.Labels[media.EncoderLabel(name)] = "hardware"
+	}
+	p.slots, p.slotOf = map[string]int{"": p.worker.MaxTasks, media.SlotHardware: p.deviceSlots}, tool.Slot
+	p.worker.MaxTasks += p.deviceSlots
+}
+
+// rootDir is the absolute path of a --root; "" stays.
+func rootDir(root string) (string, error) {
+	if root == "" {
+		return "", nil
+	}
+	if info, err := os.Stat(root); err != nil || !info.IsDir() {
+		return "", cli.Usagef("--root must be a directory that exists, not %q", root)
+	}
+	return filepath.Abs(root)
 }
 
 // newNodeCmd is what an agent starts for media tasks. It takes everything from
@@ -74,6 +104,7 @@ func newNodeCmd() *cobra.Command {
 		Args:   cli.Takes(),
 	}
 	root := cmd.Flags().String("root", "", "`directory` in which the files of tasks must be")
+	allowArgs := cmd.Flags().Bool("allow-ffmpeg-args", false, "let tasks have ffmpeg_args")
 	mounts := cmd.Flags().StringArray("mount", nil, "`NAME=DIR` that tasks see as mount:NAME/...")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		named, err := mountsOf(*mounts)
@@ -84,7 +115,7 @@ func newNodeCmd() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		o := media.Options{Root: *root, Mounts: named}
+		o := media.Options{Root: *root, Mounts: named, AllowArgs: *allowArgs}
 		work, err := media.NewAny(purposes.Of(os.Getenv("MUSTER_PURPOSE")).Media, tool, o)
 		if err != nil {
 			return err

@@ -48,22 +48,29 @@ func (f *agentFlags) ownLabels(opts *worker.Options) error {
 	return nil
 }
 
-// needMounts adds to a preference that the worker sees the mounts that a spec
-// names. A preference that is no object stays as it is.
-func needMounts(preference, spec json.RawMessage) (json.RawMessage, error) {
-	names := media.Mounts(spec)
-	if len(names) == 0 {
+// needLabels adds to a preference that the worker sees the mounts, and has the
+// hardware encoders, that a spec names. A preference that is no object stays as it
+// is.
+func needLabels(preference, spec json.RawMessage) (json.RawMessage, error) {
+	var needed []string
+	for _, name := range media.Mounts(spec) {
+		needed = append(needed, media.MountLabel(name))
+	}
+	for _, name := range media.HardwareEncoders(spec) {
+		needed = append(needed, media.EncoderLabel(name))
+	}
+	if len(needed) == 0 {
 		return preference, nil
 	}
 	members, labels := map[string]json.RawMessage{}, map[string]json.RawMessage{}
 	if len(preference) > 0 && json.Unmarshal(preference, &members) != nil {
-		return nil, cli.Usagef("--preference must be an object where the spec names a mount")
+		return nil, cli.Usagef("--preference must be an object where the spec names a mount or a hardware encoder")
 	}
 	if own, has := members["labels"]; has && json.Unmarshal(own, &labels) != nil {
 		return nil, cli.Usagef("--preference: labels must be an object")
 	}
-	for _, name := range names {
-		if label := media.MountLabel(name); labels[label] == nil {
+	for _, label := range needed {
+		if labels[label] == nil {
 			labels[label] = json.RawMessage(`{"exists":true}`)
 		}
 	}

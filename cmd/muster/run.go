@@ -14,7 +14,9 @@ import (
 	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/config"
 	"github.com/muster-fleet/muster/internal/cli"
+	"github.com/muster-fleet/muster/internal/purposes"
 	"github.com/muster-fleet/muster/job"
+	"github.com/muster-fleet/muster/media"
 )
 
 const runLong = `Place a task, get a node for it from the worker's agent, and start it. With --wait, follow it to its end: the exit
@@ -22,6 +24,7 @@ status is the task's, and Ctrl-C stops the task. Without it, 'muster wait' and '
 
 --spec is the work in the node's words: JSON, or a file that holds it. For media purposes that is, for example,
 {"input": "in.mp4", "output": "out", "ladder": [{"height": 720, "codec": "h264"}]}; docs/media.md has all of them.
+Their relative paths count from the directory in which run is called, and workers must see the same files there.
 
 --each makes a task of every file that fits a pattern, in which ** stands for any directories, and --list one of every
 line of a file: as many at a time as the fleet takes, and waits for all of them. In --spec {file} then stands for the
@@ -52,6 +55,7 @@ func newRunCmd() *cobra.Command {
 	f.StringVar(&r.preference, "preference", "", "what the task needs of a worker, as `JSON`")
 	f.StringVar(&r.each, "each", "", "`pattern` of files, each of which becomes a task")
 	f.StringVar(&r.list, "list", "", "`file` with a path on each line, each of which becomes a task; - reads stdin")
+	f.IntVar(&r.priority, "priority", 0, "while tasks of a higher `number` find no worker, those of a lower one wait; from -100 to 100")
 	f.BoolVar(&r.wait, "wait", false, "follow the task to its end")
 	r.batchFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -76,7 +80,7 @@ type runner struct {
 	spec, room, preference string
 	each, list             string
 	wait, detach           bool
-	attempts               int
+	attempts, priority     int
 	patience               time.Duration
 
 	stdin          io.Reader
@@ -117,7 +121,7 @@ func (r *runner) connected(ctx context.Context, f func(*client.Client, *config.C
 func (r *runner) follow(ctx context.Context, c *client.Client, jobs []job.Job, ended func(job.Outcome)) []job.Outcome {
 	show := newRunShow(r.stderr, jobs)
 	defer show.close()
-	return job.Each(ctx, c, jobs, job.Options{Attempts: r.attempts, Patience: r.patience, OnUpdate: show.update, OnOutcome: ended})
+	return job.Each(ctx, c, jobs, job.Options{Attempts: r.attempts, Patience: r.patience, Priority: r.priority, OnUpdate: show.update, OnOutcome: ended})
 }
 
 // begin starts one task and goes.
@@ -146,6 +150,8 @@ func (r *runner) jobs(args []string) ([]job.Job, error) {
 	switch {
 	case r.attempts < 1:
 		return nil, cli.Usagef("--attempts must be at least 1, but is %d", r.attempts)
+	case r.priority < job.LowestPriority || r.priority > job.HighestPriority:
+		return nil, cli.Usagef("--priority must be from %d to %d, but is %d", job.LowestPriority, job.HighestPriority, r.priority)
 	case r.each != "" && r.list != "":
 		return nil, cli.Usagef("--each and --list exclude each other: give a pattern or a list")
 	case r.each != "" || r.list != "":
@@ -155,10 +161,27 @@ func (r *runner) jobs(args []string) ([]job.Job, error) {
 	case len(args) != 2:
 		return nil, cli.Usagef("run takes PURPOSE TASK, or PURPOSE --each PATTERN, got %d arguments", len(args))
 	}
-	if preference, err = needMounts(preference, spec); err != nil {
+	if spec, err = fromHere(args[0], spec); err != nil {
+		return nil, err
+	}
+	if preference, err = needLabels(preference, spec); err != nil {
 		return nil, err
 	}
 	return []job.Job{{Purpose: args[0], Task: args[1], Room: r.room, Spec: spec, Preference: preference}}, nil
+}
+
+// fromHere makes the relative paths of a media spec those of this directory: the
+// worker has another one.
+func fromHere(purpose string, spec json.RawMessage) (json.RawMessage, error) {
+	kind := purposes.Of(purpose).Media
+	if kind == "" {
+		return spec, nil
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
+	return media.FromDir(kind, spec, here), nil
 }
 
 // readSpec returns the JSON of --spec; nil where there is none.

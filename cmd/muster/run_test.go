@@ -54,7 +54,7 @@ func ran(t *testing.T, args ...string) string {
 func upWithoutWorkers(t *testing.T) *cluster { return beginUp(t, "--workers", "0") }
 
 func TestMediaFromUpToTheFile(t *testing.T) {
-	c := beginUp(t, "--media")
+	c := beginUp(t, "--media", "--root", os.TempDir())
 	in, out := clip(t, "in.mp4"), t.TempDir()
 	spec := `{"input":"` + in + `","output":"` + out + `","ladder":[{"height":60,"codec":"h264"}]}`
 	contains(t, ran(t, "run", "video", "clip", "--wait", "--spec", spec, "--url", c.url), "clip", "1", "done")
@@ -70,8 +70,42 @@ func TestMediaFromUpToTheFile(t *testing.T) {
 	contains(t, missing.stderr, "none.mp4")
 }
 
-func TestRunForEachFile(t *testing.T) {
+// The workers of up use the files of the directory in which it runs and no others,
+// and whoever is refused is told how to open more. Relative paths are the caller's.
+func TestUpKeepsToItsDirectory(t *testing.T) {
+	t.Chdir(filepath.Dir(clip(t, "in.mp4")))
 	c := beginUp(t, "--media")
+	contains(t, ran(t, "run", "video", "inside", "--wait", "--spec", `{"input":"in.mp4","output":"out","ladder":[{"height":60}]}`, "--url", c.url), "done")
+	if _, err := os.Stat(filepath.Join("out", "in-60p.mp4")); err != nil {
+		t.Error(err)
+	}
+	if err := os.WriteFile("list.m3u8", []byte("#EXTM3U\n#EXTINF:1,\n/etc/passwd\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	outside := t.TempDir()
+	for spec, want := range map[string]string{
+		`{"input":"/etc/passwd","output":"out","ladder":[{"height":60}]}`:               "outside the directory",
+		`{"input":"in.mp4","output":"` + outside + `","ladder":[{"height":60}]}`:        "outside the directory",
+		`{"input":"list.m3u8","output":"out","ladder":[{"height":60}]}`:                 "is a playlist",
+		`{"input":"concat:/etc/passwd|in.mp4","output":"out","ladder":[{"height":60}]}`: "concat: is not allowed",
+	} {
+		refused := refusedWith(t, 1, "run", "video", "outside", "--wait", "--spec", spec, "--url", c.url)
+		contains(t, refused.stderr, want)
+		if !strings.Contains(spec, "concat") {
+			contains(t, refused.stderr, `with another --root ("" is anywhere)`)
+		}
+	}
+	sub := filepath.Join(outside, "elsewhere")
+	if err := os.Mkdir(sub, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(sub)
+	refused := refusedWith(t, 1, "run", "video", "relative", "--wait", "--spec", `{"input":"in.mp4","output":"out","ladder":[{"height":60}]}`, "--url", c.url)
+	contains(t, refused.stderr, filepath.Join(sub, "in.mp4"))
+}
+
+func TestRunForEachFile(t *testing.T) {
+	c := beginUp(t, "--media", "--root", "")
 	dir, out := filepath.Dir(clip(t, "a.mp4")), t.TempDir()
 	data, err := os.ReadFile(filepath.Join(dir, "a.mp4"))
 	if err != nil {
@@ -98,7 +132,7 @@ func TestRunForEachFile(t *testing.T) {
 // What was there already is distinguished from what was made, and what is not as
 // one might expect has a column.
 func TestRunShowsWarningsAndWhatWasKept(t *testing.T) {
-	c := beginUp(t, "--media")
+	c := beginUp(t, "--media", "--root", "")
 	dir := filepath.Dir(clip(t, "a.mp4"))
 	args := []string{"run", "video", "--each", filepath.Join(dir, "*.mp4"), "--url", c.url,
 		"--spec", `{"input":"{file}","output":"` + t.TempDir() + `","ladder":[{"height":480},{"height":60}],"existing":"keep"}`}
@@ -147,10 +181,10 @@ func TestFilesOnOneMachineOnly(t *testing.T) {
 	for i := range 4 { // one of them is sent to the wrong worker first, or none is
 		task := fmt.Sprint("plain-", i)
 		table := ran(t, "run", "video", task, "--wait", "--url", c.url,
-			"--spec", `{"input":"a.mp4","output":"mount:out/`+task+`","ladder":[{"height":60}]}`)
+			"--spec", `{"input":"`+filepath.Join(films, "a.mp4")+`","output":"mount:out/`+task+`","ladder":[{"height":60}]}`)
 		contains(t, table, with, "done")
 		if strings.Contains(table, "left out") {
-			contains(t, table, without+" was left out", "no such file")
+			contains(t, table, without+" was left out", "outside the directory "+empty)
 		}
 	}
 	if files, _ := filepath.Glob(filepath.Join(out, "*", "*.mp4")); len(files) != 5 {

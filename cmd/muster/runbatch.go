@@ -17,7 +17,7 @@ import (
 
 // batch records jobs, and runs them, here or in the background.
 func (r *runner) batch(ctx context.Context, purpose string, jobs []job.Job) error {
-	record := batch.Record{Purpose: purpose, Began: time.Now()}
+	record := batch.Record{Purpose: purpose, Began: time.Now(), Priority: r.priority}
 	for _, j := range jobs {
 		wants, err := json.Marshal(j.Preference)
 		if err != nil {
@@ -50,6 +50,7 @@ func (r *runner) work(ctx context.Context, b *batch.Batch) error {
 		return err
 	}
 	defer b.Release()
+	r.priority = b.Priority
 	rest, err := b.Rest()
 	if err != nil {
 		return err

@@ -52,7 +52,10 @@ func (r *runner) oneForEach(args []string, spec, preference json.RawMessage) ([]
 		if err != nil {
 			return nil, err
 		}
-		wants, err := needMounts(preference, own)
+		if own, err = fromHere(args[0], own); err != nil {
+			return nil, err
+		}
+		wants, err := needLabels(preference, own)
 		if err != nil {
 			return nil, err
 		}

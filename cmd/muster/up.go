@@ -43,6 +43,9 @@ transcode and mix, and those for recording record: see 'muster run --help'. Thos
 rooms; a conference and a portal complete them, and a link to a room is printed. With --media=false the workers
 handle no media: see 'muster worker --help'. The death of a worker is reported; it is not replaced.
 
+Media tasks may read and write files in the current directory only, or in that of --root: whoever reaches the message
+queue may start them.
+
 No other worker is expected, so the manager places tasks at once unless the file says initial_time. Without a
 message queue in the settings, one is started on this machine.` + "\n" + precedence,
 		Example: `  muster up
@@ -60,6 +63,7 @@ message queue in the settings, one is started on this machine.` + "\n" + precede
 	cmd.Flags().IntVar(&u.managers, "managers", 1, "how many managers to run; several agree by Raft, each in a process of its own")
 	cmd.Flags().IntVar(&u.workers, "workers", len(upPurposes), "how many workers to run")
 	cmd.Flags().BoolVar(&u.media, "media", true, "let ffmpeg do the work of video and recording, where it is installed")
+	cmd.Flags().StringVar(&u.root, "root", ".", "`directory` in which the files of media tasks must be; \"\" is anywhere")
 	cmd.Flags().StringVar(&u.rooms.portal, "portal", defaultPortal, "`address` of the portal of rooms, where it is free; \"\" or --media=false runs none")
 	cmd.Flags().StringSliceVar(&u.loads, "load", []string{"cpu"}, loadUsage)
 	cmd.Flags().Float64Var(&u.maxLoad, "max-load", 1, "load from which a worker gets no further tasks, above 0 and up to 1")
@@ -79,6 +83,8 @@ type up struct {
 	loads    []string
 	maxLoad  float64
 	media    bool
+	// root is the directory that media tasks may use, "" for all.
+	root string
 	// pages are the addresses of the managers' pages, where there are several managers.
 	pages []string
 	// first is the address of the first manager.
@@ -128,8 +134,12 @@ func (u *up) check() error {
 	if u.workers < 0 {
 		return cli.Usagef("--workers must not be negative, but is %d", u.workers)
 	}
+	var err error
+	if u.root, err = rootDir(u.root); err != nil {
+		return err
+	}
 	flags := workerFlags{purpose: "any", loads: u.loads, maxLoad: u.maxLoad}
-	_, err := flags.options(config.Default())
+	_, err = flags.options(config.Default())
 	return err
 }
 
@@ -266,7 +276,7 @@ func (u *up) workerSpecs(h *managerProcess) ([]childSpec, error) {
 func (u *up) kindArgs(purpose string) []string {
 	switch {
 	case u.offersMedia(purpose):
-		return []string{"agent", "--drain-time", "0s", "--grace", (stopTime / 2).String()}
+		return []string{"agent", "--drain-time", "0s", "--grace", (stopTime / 2).String(), "--root", u.root}
 	case purpose == "video":
 		return []string{"worker", "--encode", upCodecs, "--decode", upCodecs}
 	}
