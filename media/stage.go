@@ -158,10 +158,16 @@ func (s stagedWork) remote(spec json.RawMessage) (*staging, error) {
 // input puts a file of the stage in the place of an object of S3.
 func (p *staging) input(field string, members map[string]any, name string) error {
 	text, _ := members[name].(string)
-	if !strings.HasPrefix(strings.ToLower(text), "s3:") {
+	var u *url.URL
+	var err error
+	switch scheme, _, _ := strings.Cut(strings.ToLower(text), "://"); {
+	case scheme == stageScheme:
+		u, err = stageURL(field, text)
+	case strings.HasPrefix(strings.ToLower(text), "s3:"):
+		u, err = objectURL(field, text)
+	default:
 		return nil
 	}
-	u, err := objectURL(field, text)
 	if err != nil {
 		return err
 	}
@@ -180,12 +186,25 @@ func objectURL(field, text string) (*url.URL, error) {
 	return &url.URL{Scheme: strings.ToLower(scheme), Host: bucket, Path: "/" + key}, nil // a key may have a ? or a %
 }
 
+// stageScheme is that of files of whoever runs the task (package stage).
+const stageScheme = "stage"
+
+// stageURL is a URL of a file, which may have words in braces.
+func stageURL(field, text string) (*url.URL, error) {
+	u, err := url.Parse(strings.NewReplacer("{", "%7B", "}", "%7D").Replace(text))
+	if err != nil || u.Host == "" || strings.Trim(u.Path, "/") == "" {
+		scheme, _, _ := strings.Cut(text, "://")
+		return nil, fault(field, "%q is not a URL of a file: write %s://HOST/PATH", redact(text), scheme)
+	}
+	return u, nil
+}
+
 // output puts a directory of the stage in the place of where results are sent.
 func (p *staging) output(tree map[string]any) error {
 	text, _ := tree["output"].(string)
 	scheme, rest, is := strings.Cut(text, "://")
 	scheme = strings.ToLower(scheme)
-	if !is || scheme != "s3" && scheme != "http" && scheme != "https" || strings.HasSuffix(strings.SplitN(rest, "?", 2)[0], ".m3u8") {
+	if !is || scheme != "s3" && scheme != "http" && scheme != "https" && scheme != stageScheme || strings.HasSuffix(strings.SplitN(rest, "?", 2)[0], ".m3u8") {
 		return nil // the last is a mix that is sent while it is made
 	}
 	var u *url.URL
@@ -194,8 +213,8 @@ func (p *staging) output(tree map[string]any) error {
 		if u, err = objectURL("output", text); err != nil {
 			return err
 		}
-	} else if u, err = url.Parse(strings.NewReplacer("{", "%7B", "}", "%7D").Replace(text)); err != nil || u.Host == "" || strings.Trim(u.Path, "/") == "" {
-		return fault("output", "%q is not a URL of a file: write %s://HOST/PATH", redact(text), scheme)
+	} else if u, err = stageURL("output", text); err != nil {
+		return err
 	}
 	local := path.Clean("/" + u.Path)
 	p.to = &url.URL{Scheme: scheme, User: u.User, Host: u.Host, RawQuery: u.RawQuery, Path: "/"}
@@ -310,7 +329,7 @@ func (p *staging) there(ctx context.Context, kind string, to store.Store) ([]str
 		at := p.at(name)
 		if _, err := to.Stat(ctx, at); err == nil {
 			found = append(found, p.shown(name))
-		} else if !errors.Is(err, fs.ErrNotExist) && p.to.Scheme == "s3" {
+		} else if !errors.Is(err, fs.ErrNotExist) && p.to.Scheme != "http" && p.to.Scheme != "https" {
 			return nil, fmt.Errorf("output: %w", err)
 		}
 	}

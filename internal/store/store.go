@@ -1,5 +1,5 @@
 // Package store brings files from and to where they are not on a disk: objects
-// of S3, and whatever takes PUT over HTTP. What arrives is whole and checked, or
+// of S3, whatever takes PUT over HTTP, and the machine of whoever runs a task. What arrives is whole and checked, or
 // does not arrive; a broken connection is taken up where it broke.
 package store
 
@@ -33,7 +33,7 @@ type Store interface {
 	Put(ctx context.Context, path string, name *url.URL, replace bool) error
 }
 
-// Open returns the store for the scheme of a URL: s3, http or https. S3 takes its
+// Open returns the store for the scheme of a URL: s3, http, https or stage. S3 takes its
 // endpoint, keys and region from the variables AWS_ENDPOINT_URL,
 // AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION, keys also from AWS's
 // file of credentials and from the machine's role.
@@ -43,6 +43,8 @@ func Open(scheme string) (Store, error) {
 		return openS3()
 	case "http", "https":
 		return httpStore{newTransport()}, nil
+	case "stage":
+		return stageStore{httpStore{newTransport()}}, nil
 	}
 	return nil, fmt.Errorf("store: %s: is not known: use s3, http or https", scheme)
 }
