@@ -193,7 +193,7 @@ passing reason; media tasks leave nothing half-made.` + "\n" + precedence,
 		if len(rest) == 0 {
 			return fmt.Errorf("job %s is done: there is nothing to do again", b.ID)
 		}
-		return r.recorded(cmd.Context(), batch.Record{Purpose: b.Purpose, Began: time.Now(), Of: b.ID, Priority: b.Priority, Tasks: rest})
+		return r.recorded(cmd.Context(), batch.Record{Purpose: b.Purpose, Began: time.Now(), Of: b.ID, Priority: b.Priority, Staged: b.Staged, Address: b.Address, Tasks: rest})
 	}
 	return cmd
 }

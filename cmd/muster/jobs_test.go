@@ -101,10 +101,15 @@ func TestAListOfFiles(t *testing.T) {
 	if err != nil || len(jobs) != 3 {
 		t.Fatalf("got %v, %v", jobs, err)
 	}
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for i, want := range []struct {
 		task, output string
 		start        float64
-	}{{"in/a.mov", "out/in/a.mp4", 0}, {"mount:films/b.mp4", "out/films/b.mp4", 3}, {"/abs/c.mkv", "out/abs/c.mp4", 0}} {
+	}{{"in/a.mov", "in/a.mp4", 0}, {"mount:films/b.mp4", "films/b.mp4", 3}, {"/abs/c.mkv", "abs/c.mp4", 0}} {
+		want.output = filepath.Join(here, "out", want.output)
 		var spec struct {
 			Output string  `json:"output"`
 			Start  float64 `json:"start_seconds"`

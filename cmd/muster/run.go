@@ -15,6 +15,7 @@ import (
 	"github.com/muster-fleet/muster/config"
 	"github.com/muster-fleet/muster/internal/cli"
 	"github.com/muster-fleet/muster/internal/purposes"
+	"github.com/muster-fleet/muster/internal/stage"
 	"github.com/muster-fleet/muster/job"
 	"github.com/muster-fleet/muster/media"
 )
@@ -24,7 +25,8 @@ status is the task's, and Ctrl-C stops the task. Without it, 'muster wait' and '
 
 --spec is the work in the node's words: JSON, or a file that holds it. For media purposes that is, for example,
 {"input": "in.mp4", "output": "out", "ladder": [{"height": 720, "codec": "h264"}]}; docs/media.md has all of them.
-Their relative paths count from the directory in which run is called, and workers must see the same files there.
+Their relative paths count from the directory in which run is called, and workers must see the same files there, or
+with --stage get copies of them over the network, and send the results back.
 
 --each makes a task of every file that fits a pattern, in which ** stands for any directories, and --list one of every
 line of a file: as many at a time as the fleet takes, and waits for all of them. In --spec {file} then stands for the
@@ -56,6 +58,8 @@ func newRunCmd() *cobra.Command {
 	f.StringVar(&r.each, "each", "", "`pattern` of files, each of which becomes a task")
 	f.StringVar(&r.list, "list", "", "`file` with a path on each line, each of which becomes a task; - reads stdin")
 	f.IntVar(&r.priority, "priority", 0, "while tasks of a higher `number` find no worker, those of a lower one wait; from -100 to 100")
+	f.BoolVar(&r.staged, "stage", false, "send the files from this machine to the workers, and the results back")
+	f.StringVar(&r.address, "stage-address", "", "`HOST:PORT` at which workers reach this machine for --stage (default: as it reaches the message queue, any port)")
 	f.BoolVar(&r.wait, "wait", false, "follow the task to its end")
 	r.batchFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -79,7 +83,8 @@ type runner struct {
 	output                 runFormat
 	spec, room, preference string
 	each, list             string
-	wait, detach           bool
+	wait, detach, staged   bool
+	address                string
 	attempts, priority     int
 	patience               time.Duration
 
@@ -99,7 +104,14 @@ func (r *runner) run(ctx context.Context, args []string) error {
 		if !r.wait {
 			return r.begin(ctx, c, jobs[0], cfg)
 		}
-		return r.tell(r.follow(ctx, c, jobs, nil), "")
+		return r.withStage(ctx, cfg, func(s *stage.Server) error {
+			if err := onStage(s, jobs); err != nil {
+				return err
+			}
+			outcomes := r.follow(ctx, c, jobs, nil)
+			fromStage(s, outcomes)
+			return r.tell(outcomes, "")
+		})
 	})
 }
 
@@ -152,6 +164,10 @@ func (r *runner) jobs(args []string) ([]job.Job, error) {
 		return nil, cli.Usagef("--attempts must be at least 1, but is %d", r.attempts)
 	case r.priority < job.LowestPriority || r.priority > job.HighestPriority:
 		return nil, cli.Usagef("--priority must be from %d to %d, but is %d", job.LowestPriority, job.HighestPriority, r.priority)
+	case r.address != "" && !r.staged:
+		return nil, cli.Usagef("--stage-address is for --stage: add it")
+	case r.staged && r.each == "" && r.list == "" && !r.wait:
+		return nil, cli.Usagef("--stage needs --wait: this command serves the files")
 	case r.each != "" && r.list != "":
 		return nil, cli.Usagef("--each and --list exclude each other: give a pattern or a list")
 	case r.each != "" || r.list != "":

@@ -193,6 +193,54 @@ func TestFilesOnOneMachineOnly(t *testing.T) {
 	contains(t, refusedWith(t, 2, "agent", "--purpose", "video", "--mount", "films").stderr, "NAME=DIR")
 }
 
+// Two machines that see nothing of the caller's files, nor of each other's: with
+// --stage inputs go there and results come back, and nothing stays.
+func TestStagedFiles(t *testing.T) {
+	c := upWithoutWorkers(t)
+	dir := filepath.Dir(clip(t, "a.mp4"))
+	data, err := os.ReadFile(filepath.Join(dir, "a.mp4"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"b.mp4", "c d?.mp4"} {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var theirs []string
+	for range 2 {
+		root, temp := t.TempDir(), t.TempDir()
+		theirs = append(theirs, root, temp)
+		t.Setenv("TMPDIR", temp)
+		beginAgent(t, c.url, "video", "--root", root, "--max-tasks", "1")
+	}
+	t.Setenv("TMPDIR", "")
+	spec := `{"input":"{file}","output":"` + dir + `/out/{stem}","ladder":[{"height":60},{"height":30}]}`
+	args := []string{"run", "video", "--each", filepath.Join(dir, "*.mp4"), "--spec", spec, "--url", c.url, "-o", "json"}
+	contains(t, refusedWith(t, 1, args...).stdout, "outside the directory")
+	contains(t, ran(t, append(args, "--stage")...), `"result": "done"`, filepath.Join(dir, "out", "a", "a-60p.mp4"))
+	for _, stem := range []string{"a", "b", "c d?"} {
+		for _, lines := range []string{"60", "30"} {
+			if got := height(t, filepath.Join(dir, "out", stem, stem+"-"+lines+"p.mp4")); got != lines {
+				t.Errorf("%s has the height %s, not %s", stem, got, lines)
+			}
+		}
+	}
+	for _, own := range theirs {
+		if left, _ := filepath.Glob(filepath.Join(own, "*.mp4")); len(left) > 0 {
+			t.Errorf("a worker has %q in its root", left)
+		}
+		if left, _ := filepath.Glob(filepath.Join(own, "muster-stage-*")); len(left) > 0 {
+			t.Errorf("a worker still has %q", left)
+		}
+	}
+	again := refusedWith(t, 1, append(args, "--stage")...).stdout
+	contains(t, again, "exists already", filepath.Join(dir, "out", "a", "a-60p.mp4"))
+	record := `{"record":{"input":"` + filepath.Join(dir, "a.mp4") + `","output":"` + dir + `/rec"}}`
+	contains(t, refusedWith(t, 1, "run", "video", "x", "--wait", "--stage", "--spec", record, "--url", c.url).stderr, "cannot be staged")
+	contains(t, refusedWith(t, 2, "run", "video", "x", "--stage", "--spec", record, "--url", c.url).stderr, "--stage needs --wait")
+}
+
 // Any program: the task's exit status is the program's, and what it prints can
 // be read from elsewhere.
 func TestAnyProgramAsANode(t *testing.T) {

@@ -12,12 +12,13 @@ import (
 	"github.com/muster-fleet/muster/config"
 	"github.com/muster-fleet/muster/internal/batch"
 	"github.com/muster-fleet/muster/internal/cli"
+	"github.com/muster-fleet/muster/internal/stage"
 	"github.com/muster-fleet/muster/job"
 )
 
 // batch records jobs, and runs them, here or in the background.
 func (r *runner) batch(ctx context.Context, purpose string, jobs []job.Job) error {
-	record := batch.Record{Purpose: purpose, Began: time.Now(), Priority: r.priority}
+	record := batch.Record{Purpose: purpose, Began: time.Now(), Priority: r.priority, Staged: r.staged, Address: r.address}
 	for _, j := range jobs {
 		wants, err := json.Marshal(j.Preference)
 		if err != nil {
@@ -50,7 +51,7 @@ func (r *runner) work(ctx context.Context, b *batch.Batch) error {
 		return err
 	}
 	defer b.Release()
-	r.priority = b.Priority
+	r.priority, r.staged, r.address = b.Priority, b.Staged, b.Address
 	rest, err := b.Rest()
 	if err != nil {
 		return err
@@ -59,17 +60,25 @@ func (r *runner) work(ctx context.Context, b *batch.Batch) error {
 	for i, t := range rest {
 		jobs[i] = job.Job{Purpose: b.Purpose, Task: t.Name, Room: t.Room, Spec: t.Spec, Preference: t.Preference}
 	}
-	return r.connected(ctx, func(c *client.Client, _ *config.Config) error {
-		var unrecorded error
-		outcomes := r.follow(ctx, c, jobs, func(o job.Outcome) {
-			if err := b.Add(resultOf(o)); err != nil {
-				unrecorded = err
+	return r.connected(ctx, func(c *client.Client, cfg *config.Config) error {
+		return r.withStage(ctx, cfg, func(s *stage.Server) error {
+			if err := onStage(s, jobs); err != nil {
+				return err
 			}
+			var unrecorded error
+			outcomes := r.follow(ctx, c, jobs, func(o job.Outcome) {
+				one := []job.Outcome{o}
+				fromStage(s, one)
+				if err := b.Add(resultOf(one[0])); err != nil {
+					unrecorded = err
+				}
+			})
+			fromStage(s, outcomes)
+			if err := r.tell(outcomes, b.ID); err != nil {
+				return err
+			}
+			return unrecorded
 		})
-		if err := r.tell(outcomes, b.ID); err != nil {
-			return err
-		}
-		return unrecorded
 	})
 }
 

@@ -27,8 +27,12 @@ type Record struct {
 	// Of is the batch of which this one does the rest again, "" of others.
 	Of string `json:"of,omitempty"`
 	// Priority decides between batches that wait for workers: the higher one first.
-	Priority int    `json:"priority,omitempty"`
-	Tasks    []Task `json:"tasks"`
+	Priority int `json:"priority,omitempty"`
+	// Staged are batches whose files the process that works on them serves; Address
+	// is where workers reach it, "" where that is found out.
+	Staged  bool   `json:"staged,omitempty"`
+	Address string `json:"address,omitempty"`
+	Tasks   []Task `json:"tasks"`
 }
 
 // Task is one of a batch.
