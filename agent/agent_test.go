@@ -187,7 +187,9 @@ func TestATaskThatEndedSinceItWasClaimedDoesNotBegin(t *testing.T) {
 	answered := make(chan bus.Reply, 1)
 	room := "room1"
 	r := bus.NewRequest(bus.Call{Method: "getNode", CorrID: []byte("1")}, func(r bus.Reply) { answered <- r })
-	a.owner.do(func(p *pool, now time.Time) { a.claimed(p, now, r, taskArg{Room: &room, Task: "task1"}) })
+	a.owner.do(func(p *pool, now time.Time) {
+		a.claimed(t.Context(), p, now, untraced(r), taskArg{Room: &room, Task: "task1"})
+	})
 	select {
 	case reply := <-answered:
 		if reply.Err != muster.ReasonEarlyRecycled.Text {

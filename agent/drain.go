@@ -39,7 +39,7 @@ func (a *Agent) drain(_ context.Context, _ *worker.Worker, r *bus.Request) {
 		if arg.End {
 			p.endAll(now, reasonDrainEnded)
 		}
-		p.emit(answer{a.owner.keep(r), "ok"})
+		p.emit(answer{a.owner.keep(untraced(r)), "ok"})
 	})
 }
 
@@ -47,7 +47,7 @@ func (a *Agent) drain(_ context.Context, _ *worker.Worker, r *bus.Request) {
 func (a *Agent) undrain(_ context.Context, _ *worker.Worker, r *bus.Request) {
 	a.owner.do(func(p *pool, now time.Time) {
 		p.undrain(now)
-		p.emit(answer{a.owner.keep(r), "ok"})
+		p.emit(answer{a.owner.keep(untraced(r)), "ok"})
 	})
 }
 

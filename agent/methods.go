@@ -9,6 +9,7 @@ import (
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/span"
 	"github.com/muster-fleet/muster/internal/taskname"
 	"github.com/muster-fleet/muster/worker"
 )
@@ -54,7 +55,7 @@ func (n *taskName) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-func (a *Agent) getNode(_ context.Context, _ *worker.Worker, r *bus.Request) {
+func (a *Agent) getNode(ctx context.Context, _ *worker.Worker, r *bus.Request) {
 	var arg taskArg
 	if err := worker.Decode(r.Args, &arg); err != nil || arg.Room == nil || arg.Task == "" {
 		r.Refuse(muster.ReasonInvalidTask)
@@ -64,14 +65,15 @@ func (a *Agent) getNode(_ context.Context, _ *worker.Worker, r *bus.Request) {
 		r.Fail(err.Error())
 		return
 	}
-	a.helpers.Go(func() { a.claim(r, arg) })
+	ctx, end := span.Below(context.WithoutCancel(ctx), span.Server, "getNode", span.Task, string(arg.Task))
+	a.helpers.Go(func() { a.claim(ctx, tracedRequest{r, end}, arg) })
 }
 
 // claim asks the manager whether the task may be started here, and then for a
 // node. A task of that name whose program is still ending comes to its end
 // first.
-func (a *Agent) claim(r *bus.Request, arg taskArg) {
-	ctx, cancel := context.WithTimeout(context.Background(), a.opts.AnswerWithin)
+func (a *Agent) claim(ctx context.Context, r tracedRequest, arg taskArg) {
+	ctx, cancel := context.WithTimeout(ctx, a.opts.AnswerWithin)
 	defer cancel()
 	task := string(arg.Task)
 	select {
@@ -89,17 +91,20 @@ func (a *Agent) claim(r *bus.Request, arg taskArg) {
 		r.RefuseDetail(reasonAgentNotReady, refusal{Error: err.Error()})
 		return
 	}
-	a.owner.do(func(p *pool, now time.Time) { a.claimed(p, now, r, arg) })
+	a.owner.do(func(p *pool, now time.Time) { a.claimed(ctx, p, now, r, arg) })
 }
 
 // claimed asks for a node for a task that was claimed. If the task ended since,
 // its slot may be another's.
-func (a *Agent) claimed(p *pool, now time.Time, r *bus.Request, arg taskArg) {
+func (a *Agent) claimed(ctx context.Context, p *pool, now time.Time, r tracedRequest, arg taskArg) {
 	task := string(arg.Task)
 	if p.isEnding(task) || !a.has(task) {
 		r.Refuse(muster.ReasonEarlyRecycled)
 		return
 	}
+	_, started := span.Below(ctx, span.Internal, "start node", span.Task, task)
+	end := r.end
+	r.end = func(err error) { started(err); end(err) }
 	p.getNode(now, a.owner.keep(r), muster.TaskOrder{Room: *arg.Room, Task: task, Spec: arg.Spec, By: arg.By})
 }
 
@@ -113,8 +118,31 @@ func (p *pool) isEnding(task string) bool {
 	return t != nil && t.ending != nil
 }
 
+// tracedRequest is a request, and what ends the record of it.
+type tracedRequest struct {
+	*bus.Request
+	end func(error)
+}
+
+func untraced(r *bus.Request) tracedRequest { return tracedRequest{r, func(error) {}} }
+
+func (r tracedRequest) Reply(data any) {
+	r.end(nil)
+	r.Request.Reply(data)
+}
+
+func (r tracedRequest) Refuse(why error) {
+	r.end(why)
+	r.Request.Refuse(why)
+}
+
+func (r tracedRequest) RefuseDetail(why error, detail any) {
+	r.end(why)
+	r.Request.RefuseDetail(why, detail)
+}
+
 // keep remembers a request until the pool answers it.
-func (o *owner) keep(r *bus.Request) uint64 {
+func (o *owner) keep(r tracedRequest) uint64 {
 	o.asked++
 	o.requests[o.asked] = r
 	return o.asked
@@ -158,7 +186,7 @@ func (a *Agent) recycleNode(_ context.Context, _ *worker.Worker, r *bus.Request)
 		return
 	}
 	a.owner.do(func(p *pool, now time.Time) {
-		p.recycle(now, a.owner.keep(r), node, muster.TaskEnd{Task: string(arg.Task), Result: arg.Result, By: arg.By})
+		p.recycle(now, a.owner.keep(untraced(r)), node, muster.TaskEnd{Task: string(arg.Task), Result: arg.Result, By: arg.By})
 	})
 }
 

@@ -7,7 +7,6 @@ import (
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/agent/process"
-	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/internal/mailbox"
 )
 
@@ -22,7 +21,7 @@ type owner struct {
 	// nodes are the handles of those that the pool has.
 	nodes map[string]*handle
 	// requests are those that the pool has not answered, by number.
-	requests map[uint64]*bus.Request
+	requests map[uint64]tracedRequest
 	asked    uint64
 	watchers []watcher
 }
@@ -41,7 +40,7 @@ type watcher struct {
 }
 
 func newOwner(a *Agent) *owner {
-	return &owner{agent: a, in: mailbox.New[input](), nodes: map[string]*handle{}, requests: map[uint64]*bus.Request{}}
+	return &owner{agent: a, in: mailbox.New[input](), nodes: map[string]*handle{}, requests: map[uint64]tracedRequest{}}
 }
 
 // do hands an input to the owner. It does not wait.

@@ -26,6 +26,8 @@ type Request struct {
 	Again bool
 	// Size is that of the body, in bytes.
 	Size int
+	// Trace is the sender's trace context.
+	Trace TraceContext
 
 	send   func(Reply)
 	settle func(done bool) // nil unless a queue holds the request
@@ -39,7 +41,7 @@ type Request struct {
 // and is nil for a cast. It must not block for long, and may be called
 // from any goroutine.
 func NewRequest(c Call, send func(Reply)) *Request {
-	return &Request{Method: c.Method, Args: c.Args, ID: c.CorrID, codes: c.Codes, send: send}
+	return &Request{Method: c.Method, Args: c.Args, ID: c.CorrID, Trace: c.Trace, codes: c.Codes, send: send}
 }
 
 // NewHeldRequest is NewRequest for a queue that holds the request until it is
@@ -47,7 +49,7 @@ func NewRequest(c Call, send func(Reply)) *Request {
 // last answer, and acknowledges the request; or settle is called, with true to
 // acknowledge it without an answer, with false to hand it back.
 func NewHeldRequest(c Call, send func(Reply), settle func(done bool)) *Request {
-	return &Request{Method: c.Method, Args: c.Args, ID: c.CorrID, codes: c.Codes, send: send, settle: settle}
+	return &Request{Method: c.Method, Args: c.Args, ID: c.CorrID, Trace: c.Trace, codes: c.Codes, send: send, settle: settle}
 }
 
 // Wanted reports whether the caller waits for an answer: false for a cast.

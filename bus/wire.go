@@ -26,6 +26,8 @@ type Call struct {
 	ReplyTo string
 	// Codes asks for the code of a refusal, which OWT's programs do not send.
 	Codes bool
+	// Trace is the sender's trace context. OWT's programs ignore it.
+	Trace TraceContext
 }
 
 // Reply is an answer on the wire.
@@ -81,6 +83,8 @@ func ParseCall(body []byte) (Call, error) {
 			c.ReplyTo = value.Str
 		case "codes":
 			c.Codes = value.Bool()
+		case "traceparent", "tracestate":
+			c.Trace.Set(key.Str, strings.Clone(value.Str)) // it may outlive the body
 		}
 		return true
 	})
@@ -126,6 +130,14 @@ func AppendCall(dst []byte, c Call) []byte {
 	dst = append(dst, ']')
 	if c.Codes {
 		dst = append(dst, `,"codes":true`...)
+	}
+	if c.Trace.Parent != "" {
+		dst = append(dst, `,"traceparent":`...)
+		dst = appendString(dst, c.Trace.Parent)
+	}
+	if c.Trace.State != "" {
+		dst = append(dst, `,"tracestate":`...)
+		dst = appendString(dst, c.Trace.State)
 	}
 	if c.CorrID != nil { // this and replyTo come last: see intake.Address
 		dst = append(dst, `,"corrID":`...)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/span"
 )
 
 // Client asks the manager of one cluster, and the workers on the same bus. All
@@ -96,9 +97,11 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 
 // Call asks a worker, or a node of one, by a method of its own. It is sent
 // once; see the package on what its errors mean.
-func (c *Client) Call(ctx context.Context, worker, method string, args ...any) (json.RawMessage, error) {
+func (c *Client) Call(ctx context.Context, worker, method string, args ...any) (_ json.RawMessage, err error) {
 	ctx, cancel := c.within(ctx)
 	defer cancel()
+	ctx, end := span.Below(ctx, span.Client, method, span.Worker, worker)
+	defer func() { end(err) }()
 	raw, err := c.conn.Call(ctx, worker, method, args...)
 	if err != nil {
 		return nil, fmt.Errorf("client: %s of %s: %w", method, worker, err)
@@ -108,7 +111,9 @@ func (c *Client) Call(ctx context.Context, worker, method string, args ...any) (
 
 // ask calls the manager and reads its answer into the pointer, which may be
 // nil.
-func (c *Client) ask(ctx context.Context, into any, method string, args ...any) error {
+func (c *Client) ask(ctx context.Context, into any, method string, args ...any) (err error) {
+	ctx, end := span.Below(ctx, span.Client, method)
+	defer func() { end(err) }()
 	raw, err := c.persist(ctx, method, args)
 	if err == nil && into != nil {
 		err = json.Unmarshal(raw, into)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/span"
 )
 
 // Outcome is the answer for one task of ScheduleMany.
@@ -61,6 +62,8 @@ var (
 func (c *Client) scheduleMany(ctx context.Context, requests []Request, explain json.RawMessage) ([]Outcome, error) {
 	outcomes := make([]Outcome, len(requests))
 	var failed error
+	ctx, end := span.Below(ctx, span.Client, "scheduleMany")
+	defer func() { end(failed) }()
 	batch := batch{}
 	send := func() {
 		if len(batch.at) == 0 {

@@ -10,6 +10,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/internal/span"
 )
 
 // Request asks for a worker.
@@ -39,17 +40,22 @@ var beside = json.RawMessage(`{"placement":true,"explain":"refusal"}`)
 // Schedule asks for a worker for a task. A task that is placed already gets
 // the worker that it has, and a reservation at least as long as before. Where
 // there is no worker for it the error is a *NoWorkerError.
-func (c *Client) Schedule(ctx context.Context, r Request) (muster.Placement, error) {
+func (c *Client) Schedule(ctx context.Context, r Request) (placed muster.Placement, err error) {
 	preference, err := c.preference(r)
 	if err != nil {
 		return muster.Placement{}, err
+	}
+	if span.In(ctx) {
+		var end func(error)
+		ctx, end = span.Begin(ctx, span.Client, "schedule", span.Purpose, r.Purpose, span.Task, r.Task)
+		defer func() { span.Set(ctx, span.Worker, placed.Worker); end(err) }()
 	}
 	args := []any{r.Purpose, r.Task, preference, r.Reserve.Milliseconds()}
 	if !c.opts.PlainOWT {
 		args = append(args, beside)
 	}
 	raw, err := c.persist(ctx, "schedule", args)
-	placed := muster.Placement{Purpose: r.Purpose, Task: r.Task}
+	placed = muster.Placement{Purpose: r.Purpose, Task: r.Task}
 	if err == nil {
 		err = readPlaced(raw, &placed)
 	}

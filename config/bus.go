@@ -136,6 +136,17 @@ func (c *Config) BusEnviron() []string {
 	})
 }
 
+// TraceEnviron returns environment variables that let another program on this
+// machine record traces as this one does.
+func (c *Config) TraceEnviron() []string {
+	if c.Trace.OTLP == "" {
+		return nil
+	}
+	return []string{
+		"MUSTER_TRACE_OTLP=" + c.Trace.OTLP.Reveal(), "MUSTER_TRACE_SHARE=" + strconv.FormatFloat(c.Trace.Share, 'g', -1, 64),
+	}
+}
+
 // BusSecrets returns the secrets that BusEnviron leaves out, as the content of a
 // SecretsFile. It is empty if there are none.
 func (c *Config) BusSecrets() []byte {

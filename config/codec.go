@@ -273,6 +273,21 @@ func cloud() codec[URL] {
 	}, func(u URL) any { return u.String() }}
 }
 
+// otlp reads the address of a collector of traces.
+func otlp() codec[URL] {
+	return codec[URL]{"URL", func(v value) (URL, error) {
+		s, err := v.asString()
+		if err != nil || s == "" {
+			return "", err
+		}
+		u, err := url.Parse(s)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+			return "", errors.New("is no URL of a collector: write http://host:4318 or https://host")
+		}
+		return URL(s), nil
+	}, func(u URL) any { return u.String() }}
+}
+
 // checkURLs does not repeat errors of url.Parse, which contain the password.
 func checkURLs(list string) error {
 	kinds := map[BusKind]bool{}

@@ -31,6 +31,7 @@ type Config struct {
 	HTTP      HTTP
 	Cascading Cascading
 	Rooms     Rooms
+	Trace     Trace
 
 	// file is the path that was read, "" for none.
 	file string
@@ -148,6 +149,14 @@ type Metrics struct {
 	Addr string
 }
 
+// Trace is the section [trace].
+type Trace struct {
+	// OTLP is the URL of a collector. Empty: that of OpenTelemetry's own variables.
+	OTLP URL
+	// Share is the share of the traces begun here that are recorded, from 0 to 1.
+	Share float64
+}
+
 // Rooms is the section [rooms].
 type Rooms struct {
 	// Key signs the tokens of rooms. Empty means the secret that the managers on
@@ -263,6 +272,7 @@ func Default() *Config {
 		Bus:      Bus{Listen: "127.0.0.1:4222", Cluster: BusCluster{Name: "muster"}},
 		Raft:     Raft{ElectionTimeout: 100 * time.Millisecond},
 		Debit:    placing.Debit,
+		Trace:    Trace{Share: 1},
 		Labels:   map[string]string{},
 		origins:  map[string]Origin{},
 	}
@@ -281,10 +291,10 @@ type Flag struct {
 func Load(path string, flags ...Flag) (*Config, error) { return loadFile(path, nil, flags) }
 
 // LoadShared is Load for a file that is not Muster's, such as OWT's agent.toml:
-// it reads the sections that all programs of a cluster share, [rabbit], [bus]
-// and [labels], and ignores the others.
+// it reads the sections that all programs of a cluster share, [rabbit], [bus],
+// [labels] and [trace], and ignores the others.
 func LoadShared(path string, flags ...Flag) (*Config, error) {
-	return loadFile(path, []string{"rabbit", "bus", "labels"}, flags)
+	return loadFile(path, []string{"rabbit", "bus", "labels", "trace"}, flags)
 }
 
 func loadFile(path string, only []string, flags []Flag) (*Config, error) {

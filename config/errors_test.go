@@ -9,7 +9,7 @@ import (
 
 func TestErrors(t *testing.T) {
 	const all = "least-used, most-used, last-used, round-robin, randomly-pick, weight-robin, two-choices"
-	const list = "[manager], [strategy], [rabbit], [bus], [bus.tls], [bus.cluster], [raft], [raft.tls], [placement], [metrics], [http], [http.tls], [labels], [rooms], [cascading]"
+	const list = "[manager], [strategy], [rabbit], [bus], [bus.tls], [bus.cluster], [raft], [raft.tls], [placement], [metrics], [http], [http.tls], [trace], [labels], [rooms], [cascading]"
 	for _, test := range []struct{ file, want string }{
 		{"[manager]\nintial_time = 1", `m.toml:2:1: manager.intial_time: unknown key; did you mean initial_time?`},
 		{"[manager]\n  check-alive-count = 1", `m.toml:2:3: manager.check-alive-count: unknown key; did you mean check_alive_count?`},

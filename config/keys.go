@@ -20,6 +20,7 @@ var sections = []section{
 	{name: "metrics", meaning: "Metrics of the manager, for Prometheus."},
 	{name: "http", meaning: "The page and the API, over HTTP."},
 	{name: "http.tls", meaning: "TLS of the page and the API. With `ca`, callers may show a client certificate of that authority instead of a token: see docs/http.md. Relative names as in `[bus.tls]`."},
+	{name: "trace", meaning: "Traces of placements and of what follows from them, for OpenTelemetry: see docs/traces.md. Every program of the cluster has its own settings."},
 	{name: "labels", meaning: "Labels of the workers that this process starts, one per key."},
 	{name: "rooms", meaning: "Rooms: see docs/rooms.md."},
 	{name: "cascading", meaning: "OWT's cascading of clusters: the leader reports this cluster to a cloud that hands clients to one of several (docs/owt.md). Keys of other OWT versions are accepted."},
@@ -163,6 +164,11 @@ var keys = []key{
 
 	{name: "metrics.addr", env: "MUSTER_METRICS_ADDR", restart: true, meaning: "Host and port of an HTTP server that serves the metrics at `/metrics`, without authentication. Empty: none. Port 0: any free port, which is logged.",
 		field: at(listenOrNot(), func(c *Config) *string { return &c.Metrics.Addr })},
+
+	{name: "trace.otlp", env: "MUSTER_TRACE_OTLP", restart: true, meaning: "URL of a collector that takes OTLP over HTTP, such as `http://127.0.0.1:4318`. Empty: that of `OTEL_EXPORTER_OTLP_ENDPOINT`, or no traces if that is not set either.",
+		field: at(otlp(), func(c *Config) *URL { return &c.Trace.OTLP })},
+	{name: "trace.share", env: "MUSTER_TRACE_SHARE", restart: true, meaning: "Share of the traces that this process begins which are recorded. A trace that another program began is recorded if that program does.",
+		field: at(load(), func(c *Config) *float64 { return &c.Trace.Share })},
 
 	{name: "rooms.key", env: "MUSTER_ROOMS_KEY", restart: true, meaning: "Signs the [tokens of rooms](rooms.md#tokens): 16 bytes or more, from a random source, the same for all portals and for `muster token`. Empty: the secret that the managers of this machine share.",
 		field: at(secret(), func(c *Config) *Secret { return &c.Rooms.Key })},

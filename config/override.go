@@ -84,7 +84,7 @@ func (c *Config) applyEnv(environ []string) Problems {
 // ours reports whether a variable is meant for Muster's configuration, so that a
 // misspelt one is found.
 func ours(name string) bool {
-	return slices.ContainsFunc([]string{"MUSTER_BUS_", "MUSTER_HTTP_", "MUSTER_METRICS_", "MUSTER_RAFT_", "MUSTER_ROOMS_"}, func(prefix string) bool {
+	return slices.ContainsFunc([]string{"MUSTER_BUS_", "MUSTER_HTTP_", "MUSTER_METRICS_", "MUSTER_RAFT_", "MUSTER_ROOMS_", "MUSTER_TRACE_"}, func(prefix string) bool {
 		return strings.HasPrefix(name, prefix)
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/client"
+	"github.com/muster-fleet/muster/internal/span"
 )
 
 // ErrWorkerSilent is wrapped by the error of Stop if the worker that has the task
@@ -17,6 +18,8 @@ var ErrWorkerSilent = errors.New("the worker that has the task does not answer")
 // Begin places a job and starts it, without waiting for its end. It uses only
 // Patience and OnUpdate of opts.
 func Begin(ctx context.Context, c *client.Client, j Job, opts Options) (worker, node string, err error) {
+	ctx, end := span.Begin(ctx, span.Internal, "job", span.Purpose, j.Purpose, span.Task, j.Task)
+	defer func() { end(err) }()
 	r := newRun(j, newDispatcher(c, opts))
 	for {
 		if err := r.place(ctx); err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/internal/mailbox"
 	"github.com/muster-fleet/muster/internal/pause"
+	"github.com/muster-fleet/muster/internal/span"
 )
 
 // callTime is how long one call may take.
@@ -79,7 +80,9 @@ func newRun(j Job, d *dispatcher) *run {
 func (r *run) outcome(ctx context.Context) Outcome {
 	<-r.before
 	began := time.Now()
-	err := r.toEnd(ctx)
+	traced, end := span.Begin(ctx, span.Internal, "job", span.Purpose, r.job.Purpose, span.Task, r.job.Task)
+	err := r.toEnd(traced)
+	end(err)
 	r.releaseNext()
 	if err == nil {
 		err = r.carryOut(ctx)

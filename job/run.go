@@ -10,6 +10,7 @@ import (
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/client"
+	"github.com/muster-fleet/muster/internal/span"
 )
 
 // stopTime is how long the end of an interrupted job may take.
@@ -114,7 +115,7 @@ func (r *run) attemptOnce(ctx context.Context) error {
 	err := r.start(ctx)
 	if err == nil {
 		r.dispatcher.startCooldown(r.refusals)
-		r.report, err = r.follow(ctx)
+		r.report, err = r.follow(span.Outside(ctx)) // by many questions
 	}
 	if err == nil && r.report.State == muster.TaskFailed {
 		err = fmt.Errorf("%w: %s", failure(r.report.Cause), r.report.Error)

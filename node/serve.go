@@ -11,6 +11,7 @@ import (
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/span"
 	"github.com/muster-fleet/muster/worker"
 )
 
@@ -130,9 +131,11 @@ func (h *handler) handle(r *bus.Request) {
 func (h *handler) start(r *bus.Request) {
 	var o muster.TaskOrder
 	err := worker.Decode(r.Args, &o)
+	ctx, end := span.Below(r.Trace.In(context.Background()), span.Server, "start", span.Task, o.Task, span.Node, h.table.opts.ID)
 	if err == nil {
-		err = h.table.start(o)
+		err = h.table.start(ctx, o)
 	}
+	end(err)
 	if err == nil {
 		r.Reply("ok")
 		return

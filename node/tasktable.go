@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/internal/specid"
 )
@@ -46,8 +48,8 @@ type job struct {
 }
 
 // start starts a task. It does nothing if the task was already started with the
-// same spec.
-func (d *taskTable) start(o muster.TaskOrder) error {
+// same spec. The task has the span of from.
+func (d *taskTable) start(from context.Context, o muster.TaskOrder) error {
 	if o.Task == "" {
 		return errors.New("task is missing: start takes {task, room, spec}")
 	}
@@ -68,7 +70,7 @@ func (d *taskTable) start(o muster.TaskOrder) error {
 	if old := d.jobs[o.Task]; old != nil { // started while the spec was checked
 		return old.repeated(o)
 	}
-	ctx, stop := context.WithCancel(d.ctx)
+	ctx, stop := context.WithCancel(trace.ContextWithSpanContext(d.ctx, trace.SpanContextFromContext(from)))
 	j := &job{table: d, order: o, began: time.Now(), stop: stop, ended: make(chan struct{}), state: muster.TaskRunning, share: -1}
 	d.jobs[o.Task] = j
 	d.running.Go(func() { j.run(ctx) })

@@ -11,6 +11,7 @@ import (
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/internal/pause"
+	"github.com/muster-fleet/muster/internal/span"
 )
 
 // claimPause is the time between two tries to reach a manager with a claim.
@@ -27,7 +28,9 @@ const claimPause = 50 * time.Millisecond
 //
 // A claim may be repeated. A manager of OWT's cannot be asked; then Claim is
 // AddTask.
-func (w *Worker) Claim(ctx context.Context, task string, placement uint64) error {
+func (w *Worker) Claim(ctx context.Context, task string, placement uint64) (err error) {
+	ctx, end := span.Below(ctx, span.Client, "claimTask", span.Task, task, span.Worker, w.opts.ID)
+	defer func() { end(err) }()
 	var ends int
 	w.do(func(m *machine) { ends = m.beginClaim(task) })
 	for {

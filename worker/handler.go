@@ -12,7 +12,7 @@ import (
 // Handler answers one of the worker's own methods. Requests are handled one at
 // a time, in the order in which they came: what takes long should go on in a
 // goroutine that the handler starts, and be answered from there. ctx ends with
-// the worker.
+// the worker, and has the span of the caller, where it records one.
 type Handler func(ctx context.Context, w *Worker, r *bus.Request)
 
 // Handle makes a Handler of a function that takes the first argument of the
@@ -84,7 +84,7 @@ func (w *Worker) handle(ctx context.Context, r *bus.Request) {
 	case h == nil:
 		r.Refuse(muster.ReasonUnsupported)
 	default:
-		h(ctx, w, r)
+		h(r.Trace.In(ctx), w, r)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/internal/pause"
+	"github.com/muster-fleet/muster/internal/span"
 )
 
 // ErrIDTaken is what Join wraps when another process answers under the ID.
@@ -54,7 +55,7 @@ func (w *Worker) serve(ctx context.Context) (bus.Service, error) {
 func (w *Worker) start(ctx context.Context, service bus.Service) {
 	meter := &meter{w: w}
 	meter.measure(ctx)
-	run, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	run, stop := context.WithCancelCause(context.WithoutCancel(span.Outside(ctx)))
 	w.stop = stop
 	unwatch := w.conn.Watch(w.follow())
 

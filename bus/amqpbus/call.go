@@ -47,7 +47,7 @@ func (c *Conn) call(ctx context.Context, server, method string, onStatus func(js
 		return nil, err
 	}
 	defer c.calls.end(k)
-	if err := c.sendCall(ctx, k, server, bus.Call{Method: method, Args: encoded, Codes: true}); err != nil {
+	if err := c.sendCall(ctx, k, server, bus.Call{Method: method, Args: encoded, Codes: true, Trace: bus.TraceOf(ctx)}); err != nil {
 		return nil, err
 	}
 	select {
@@ -100,7 +100,7 @@ func (c *Conn) cast(ctx context.Context, server, method string, args []any) erro
 	if err != nil {
 		return err
 	}
-	request := bus.Call{Method: method, Args: encoded}
+	request := bus.Call{Method: method, Args: encoded, Trace: bus.TraceOf(ctx)}
 	return c.closedHere(c.sendRequest(ctx, s, message{exchange: exchangeRPC, key: server}, request))
 }
 

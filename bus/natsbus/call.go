@@ -48,7 +48,7 @@ func (c *Conn) call(ctx context.Context, server, method string, onStatus func(js
 		return result{err: err}
 	}
 	defer one.release()
-	if err := c.send(subject, one.reply, method, encoded, one.number); err != nil && c.calls.abandon(one) {
+	if err := c.send(ctx, subject, one.reply, method, encoded, one.number); err != nil && c.calls.abandon(one) {
 		return result{err: err}
 	}
 	return c.wait(ctx, one)
@@ -73,7 +73,7 @@ func (c *Conn) wait(ctx context.Context, one *call) result {
 func (c *Conn) Cast(ctx context.Context, server, method string, args ...any) error {
 	subject, encoded, err := c.prepare(ctx, server, args)
 	if err == nil {
-		err = c.send(subject, "", method, encoded, 0)
+		err = c.send(ctx, subject, "", method, encoded, 0)
 	}
 	if err != nil {
 		return fmt.Errorf("cast %q to server %q: %w", method, server, err)
@@ -108,9 +108,9 @@ func (c *Conn) check(ctx context.Context) error {
 // buffers are for bodies on their way to nats.go, which copies them.
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
-func (c *Conn) send(subject, reply, method string, args bus.Args, number uint64) error {
+func (c *Conn) send(ctx context.Context, subject, reply, method string, args bus.Args, number uint64) error {
 	buf := buffers.Get().(*[]byte)
-	request := bus.Call{Method: method, Args: args}
+	request := bus.Call{Method: method, Args: args, Trace: bus.TraceOf(ctx)}
 	if reply != "" {
 		request.Codes = true
 		var digits [20]byte

@@ -353,10 +353,10 @@ func (p *agentPlan) owtNodes(host *process.Host) (process.Launcher, error) {
 	return host.OWT(c), nil
 }
 
-// busEnviron leads nodes to the message queue. The password is in a file that
+// busEnviron leads nodes to the message queue, and to the collector of traces. The password is in a file that
 // only the agent's user can read.
 func (p *agentPlan) busEnviron(host *process.Host) ([]string, error) {
-	env, secrets := p.cfg.BusEnviron(), p.cfg.BusSecrets()
+	env, secrets := append(p.cfg.BusEnviron(), p.cfg.TraceEnviron()...), p.cfg.BusSecrets()
 	if len(secrets) == 0 {
 		return env, nil
 	}

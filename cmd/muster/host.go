@@ -17,6 +17,7 @@ import (
 	"github.com/muster-fleet/muster/internal/cascading"
 	"github.com/muster-fleet/muster/internal/host"
 	"github.com/muster-fleet/muster/internal/manager"
+	"github.com/muster-fleet/muster/internal/tracing"
 )
 
 // managerProcess is a manager, and the message queue under it where the
@@ -77,6 +78,7 @@ func (h *managerProcess) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	recordTraces(h.cfg, "muster manager", h.log)
 	if h.cfg.BusKind() != config.Embedded {
 		h.conn, err = connect.Open(ctx, opts)
 		return unreachable(err, h.cfg)
@@ -146,7 +148,7 @@ func (h *managerProcess) options() (host.Options, error) {
 		OWT: h.cfg.Manager.Replica == "owt",
 		Manager: manager.Options{
 			Cluster: h.cfg.Manager.Name, ClusterID: h.cfg.Cascading.ClusterID, Version: version,
-			Settings: managerSettings(h.cfg), Logger: h.log,
+			Settings: managerSettings(h.cfg), Logger: h.log, Tracer: tracing.Tracer(),
 		},
 	}
 	if h.cloud != nil {

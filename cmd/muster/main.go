@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"github.com/muster-fleet/muster/internal/cli"
+	"github.com/muster-fleet/muster/internal/tracing"
 )
 
 // version is stamped by the linker: -ldflags "-X main.version=v1.2.3".
@@ -34,6 +35,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	cmd, err := root.ExecuteContextC(ctx)
+	tracing.Stop()
 	if err == nil {
 		return cli.Done
 	}

@@ -111,6 +111,11 @@ func newNodeCmd() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		cfg := config.Default()
+		if err := cfg.ApplyEnv(os.Environ()); err != nil {
+			return err
+		}
+		recordTraces(cfg, "muster node", nil)
 		tool, err := media.Find(cmd.Context())
 		if err != nil {
 			return err

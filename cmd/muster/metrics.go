@@ -67,7 +67,7 @@ func newRegistry(measured prometheus.Collector) *prometheus.Registry {
 
 func metricsHandler(registry *prometheus.Registry, log *slog.Logger) http.Handler {
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
-		MaxRequestsInFlight: 4, ErrorHandling: promhttp.ContinueOnError, // one metric that is wrong must not hide the others
+		MaxRequestsInFlight: 4, EnableOpenMetrics: true, ErrorHandling: promhttp.ContinueOnError, // one metric that is wrong must not hide the others
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	})
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/config"
 	"github.com/muster-fleet/muster/internal/cli"
+	"github.com/muster-fleet/muster/internal/span"
 )
 
 // asking is a command that asks the manager of a cluster something.
@@ -42,7 +43,9 @@ func askingFlags(cmd *cobra.Command) *asking {
 // ask connects, runs f, and explains errors in plain words. All of it together
 // takes no longer than --timeout.
 func (a *asking) ask(ctx context.Context, f func(context.Context, *client.Client) error) error {
-	return a.session(ctx, func(ctx, limited context.Context, c *client.Client) error {
+	return a.session(ctx, func(ctx, limited context.Context, c *client.Client) (err error) {
+		limited, end := span.Begin(limited, span.Internal, "muster "+a.cmd.Name())
+		defer func() { end(err) }()
 		return f(bus.OnStale(limited, func(age time.Duration) { tellStale(a.cmd.ErrOrStderr(), age) }), c)
 	})
 }
@@ -118,6 +121,7 @@ func open(ctx context.Context, cfg *config.Config, name string, log *slog.Logger
 	if err != nil {
 		return nil, err
 	}
+	recordTraces(cfg, name, log)
 	if cfg.BusKind() == config.RabbitMQ {
 		var cancel context.CancelFunc
 		ctx, cancel = atLeast(ctx, refusalTime)

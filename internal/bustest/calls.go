@@ -26,6 +26,7 @@ var callCases = []testCase{
 	{"ReplyFromAnyGoroutine", replyFromAnyGoroutine},
 	{"StaleAnswersSaySo", staleAnswersSaySo},
 	{"AnswersSayTheTerm", answersSayTheTerm},
+	{"TracesGoOn", tracesGoOn},
 }
 
 var refusalCases = []testCase{
@@ -58,6 +59,35 @@ func repliesInAnyOrder(t *testing.T, b Broker) {
 			t.Fatalf("call %d: %v", i, o.err)
 		}
 		wantJSON(t, string(o.data), i)
+	}
+}
+
+// tracesGoOn: what a caller records, and how, reaches the server; another call has
+// nothing of it.
+func tracesGoOn(t *testing.T, b Broker) {
+	server := named(t, "s")
+	arrived := make(chan bus.TraceContext, 3)
+	serve(t, dial(t, b), server, func(r *bus.Request) {
+		arrived <- r.Trace
+		r.Reply("ok")
+	})
+	c := dial(t, b)
+	want := bus.TraceContext{Parent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", State: "vendor=x"}
+	ctx := want.In(within(t))
+	if _, err := c.Call(ctx, server, "ask"); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Cast(ctx, server, "tell"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if got := take(t, arrived, "a request"); got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	}
+	mustCall(t, c, server, "ask")
+	if got := take(t, arrived, "a request"); got != (bus.TraceContext{}) {
+		t.Errorf("got %+v, want nothing", got)
 	}
 }
 

@@ -6,6 +6,9 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/span"
 )
 
 // measures is what the server counts. The label route is one of its own patterns, so
@@ -52,6 +55,16 @@ func (s *Server) Collect(out chan<- prometheus.Metric) {
 	for _, c := range s.measures.all() {
 		c.Collect(out)
 	}
+}
+
+// traced passes the trace of a caller on that has one (the header traceparent).
+func traced(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		sender := bus.TraceContext{Parent: r.Header.Get("traceparent"), State: r.Header.Get("tracestate")}
+		ctx, end := span.Below(sender.In(r.Context()), span.Server, r.Method+" "+r.URL.Path)
+		next.ServeHTTP(w, r.WithContext(ctx))
+		end(nil)
+	})
 }
 
 // measured counts requests by the pattern that they matched.

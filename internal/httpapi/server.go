@@ -84,7 +84,7 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("/v1/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusNotFound, "no such operation: GET /v1/openapi.json lists all")
 	}))
-	guarded := s.authenticate(s.limit(s.measured(mux)))
+	guarded := s.authenticate(s.limit(traced(s.measured(mux))))
 	open := http.NewServeMux()
 	open.Handle("/v1/", guarded)
 	open.Handle("/metrics", guarded)

@@ -44,7 +44,11 @@ type core struct {
 	parked     parkedCalls // requests that arrived while no manager led
 	more       bool        // the last batch left requests in the inbox
 	pending    []replica.Proposal
-	signs      signs
+	// tracing is the request that is being carried out, and traceID the trace of the
+	// one that is being answered, where they are recorded.
+	tracing *traced
+	traceID string
+	signs   signs
 	// deciding is the size of proposals and reads that are under way.
 	deciding size
 	// rejoining are workers of which a report was dropped. The answer to their
@@ -98,17 +102,21 @@ func (c *core) propose(req *bus.Request, op state.Op, done func(state.Result)) {
 	weight := weigh(req)
 	c.deciding = c.deciding.plus(weight)
 	worker := c.signs.proposed(op)
+	traced := c.tracing
 	c.pending = append(c.pending, replica.Proposal{
 		Command: state.Command{At: c.now(), Seed: c.seed.Uint64(), Op: op},
 		Done: func(result state.Result, events []muster.Event, err error) {
 			c.deciding = c.deciding.minus(weight)
 			c.signs.decided(worker)
+			id, end := c.decided(traced, op, result, err)
+			defer end()
 			if err != nil {
 				c.undecided(req, err)
 				return
 			}
 			c.guard(nil, "observe", func() { c.observe(events) })
 			if done != nil {
+				c.traceID = id
 				c.guard(req, "answer", func() { done(result) })
 			}
 		},
@@ -360,14 +368,14 @@ func (c *core) phase() string {
 
 func (c *core) schedule(req *bus.Request, op state.Schedule, wanted wanted) {
 	if !c.inService {
-		c.measures.placed(op.Purpose, state.Result{Err: muster.ReasonNotReady}, 0)
+		c.measures.placed(op.Purpose, state.Result{Err: muster.ReasonNotReady}, 0, "")
 		req.Refuse(muster.ReasonNotReady)
 		return
 	}
 	begin := c.out.now()
 	c.propose(req, op, func(result state.Result) {
 		answerSchedule(req, result, wanted)
-		c.measures.placed(op.Purpose, result, c.since(begin))
+		c.measures.placed(op.Purpose, result, c.since(begin), c.traceID)
 		c.feed.decided(op, result)
 	})
 }

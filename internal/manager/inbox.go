@@ -36,6 +36,8 @@ type item struct {
 	req   *bus.Request
 	queue uint16 // of its caller
 	at    uint64 // the place in the order of arrival
+	// traced is nil for a request that is not recorded.
+	traced *traced
 }
 
 func (it item) size() size { return size{1, perRequest + it.req.Size} }

@@ -95,7 +95,7 @@ func (r *reader) schedule() state.Schedule {
 func (c *core) scheduleMany(req *bus.Request, m many) {
 	if !c.inService {
 		for _, task := range m.op.Tasks {
-			c.measures.placed(task.Purpose, state.Result{Err: muster.ReasonNotReady}, 0)
+			c.measures.placed(task.Purpose, state.Result{Err: muster.ReasonNotReady}, 0, "")
 		}
 		req.Refuse(muster.ReasonNotReady)
 		return
@@ -111,7 +111,7 @@ func (c *core) scheduleMany(req *bus.Request, m many) {
 			return
 		}
 		req.Reply(placedMany(result.Many, m))
-		c.measures.placedMany(m.op.Tasks, result.Many, c.since(begin))
+		c.measures.placedMany(m.op.Tasks, result.Many, c.since(begin), c.traceID)
 		for i, task := range m.op.Tasks {
 			c.feed.decided(task, result.Many[i])
 		}

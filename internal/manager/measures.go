@@ -122,16 +122,25 @@ func (m *measures) overload(call bool) {
 	m.overloads.WithLabelValues(kind).Inc()
 }
 
-// placed counts an answer to schedule.
-func (m *measures) placed(purpose string, result state.Result, took time.Duration) {
+// decided counts a decision. A trace of it, unless "", is its example.
+func (m *measures) decided(took time.Duration, traceID string) {
+	if with, ok := m.decision.(prometheus.ExemplarObserver); ok && traceID != "" {
+		with.ObserveWithExemplar(took.Seconds(), prometheus.Labels{"trace_id": traceID})
+		return
+	}
 	m.decision.Observe(took.Seconds())
+}
+
+// placed counts an answer to schedule.
+func (m *measures) placed(purpose string, result state.Result, took time.Duration, traceID string) {
+	m.decided(took, traceID)
 	m.countPlaced(purpose, reasonLabel(result.Err), 1)
 }
 
 // placedMany counts the answers in one to scheduleMany: one decision, and each
 // task. Tasks of one purpose that end alike are counted together.
-func (m *measures) placedMany(tasks []state.Schedule, results []state.Result, took time.Duration) {
-	m.decision.Observe(took.Seconds())
+func (m *measures) placedMany(tasks []state.Schedule, results []state.Result, took time.Duration, traceID string) {
+	m.decided(took, traceID)
 	for i := 0; i < len(tasks); {
 		purpose, reason, n := tasks[i].Purpose, reasonLabel(results[i].Err), 0
 		for i < len(tasks) && tasks[i].Purpose == purpose && reasonLabel(results[i].Err) == reason {

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/internal/liveness"
 	"github.com/muster-fleet/muster/internal/replica"
@@ -37,6 +39,9 @@ type Options struct {
 	Version string
 	// Settings can change while the manager runs.
 	Settings
+	// Tracer records requests of which their senders do, and placements. Nil records
+	// none.
+	Tracer trace.Tracer
 	// Logger hears of changes to the cluster. Nil means none.
 	Logger *slog.Logger
 }

@@ -26,7 +26,7 @@ func (c *core) read(req *bus.Request) {
 		req.Refuse(err)
 		return
 	}
-	if left, ok := c.inbox.put(item{act: act, req: req}); !ok {
+	if left, ok := c.inbox.put(item{act: act, req: req, traced: c.trace(req)}); !ok {
 		c.reject(left.req)
 	}
 }
@@ -45,7 +45,7 @@ func (c *core) doAll(batch []item) {
 func (c *core) do(it item) {
 	switch {
 	case c.leads(), c.answersStale(it):
-		c.guard(it.req, "act", func() { it.act(c, it.req) })
+		c.carryOut(it)
 	case c.staleReads.on && isSoonRepeated(it):
 		it.req.Done()
 	case c.role.Kind == replica.Candidate && !c.ledElsewhere() && c.parked.park(it, c.at.Passed):

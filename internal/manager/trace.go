@@ -1,0 +1,92 @@
+package manager
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/span"
+	"github.com/muster-fleet/muster/internal/state"
+)
+
+// traced is a request whose spans are recorded when it is decided:
+//
+//	schedule                from its arrival to its answer
+//	├─ wait                 in the inbox
+//	├─ commit               until a majority of the managers has it
+//	└─ decide               until it is applied, those before it in the batch included
+type traced struct {
+	sender         context.Context // with the sender's span
+	method         string
+	arrived, taken time.Time
+	recorded       bool
+}
+
+// beginsTrace are the methods that are recorded also if their sender records nothing.
+var beginsTrace = map[string]bool{"schedule": true, "scheduleMany": true}
+
+// trace returns nil for a request that is not recorded. Any goroutine may call it.
+func (c *core) trace(req *bus.Request) *traced {
+	if c.opts.Tracer == nil || req.Trace.Parent == "" && !beginsTrace[req.Method] {
+		return nil
+	}
+	return &traced{sender: req.Trace.In(context.Background()), method: req.Method, arrived: time.Now()}
+}
+
+// carryOut carries out a request in this step.
+func (c *core) carryOut(it item) {
+	if it.traced != nil {
+		it.traced.taken = time.Now()
+		c.tracing = it.traced
+		defer func() { c.tracing = nil }()
+	}
+	c.guard(it.req, "act", func() { it.act(c, it.req) })
+}
+
+// decided records the spans of a request, but for the end of the first, which end
+// records. id is that of the trace, "" where it is not sampled. A request that
+// proposes several changes is recorded with the first.
+func (c *core) decided(t *traced, op state.Op, result state.Result, err error) (id string, end func()) {
+	if t == nil || t.recorded {
+		return "", func() {}
+	}
+	t.recorded = true
+	ctx, whole := c.opts.Tracer.Start(t.sender, t.method, trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(t.arrived))
+	if !whole.IsRecording() {
+		return "", func() {}
+	}
+	now := time.Now()
+	committed := now.Add(c.at.Passed - c.out.now().Passed) // when the step began
+	if committed.Before(t.taken) {
+		committed = t.taken
+	}
+	c.part(ctx, "wait", t.arrived, t.taken)
+	c.part(ctx, "commit", t.taken, committed)
+	c.part(ctx, "decide", committed, now)
+	describe(ctx, op, result)
+	if err == nil {
+		err = result.Err
+	}
+	return whole.SpanContext().TraceID().String(), func() { span.End(whole, err) }
+}
+
+func (c *core) part(ctx context.Context, name string, from, to time.Time) {
+	_, s := c.opts.Tracer.Start(ctx, name, trace.WithTimestamp(from))
+	s.End(trace.WithTimestamp(to))
+}
+
+// describe says what was asked and decided.
+func describe(ctx context.Context, op state.Op, result state.Result) {
+	switch op := op.(type) {
+	case state.Schedule:
+		span.Set(ctx, span.Purpose, op.Purpose, span.Task, op.Task, span.Worker, result.Worker)
+	case state.ClaimTask:
+		span.Set(ctx, span.Task, op.Task, span.Worker, op.Worker)
+	}
+	if result.Placement != 0 {
+		span.Set(ctx, span.Placement, strconv.FormatUint(result.Placement, 10))
+	}
+}
