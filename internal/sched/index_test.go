@@ -137,7 +137,7 @@ func TestLabelsThatChangeLeaveNothingBehind(t *testing.T) {
 				if round == 0 {
 					p.Add(w, info)
 				} else {
-					p.Rejoin(w, info)
+					p.Rejoin(w, info, false)
 				}
 				w.Report(0, 0)
 				why := muster.Explanation{Chosen: new(muster.Candidate)}

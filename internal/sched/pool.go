@@ -102,11 +102,16 @@ func (p *Pool) Add(w *Worker, info muster.Info) {
 }
 
 // Rejoin takes a worker in again with what it says of itself now. It keeps its
-// place in the join order and its tasks, and has reported nothing yet.
-func (p *Pool) Rejoin(w *Worker, info muster.Info) {
+// place in the join order and its tasks. If it is the same process as before, its
+// state and load stay, too; another has reported nothing yet.
+func (p *Pool) Rejoin(w *Worker, info muster.Info, same bool) {
 	p.detach(w)
 	p.unlabel(w)
-	w.join(info)
+	if same {
+		w.joinAgain(info)
+	} else {
+		w.join(info)
+	}
 	p.label(w)
 	p.attach(w)
 	p.tidy()

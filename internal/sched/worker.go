@@ -77,12 +77,20 @@ func (w *Worker) charged() Units {
 // join sets what the worker says of itself when it joins. It has reported
 // nothing yet.
 func (w *Worker) join(info muster.Info) {
+	w.state = int8(muster.StateUnreported)
+	w.reported = false
+	w.joinAgain(info)
+}
+
+// joinAgain is join for a process that has reported already: its state and load
+// stay.
+func (w *Worker) joinAgain(info muster.Info) {
 	w.info = &info
 	w.limit = UnitsOf(info.MaxLoad)
 	w.slots = int32(min(max(info.MaxTasks, 0), math.MaxInt32))
-	w.state = int8(muster.StateUnreported)
-	w.reported = false
-	w.seat().load, w.seat().report = w.limit, info.MaxLoad
+	if !w.reported {
+		w.seat().load, w.seat().report = w.limit, info.MaxLoad
+	}
 }
 
 // Info is what the worker said when it joined. It must not be changed.

@@ -189,6 +189,37 @@ func TestJoiningAgain(t *testing.T) {
 	}
 }
 
+// A process that joins again, since the manager did not hear it for a while,
+// takes tasks at once: what it reported still holds.
+func TestTheSameProcessJoiningAgainKeepsItsLoad(t *testing.T) {
+	for name, tc := range map[string]struct {
+		incarnation string
+		known       bool
+	}{
+		"the same process": {"1", true},
+		"another process":  {"2", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t, plain(muster.RoundRobin))
+			join := func(incarnation string) {
+				c.do(Join{Purpose: "sip", Worker: "w", Info: muster.Info{Raw: fmt.Appendf(nil, `{"incarnation":%q}`, incarnation)}})
+			}
+			join("1")
+			c.do(ReportState{"w", muster.StateReady})
+			c.do(ReportLoad{[]WorkerLoad{{"w", 0.25}}})
+			join(tc.incarnation)
+			if w, _ := c.Worker("w"); w.NoLoad == tc.known || (w.State == muster.StateReady) != tc.known || (w.Load == 0.25) != tc.known {
+				t.Errorf("it is %+v", w)
+			}
+			if tc.known {
+				c.place("sip", "t", "w")
+			} else {
+				c.refused(Schedule{Purpose: "sip", Task: "t"})
+			}
+		})
+	}
+}
+
 // A worker that has just joined is not full: nothing is known of its load. It gets
 // no task all the same, as a manager of OWT's gives none.
 func TestUnknownLoadIsNotFull(t *testing.T) {

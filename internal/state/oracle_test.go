@@ -286,8 +286,14 @@ func (o *oracle) join(op Join) Result {
 			}
 		}
 	}
-	w.info, w.state, w.reported = op.Info, muster.StateUnreported, false
-	w.load = op.Info.MaxLoad
+	same := process != "" && process == Incarnation(w.info.Raw)
+	w.info = op.Info
+	if !same {
+		w.state, w.reported = muster.StateUnreported, false
+	}
+	if !w.reported {
+		w.load = op.Info.MaxLoad
+	}
 	o.arrived(w)
 	return Result{Already: already}
 }

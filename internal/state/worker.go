@@ -88,8 +88,10 @@ func (s *State) foldJoined(e muster.WorkerJoined) {
 	w := s.workers[e.Worker]
 	if w != nil && w.purpose.name == e.Purpose {
 		w.keep()
-		w.raw, w.incarnation = info.Raw, Incarnation(info.Raw)
-		w.purpose.pool.Rejoin(&w.Worker, info)
+		incarnation := Incarnation(info.Raw)
+		same := incarnation != "" && incarnation == w.incarnation
+		w.raw, w.incarnation = info.Raw, incarnation
+		w.purpose.pool.Rejoin(&w.Worker, info, same)
 		s.hold(w)
 		return
 	}
