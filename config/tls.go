@@ -15,18 +15,7 @@ func (c *Config) ClientTLS() (*tls.Config, error) {
 	if c.Bus.TLS == (TLS{}) {
 		return nil, nil
 	}
-	authorities, err := c.authorities("bus.tls", c.Bus.TLS)
-	if err != nil {
-		return nil, err
-	}
-	certificates, err := c.certificates("bus.tls", c.Bus.TLS)
-	if err != nil {
-		return nil, err
-	}
-	return &tls.Config{
-		MinVersion: tls.VersionTLS12, ServerName: c.Bus.TLS.ServerName,
-		RootCAs: authorities, Certificates: certificates,
-	}, nil
+	return c.readTLS("bus.tls", c.Bus.TLS, tls.NoClientCert)
 }
 
 // ServerTLS returns the TLS configuration of the embedded server. With bus.tls.ca
@@ -36,19 +25,7 @@ func (c *Config) ServerTLS() (*tls.Config, error) {
 	if c.Bus.TLS.Cert == "" {
 		return nil, nil
 	}
-	authorities, err := c.authorities("bus.tls", c.Bus.TLS)
-	if err != nil {
-		return nil, err
-	}
-	certificates, err := c.certificates("bus.tls", c.Bus.TLS)
-	if err != nil {
-		return nil, err
-	}
-	out := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: certificates, ClientCAs: authorities}
-	if authorities != nil {
-		out.ClientAuth = tls.RequireAndVerifyClientCert
-	}
-	return out, nil
+	return c.readTLS("bus.tls", c.Bus.TLS, tls.RequireAndVerifyClientCert)
 }
 
 // RoutesTLS returns the TLS configuration by which the embedded servers of
@@ -58,12 +35,7 @@ func (c *Config) RoutesTLS() (*tls.Config, error) {
 	if !c.routesTLS() {
 		return nil, nil
 	}
-	out, err := c.ServerTLS()
-	if err != nil {
-		return nil, err
-	}
-	out.RootCAs, out.ServerName = out.ClientCAs, c.Bus.TLS.ServerName
-	return out, nil
+	return c.ServerTLS()
 }
 
 // RaftTLS returns the TLS configuration by which managers authenticate each other:
@@ -72,18 +44,12 @@ func (c *Config) RaftTLS() (*tls.Config, error) {
 	if c.Raft.TLS == (TLS{}) {
 		return nil, nil
 	}
-	authorities, err := c.authorities("raft.tls", c.Raft.TLS)
+	out, err := c.readTLS("raft.tls", c.Raft.TLS, tls.NoClientCert)
 	if err != nil {
 		return nil, err
 	}
-	certificates, err := c.certificates("raft.tls", c.Raft.TLS)
-	if err != nil {
-		return nil, err
-	}
-	return &tls.Config{
-		MinVersion: tls.VersionTLS13, ServerName: c.Raft.TLS.ServerName,
-		RootCAs: authorities, ClientCAs: authorities, Certificates: certificates, ClientAuth: tls.RequireAndVerifyClientCert,
-	}, nil
+	out.MinVersion, out.ClientAuth = tls.VersionTLS13, tls.RequireAndVerifyClientCert
+	return out, nil
 }
 
 // HTTPTLS returns the TLS configuration of the page and the API. With http.tls.ca a
@@ -93,17 +59,26 @@ func (c *Config) HTTPTLS() (*tls.Config, error) {
 	if c.HTTP.TLS.Cert == "" {
 		return nil, nil
 	}
-	authorities, err := c.authorities("http.tls", c.HTTP.TLS)
+	return c.readTLS("http.tls", c.HTTP.TLS, tls.VerifyClientCertIfGiven)
+}
+
+// readTLS reads the files of a section. withCA is what a server asks of its
+// clients if the section has authorities.
+func (c *Config) readTLS(section string, t TLS, withCA tls.ClientAuthType) (*tls.Config, error) {
+	authorities, err := c.authorities(section, t)
 	if err != nil {
 		return nil, err
 	}
-	certificates, err := c.certificates("http.tls", c.HTTP.TLS)
+	certificates, err := c.certificates(section, t)
 	if err != nil {
 		return nil, err
 	}
-	out := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: certificates, ClientCAs: authorities}
+	out := &tls.Config{
+		MinVersion: tls.VersionTLS12, ServerName: t.ServerName, Certificates: certificates,
+		RootCAs: authorities, ClientCAs: authorities,
+	}
 	if authorities != nil {
-		out.ClientAuth = tls.VerifyClientCertIfGiven
+		out.ClientAuth = withCA
 	}
 	return out, nil
 }
