@@ -68,20 +68,3 @@ func (k key) notes() string {
 	}
 	return notes
 }
-
-// markdown prints the reference as tables for docs/configuration.md.
-func markdown() string {
-	var out strings.Builder
-	for _, s := range sections {
-		fmt.Fprintf(&out, "### `[%s]`\n\n%s\n\n| key | type | default | change by | meaning |\n|---|---|---|---|---|\n", s.name, s.meaning)
-		for _, row := range rows(s.name) {
-			standard := row.standard
-			if standard != "" {
-				standard = "`" + standard + "`"
-			}
-			fmt.Fprintf(&out, "| `%s` | %s | %s | %s | %s |\n", row.name, row.words, standard, row.change, row.meaning)
-		}
-		out.WriteString("\n")
-	}
-	return out.String()
-}

@@ -37,19 +37,6 @@ func Of(raw json.RawMessage) string {
 	return "json-" + hex.EncodeToString(sum[:16])
 }
 
-// Normalize returns the task as the JSON string of its name, or raw itself
-// where it is a string already, or absent.
-func Normalize(raw json.RawMessage) json.RawMessage {
-	if len(raw) == 0 || raw[0] == '"' {
-		return raw
-	}
-	name, err := json.Marshal(Of(raw))
-	if err != nil {
-		return raw
-	}
-	return name
-}
-
 func isScalar(raw json.RawMessage) bool { return len(raw) > 0 && raw[0] != '{' && raw[0] != '[' }
 
 func scalar(raw json.RawMessage) string {

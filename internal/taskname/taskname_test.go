@@ -52,11 +52,3 @@ func TestEqualValuesHaveOneName(t *testing.T) {
 		}
 	}
 }
-
-func TestNormalize(t *testing.T) {
-	for raw, want := range map[string]string{``: ``, `"a\"b"`: `"a\"b"`, `null`: `"null"`, `{"task":"a\"b"}`: `"a\"b"`} {
-		if got := string(taskname.Normalize(json.RawMessage(raw))); got != want {
-			t.Errorf("%s: %s, want %s", raw, got, want)
-		}
-	}
-}

@@ -71,15 +71,6 @@ func (l *link) send(m Message) {
 	}
 }
 
-// drop closes the connection, as a failing network does.
-func (l *link) drop() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.conn != nil {
-		l.conn.Close()
-	}
-}
-
 func messageSize(m *Message) int {
 	size := 64
 	for _, e := range m.raft.GetEntries() {

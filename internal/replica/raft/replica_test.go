@@ -366,3 +366,12 @@ func TestValidate(t *testing.T) {
 		}
 	}
 }
+
+// drop closes the connection, as a failing network does.
+func (l *link) drop() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.conn != nil {
+		l.conn.Close()
+	}
+}
