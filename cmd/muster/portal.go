@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -45,11 +46,17 @@ certificate stands before it elsewhere. Several portals may run: a client whose 
 	p := &portalPlan{}
 	cmd.Flags().StringVar(&p.listen, "listen", defaultPortal, "`address` of the HTTP server")
 	cmd.Flags().StringVar(&p.public, "public", "", "`URL` at which browsers reach it (default: http:// and the address)")
+	cmd.Flags().StringToIntVar(&p.bitrates, "bitrate", nil, "most `ROLE=KBPS` that somebody's pictures may take, those that he sends and those that he gets, as presenter=3000,viewer=1500 (default: no limit)")
 	cmd.Flags().StringVar(&p.id, "id", "", "`name` of the worker (default: one that no other has)")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := settings.load()
 		if err != nil {
 			return err
+		}
+		for role, rate := range p.bitrates {
+			if !slices.Contains(room.Roles, room.Role(role)) || rate < 0 {
+				return cli.Usagef("--bitrate takes ROLE=KBPS with one of the roles %q, not %s=%d", room.Roles, role, rate)
+			}
 		}
 		p.cfg, p.log = cfg, logs.logger(cmd.ErrOrStderr())
 		p.say = func(url string) { _, _ = fmt.Fprintln(cmd.OutOrStdout(), url) }
@@ -61,6 +68,7 @@ certificate stands before it elsewhere. Several portals may run: a client whose 
 // portalPlan is a portal to be run.
 type portalPlan struct {
 	listen, public, id string
+	bitrates           map[string]int // by role, in kbit/s
 	cfg                *config.Config
 	log                *slog.Logger
 	say                func(url string)
@@ -89,7 +97,7 @@ func (p *portalPlan) run(ctx context.Context) error {
 		}
 	}
 	door, err := portal.Start(portal.Options{
-		Conn: conn, Client: client.New(conn, client.Options{Cluster: p.cfg.Manager.Name}), Key: key, ID: p.id, Listen: p.listen, Logger: p.log,
+		Conn: conn, Client: client.New(conn, client.Options{Cluster: p.cfg.Manager.Name}), Key: key, ID: p.id, Listen: p.listen, Logger: p.log, Bitrates: p.limits(),
 		OnEnter: func(who string) { tell(func(w *worker.Worker) { w.AddTask(who) }) },
 		OnLeave: func(who string) { tell(func(w *worker.Worker) { w.RemoveTask(who) }) },
 	})
@@ -105,6 +113,15 @@ func (p *portalPlan) run(ctx context.Context) error {
 	})
 	owt.Close()
 	return errors.Join(err, door.Close())
+}
+
+// limits are the bitrates of roles.
+func (p *portalPlan) limits() map[room.Role]int {
+	out := map[room.Role]int{}
+	for role, rate := range p.bitrates {
+		out[room.Role(role)] = 1000 * rate
+	}
+	return out
 }
 
 func (p *portalPlan) url(door *portal.Portal) string {

@@ -30,10 +30,11 @@ func newSFUCmd() *cobra.Command {
 	logs := loggingFlags(cmd, slog.LevelInfo)
 	listen := cmd.Flags().String("listen", "127.0.0.1:0", "`address` for media, over UDP and over TCP: one port each")
 	public := cmd.Flags().String("public", "", "`address` in the candidates, if it is behind a one-to-one NAT")
+	roomRate := cmd.Flags().Int("room-bitrate", 0, "most `kbit/s` that all pictures of a room may take as they arrive; 0 is no limit")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		log := logs.logger(cmd.ErrOrStderr())
 		return onOwnBus(cmd.Context(), log, func(ctx context.Context, conn bus.Conn) error {
-			n, err := sfu.Start(conn, rtc.Options{Listen: *listen, Public: *public, Logger: log})
+			n, err := sfu.Start(conn, rtc.Options{Listen: *listen, Public: *public, Limits: rtc.Limits{RoomBitrate: *roomRate * 1000}, Logger: log})
 			if err != nil {
 				return err
 			}

@@ -153,7 +153,8 @@ func (m *member) offer(ctx context.Context, node string, c mediaSaid) (string, e
 	}
 	var answer sfu.Answer
 	err = m.hall.media(ctx, node, "offer", room.Offer{
-		Room: m.hall.name, Session: session, Owner: m.id, SDP: c.SDP, ReceiveOnly: m.role != room.Presenter, Change: change,
+		Room: m.hall.name, Session: session, Owner: m.id, SDP: c.SDP, ReceiveOnly: m.role != room.Presenter,
+		Bitrate: m.hall.portal.opts.Bitrates[m.role], Change: change,
 	}, &answer)
 	return answer.SDP, err
 }

@@ -45,6 +45,9 @@ type Options struct {
 	// OfferTime is how long an offer by HTTP waits for an SFU that serves the
 	// room; 0 means DefaultOfferTime.
 	OfferTime time.Duration
+	// Bitrates are the most bits a second that participants of a role may send,
+	// and receive; a role without one has no limit.
+	Bitrates map[room.Role]int
 	// OnEnter and OnLeave hear of participants. They must not block.
 	OnEnter, OnLeave func(participant string)
 	// Logger hears of rooms and participants. Nil means none.

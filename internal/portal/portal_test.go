@@ -217,6 +217,29 @@ func TestTicketAtAnotherPortal(t *testing.T) {
 	}
 }
 
+// A role's bitrate is in the answer to who sends a picture.
+func TestBitrateOfARole(t *testing.T) {
+	h := newHouse(t)
+	h.conference()
+	h.sfu("sfu-1")
+	p := h.portal("portal-1")
+	p.opts.Bitrates = map[room.Role]int{room.Presenter: 500_000}
+	alice := h.join(p, request{Token: h.token("alice", room.Presenter)})
+	alice.until("a part", func() bool { return alice.state.Part.Node != "" })
+	answer := ""
+	published, err := rtcload.Client{}.Publish(h.ctx, func(_ context.Context, o room.Offer) (string, error) {
+		answer = alice.ask(request{Type: "offer", Node: alice.state.Part.Node, mediaSaid: mediaSaid{Session: "up", SDP: o.SDP}}).SDP
+		return answer, nil
+	}, "r", "up", nil, room.Track{ID: "camera", Source: "camera"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = published.Close()
+	if !strings.Contains(answer, "b=TIAS:500000") {
+		t.Errorf("the answer is\n%s", answer)
+	}
+}
+
 // A machine with an SFU dies, agent and all: the managers count on it for some
 // time, and the room does not wait for that.
 func TestMachineOfTheSFUDies(t *testing.T) {

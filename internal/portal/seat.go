@@ -133,7 +133,8 @@ func (s *Seat) Session(label string) string { return s.m.id + "." + label }
 func (s *Seat) Offer(ctx context.Context, node, label, sdp string, c room.Change) (string, error) {
 	var answer sfu.Answer
 	err := s.m.hall.media(ctx, node, "offer", room.Offer{
-		Room: s.m.hall.name, Session: s.Session(label), Owner: s.m.id, SDP: sdp, ReceiveOnly: s.m.role != room.Presenter, Both: true, Change: c,
+		Room: s.m.hall.name, Session: s.Session(label), Owner: s.m.id, SDP: sdp, ReceiveOnly: s.m.role != room.Presenter, Both: true,
+		Bitrate: s.m.hall.portal.opts.Bitrates[s.m.role], Change: c,
 	}, &answer)
 	return answer.SDP, err
 }

@@ -21,6 +21,9 @@ type Offer struct {
 	// Both: the session may send and receive. It is for clients that make one
 	// connection for everything.
 	Both bool `json:"both,omitempty"`
+	// Bitrate is the most bits a second that the session may send, and the most
+	// that it may receive; 0 is no limit.
+	Bitrate int `json:"bitrate,omitempty"`
 	// SDP is the offer. Its candidates are not used: the client reaches the
 	// server, which learns the client's address from that.
 	SDP string `json:"sdp"`

@@ -80,8 +80,8 @@ func (a *Allocator) Allocate(now time.Time, estimate int, demands []Demand) map[
 }
 
 // Held says why the last Allocate did not give a track its best layer; "" if it
-// did.
-func (a *Allocator) Held(now time.Time, estimate int, d Demand) string {
+// did. line says what the estimate was.
+func (a *Allocator) Held(now time.Time, line string, d Demand) string {
 	switch {
 	case d.Height <= 0:
 		return "its picture is not on the screen"
@@ -91,7 +91,6 @@ func (a *Allocator) Held(now time.Time, estimate int, d Demand) string {
 	got, ok := a.chosen[d.Track]
 	best := slices.MaxFunc(d.Layers, byQuality)
 	enough := ladders([]Demand{d})[0].steps
-	line := fmt.Sprintf("the line carries %d kbit/s", estimate/1000)
 	switch {
 	case !ok:
 		return line + ", which other tracks fill"

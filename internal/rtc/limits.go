@@ -13,6 +13,9 @@ type Limits struct {
 	OwnerSessions int
 	// Tracks is the most tracks of a room.
 	Tracks int
+	// RoomBitrate is the most bits a second that all publishers of a room send
+	// together; 0 is no limit. Pictures beyond it are dropped.
+	RoomBitrate int
 }
 
 // DefaultLimits returns the limits with every default filled in.

@@ -132,6 +132,29 @@ func show(out map[string]Layer) string {
 	return line
 }
 
+// A stream that is beyond its bitrate loses what is beyond, in virtual time.
+func TestMeter(t *testing.T) {
+	var m Meter
+	passed := 0
+	for d := time.Duration(0); d < 10*time.Second; d += 10 * time.Millisecond {
+		if m.Take(at(d), 1250, 500_000) { // 1 Mbit/s
+			passed += 8 * 1250
+		}
+	}
+	if passed < 5_000_000 || passed > 5_500_000+1 {
+		t.Errorf("%d bits passed in 10 s at 500,000 bit/s, with a second's worth at once", passed)
+	}
+	for d := 10 * time.Second; d < 20*time.Second; d += 20 * time.Millisecond {
+		passed := m.Take(at(d), 1250, 500_000)
+		if !passed && d > 11*time.Second {
+			t.Fatalf("at %v: a packet of a stream within its bitrate is dropped", d)
+		}
+	}
+	if !m.Take(at(20*time.Second), 1<<20, 0) {
+		t.Error("without a limit something is dropped")
+	}
+}
+
 // What is held back has a reason.
 func TestAllocatorSaysWhy(t *testing.T) {
 	full, small, hidden := simulcast("a", 720, 0), simulcast("b", 180, 0), simulcast("c", 0, 0)
@@ -149,7 +172,7 @@ func TestAllocatorSaysWhy(t *testing.T) {
 	} {
 		var a Allocator
 		a.Allocate(begin, c.estimate, []Demand{c.demand})
-		if got := a.Held(begin, c.estimate, c.demand); got != c.want {
+		if got := a.Held(begin, "the line carries 1000 kbit/s", c.demand); got != c.want {
 			t.Errorf("%s: got %q, want %q", c.demand.Track, got, c.want)
 		}
 	}
@@ -157,7 +180,7 @@ func TestAllocatorSaysWhy(t *testing.T) {
 	a.Allocate(begin, 3_000_000, []Demand{full, small})
 	a.Allocate(at(time.Second), 100_000, []Demand{full, small})
 	for d, want := range map[*Demand]string{&full: "the line carries 100 kbit/s; a better layer was too much, and is tried again in 2s", &small: "the line carries 100 kbit/s, which other tracks fill"} {
-		if got := a.Held(at(time.Second), 100_000, *d); got != want {
+		if got := a.Held(at(time.Second), "the line carries 100 kbit/s", *d); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}

@@ -141,3 +141,28 @@ func (d *description) oneWay() error {
 	}
 	return nil
 }
+
+// withBitrate tells the client in the answer what its pictures may take together
+// (RFC 3890). Browsers keep to it.
+func withBitrate(answer string, bitrate int) (string, error) {
+	if bitrate <= 0 {
+		return answer, nil
+	}
+	var parsed sdp.SessionDescription
+	if err := parsed.UnmarshalString(answer); err != nil {
+		return "", fmt.Errorf("rtc: our answer: %w", err)
+	}
+	var taken []*sdp.MediaDescription
+	for _, m := range parsed.MediaDescriptions {
+		_, sends := m.Attribute("sendonly")
+		_, off := m.Attribute("inactive")
+		if m.MediaName.Media == "video" && !sends && !off {
+			taken = append(taken, m)
+		}
+	}
+	for _, m := range taken {
+		m.Bandwidth = append(m.Bandwidth, sdp.Bandwidth{Type: "TIAS", Bandwidth: uint64(bitrate / len(taken))})
+	}
+	out, err := parsed.Marshal()
+	return string(out), err
+}

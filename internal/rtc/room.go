@@ -19,6 +19,17 @@ type room struct {
 
 	hearing  sync.Mutex
 	speakers Speakers
+
+	metering sync.Mutex
+	meter    Meter
+}
+
+// passes reports whether a packet of a publisher is within what all of them may
+// send.
+func (r *room) passes(bytes int, now time.Time) bool {
+	r.metering.Lock()
+	defer r.metering.Unlock()
+	return r.meter.Take(now, bytes, r.server.limits.RoomBitrate)
 }
 
 // publish names a section. Who had the name before loses it, with its

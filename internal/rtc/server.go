@@ -67,7 +67,7 @@ type Server struct {
 
 // counters are of the whole server, since its start.
 type counters struct {
-	received, duplicates, malformed, sent, resent, keyFrames atomic.Uint64
+	received, duplicates, malformed, limited, sent, resent, keyFrames atomic.Uint64
 }
 
 // Start opens the ports of a server.
@@ -120,6 +120,7 @@ func (s *Server) Offer(ctx context.Context, o Offer) (sdp string, err error) {
 	if err != nil {
 		return "", err
 	}
+	session.bitrate.Store(int64(o.Bitrate))
 	sdp, err = session.negotiate(ctx, d)
 	if err == nil {
 		err = session.apply(o.Change)

@@ -2,6 +2,7 @@ package rtc_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -411,4 +412,58 @@ func sdpOf(directions ...string) string {
 			"a=mid:" + string(rune('0'+i)) + "\r\na=" + d + "\r\na=candidate:1 1 udp 1 10.0.0.1 9 typ host\r\n")
 	}
 	return b.String()
+}
+
+// press sends pictures until something is true.
+func press(t *testing.T, p *rtcload.Publisher, what string, f func() bool) {
+	t.Helper()
+	for ctx := within(t); !f(); {
+		if err := p.Send(camera.ID, rtcload.Frame{Packets: 1, Size: 1000}); err != nil {
+			t.Fatal(err)
+		}
+		if ctx.Err() != nil {
+			t.Fatal(what)
+		}
+	}
+}
+
+// Who sends more than his role may is told so in the answer, and what is beyond is
+// dropped; who receives gets no more than his.
+func TestBitrates(t *testing.T) {
+	s := start(t, rtc.Options{})
+	answer := ""
+	limited := func(ctx context.Context, o rtc.Offer) (string, error) {
+		o.Bitrate = 100_000
+		var err error
+		answer, err = s.Offer(ctx, o)
+		return answer, err
+	}
+	p, err := rtcload.Client{}.Publish(within(t), limited, "room", "a", nil, camera)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Close() })
+	if !strings.Contains(answer, "b=TIAS:100000\r\n") {
+		t.Fatalf("the answer does not say the bitrate:\n%s", answer)
+	}
+	press(t, p, "nothing is dropped", func() bool { return s.Stats().Limited > 0 })
+	screen := rtc.Track{ID: "alice.screen", Source: "screen"}
+	send(t, publish(t, s, "b", nil, screen), screen)
+	in, err := rtcload.Client{}.Subscribe(within(t), limited, "room", "c", nil, camera, screen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = in.Close() })
+	press(t, p, "all is sent to who may not get it", func() bool {
+		return slices.ContainsFunc(s.Stats().Slots, func(slot rtc.SlotStats) bool {
+			return slot.Session == "c" && slot.Track == camera.ID && !slot.Sending && slot.Held == "its role may get 100 kbit/s, which other tracks fill"
+		})
+	})
+}
+
+// All publishers of a room share what it may take.
+func TestBitrateOfARoom(t *testing.T) {
+	s := start(t, rtc.Options{Limits: rtc.Limits{RoomBitrate: 100_000}})
+	p := publish(t, s, "a", nil, camera)
+	press(t, p, "nothing is dropped", func() bool { return s.Stats().Limited > 0 })
 }

@@ -59,6 +59,21 @@ type session struct {
 	// needed. It costs a fifth of the processor time, so others go without.
 	choosing atomic.Bool
 	sequence atomic.Uint32
+
+	// bitrate is the most that it may send, and receive, in bits per second; 0 is
+	// no limit.
+	bitrate  atomic.Int64
+	metering sync.Mutex
+	meter    Meter
+}
+
+// passes reports whether a picture's packet that the client sends is within its
+// limit and that of its room.
+func (s *session) passes(bytes int, now time.Time) bool {
+	s.metering.Lock()
+	own := s.meter.Take(now, bytes, int(s.bitrate.Load()))
+	s.metering.Unlock()
+	return own && s.room.passes(bytes, now)
 }
 
 // negotiate answers an offer.
@@ -90,7 +105,7 @@ func (s *session) negotiate(ctx context.Context, d *description) (string, error)
 	case <-ctx.Done():
 		return "", fmt.Errorf("rtc: answering %s: %w", s.id, context.Cause(ctx))
 	}
-	return s.pc.LocalDescription().SDP, nil
+	return withBitrate(s.pc.LocalDescription().SDP, int(s.bitrate.Load()))
 }
 
 func (s *session) ended() bool {
@@ -262,6 +277,16 @@ func (s *session) estimate() int {
 	return e.GetTargetBitrate()
 }
 
+// budget is what the client may get, in bits per second, 0 where that is not
+// known, and in words.
+func (s *session) budget() (bits int, line string) {
+	bits = s.estimate()
+	if limit := int(s.bitrate.Load()); limit > 0 && (bits == 0 || limit < bits) {
+		return limit, fmt.Sprintf("its role may get %d kbit/s", limit/1000)
+	}
+	return bits, fmt.Sprintf("the line carries %d kbit/s", bits/1000)
+}
+
 // allocate chooses the layers of everything that the client gets.
 func (s *session) allocate(now time.Time) {
 	s.mu.Lock()
@@ -283,7 +308,7 @@ func (s *session) allocate(now time.Time) {
 		}
 		d := t.demand(now, view)
 		if len(d.Layers) == 0 && d.Height > 0 {
-			slot.hold(s.allocator.Held(now, 0, d))
+			slot.hold(s.allocator.Held(now, "", d))
 			continue // nothing arrives yet
 		}
 		d.Track = slot.mid + " " + d.Track // one track may be wanted twice
@@ -295,12 +320,12 @@ func (s *session) allocate(now time.Time) {
 	if len(bySlot) == 0 {
 		return
 	}
-	estimate := s.estimate()
+	estimate, line := s.budget()
 	chosen := s.allocator.Allocate(now, estimate, demands)
 	for slot, d := range bySlot {
 		l, ok := chosen[d.Track]
 		slot.aim(l, ok)
-		slot.hold(s.allocator.Held(now, estimate, d))
+		slot.hold(s.allocator.Held(now, line, d))
 	}
 }
 

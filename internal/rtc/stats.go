@@ -13,10 +13,12 @@ type Stats struct {
 	Slots    []SlotStats    `json:"slots"`
 	// Received and Sent count RTP packets, Duplicates those that had arrived
 	// before, Resent those that were sent again, KeyFrames the requests for one,
-	// Malformed the packets that could not be read.
+	// Malformed the packets that could not be read, Limited those of pictures that
+	// were beyond a bitrate.
 	Received   uint64 `json:"received"`
 	Duplicates uint64 `json:"duplicates"`
 	Malformed  uint64 `json:"malformed"`
+	Limited    uint64 `json:"limited"`
 	Sent       uint64 `json:"sent"`
 	Resent     uint64 `json:"resent"`
 	KeyFrames  uint64 `json:"keyFrames"`
@@ -82,7 +84,7 @@ func (s *Server) Stats() Stats {
 	c := &s.count
 	out := Stats{
 		Sessions: []SessionStats{}, Tracks: []TrackStats{}, Slots: []SlotStats{},
-		Received: c.received.Load(), Duplicates: c.duplicates.Load(), Malformed: c.malformed.Load(),
+		Received: c.received.Load(), Duplicates: c.duplicates.Load(), Malformed: c.malformed.Load(), Limited: c.limited.Load(),
 		Sent: c.sent.Load(), Resent: c.resent.Load(), KeyFrames: c.keyFrames.Load(),
 	}
 	for _, n := range s.all() {

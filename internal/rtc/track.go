@@ -90,7 +90,12 @@ func (t *track) read(remote *webrtc.TrackRemote, levelID uint8) {
 		if err != nil {
 			return
 		}
-		if !t.take(l, &header, buffer[:n], levelID, time.Now()) {
+		now := time.Now()
+		if t.kind == webrtc.RTPCodecTypeVideo && !t.from.passes(n, now) {
+			t.room.server.count.limited.Add(1)
+			continue
+		}
+		if !t.take(l, &header, buffer[:n], levelID, now) {
 			t.room.server.count.malformed.Add(1)
 		}
 	}
