@@ -77,9 +77,9 @@ func (p *agentPlan) run(ctx context.Context, log *slog.Logger, stdout io.Writer)
 	if p.loadOfNodes {
 		p.worker.Load = host.Load()
 	}
-	conn, err := open(ctx, p.cfg, "muster agent", log)
+	conn, err := openPatiently(ctx, p.cfg, "muster agent", log)
 	if err != nil {
-		return err
+		return unlessInterrupted(ctx, err)
 	}
 	defer func() { _ = conn.Close() }()
 	past, err := openPast(host.Dir(), time.Now(), log)

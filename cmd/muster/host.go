@@ -80,8 +80,11 @@ func (h *managerProcess) connect(ctx context.Context) error {
 	}
 	recordTraces(h.cfg, "muster manager", h.log)
 	if h.cfg.BusKind() != config.Embedded {
-		h.conn, err = connect.Open(ctx, opts)
-		return unreachable(err, h.cfg)
+		h.conn, err = patiently(ctx, h.log, func(ctx context.Context) (bus.Conn, error) {
+			conn, err := connect.Open(ctx, opts)
+			return conn, unreachable(err, h.cfg)
+		})
+		return err
 	}
 	if h.server, err = startServer(h.cfg, h.log); err != nil {
 		return err

@@ -41,8 +41,8 @@ SIGINT and SIGTERM end it.` + "\n" + precedence,
 	settings, logs := settingsOf(cmd), loggingFlags(cmd, slog.LevelInfo)
 	settings.listen()
 	settings.flag("users", "bus.users", "`file` of the users that the embedded message queue lets in: see 'muster auth --help'")
-	settings.flag("initial-time", "manager.initial_time", "how `long` a fresh manager only gathers workers (default \"10s\")")
-	settings.flag("replica", "manager.replica", "how several managers agree: raft, or `owt`, beside OWT's own managers")
+	settings.flag("initial-time", "manager.initial_time", "`duration` for which a fresh manager only gathers workers (default \"10s\")")
+	settings.flag("replica", "manager.replica", "how several managers agree: `raft|owt`, owt being the protocol of OWT's own managers (default raft where --raft is given)")
 	settings.flag("raft", "raft.addr", "`address` at which the other managers reach this one")
 	settings.flag("raft-listen", "raft.listen", "`address` to listen at for them, where it is another one")
 	settings.flag("peers", "raft.peers", "comma-separated `addresses` of all managers that form the cluster; without its own, this one joins theirs")
@@ -70,7 +70,7 @@ func runManager(ctx context.Context, load func() (*config.Config, error), h *man
 	defer signal.Stop(hangups)
 	h.cfg = cfg
 	if err = h.start(ctx); err != nil {
-		return err
+		return unlessInterrupted(ctx, err)
 	}
 	log.Info("manager takes requests", "cluster", cfg.Manager.Name, "bus", string(cfg.BusKind()), "url", h.url(), "version", version)
 	for {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/user"
+	"slices"
 	"strings"
 	"time"
 
@@ -168,8 +169,24 @@ func unreachable(err error, cfg *config.Config) error {
 	if cfg.BusKind() == config.RabbitMQ {
 		start = "start RabbitMQ"
 	}
-	return fmt.Errorf("nothing answers at %s: %s there, or say with --url where the cluster is (%w; the address is from: %s)",
-		cfg.BusURL(), start, why, cfg.Origin(urlKey(cfg)))
+	return silentQueue{fmt.Errorf("nothing answers at %s: %s there, or say with --url where the cluster is (%w; the address is from: %s)",
+		cfg.BusURL(), start, why, cfg.Origin(urlKey(cfg)))}
+}
+
+// originsOf says where the address and the name of the cluster come from, unless they
+// are the defaults.
+func originsOf(cfg *config.Config) string {
+	var from []string
+	for what, key := range map[string]string{"address": urlKey(cfg), "cluster": "manager.name"} {
+		if origin := cfg.Origin(key); origin.Source != config.FromDefault {
+			from = append(from, "the "+what+" is from: "+origin.String())
+		}
+	}
+	if len(from) == 0 {
+		return ""
+	}
+	slices.Sort(from)
+	return " (" + strings.Join(from, "; ") + ")"
 }
 
 // urlKey is the key that says where the message queue is.
@@ -207,13 +224,13 @@ func plain(err error, cfg *config.Config, waited time.Duration) error {
 	case errors.As(err, &refused):
 		return refused
 	case errors.Is(err, bus.ErrNoServer):
-		return fmt.Errorf("no manager serves the cluster %q at %s: start `muster manager`, or say with --cluster which one is meant",
-			cfg.Manager.Name, cfg.BusURL())
+		return fmt.Errorf("no manager serves the cluster %q at %s: start `muster manager`, or say with --cluster which one is meant%s",
+			cfg.Manager.Name, cfg.BusURL(), originsOf(cfg))
 	case errors.Is(err, bus.ErrBlocked):
 		return fmt.Errorf("the broker at %s is blocked (memory or disk alarm): it takes no messages; free memory or disk there (rabbitmqctl status shows the alarm)", cfg.BusURL())
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("the manager of %q at %s does not answer within %v: look at its log, or wait longer with --timeout",
-			cfg.Manager.Name, cfg.BusURL(), waited)
+		return fmt.Errorf("the manager of %q at %s does not answer within %v: look at its log, or wait longer with --timeout%s",
+			cfg.Manager.Name, cfg.BusURL(), waited, originsOf(cfg))
 	case errors.Is(err, context.Canceled):
 		return errors.New("interrupted")
 	}

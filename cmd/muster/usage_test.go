@@ -107,7 +107,7 @@ func unused(t *testing.T) string {
 func TestNothingAnswers(t *testing.T) {
 	for _, scheme := range []string{"nats://", "amqp://"} {
 		url := scheme + unused(t)
-		for _, line := range []string{"workers", "tasks", "schedule a b", "unschedule a b", "why a b", "worker --purpose p"} {
+		for _, line := range []string{"workers", "tasks", "schedule a b", "unschedule a b", "why a b"} {
 			got := refusedWith(t, 1, append(strings.Fields(line), "--url", url)...)
 			if !strings.HasPrefix(got.stderr, "muster: nothing answers at "+url) || strings.Count(got.stderr, "\n") != 1 {
 				t.Errorf("%s: %q; want one line that nothing answers at %s", line, got.stderr, url)

@@ -178,9 +178,9 @@ func ping(_ context.Context, w *worker.Worker, r *bus.Request) {
 func runWorker(ctx context.Context, cfg *config.Config, opts worker.Options, stdout io.Writer) error {
 	log := opts.Logger
 	warn(cfg, log)
-	conn, err := open(ctx, cfg, "muster worker", log)
+	conn, err := openPatiently(ctx, cfg, "muster worker", log)
 	if err != nil {
-		return err
+		return unlessInterrupted(ctx, err)
 	}
 	defer func() { _ = conn.Close() }()
 	w, err := worker.Join(ctx, conn, opts)
