@@ -38,7 +38,7 @@ On the message queue also: worker, and manager.`,
 		Args: cli.NoSuchCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newAuthInitCmd(), newAuthAddCmd())
+	cmd.AddCommand(newAuthInitCmd(), newAuthAddCmd(), newAuthNATSCmd())
 	return cmd
 }
 

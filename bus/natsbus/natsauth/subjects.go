@@ -2,6 +2,7 @@ package natsauth
 
 import (
 	"strings"
+	"time"
 
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/natsbus/internal/subjects"
@@ -76,6 +77,13 @@ var workerTopics = []string{
 	"muster.topic." + bus.TopicTasks + ".>",
 	"muster.topic.musterRooms.>",
 }
+
+// A request may be answered by several messages, for so long. The server remembers
+// where each answer may go for that time.
+const (
+	AnswersEach = 10_000
+	AnswerTime  = 15 * time.Minute
+)
 
 // AllowedTo returns what a user may do on the queue of a cluster.
 func AllowedTo(who bus.Identity, cluster string) Allowed {

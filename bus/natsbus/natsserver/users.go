@@ -3,19 +3,11 @@ package natsserver
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/natsbus/natsauth"
-)
-
-// A request may be answered by several messages, for so long. The server remembers
-// where each answer may go for that time.
-const (
-	answersEach = 10_000
-	answerTime  = 15 * time.Minute
 )
 
 // ownUser returns the credentials with which this process connects to its own
@@ -56,7 +48,7 @@ func permissions(a natsauth.Allowed) *server.Permissions {
 		Subscribe: &server.SubjectPermission{Allow: a.Subscribe},
 	}
 	if a.Answers {
-		p.Response = &server.ResponsePermission{MaxMsgs: answersEach, Expires: answerTime}
+		p.Response = &server.ResponsePermission{MaxMsgs: natsauth.AnswersEach, Expires: natsauth.AnswerTime}
 	}
 	return p
 }
