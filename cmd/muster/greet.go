@@ -43,7 +43,7 @@ func (u *up) greet(h *managerProcess, started []child, ready bool) {
 	}
 	if !ready {
 		say("Not every worker is free to take tasks, see 'workers' below. One whose load is at its limit is full:\n" +
-			"where this machine's processors are busy, 'up --load memory' lets only memory count.\n\n")
+			"'up --load memory' lets only this machine's memory count.\n\n")
 	}
 	if u.noMedia != nil {
 		say("These workers handle no media: %v\n\n", u.noMedia)

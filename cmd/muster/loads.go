@@ -8,7 +8,7 @@ import (
 	"github.com/muster-fleet/muster/worker/load"
 )
 
-const loadUsage = "what of the machine counts as load: cpu, memory, disk[=PATH], network[=INTERFACE], gpu or processes=N; of several the worst"
+const loadUsage = "what counts as load: of the machine cpu, memory, disk[=PATH], network[=INTERFACE], gpu or processes=N, or own, the processor time of this program alone; of several the worst"
 
 // loadSource reads --load.
 func loadSource(names []string) (load.Source, error) {
@@ -44,8 +44,10 @@ func oneLoad(text string) (load.Source, error) {
 		return load.GPU(), nil
 	case "processes":
 		return processLoad(of)
+	case "own":
+		return load.Own(), nil
 	}
-	return nil, cli.Usagef("--load: unknown load %q: use cpu, memory, disk, network, gpu or processes=N", name)
+	return nil, cli.Usagef("--load: unknown load %q: use cpu, memory, disk, network, gpu, processes=N or own", name)
 }
 
 func processLoad(limit string) (load.Source, error) {

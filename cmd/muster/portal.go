@@ -16,6 +16,7 @@ import (
 	"github.com/muster-fleet/muster/internal/portal/owtportal"
 	"github.com/muster-fleet/muster/internal/room"
 	"github.com/muster-fleet/muster/worker"
+	"github.com/muster-fleet/muster/worker/load"
 )
 
 // defaultPortal is where a portal listens.
@@ -81,9 +82,9 @@ func (p *portalPlan) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	conn, err := open(ctx, p.cfg, "muster portal", p.log)
+	conn, err := openPatiently(ctx, p.cfg, "muster portal", p.log)
 	if err != nil {
-		return err
+		return unlessInterrupted(ctx, err)
 	}
 	defer func() { _ = conn.Close() }()
 	if p.id == "" {
@@ -107,6 +108,8 @@ func (p *portalPlan) run(ctx context.Context) error {
 	owt := owtportal.Attach(door, owtportal.Options{Logger: p.log})
 	err = p.serve(ctx, door, people, func() (*worker.Worker, error) {
 		return worker.Join(ctx, conn, worker.Options{
+			// Clients choose their portal: it is not full because the machine is busy.
+			Load: load.Own(), MaxLoad: 1,
 			Purpose: room.PurposePortal, Cluster: p.cfg.Manager.Name, ID: p.id, Logger: p.log, Labels: p.cfg.Labels,
 			Extra: map[string]any{"url": p.url(door)}, Handlers: map[string]worker.Handler{"ping": ping},
 		})

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -33,7 +34,7 @@ func newUpCmd() *cobra.Command {
 		Use:   "up",
 		Short: "Run a whole cluster on this machine",
 		Long: `Run a whole cluster on this machine: a message queue (NATS), a manager, and workers, each a process of its
-own that reports this machine's real load. Ctrl-C ends everything; a second one ends it at once.
+own that reports what its own work takes of the processors. Ctrl-C ends everything; a second one ends it at once.
 
 The page that it prints the address of shows the fleet in a browser of this machine, and serves the API of
 docs/http.md.
@@ -51,7 +52,7 @@ message queue in the settings, one is started on this machine.` + "\n" + precede
 		Example: `  muster up
   muster up --managers 3 --workers 6  # a page for each manager, which goes on when its manager dies
   muster up --workers 6 --listen 127.0.0.1:4333
-  muster up --load memory             # on a machine whose processors are busy with other things`,
+  muster up --load cpu,memory         # the load of this whole machine, as workers elsewhere report it`,
 		Args: cli.Takes(),
 	}
 	u := &up{settings: settingsOf(cmd), logs: loggingFlags(cmd, slog.LevelWarn)}
@@ -65,7 +66,7 @@ message queue in the settings, one is started on this machine.` + "\n" + precede
 	cmd.Flags().BoolVar(&u.media, "media", true, "let ffmpeg do the work of video and recording, where it is installed")
 	cmd.Flags().StringVar(&u.root, "root", ".", "`directory` in which the files of media tasks must be; \"\" is anywhere")
 	cmd.Flags().StringVar(&u.rooms.portal, "portal", defaultPortal, "`address` of the portal of rooms, where it is free; \"\" or --media=false runs none")
-	cmd.Flags().StringSliceVar(&u.loads, "load", []string{"cpu"}, loadUsage)
+	cmd.Flags().StringSliceVar(&u.loads, "load", []string{"own"}, loadUsage+"; of workers with media, own is that of their tasks")
 	cmd.Flags().Float64Var(&u.maxLoad, "max-load", 1, "load from which a worker gets no further tasks, above 0 and up to 1")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		u.stdout, u.stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
@@ -137,6 +138,9 @@ func (u *up) check() error {
 	var err error
 	if u.root, err = rootDir(u.root); err != nil {
 		return err
+	}
+	if len(u.loads) > 1 && slices.Contains(u.loads, "own") {
+		return cli.Usagef("--load own stands alone: it is not of the machine, as the others are")
 	}
 	flags := workerFlags{purpose: "any", loads: u.loads, maxLoad: u.maxLoad}
 	_, err = flags.options(config.Default())
@@ -264,12 +268,23 @@ func (u *up) workerSpecs(h *managerProcess) ([]childSpec, error) {
 		args := append(u.kindArgs(purpose), "--purpose", purpose, "--id", id,
 			"--max-load", strconv.FormatFloat(u.maxLoad, 'g', -1, 64))
 		args = append(args, u.commonArgs(h)...)
-		for _, load := range u.loads {
-			args = append(args, "--load", load)
-		}
+		args = append(args, u.loadArgs(args[0])...)
 		specs = append(specs, childSpec{name: id, purpose: purpose, args: args})
 	}
 	return specs, err
+}
+
+// loadArgs say what counts as load. Own is what the cluster itself uses, so that nothing
+// is full because the machine is busy with something else.
+func (u *up) loadArgs(verb string) []string {
+	var args []string
+	for _, load := range u.loads {
+		if load == "own" && verb == "agent" {
+			load = "nodes"
+		}
+		args = append(args, "--load", load)
+	}
+	return args
 }
 
 // kindArgs say whether a worker is an agent with media, or only holds a place.

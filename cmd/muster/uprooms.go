@@ -68,9 +68,7 @@ func (u *up) roomAgent(h *managerProcess, purpose string, node ...string) (child
 		"--notify", "--watchdog", mediaWatchdog.String(), "--drain-time", "0s", "--grace", (stopTime / 2).String(),
 		"--max-load", strconv.FormatFloat(u.maxLoad, 'g', -1, 64), "--label", room.LabelSFU + "=" + id}
 	args = append(args, u.commonArgs(h)...)
-	for _, load := range u.loads {
-		args = append(args, "--load", load)
-	}
+	args = append(args, u.loadArgs("agent")...)
 	args = append(args, "--", this)
 	args = append(args, node...)
 	args = append(args, "--log-level", u.logs.level.String(), "--log-format", string(u.logs.format))
