@@ -52,7 +52,7 @@ queues and clusters of its own. "muster bench" measures Muster alone.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newFailoverCmd(), newPeersCmd(), newStartCmd(), newFillCmd(), newMediaCmd(), newRoomsCmd(), newServeNATSCmd(), newServeRoomsCmd())
+	root.AddCommand(newFailoverCmd(), newPeersCmd(), newStartCmd(), newFillCmd(), newPageCmd(), newMediaCmd(), newRoomsCmd(), newServeNATSCmd(), newServeRoomsCmd())
 	began = new(bool)
 	cli.MarkBegun(root, began)
 	return root, began

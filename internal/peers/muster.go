@@ -72,7 +72,7 @@ func (f *fleet) start(ctx context.Context, o Options, n int) error {
 	if err != nil {
 		return err
 	}
-	opts := cluster.Options{Program: o.Muster, URL: f.url, Name: f.cluster, Managers: n, Config: managerConfig}
+	opts := cluster.Options{Program: o.Muster, URL: f.url, Name: f.cluster, Managers: n, Config: managerConfig + o.config}
 	if o.Disk != "" {
 		opts.Data = f.servers.dir
 	}

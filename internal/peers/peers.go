@@ -40,6 +40,8 @@ type Options struct {
 	// Duration is the time of each measurement for all contenders together, Slice
 	// the length of one turn.
 	Duration, Slice time.Duration
+	// config is more for the managers' configuration.
+	config string
 	// Progress, if set, is called with the share of the run that is done.
 	Progress func(done float64)
 }

@@ -109,7 +109,7 @@ func median[N time.Duration | float64](list []N) N {
 	return slices.Sorted(slices.Values(list))[len(list)/2]
 }
 
-func ratios(a, b []time.Duration) []float64 {
+func ratios[N time.Duration | float64](a, b []N) []float64 {
 	out := make([]float64, len(a))
 	for i := range a {
 		out[i] = float64(a[i]) / float64(max(b[i], 1))
