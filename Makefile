@@ -9,10 +9,10 @@ FAULTS   ?= 200
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help build up demo test quick check fmt vet lint race fuzz sim soak newcomer churn peers start bench bench-once figures docs tools dist clean
+.PHONY: help build up demo test quick check fmt vet lint race fuzz sim soak newcomer churn peers start bench bench-once figures licences vulnerabilities docs tools dist clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 # The version is stamped by us: Go's own stamp fails in a checkout of another user.
 build: ## build bin/muster and bin/musterbench
@@ -36,7 +36,7 @@ quick: ## build, vet, and test what needs no broker: the inner loop
 	$(GO) build ./... && $(GO) vet $(QUICK) && $(GO) test $(QUICK)
 
 check: FUZZTIME = 500x
-check: fmt vet lint race fuzz bench-once test ## what CI runs: format, vet, lint, race detector, short fuzzing, benchmarks once, every test
+check: fmt vet lint licences vulnerabilities race fuzz bench-once test ## what CI runs: format, vet, lint, licences, vulnerabilities, race detector, short fuzzing, benchmarks once, every test
 
 fmt: ## list files that gofmt would change, and fail if there are any
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "gofmt -w these:"; echo "$$files"; exit 1; }
@@ -47,6 +47,12 @@ vet: ## run go vet
 # staticcheck.conf has the checks and their reasons; go.mod has the version.
 lint: ## run staticcheck
 	$(GO) tool staticcheck $(PKG)
+
+licences: ## list the licences of what is linked; fail on one that is not permissive
+	@$(GO) run ./scripts/licences
+
+vulnerabilities: ## look what is linked up in Go's database of vulnerabilities, where that can be reached
+	@GO='$(GO)' scripts/vulnerabilities
 
 # What these three run in CI; RACE=./..., FUZZ=./... and BENCH=./... are everything.
 RACE  = ./bus ./bus/internal/... ./internal/batch ./internal/connlimit ./internal/mailbox ./internal/pause ./internal/room

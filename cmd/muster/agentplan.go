@@ -62,7 +62,7 @@ func agentFlagsOf(cmd *cobra.Command) *agentFlags {
 	s := cmd.Flags()
 	s.StringVar(&f.owt, "owt", "", "`directory` of an OWT agent, whose workingNode does the tasks")
 	s.StringVar(&f.dir, "dir", "", "`directory` of this agent alone, for logs and records (default: the first free one of this user and purpose)")
-	s.StringVar(&f.per, "per", "", "what has a node of its own: `task or room` (default: OWT's for the purpose)")
+	s.StringVar(&f.per, "per", "", "what has a node of its own: `task|room` (default: OWT's for the purpose)")
 	s.IntVar(&f.prerun, "prerun", agent.DefaultPrerun, "how many idle nodes are kept ready")
 	s.IntVar(&f.maxNodes, "max-nodes", -1, "most nodes at once; -1 means no limit")
 	s.BoolVar(&f.reuse, "reuse", false, "let rooms share a node when there are no more (default: OWT's for the purpose)")

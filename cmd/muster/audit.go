@@ -26,7 +26,7 @@ With -o json each is an object on a line of its own, for export: --after continu
 		Args:    cli.Takes(),
 	}
 	a := askingFlags(cmd)
-	after := cmd.Flags().Uint64("after", 0, "list entries with higher `numbers` than this only")
+	after := cmd.Flags().Uint64("after", 0, "list only entries after the one with this `number`")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
 			entries, err := allAudit(ctx, c, *after)

@@ -140,7 +140,7 @@ func newStrategyCmd() *cobra.Command {
 	f := cmd.Flags()
 	reset := f.Bool("reset", false, "leave it to the managers' configuration again")
 	debit := client.SetDebit{}
-	f.StringVar(&debit.Mode, "debit", "", "where a placement's debit comes from: `learned`, fixed or off; \"reset\" leaves it to the configuration")
+	f.StringVar(&debit.Mode, "debit", "", "where a placement's debit comes from, a `mode`: learned, fixed or off; \"reset\" leaves it to the configuration")
 	f.Float64Var(&debit.Fixed, "debit-fixed", 0, "`load`, from 0 to 1, that each placement adds with --debit fixed")
 	f.Float64Var(&debit.Floor, "debit-floor", 0, "least `load`, from 0 to 1, that a placement adds with --debit learned")
 	completeWords(cmd, "debit", "learned", "fixed", "off", "reset")
