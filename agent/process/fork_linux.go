@@ -70,6 +70,7 @@ func (n *node) forkIn(group *cgroup.Group) error {
 		Pdeathsig: syscall.SIGKILL, // bound to the launcher's thread
 		PidFD:     &pidfd,
 	}
+	n.user.become(cmd.SysProcAttr)
 	if group != nil {
 		dir, err := group.Open()
 		if err != nil {

@@ -15,6 +15,7 @@ import (
 type kind struct {
 	argv, env     []string
 	dir           string
+	user          *account   // nil is this process's own
 	files         []*os.File // that it inherits, the first as firstExtra
 	notifyChannel notifyChannel
 	limits        limits
@@ -89,7 +90,7 @@ func (h *Host) begin(s Spec, build func(*undo) (kind, error), back *undo) (*node
 
 func (h *Host) newNode(s Spec, k kind) *node {
 	return &node{
-		host: h, spec: s, limits: k.limits, notifyChannel: k.notifyChannel, log: h.opts.Logger,
+		host: h, spec: s, user: k.user, limits: k.limits, notifyChannel: k.notifyChannel, log: h.opts.Logger,
 		mark:  strings.Join([]string{h.id, h.run, strconv.FormatInt(h.count.Add(1), 10)}, "."),
 		ready: make(chan struct{}), done: make(chan struct{}), exited: make(chan struct{}),
 		sayings: make(chan saying), stopped: make(chan struct{}, 1),

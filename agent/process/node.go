@@ -14,6 +14,7 @@ import (
 type node struct {
 	host          *Host
 	spec          Spec
+	user          *account
 	mark          string
 	limits        limits
 	notifyChannel notifyChannel

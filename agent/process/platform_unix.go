@@ -99,6 +99,7 @@ func sender([]syscall.SocketControlMessage) (int, bool) { return 0, false }
 
 func (n *node) fork(*undo) error {
 	n.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	n.user.become(n.cmd.SysProcAttr)
 	var err error
 	n.host.launcher.Do(func() { err = n.cmd.Start() })
 	if err != nil {

@@ -28,6 +28,10 @@ type Command struct {
 	// Env is added to the environment, as "NAME=value".
 	Env []string
 
+	// User is the name of the user as which the program runs; "" is that of this
+	// process. Another one needs root, and must be able to reach the program and Dir.
+	User string
+
 	// Notify reports that the program speaks systemd's sd_notify protocol: it
 	// is ready when it says READY=1. Otherwise it is ready when it runs.
 	Notify bool
@@ -61,6 +65,9 @@ func (c Command) Validate() error {
 		return fmt.Errorf("process: Command.Watchdog is %v: use a positive time, or 0 for none", c.Watchdog)
 	case c.Watchdog > 0 && !c.Notify:
 		return errors.New("process: Command.Watchdog needs Command.Notify: only a program that speaks sd_notify can say that it is alive")
+	}
+	if _, err := accountOf(c.User); err != nil {
+		return err
 	}
 	for _, e := range c.Env {
 		if name, _, ok := strings.Cut(e, "="); !ok || name == "" {
@@ -141,12 +148,20 @@ func (p programs) Launch(ctx context.Context, s Spec) (Node, error) {
 	}
 	return p.host.launch(ctx, s, func(back *undo) (kind, error) {
 		env := slices.Clone(c.Env)
+		who, err := accountOf(c.User)
+		if err != nil {
+			return kind{}, err
+		}
+		env = append(env, who.env()...)
 		file, err := p.host.input(s, c.mentions("{spec}"), &env, back)
 		argv := c.argv(s, file)
 		if err == nil {
 			err = c.checkArgv(s, argv)
 		}
-		return kind{argv: argv, env: env, dir: c.Dir, notifyChannel: p.notifyChannel(), limits: c.limits()}, err
+		if err == nil && file != "" {
+			err = who.own(file)
+		}
+		return kind{argv: argv, env: env, dir: c.Dir, user: who, notifyChannel: p.notifyChannel(), limits: c.limits()}, err
 	})
 }
 

@@ -28,4 +28,26 @@ func (h *Host) WriteSecret(name string, text []byte) (path string, err error) {
 	return path, nil
 }
 
+// WriteSecretFor is WriteSecret for nodes that run as a user, who alone can read it;
+// "" is the host's own. A directory of the host's may be out of that user's reach:
+// the file is beside the sockets, and ends with them.
+func (h *Host) WriteSecretFor(user, name string, text []byte) (path string, err error) {
+	who, err := accountOf(user)
+	if err != nil {
+		return "", err
+	}
+	if who == nil {
+		return h.WriteSecret(name, text)
+	}
+	if !validName(name) {
+		return "", fmt.Errorf("process: secret: %w", nameError(name))
+	}
+	path = filepath.Join(h.sockets, "secret-"+name)
+	err = errors.Join(os.RemoveAll(path), os.WriteFile(path, text, 0o600), who.own(path))
+	if err != nil {
+		return "", fmt.Errorf("process: secret %s: %w", name, err)
+	}
+	return path, nil
+}
+
 func (h *Host) removeSecrets() error { return os.RemoveAll(h.path(dirSecrets)) }
