@@ -34,16 +34,17 @@ type agentFlags struct {
 	cmd      *cobra.Command
 	settings *settings
 
-	owt, dir, per, root string
-	prerun, maxNodes    int
-	reuse, notify       bool
-	allowArgs           bool
-	deviceSlots         int
-	watchdog            time.Duration
-	grace, drainTime    time.Duration
-	mounts              []string
-	memory              string
-	cpus                float64
+	owt, dir, per    string
+	root, user       string
+	prerun, maxNodes int
+	reuse, notify    bool
+	allowArgs        bool
+	deviceSlots      int
+	watchdog         time.Duration
+	grace, drainTime time.Duration
+	mounts           []string
+	memory           string
+	cpus             float64
 }
 
 const (
@@ -72,6 +73,7 @@ func agentFlagsOf(cmd *cobra.Command) *agentFlags {
 	s.DurationVar(&f.drainTime, "drain-time", defaultDrainTime, "how long running tasks may go on when the agent is asked to end")
 	s.StringVar(&f.memory, "memory", "", "most `memory` of a node, as in 512M or 2G; needs cgroups")
 	s.Float64Var(&f.cpus, "cpus", 0, "most processors of a node, as in 1.5; needs cgroups")
+	s.StringVar(&f.user, "run-as", "", "`user` as which nodes run, on a machine where the agent is root (default: the agent's)")
 	s.StringVar(&f.root, "root", "", "`directory` in which the files of media tasks must be (default: anywhere)")
 	s.BoolVar(&f.allowArgs, "allow-ffmpeg-args", false, "let media tasks have ffmpeg_args of their own, which can use any file and address")
 	s.IntVar(&f.deviceSlots, "hardware-slots", defaultDeviceSlots, "most media tasks at once that a hardware encoder does, beside those of --max-tasks")
@@ -96,6 +98,7 @@ type agentPlan struct {
 	// libraries is LD_LIBRARY_PATH for OWT's nodes; "" leaves it.
 	libraries string
 	root      string
+	user      string
 	mounts    []string
 	allowArgs bool
 	// deviceSlots are for hardware encoders; slots and slotOf follow from those that
@@ -125,7 +128,7 @@ func (f *agentFlags) plan(argv []string) (*agentPlan, error) {
 	}
 	p := &agentPlan{
 		cfg: cfg, file: file, policy: f.policy(file.Policy), grace: f.grace, drainTime: f.drainTime,
-		dir: f.dir, argv: argv, owt: f.owt, libraries: libraries, mounts: f.mounts, allowArgs: f.allowArgs, deviceSlots: f.deviceSlots, notify: f.notify, watchdog: f.watchdog,
+		dir: f.dir, argv: argv, owt: f.owt, libraries: libraries, user: f.user, mounts: f.mounts, allowArgs: f.allowArgs, deviceSlots: f.deviceSlots, notify: f.notify, watchdog: f.watchdog,
 	}
 	if p.root, err = rootDir(f.root); err != nil {
 		return nil, err
@@ -179,6 +182,8 @@ func (f *agentFlags) check(argv []string) error {
 		return cli.Usagef("--watchdog needs --notify: only a program that speaks sd_notify can say that it is alive")
 	case f.allowArgs && f.root != "":
 		return cli.Usagef("--allow-ffmpeg-args lets tasks use any file, so that --root would not hold: leave one of them out")
+	case f.user != "" && f.owt != "":
+		return cli.Usagef("--run-as is for media and for a program after --, and OWT's nodes run as the agent's user: leave it out")
 	case f.deviceSlots < 1:
 		return cli.Usagef("--hardware-slots must be at least 1, but is %d", f.deviceSlots)
 	case f.grace < 0 || f.drainTime < 0 || f.watchdog < 0:
@@ -360,7 +365,7 @@ func (p *agentPlan) busEnviron(host *process.Host) ([]string, error) {
 	if len(secrets) == 0 {
 		return env, nil
 	}
-	path, err := host.WriteSecret("bus", secrets)
+	path, err := host.WriteSecretFor(p.user, "bus", secrets)
 	return append(env, config.SecretsFile+"="+path), err
 }
 
@@ -373,7 +378,7 @@ func (p *agentPlan) programs(host *process.Host) (process.Launcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := process.Command{Argv: p.argv, Dir: here, Env: env, Notify: p.notify, Watchdog: p.watchdog}
+	c := process.Command{Argv: p.argv, Dir: here, Env: env, User: p.user, Notify: p.notify, Watchdog: p.watchdog}
 	if err := c.Validate(); err != nil {
 		return nil, cli.Usagef("%v", err)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"os"
@@ -64,9 +65,13 @@ func (p *agentPlan) mediaNodes(ctx context.Context, host *process.Host) (process
 	for _, mount := range p.mounts {
 		argv = append(argv, "--mount", mount)
 	}
-	return host.Program(process.Command{
-		Argv: argv, Dir: here, Env: append(env, tool.Environ()...), Notify: true, Watchdog: mediaWatchdog,
-	}), nil
+	c := process.Command{
+		Argv: argv, Dir: cmp.Or(p.root, here), Env: append(env, tool.Environ()...), User: p.user, Notify: true, Watchdog: mediaWatchdog,
+	}
+	if err := c.Validate(); err != nil {
+		return nil, cli.Usagef("--run-as: %v", err)
+	}
+	return host.Program(c), nil
 }
 
 // offerDevices adds the hardware encoders that work: a label for each, and slots

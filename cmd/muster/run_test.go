@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -239,6 +240,39 @@ func TestStagedFiles(t *testing.T) {
 	record := `{"record":{"input":"` + filepath.Join(dir, "a.mp4") + `","output":"` + dir + `/rec"}}`
 	contains(t, refusedWith(t, 1, "run", "video", "x", "--wait", "--stage", "--spec", record, "--url", c.url).stderr, "cannot be staged")
 	contains(t, refusedWith(t, 2, "run", "video", "x", "--stage", "--spec", record, "--url", c.url).stderr, "--stage needs --wait")
+}
+
+// Nodes under a user of their own write files of that user, and read none that it
+// may not.
+func TestNodesOfAnotherUser(t *testing.T) {
+	nobody, err := user.Lookup("nobody")
+	if os.Geteuid() != 0 || err != nil {
+		t.Skip("needs root, and the user nobody")
+	}
+	c := upWithoutWorkers(t)
+	in := clip(t, "in.mp4")
+	root := filepath.Dir(in)
+	for dir, mode := range map[string]os.FileMode{root: 0o777, filepath.Dir(root): 0o755, filepath.Dir(program): 0o755} {
+		if err := os.Chmod(dir, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	beginAgent(t, c.url, "video", "--root", root, "--run-as", "nobody")
+	spec := `{"input":"` + in + `","output":"` + root + `/out","ladder":[{"height":60}]}`
+	contains(t, ran(t, "run", "video", "x", "--wait", "--spec", spec, "--url", c.url), "done")
+	info, err := os.Stat(filepath.Join(root, "out", "in-60p.mp4"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if owner := fmt.Sprint(info.Sys().(*syscall.Stat_t).Uid); owner != nobody.Uid {
+		t.Errorf("the result belongs to the user %s, not %s", owner, nobody.Uid)
+	}
+	if err := os.Chmod(in, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refused := refusedWith(t, 1, "run", "video", "y", "--wait", "--spec", strings.Replace(spec, "/out", "/out2", 1), "--url", c.url)
+	contains(t, strings.ToLower(refused.stderr), "permission denied")
+	contains(t, refusedWith(t, 2, "agent", "--purpose", "video", "--run-as", "no such user", "--url", c.url, "--dir", t.TempDir()).stderr, "--run-as: ")
 }
 
 // Any program: the task's exit status is the program's, and what it prints can
