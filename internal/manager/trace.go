@@ -19,27 +19,33 @@ import (
 //	├─ commit               until a majority of the managers has it
 //	└─ decide               until it is applied, those before it in the batch included
 type traced struct {
-	sender         context.Context // with the sender's span
-	method         string
-	arrived, taken time.Time
-	recorded       bool
+	sender   context.Context // with the sender's span
+	method   string
+	arrived  time.Time
+	began    time.Duration // when it arrived, as Moment.Passed has it
+	taken    time.Duration // out of the inbox
+	recorded bool
 }
+
+// at turns a Moment's Passed into the machine's time.
+func (t *traced) at(passed time.Duration) time.Time { return t.arrived.Add(passed - t.began) }
 
 // beginsTrace are the methods that are recorded also if their sender records nothing.
 var beginsTrace = map[string]bool{"schedule": true, "scheduleMany": true}
 
-// trace returns nil for a request that is not recorded. Any goroutine may call it.
+// trace returns nil for a request that is not recorded. It is called as requests
+// arrive, before the core has them, and by any goroutine.
 func (c *core) trace(req *bus.Request) *traced {
 	if c.opts.Tracer == nil || req.Trace.Parent == "" && !beginsTrace[req.Method] {
 		return nil
 	}
-	return &traced{sender: req.Trace.In(context.Background()), method: req.Method, arrived: time.Now()}
+	return &traced{sender: req.Trace.In(context.Background()), method: req.Method, arrived: time.Now(), began: c.out.now().Passed}
 }
 
 // carryOut carries out a request in this step.
 func (c *core) carryOut(it item) {
 	if it.traced != nil {
-		it.traced.taken = time.Now()
+		it.traced.taken = c.out.now().Passed
 		c.tracing = it.traced
 		defer func() { c.tracing = nil }()
 	}
@@ -58,14 +64,10 @@ func (c *core) decided(t *traced, op state.Op, result state.Result, err error) (
 	if !whole.IsRecording() {
 		return "", func() {}
 	}
-	now := time.Now()
-	committed := now.Add(c.at.Passed - c.out.now().Passed) // when the step began
-	if committed.Before(t.taken) {
-		committed = t.taken
-	}
-	c.part(ctx, "wait", t.arrived, t.taken)
-	c.part(ctx, "commit", t.taken, committed)
-	c.part(ctx, "decide", committed, now)
+	committed := max(c.at.Passed, t.taken) // when the step began
+	c.part(ctx, "wait", t.arrived, t.at(t.taken))
+	c.part(ctx, "commit", t.at(t.taken), t.at(committed))
+	c.part(ctx, "decide", t.at(committed), t.at(c.out.now().Passed))
 	describe(ctx, op, result)
 	if err == nil {
 		err = result.Err
