@@ -128,7 +128,8 @@ func TestRequestsAreOWTs(t *testing.T) {
 		if err != nil || d.Exchange != exchange || d.RoutingKey != "recorded" || d.ContentType != "application/json" {
 			t.Fatalf("got %q to %q %q as %q: %v", d.Body, d.Exchange, d.RoutingKey, d.ContentType, err)
 		}
-		// But for its number and its queue, the call is the recorded one.
+		// But for its number, its queue, and that it asks for codes, the call is the
+		// recorded one.
 		if body := asSentBy(want, got); !bytes.Equal(body, d.Body) || !bytes.Equal(asSentBy(got, want), r.Body) {
 			t.Errorf("sent    %s\nOWT has %s", d.Body, r.Body)
 		}
@@ -139,7 +140,7 @@ func TestRequestsAreOWTs(t *testing.T) {
 
 // asSentBy returns the call as the sender of the other would have sent it.
 func asSentBy(call, other bus.Call) []byte {
-	call.CorrID, call.ReplyTo = other.CorrID, other.ReplyTo
+	call.CorrID, call.ReplyTo, call.Codes = other.CorrID, other.ReplyTo, other.Codes
 	return bus.AppendCall(nil, call)
 }
 
@@ -178,7 +179,7 @@ func TestFirstCall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := fmt.Sprintf(`{"method":"join","args":["webrtc",1],"corrID":0,"replyTo":%q}`, call.ReplyTo)
+	want := fmt.Sprintf(`{"method":"join","args":["webrtc",1],"codes":true,"corrID":0,"replyTo":%q}`, call.ReplyTo)
 	if string(d.Body) != want || !strings.HasPrefix(call.ReplyTo, "amq.gen-") {
 		t.Errorf("sent %s, want %s", d.Body, want)
 	}
