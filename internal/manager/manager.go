@@ -156,6 +156,15 @@ func newClock() func() Moment {
 	}
 }
 
+// trace returns nil for a request that is not recorded. It has the machine's time,
+// since requests arrive on goroutines of the queue, before a step has them.
+func (c *core) trace(req *bus.Request) *traced {
+	if c.opts.Tracer == nil || req.Trace.Parent == "" && !beginsTrace[req.Method] {
+		return nil
+	}
+	return &traced{sender: req.Trace.In(context.Background()), method: req.Method, arrived: time.Now(), began: c.out.now().Passed}
+}
+
 // probe looks for another manager of the cluster: two on one queue would get half
 // of the calls each.
 func probe(ctx context.Context, conn bus.Conn, cluster string) error {

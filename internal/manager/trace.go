@@ -7,7 +7,6 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/internal/span"
 	"github.com/muster-fleet/muster/internal/state"
 )
@@ -32,15 +31,6 @@ func (t *traced) at(passed time.Duration) time.Time { return t.arrived.Add(passe
 
 // beginsTrace are the methods that are recorded also if their sender records nothing.
 var beginsTrace = map[string]bool{"schedule": true, "scheduleMany": true}
-
-// trace returns nil for a request that is not recorded. It is called as requests
-// arrive, before the core has them, and by any goroutine.
-func (c *core) trace(req *bus.Request) *traced {
-	if c.opts.Tracer == nil || req.Trace.Parent == "" && !beginsTrace[req.Method] {
-		return nil
-	}
-	return &traced{sender: req.Trace.In(context.Background()), method: req.Method, arrived: time.Now(), began: c.out.now().Passed}
-}
 
 // carryOut carries out a request in this step.
 func (c *core) carryOut(it item) {
