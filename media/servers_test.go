@@ -79,7 +79,7 @@ func liveServers(t *testing.T) map[string]func(*testing.T) liveServer {
 	return map[string]func(*testing.T) liveServer{
 		"rtmp": nginx,
 		"rtsp": func(t *testing.T) liveServer {
-			s := rtsptest.New(t)
+			s := rtsptest.New(t, free(t))
 			return liveServer{s.URL, s.Stop, func() { s.Start(t) }}
 		},
 	}

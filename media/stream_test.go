@@ -5,8 +5,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -91,15 +93,24 @@ func TestStreamToRTMP(t *testing.T) {
 	}
 }
 
-// free is an free address of this machine.
+// portsTaken is how many ports free has tried.
+var portsTaken atomic.Int32
+
+// free returns an address where nobody listens. Its port is below those that the
+// system gives out, so that it is still free when a server comes back there.
 func free(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	const first, ports = 20_000, 10_000
+	for range ports {
+		port := first + (os.Getpid()*97+int(portsTaken.Add(1)))%ports
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			defer l.Close()
+			return l.Addr().String()
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 func TestStreamToNobody(t *testing.T) {

@@ -3,7 +3,6 @@
 package rtsptest
 
 import (
-	"net"
 	"sync"
 	"testing"
 
@@ -27,16 +26,10 @@ type Server struct {
 	packets int
 }
 
-// New starts a server, which ends with the test.
-func New(t *testing.T) *Server {
+// New starts a server at an address, which ends with the test.
+func New(t *testing.T, addr string) *Server {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &Server{addr: l.Addr().String()}
-	_ = l.Close()
-	s.URL = "rtsp://" + s.addr + "/live"
+	s := &Server{URL: "rtsp://" + addr + "/live", addr: addr}
 	s.Start(t)
 	t.Cleanup(s.Stop)
 	return s
