@@ -95,8 +95,12 @@ func (d *dialer) dialServer(ctx context.Context, c *Conn, s server) (*session, e
 	defer cancel()
 	conn, sock, err := d.open(ctx, s)
 	if err == nil {
+		open := func(ctx context.Context) (*amqp.Connection, error) {
+			conn, _, err := d.open(ctx, s)
+			return conn, err
+		}
 		var session *session
-		if session, err = newSession(ctx, c, conn, sock); err == nil {
+		if session, err = newSession(ctx, c, conn, sock, open); err == nil {
 			return session, nil
 		}
 	}

@@ -27,9 +27,11 @@
 // (x-priority), so that a new leader goes before an old one. A plain server, as
 // OWT's are, has 0.
 //
-// A request is acknowledged after its answer was sent, on the same channel, which
-// the broker processes in order; one acknowledgement covers many requests that are
-// answered in order. The broker redelivers unacknowledged requests when the
+// A request is acknowledged after the broker has confirmed its answer; one
+// acknowledgement covers many requests that are answered in order. Requests arrive
+// on a second connection, which publishes nothing, so that the broker reads the
+// acknowledgements also while it is short of memory and blocks all that publish:
+// see answers. The broker redelivers unacknowledged requests when the
 // connection closes: at once if a process died, after the heartbeat time-out (10 to
 // 15 s) if one is frozen or cut off. What such a leader has in hand is lost to callers who
 // wait for less. So a leader lets the broker send it one request at a time, and

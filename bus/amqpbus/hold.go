@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	amqp "github.com/rabbitmq/amqp091-go"
+
 	"github.com/muster-fleet/muster/internal/mailbox"
 )
 
@@ -29,7 +31,8 @@ const (
 // acknowledgement per batch.
 type hold struct {
 	session *session
-	channel *asyncChannel
+	channel *amqp.Channel
+	answers *answers
 	wake    mailbox.Signal // has a token while there is something to acknowledge or give back
 	ending  chan struct{}  // closed by end
 	ended   chan struct{}  // closed after the last acknowledgement
@@ -55,9 +58,9 @@ type held struct {
 	again        bool      // it is redelivered
 }
 
-func newHold(s *session, l *asyncChannel) *hold {
+func newHold(s *session, ch *amqp.Channel, a *answers) *hold {
 	return &hold{
-		session: s, channel: l,
+		session: s, channel: ch, answers: a,
 		wake: mailbox.NewSignal(), ending: make(chan struct{}), ended: make(chan struct{}),
 		busy: mailbox.NewSignal(), meter: newMeter(),
 	}
@@ -125,11 +128,6 @@ func (k *held) isHeld() bool {
 	return !over && !k.hold.session.isOver()
 }
 
-// publish sends an answer on the channel of the request. The broker processes a
-// channel in order, so that it never takes the acknowledgement and then loses the
-// answer when the connection breaks.
-func (h *hold) publish(m message) error { return h.channel.publish(m) }
-
 // settle acknowledges the delivery if done, or else returns it to the queue. It is
 // called once.
 func (k *held) settle(done bool) {
@@ -182,14 +180,15 @@ func soonest(a, b time.Time) time.Time {
 
 // acknowledge acknowledges settled deliveries: all before which none is open, and
 // alone those that waited long enough, or any where few are open. It returns when
-// the next one will have waited long enough, zero if none waits.
+// the next one will have waited long enough, zero if none waits. Errors mean that
+// the channel is closed, and that the broker has requeued everything.
 func (h *hold) acknowledge(now time.Time) (next time.Time) {
 	upTo, singles, next := h.takeSettled(now)
 	for _, tag := range singles {
-		h.channel.acknowledge(tag, false)
+		_ = h.channel.Ack(tag, false)
 	}
 	if upTo > 0 {
-		h.channel.acknowledge(upTo, true)
+		_ = h.channel.Ack(upTo, true)
 	}
 	return next
 }
@@ -248,7 +247,7 @@ func (h *hold) giveBack(now time.Time) (next time.Time) {
 		h.returned = h.returned[1:]
 		h.unlink(k)
 		h.meter.settle(1)
-		h.channel.giveBack(k.tag)
+		_ = h.channel.Nack(k.tag, false, true)
 	}
 	return next
 }

@@ -14,7 +14,7 @@ func TestHoldKnowsWhatIsOpen(t *testing.T) {
 	const n = 40
 	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		h := newHold(&session{}, nil)
+		h := newHold(&session{}, nil, nil)
 		open := map[uint64]*held{}
 		arrived := map[uint64]bool{}
 		for i := range n {
@@ -60,7 +60,7 @@ func TestEachIsAcknowledgedOnce(t *testing.T) {
 	const n = 4 * fewOpen
 	for seed := range uint64(20) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		h := newHold(&session{}, nil)
+		h := newHold(&session{}, nil, nil)
 		var open []*held
 		for i := range n {
 			open = append(open, h.receive(uint64(i+1), 1))

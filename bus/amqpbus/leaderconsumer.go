@@ -11,13 +11,15 @@ import (
 )
 
 // leaderConsumer receives the requests of a member while it leads. It has its own
-// channel for as long as the session, so that requests received while leading can
-// be answered afterwards.
+// channels for as long as the session, so that requests received while leading
+// can be answered afterwards. All but answers are on the session's connection
+// that only consumes.
 type leaderConsumer struct {
 	member   *groupMember
 	session  *session
-	channel  *asyncChannel
+	channel  *amqp.Channel
 	probe    *amqp.Channel // to read the length of the queue
+	answers  *answers
 	queue    string
 	hold     *hold
 	incoming sequence
@@ -31,37 +33,53 @@ type leaderConsumer struct {
 	readers   sync.WaitGroup // the goroutines of receive
 }
 
-// openLeaderConsumer opens the channel and does not consume yet. When the broker
-// closes it, the idle consumer's channel is closed, too, so that both are
+// openLeaderConsumer opens the channels and does not consume yet. When the broker
+// closes one, the idle consumer's channel is closed, too, so that all are
 // reopened.
 func (p *groupMember) openLeaderConsumer(s *session, idle *amqp.Channel, queue string) (*leaderConsumer, error) {
-	ch, err := s.conn.Channel()
+	conn, err := s.consuming()
 	if err != nil {
 		return nil, err
 	}
-	probe, err := s.conn.Channel()
+	ch, err := conn.Channel()
+	if err != nil {
+		return nil, err
+	}
+	probe, err := conn.Channel()
 	if err != nil {
 		_ = ch.Close()
 		return nil, err
 	}
-	closed := ch.NotifyClose(make(chan *amqp.Error, 1))
-	l := &asyncChannel{channel: ch}
-	d := &leaderConsumer{member: p, session: s, channel: l, probe: probe, queue: queue, hold: newHold(s, l), rank: following}
+	a, err := openAnswers(s)
+	if err != nil {
+		_ = ch.Close()
+		_ = probe.Close()
+		return nil, err
+	}
+	d := &leaderConsumer{member: p, session: s, channel: ch, probe: probe, answers: a, queue: queue, hold: newHold(s, ch, a), rank: following}
 	if !s.spawn(d.hold.run) {
 		return nil, bus.ErrDisconnected
 	}
 	s.spawn(d.adjustWindow)
-	s.spawn(func() {
-		if err := <-closed; err != nil && !s.isOver() {
-			p.conn.limits.learn(err)
-			p.conn.log.Warn("broker closed a channel", "what", p.consumer.what, "err", err)
-			if isMissing(err) {
-				s.reconnect()
+	for _, ch := range []*amqp.Channel{ch, a.channel} {
+		closed := ch.NotifyClose(make(chan *amqp.Error, 1))
+		s.spawn(func() {
+			if err := <-closed; err != nil && !s.isOver() {
+				d.lost(err)
+				_ = idle.Close()
 			}
-			_ = idle.Close()
-		}
-	})
+		})
+	}
 	return d, nil
+}
+
+// lost is called when the broker has closed a channel.
+func (d *leaderConsumer) lost(err error) {
+	d.member.conn.limits.learn(err)
+	d.member.conn.log.Warn("broker closed a channel", "what", d.member.consumer.what, "err", err)
+	if isMissing(err) {
+		d.session.reconnect()
+	}
 }
 
 // consume starts a consumer with that priority, or stops consuming if the rank is
@@ -87,14 +105,10 @@ func (d *leaderConsumer) startConsumer(r rank, w window) error {
 	d.consumers++
 	// It travels with every message, so it is short.
 	tag := strconv.Itoa(d.consumers)
-	var deliveries <-chan amqp.Delivery
-	err := d.channel.call(func(ch *amqp.Channel) (err error) {
-		if err := ch.Qos(w.limit, 0, false); err != nil {
-			return err
-		}
-		deliveries, err = ch.Consume(d.queue, tag, false, false, false, false, priority(r))
+	if err := d.channel.Qos(w.limit, 0, false); err != nil {
 		return err
-	})
+	}
+	deliveries, err := d.channel.Consume(d.queue, tag, false, false, false, false, priority(r))
 	if err != nil {
 		return err
 	}
@@ -110,11 +124,7 @@ func (d *leaderConsumer) resize(w window) error {
 	if err := d.startConsumer(d.rank, w); err != nil {
 		return err
 	}
-	return d.cancel(old)
-}
-
-func (d *leaderConsumer) cancel(tag string) error {
-	return d.channel.call(func(ch *amqp.Channel) error { return ch.Cancel(tag, false) })
+	return d.channel.Cancel(old, false)
 }
 
 // receive starts a goroutine that takes the deliveries.
@@ -145,7 +155,7 @@ func (d *leaderConsumer) stopConsuming() error {
 	if d.rank == following {
 		return nil
 	}
-	if err := d.cancel(d.tag); err != nil {
+	if err := d.channel.Cancel(d.tag, false); err != nil {
 		return err
 	}
 	d.rank = following
@@ -156,9 +166,10 @@ func (d *leaderConsumer) stopConsuming() error {
 // close ends it. Unanswered requests go to another member.
 func (d *leaderConsumer) close() {
 	_ = d.stopConsuming()
+	d.answers.close()
 	d.hold.end()
 	_ = d.probe.Close()
-	_ = d.channel.call((*amqp.Channel).Close)
+	_ = d.channel.Close()
 	d.readers.Wait()
 }
 

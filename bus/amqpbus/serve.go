@@ -183,8 +183,8 @@ func (s *service) request(call bus.Call, l item) *bus.Request {
 	return r
 }
 
-// answer sends an answer to a request, and then acknowledges the request if the
-// broker holds it. If the answer cannot be sent, the request stays held.
+// answer sends an answer to a request, which then is acknowledged if the broker
+// holds it. If the answer cannot be sent, the request stays held.
 func (s *service) answer(replyTo string, r bus.Reply, k *held) {
 	if k == nil {
 		if session := s.conn.session.Load(); session != nil {
@@ -192,8 +192,17 @@ func (s *service) answer(replyTo string, r bus.Reply, k *held) {
 		}
 		return
 	}
-	if k.isHeld() && s.conn.answer(k.hold.session, k.hold.publish, replyTo, r) && !r.Status {
-		k.settle(true)
+	if !k.isHeld() {
+		return
+	}
+	settles := k
+	if r.Status {
+		settles = nil
+	}
+	a := k.hold.answers
+	publish := func(m message) error { return a.publish(m, settles) }
+	if !s.conn.answer(k.hold.session, publish, replyTo, r) && settles != nil {
+		a.dropped(settles)
 	}
 }
 

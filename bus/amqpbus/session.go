@@ -19,7 +19,11 @@ type session struct {
 	conn  *amqp.Connection
 	wire  *socket
 	lost  chan *amqp.Error // receives the reason; close closes it without one
-	over  chan struct{}    // closed to end the session's goroutines
+	over  <-chan struct{}  // closed by end, to end the session's goroutines
+	end   context.CancelFunc
+	life  context.Context // until then
+	// open opens another connection to the same server.
+	open func(context.Context) (*amqp.Connection, error)
 
 	mu    sync.Mutex
 	ended bool
@@ -31,10 +35,15 @@ type session struct {
 	replyTo atomic.Pointer[string]
 	// blocked is why the broker accepts no messages; nil while it does.
 	blocked atomic.Pointer[string]
+
+	dialing sync.Mutex
+	second  atomic.Pointer[amqp.Connection] // see consuming
 }
 
-func newSession(ctx context.Context, owner *Conn, conn *amqp.Connection, sock *socket) (*session, error) {
-	s := &session{owner: owner, conn: conn, wire: sock, over: make(chan struct{})}
+func newSession(ctx context.Context, owner *Conn, conn *amqp.Connection, sock *socket, open func(context.Context) (*amqp.Connection, error)) (*session, error) {
+	s := &session{owner: owner, conn: conn, wire: sock, open: open}
+	s.life, s.end = context.WithCancel(context.Background())
+	s.over = s.life.Done()
 	s.lost = conn.NotifyClose(make(chan *amqp.Error, 1))
 	s.rpc = newPublisher(s, "calls")
 	s.notices = newPublisher(s, "notices")
@@ -56,6 +65,36 @@ func newSession(ctx context.Context, owner *Conn, conn *amqp.Connection, sock *s
 // reconnect breaks the connection, so that all is declared again: the exchange
 // owtRpc was deleted, and with it all bindings to it.
 func (s *session) reconnect() { s.wire.Conn.Close() }
+
+// consuming returns the connection that only consumes: the broker reads from it
+// also while it is short of memory or disk. It is opened when first asked for,
+// and the session ends with it.
+func (s *session) consuming() (*amqp.Connection, error) {
+	s.dialing.Lock()
+	defer s.dialing.Unlock()
+	if conn := s.second.Load(); conn != nil {
+		return conn, nil
+	}
+	ctx, cancel := context.WithTimeout(s.life, dialLimit)
+	defer cancel()
+	conn, err := s.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	lost := conn.NotifyClose(make(chan *amqp.Error, 1))
+	s.second.Store(conn)
+	started := s.spawn(func() {
+		if err := <-lost; err != nil && !s.conn.IsClosed() {
+			s.owner.log.Warn("connection that consumes lost", "err", err)
+			s.reconnect()
+		}
+	})
+	if !started {
+		_ = conn.CloseDeadline(time.Now())
+		return nil, bus.ErrDisconnected
+	}
+	return conn, nil
+}
 
 // run calls f, which may hang on a frozen broker, and returns early when the
 // context or the session ends. f then ends by itself, at the latest when the
@@ -92,8 +131,11 @@ func (s *session) wait(ctx context.Context) error {
 	}
 }
 
-// isOver reports whether the connection is closed or lost.
-func (s *session) isOver() bool { return s.conn.IsClosed() }
+// isOver reports whether a connection is closed or lost.
+func (s *session) isOver() bool {
+	second := s.second.Load()
+	return s.conn.IsClosed() || second != nil && second.IsClosed()
+}
 
 // expire breaks the connection at the deadline unless it is closed before.
 func (s *session) expire(deadline time.Time) {
@@ -113,11 +155,13 @@ func (s *session) expire(deadline time.Time) {
 func (s *session) close(deadline time.Time) {
 	_ = s.conn.CloseDeadline(deadline)
 	s.mu.Lock()
-	if !s.ended {
-		s.ended = true
-		close(s.over)
-	}
+	s.ended = true
+	s.end()
 	s.mu.Unlock()
+	// One that is being opened fails from here on.
+	if second := s.second.Load(); second != nil {
+		_ = second.CloseDeadline(deadline)
+	}
 	s.tasks.Wait()
 }
 

@@ -90,6 +90,11 @@ func (w window) after(r reading) window {
 	for limit > leastInHand && 4*w.peak <= float64(limit) {
 		limit /= 2
 	}
+	// A single caller at a time has a request in hand for half of the time: until
+	// the broker has confirmed the answer, and that is on its way meanwhile.
+	if limit == 2*leastInHand && w.peak < leastInHand {
+		limit = leastInHand
+	}
 	return window{limit: limit}
 }
 
