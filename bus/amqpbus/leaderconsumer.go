@@ -209,7 +209,7 @@ func (d *leaderConsumer) measure() (again bool) {
 		return false
 	}
 	r := d.hold.read()
-	if r.full && d.window.limit < floodInHand {
+	if r.mayWait() && d.window.limit < floodInHand {
 		q, err := d.probe.QueueDeclarePassive(d.queue, false, true, false, false, nil)
 		if err != nil {
 			return false

@@ -56,6 +56,15 @@ type reading struct {
 	body float64
 }
 
+// busyLook is how many requests, dealt with in one look, may mean a queue that
+// grows.
+const busyLook = 16
+
+// mayWait reports whether requests may wait in the queue. They may although the
+// limit was never reached here: where all are dealt with at once, the broker waits
+// for acknowledgements that are on their way.
+func (r reading) mayWait() bool { return r.full || r.settled >= busyLook }
+
 // window is how many requests a leader may have in hand, a power of two.
 type window struct {
 	limit   int
