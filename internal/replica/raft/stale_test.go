@@ -1,13 +1,16 @@
 package raft
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"math"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	pb "go.etcd.io/raft/v3/raftpb"
 )
@@ -319,11 +322,16 @@ func TestOlderDirectoryIsRefused(t *testing.T) {
 	copied = f.start(addr, f.addrs)
 	f.schedule("room")
 	f.equal()
+	f.acknowledged(addr)
 	f.kill(copied)
 
 	dirs[addr] = old
 	refused := f.start(addr, f.addrs)
-	<-refused.Done()
+	select {
+	case <-refused.Done():
+	case <-time.After(testTime):
+		t.Fatal("an older copy was not refused")
+	}
 	if err := refused.Err(); !errors.Is(err, ErrStaleLog) {
 		t.Fatalf("started from an older copy: %v", err)
 	}
@@ -333,6 +341,33 @@ func TestOlderDirectoryIsRefused(t *testing.T) {
 	f.start(addr, f.addrs)
 	f.voters(3)
 	f.equal()
+}
+
+// acknowledged returns when the leader knows that the member has all that is
+// decided now. What was not known to be acknowledged may be missing in a copy.
+func (f *fleet) acknowledged(addr string) {
+	f.t.Helper()
+	var all uint64
+	lead := f.leader()
+	lead.do(func() { all = lead.Index() })
+	for i := 0; f.match(addr) < all; i++ {
+		f.schedule(fmt.Sprintf("another-%d", i)) // each takes a round trip
+	}
+}
+
+// match is the last entry that the leader knows the member to have.
+func (f *fleet) match(addr string) uint64 {
+	f.t.Helper()
+	s, err := f.leader().Status(context.Background())
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	for _, m := range s.Members {
+		if m.Addr == addr {
+			return m.Match
+		}
+	}
+	return 0
 }
 
 // TestAcksOnDisk: what is known of the others survives restarts and new files.
