@@ -94,12 +94,10 @@ func (m membership) Add(ctx context.Context, addr string) error { return m.repli
 
 // Remove implements manager.Membership.
 func (m membership) Remove(ctx context.Context, addr string, force bool) error {
-	s, err := m.replica.Status(ctx)
-	if err != nil {
-		return err
-	}
-	if err := s.CheckRemoval(addr); err != nil && !force {
-		return err
+	if !force {
+		if err := m.replica.CheckRemoval(ctx, addr); err != nil {
+			return err
+		}
 	}
 	return m.replica.Remove(ctx, addr)
 }

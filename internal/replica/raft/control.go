@@ -92,8 +92,8 @@ func (n *Replica) Transfer(ctx context.Context) error {
 		switch {
 		case asked:
 			err = n.awaitTransfer(ctx, changed)
-		case try < transferTries && len(s.Members) > 1:
-			pause.For(ctx, 2*time.Duration(n.opts.HeartbeatTicks)*n.opts.Tick)
+		case try < activeTries && len(s.Members) > 1:
+			pause.For(ctx, n.opts.betweenTries())
 		default:
 			err = errors.New("raft: no other manager can take over the leadership")
 		}
@@ -103,10 +103,14 @@ func (n *Replica) Transfer(ctx context.Context) error {
 	}
 }
 
-// transferTries is how often Transfer looks for another leader. At each quorum
-// check the library forgets which members are active, until they answer the next
-// heartbeat.
-const transferTries = 4
+// activeTries is how often a leader looks for active members before there are too
+// few. One that was just elected has heard nobody yet.
+const activeTries = 4
+
+// betweenTries is the time in which active members answer a heartbeat.
+func (o Options) betweenTries() time.Duration {
+	return 2 * time.Duration(o.HeartbeatTicks) * o.Tick
+}
 
 // awaitTransfer waits for a change, or until the library aborts the transfer.
 func (n *Replica) awaitTransfer(ctx context.Context, changed <-chan struct{}) error {

@@ -72,6 +72,7 @@ type Core struct {
 	// own was decided.
 	ledTerm uint64
 	senders map[uint64]string // addresses of members, from their messages
+	active  map[uint64]int    // when members were active last, in ticks; see progress
 
 	role    replica.Role
 	err     error
@@ -138,6 +139,7 @@ func (c *Core) renew() {
 	c.version++
 	c.applied, c.ledTerm = 0, 0
 	c.senders = map[uint64]string{}
+	c.active = map[uint64]int{}
 	c.bootstrap = bootstrap{core: c, nonce: c.rng.Uint64(), seen: map[string]sighting{}, lost: map[uint64]bool{}}
 	c.election = election{core: c}
 	c.membership = membership{core: c, joins: map[string]uint64{}}
@@ -236,6 +238,7 @@ func (c *Core) Tick() {
 		return
 	}
 	if c.elected() {
+		c.noteActive()
 		c.rn.Tick()
 		c.membership.reconcile()
 	} else {
@@ -337,7 +340,7 @@ func (c *Core) send(m *pb.Message) {
 // follower to apply. Membership changes are announced at once.
 func (c *Core) canWait(m *pb.Message) bool {
 	return c.acked && m.GetType() == pb.MsgApp && len(m.GetEntries()) == 0 &&
-		progressOf(c.rn)[m.GetTo()].State == tracker.StateReplicate && c.store.onlyCommands(c.applied, m.GetCommit())
+		c.progress()[m.GetTo()].State == tracker.StateReplicate && c.store.onlyCommands(c.applied, m.GetCommit())
 }
 
 func (c *Core) post(addr string, m Message) {

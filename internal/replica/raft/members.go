@@ -75,7 +75,7 @@ func (ms *membership) admission() *pb.ConfChangeV2 {
 // earlier members at its address.
 func (ms *membership) promotion() *pb.ConfChangeV2 {
 	commit := ms.core.store.hard.GetCommit()
-	match := progressOf(ms.core.rn)
+	match := ms.core.progress()
 	for _, id := range ms.core.conf.GetLearners() {
 		if p := match[id]; p.Match == 0 || p.Match+caughtUp < commit || !p.RecentActive {
 			continue
@@ -116,7 +116,7 @@ func (ms *membership) dismissal() *pb.ConfChangeV2 {
 // leftover returns a learner that is silent while a voter at its address is not:
 // an earlier incarnation of the voter, whose request to join came late. 0 is none.
 func (ms *membership) leftover() uint64 {
-	match := progressOf(ms.core.rn)
+	match := ms.core.progress()
 	for _, id := range ms.core.conf.GetLearners() {
 		if match[id].RecentActive {
 			continue
@@ -168,11 +168,26 @@ func (ms *membership) changed() {
 	ms.core.log.Info("members changed", "voters", len(ms.core.conf.GetVoters()), "learners", len(ms.core.conf.GetLearners()))
 }
 
-// progressOf is what a leader knows of each member's log.
-func progressOf(rn *etcd.RawNode) map[uint64]tracker.Progress {
+// progress is what a leader knows of each member. RecentActive is corrected: at
+// each quorum check the library forgets who is active, until they answer the next
+// heartbeat.
+func (c *Core) progress() map[uint64]tracker.Progress {
 	out := map[uint64]tracker.Progress{}
-	rn.WithProgress(func(id uint64, _ etcd.ProgressType, p tracker.Progress) { out[id] = p })
+	c.rn.WithProgress(func(id uint64, _ etcd.ProgressType, p tracker.Progress) {
+		at, heard := c.active[id]
+		p.RecentActive = p.RecentActive || heard && c.now-at <= 2*c.cfg.HeartbeatTicks
+		out[id] = p
+	})
 	return out
+}
+
+// noteActive stores who is active, before the library may forget it.
+func (c *Core) noteActive() {
+	c.rn.WithProgress(func(id uint64, _ etcd.ProgressType, p tracker.Progress) {
+		if p.RecentActive {
+			c.active[id] = c.now
+		}
+	})
 }
 
 // Admit allows managers at an address to join. Only the leader can do it.
@@ -204,7 +219,7 @@ func (c *Core) Transfer() bool {
 		return false
 	}
 	best, most := uint64(0), uint64(0)
-	match := progressOf(c.rn)
+	match := c.progress()
 	for _, id := range slices.Sorted(slices.Values(c.conf.GetVoters())) {
 		if p := match[id]; id != c.id && p.RecentActive && p.Match > most {
 			best, most = id, p.Match

@@ -1,15 +1,31 @@
 package raft
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/muster-fleet/muster/internal/pause"
 )
 
 // CheckRemoval returns an error if the cluster would have no majority without the
-// manager at an address, because too few of the others are active. It needs the
-// Status of the leader, which alone knows who is active.
-func (s Status) CheckRemoval(addr string) error {
+// manager at an address, because too few of the others are active. Only the leader
+// knows who is active. One that was just elected has heard nobody yet, so it looks
+// again for some heartbeats.
+func (n *Replica) CheckRemoval(ctx context.Context, addr string) error {
+	for try := 1; ; try++ {
+		s, err := n.Status(ctx)
+		if err != nil {
+			return err
+		}
+		if err = s.checkRemoval(addr); err == nil || try == activeTries || !pause.For(ctx, n.opts.betweenTries()) {
+			return err
+		}
+	}
+}
+
+func (s Status) checkRemoval(addr string) error {
 	stay, silent := 0, []string(nil)
 	for _, m := range s.Members {
 		if m.Addr == addr || !m.Voter {

@@ -34,12 +34,12 @@ func TestCheckRemoval(t *testing.T) {
 		{[]string{"A", "B", "C", "d", "e"}, "C", false},
 		{[]string{"A", "b"}, "X", true}, // no manager there: nothing is lost
 	} {
-		err := voters(c.members...).CheckRemoval(c.remove)
+		err := voters(c.members...).checkRemoval(c.remove)
 		if (err == nil) != c.safe {
 			t.Errorf("%v without %s: %v, want safe %v", c.members, c.remove, err, c.safe)
 		}
 	}
-	err := voters("A", "B", "c").CheckRemoval("B")
+	err := voters("A", "B", "c").checkRemoval("B")
 	for _, part := range []string{"without B", "1 of 2", "silent: C", "force"} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("%v does not say %q", err, part)

@@ -71,7 +71,7 @@ func (c *Core) members() []Member {
 	for _, id := range slices.Sorted(maps.Keys(c.roster.addrs)) {
 		m := Member{ID: hexID(id), Addr: c.roster.addrs[id], Voter: isVoter(c.conf, id), Label: c.bootstrap.label(id)}
 		if c.leader() == c.cfg.Addr {
-			p := progressOf(c.rn)[id]
+			p := c.progress()[id]
 			m.Known, m.Match, m.Active = true, p.Match, p.RecentActive || id == c.id
 			m.Lag = c.store.last() - min(p.Match, c.store.last())
 		}

@@ -178,6 +178,41 @@ func TestWrongReportKeepsTheLeader(t *testing.T) {
 	}
 }
 
+// TestMembersStayActive: who answers each heartbeat is active at any time, in the
+// ticks after a quorum check as well; who is cut off is not for long.
+func TestMembersStayActive(t *testing.T) {
+	c := newCluster(t, 1, false, 3)
+	c.calm = true
+	lead := c.lead()
+	c.rounds(10)
+	silent := func() (addrs []string) {
+		for _, m := range lead.core.Status().Members {
+			if !m.Active {
+				addrs = append(addrs, m.Addr)
+			}
+		}
+		return addrs
+	}
+	for range 50 {
+		lead.core.Tick() // the answers to its heartbeat are on their way
+		if s := silent(); s != nil {
+			t.Fatalf("silent: %v", s)
+		}
+		c.collect(lead)
+		c.quiesce()
+	}
+	for _, other := range c.peers {
+		if other != lead.addr {
+			c.cutOff(c.nodes[other])
+			break
+		}
+	}
+	c.rounds(3 * 10)
+	if s := silent(); len(s) != 1 {
+		t.Errorf("one member is cut off, and silent: %v", s)
+	}
+}
+
 // lead waits for a leader that all follow.
 func (c *cluster) lead() *simNode {
 	for range 1000 {
