@@ -36,6 +36,7 @@ const (
 	FeedWorkerState   = "worker.state"
 	FeedTaskPlaced    = "task.placed"
 	FeedTaskRefused   = "task.refused"
+	FeedTaskClaimed   = "task.claimed"
 	FeedTaskRunning   = "task.running"
 	FeedTaskLaidDown  = "task.laid-down"
 	FeedTaskReleased  = "task.released"
@@ -54,6 +55,7 @@ const (
 	FeedDrainEmpty     = "drain.empty"
 	FeedDrainEnded     = "drain.ended"
 	FeedStrategy       = "strategy"
+	FeedDebit          = "debit"
 	FeedOther          = "other"
 )
 

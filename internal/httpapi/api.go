@@ -33,6 +33,7 @@ func newAPI(mux *http.ServeMux, s *Server) *api {
 		"Without tokens everybody may do everything; with them each operation names the roles that may call it. " +
 		"While no manager leads, reads are answered from the last state with the header " + headerStale + "."
 	cfg.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
+	cfg.Servers = []*huma.Server{{URL: "/", Description: "The server that this description is of, or any other one of the cluster."}}
 	cfg.OpenAPIPath, cfg.DocsPath, cfg.SchemasPath = "/v1/openapi", "", ""
 	cfg.CreateHooks = nil // no $schema members in answers
 	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{

@@ -133,9 +133,13 @@ func (a *api) getDrain(ctx context.Context, in *drainPath) (Drain, error) {
 
 func (a *api) drain(ctx context.Context, in *struct{ Body DrainOrder }) (Drain, error) {
 	o := in.Body
-	d, err := a.s.opts.Cluster.Drain(ctx, muster.DrainOrder{
+	order := muster.DrainOrder{
 		Selector: muster.Selector(o.Selector), Sticky: o.Sticky, DeadlineMillis: o.DeadlineMs, Policy: muster.DrainPolicy(o.Policy), Force: o.Force, By: operator(ctx),
-	})
+	}
+	if err := order.Check(); err != nil {
+		return Drain{}, wrongMember(err)
+	}
+	d, err := a.s.opts.Cluster.Drain(ctx, order)
 	return drainOf(d), err
 }
 

@@ -12,6 +12,7 @@ import (
 const (
 	announceEvery = 2 * time.Second
 	peerTime      = 10 * time.Second // how long one counts that is silent
+	pageTime      = 24 * time.Hour   // how long the pages that it served may ask the others
 	maxPeers      = 64
 )
 
@@ -27,7 +28,8 @@ type Peer struct {
 	Bye bool `json:"bye,omitempty"`
 }
 
-// peers are the servers that were heard within peerTime.
+// peers are the servers that were heard within pageTime. A page stays open when its
+// server has ended, so that an origin is known for longer than a server counts.
 type peers struct {
 	mu    sync.Mutex
 	heard map[string]heardPeer // by URL
@@ -35,8 +37,11 @@ type peers struct {
 
 type heardPeer struct {
 	Peer
-	at time.Time
+	at    time.Time
+	ended bool
 }
+
+func (p heardPeer) serves(now time.Time) bool { return !p.ended && now.Sub(p.at) <= peerTime }
 
 func newPeers() *peers { return &peers{heard: map[string]heardPeer{}} }
 
@@ -50,37 +55,53 @@ func (p *peers) hear(peer Peer, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.expire(now)
-	if peer.Bye {
-		delete(p.heard, origin)
+	_, known := p.heard[origin]
+	if !known && (peer.Bye || !p.makeRoom(now)) {
 		return
 	}
-	if _, known := p.heard[origin]; known || len(p.heard) < maxPeers {
-		p.heard[origin] = heardPeer{Peer{URL: origin, Manager: peer.Manager}, now}
-	}
+	p.heard[origin] = heardPeer{Peer{URL: origin, Manager: peer.Manager}, now, peer.Bye}
 }
 
 func (p *peers) expire(now time.Time) {
 	for origin, peer := range p.heard {
-		if now.Sub(peer.at) > peerTime {
+		if now.Sub(peer.at) > pageTime {
 			delete(p.heard, origin)
 		}
 	}
 }
 
-// list returns them by URL.
+// makeRoom forgets the server that is silent for longest where there are too many, and
+// reports whether there is room for another one.
+func (p *peers) makeRoom(now time.Time) bool {
+	if len(p.heard) < maxPeers {
+		return true
+	}
+	oldest, found := heardPeer{at: now}, false
+	for _, peer := range p.heard {
+		if !peer.serves(now) && !peer.at.After(oldest.at) {
+			oldest, found = peer, true
+		}
+	}
+	delete(p.heard, oldest.URL)
+	return found
+}
+
+// list returns those that serve, by URL.
 func (p *peers) list(now time.Time) []Peer {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.expire(now)
 	out := []Peer{}
 	for _, peer := range p.heard {
-		out = append(out, peer.Peer)
+		if peer.serves(now) {
+			out = append(out, peer.Peer)
+		}
 	}
 	slices.SortFunc(out, func(a, b Peer) int { return cmp.Compare(a.URL, b.URL) })
 	return out
 }
 
-// knows reports whether a page of this origin is one of a server of the cluster.
+// knows reports whether a page of this origin is one of a server of the cluster, also of
+// one that has ended since.
 func (p *peers) knows(origin string, now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -1,10 +1,13 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
+	"regexp"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -62,6 +65,23 @@ func init() {
 		return p
 	}
 }
+
+// wrongField is the problem of a field of a request.
+func wrongField(location, message string, value any) *Problem {
+	p := newProblem(http.StatusUnprocessableEntity, "invalid", location+": "+message)
+	p.Errors = []*huma.ErrorDetail{{Message: message, Location: location, Value: value}}
+	return p
+}
+
+// wrongMember is the problem of a member of the body, which an error names first.
+func wrongMember(err error) *Problem {
+	member, message, _ := strings.Cut(err.Error(), " ")
+	return wrongField("body."+strings.TrimSuffix(member, ":"), message, nil)
+}
+
+// argument is how a manager refuses a request with an argument, or a member of one, that
+// is wrong.
+var argument = regexp.MustCompile(`^\w+: argument \d+ \((\S+)\) (?:is refused: (\S+) )?(.+)$`)
 
 // problem writes an error outside of the API's operations.
 func problem(w http.ResponseWriter, status int, detail string) {
@@ -123,6 +143,9 @@ func understand(err error) error {
 		}
 	}
 	if errors.As(err, &refused) {
+		if wrong := argument.FindStringSubmatch(refused.Reason); wrong != nil {
+			return wrongField(cmp.Or(wrong[2], wrong[1]), wrong[3], nil)
+		}
 		return newProblem(http.StatusConflict, "refused", refused.Reason)
 	}
 	return newProblem(http.StatusUnprocessableEntity, "invalid", err.Error())

@@ -104,6 +104,9 @@ func (a *api) why(ctx context.Context, in *TaskPath) (Explanation, error) {
 func (a *api) place(ctx context.Context, in *struct{ Body Order }) (Placement, error) {
 	o := in.Body
 	r := client.Request{Purpose: o.Purpose, Task: o.Task, Region: o.Region, ISP: o.ISP, Reserve: time.Duration(o.ReserveMs) * time.Millisecond}
+	if err := o.check(); err != nil {
+		return Placement{}, err
+	}
 	if o.Preference != nil {
 		r.Preference = o.Preference
 	}
@@ -113,6 +116,29 @@ func (a *api) place(ctx context.Context, in *struct{ Body Order }) (Placement, e
 	}
 	out := Placement{Purpose: p.Purpose, Task: p.Task, Worker: p.Worker, Number: p.Number}
 	return out, json.Unmarshal(p.Info, &out.Info)
+}
+
+// check names the member that is wrong.
+func (o *Order) check() error {
+	for _, name := range []struct {
+		member, value string
+		most          int
+	}{{"purpose", o.Purpose, muster.MaxName}, {"task", o.Task, muster.MaxTask}} {
+		if err := muster.CheckName(name.value, name.most); err != nil {
+			return wrongField("body."+name.member, err.Error(), name.value)
+		}
+	}
+	raw, err := json.Marshal(o.Preference)
+	if err == nil {
+		err = muster.CheckPreference(raw)
+	}
+	if err == nil {
+		_, err = muster.ParsePreference(raw)
+	}
+	if err != nil {
+		return wrongMember(err)
+	}
+	return nil
 }
 
 func (a *api) release(ctx context.Context, in *struct {

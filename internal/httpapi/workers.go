@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/client"
 )
@@ -28,11 +26,7 @@ func (s *Selection) labels() (map[string]string, error) {
 	for _, text := range s.Label {
 		key, value, ok := strings.Cut(text, "=")
 		if !ok || key == "" {
-			return nil, &Problem{
-				Title: http.StatusText(http.StatusUnprocessableEntity), Status: http.StatusUnprocessableEntity, Code: "invalid",
-				Detail: "query.label: must be key=value",
-				Errors: []*huma.ErrorDetail{{Message: "must be key=value", Location: "query.label", Value: text}},
-			}
+			return nil, wrongField("query.label", "must be key=value", text)
 		}
 		labels[key] = value
 	}

@@ -39,9 +39,9 @@ func TestDecodeSaysWhatIsWrong(t *testing.T) {
 		{"unschedule", `["w"]`, "unschedule: argument 2 (task) must be a non-empty string"},
 		{"getScheduled", `["webrtc"]`, "getScheduled: argument 2 (task) must be a non-empty string"},
 		{"listTasks", `["all",[]]`, "listTasks: argument 2 (query) must be an object with the members limit, after, names, worker, task, state, region and labels (it must not be of type array)"},
-		{"listTasks", `["all",{"limit":1001}]`, "listTasks: argument 2 (query) must have a limit from 1 to 1000"},
-		{"listWorkers", `["all",{"limit":0}]`, "listWorkers: argument 2 (query) must have a limit from 1 to 1000"},
-		{"listWorkers", `["all",{"after":"x"}]`, "listWorkers: argument 2 (query) must have the member next of the page before as its member after"},
+		{"listTasks", `["all",{"limit":1001}]`, "listTasks: argument 2 (query.limit) must be 1 to 1000"},
+		{"listWorkers", `["all",{"limit":0}]`, "listWorkers: argument 2 (query.limit) must be 1 to 1000"},
+		{"listWorkers", `["all",{"after":"x"}]`, "listWorkers: argument 2 (query.after) must be the member next of the page before"},
 		{"bogus", `[]`, "Not support method"},
 		{"", `[]`, "Not support method"},
 	}

@@ -106,6 +106,8 @@ func (f *feed) observe(events []muster.Event) {
 	for _, e := range events {
 		if load, ok := e.(muster.WorkerLoadChanged); ok {
 			f.load(load)
+		} else if _, ok := e.(muster.DrainTrimmed); ok {
+			continue // only what the state remembers of those that left changes
 		} else if len(f.batch.Events) >= feedEvents {
 			f.batch.Skipped++
 		} else {
@@ -161,6 +163,8 @@ func feedEvent(e muster.Event) muster.FeedEvent {
 		return muster.FeedEvent{Type: muster.FeedTaskPlaced, Purpose: e.Purpose, Task: e.Task, Worker: e.Worker, Placement: e.Placement, Until: e.Until}
 	case muster.TaskPickedUp:
 		return muster.FeedEvent{Type: muster.FeedTaskRunning, Purpose: e.Purpose, Task: e.Task, Worker: e.Worker, Placement: e.Placement}
+	case muster.TaskClaimed:
+		return muster.FeedEvent{Type: muster.FeedTaskClaimed, Purpose: e.Purpose, Task: e.Task, Worker: e.Worker}
 	case muster.TaskLaidDown:
 		return muster.FeedEvent{Type: muster.FeedTaskLaidDown, Purpose: e.Purpose, Task: e.Task, Worker: e.Worker, Until: e.Until}
 	case muster.TaskReleased:
@@ -170,7 +174,7 @@ func feedEvent(e muster.Event) muster.FeedEvent {
 	case muster.PurposeForgotten:
 		return muster.FeedEvent{Type: muster.FeedPurposeForgot, Purpose: e.Purpose}
 	case muster.WorkerDrained, muster.WorkerCordoned, muster.DrainOrdered, muster.DrainOverdue, muster.DrainEmptied,
-		muster.DrainEnded, muster.StrategyChanged, muster.Audited:
+		muster.DrainEnded, muster.StrategyChanged, muster.DebitChanged, muster.Audited:
 		return orderEvent(e)
 	default:
 		detail, err := json.Marshal(e)

@@ -29,6 +29,8 @@ func orderEvent(e muster.Event) muster.FeedEvent {
 		return muster.FeedEvent{Type: muster.FeedDrainEnded, Drain: e.Drain, State: string(e.State)}
 	case muster.StrategyChanged:
 		return muster.FeedEvent{Type: muster.FeedStrategy, Purpose: e.Purpose, State: string(e.Strategy)}
+	case muster.DebitChanged:
+		return muster.FeedEvent{Type: muster.FeedDebit, State: e.Mode}
 	case muster.Audited:
 		detail, err := json.Marshal(e.Entry)
 		if err != nil {

@@ -65,11 +65,11 @@ func (r *reader) page(i int) *pageQuery {
 		return q
 	}
 	if q.Limit < 1 || q.Limit > pageMost {
-		r.fail(i, "query", fmt.Sprintf("must have a limit from 1 to %d", pageMost))
+		r.fail(i, "query.limit", fmt.Sprintf("must be 1 to %d", pageMost))
 	}
 	place, err := placeOf(q.After)
 	if err != nil {
-		r.fail(i, "query", "must have the member next of the page before as its member after")
+		r.fail(i, "query.after", "must be the member next of the page before")
 	}
 	q.after = place
 	return q

@@ -142,6 +142,23 @@ func TestDrainByClick(t *testing.T) {
 	b.noErrors("/nodes")
 }
 
+// The map shows what its filter selects, also as the workers change.
+func TestFilterFollowsTheWorkers(t *testing.T) {
+	c := startCluster(t, httpapi.Options{})
+	ids := c.fleet(40)
+	b := openPage(t, c.server.URL())
+	b.await(`document.querySelectorAll("a.cell").length === 40`)
+	run[bool](b, `(() => { const s = document.querySelector("main select"); s.value = "draining"; return s.dispatchEvent(new Event("change")); })()`)
+	b.shows("No worker matches.")
+	_, err := c.client.Drain(c.ctx, muster.DrainOrder{Selector: muster.Selector{Worker: ids[13]}})
+	must(t, err)
+	b.await(`[...document.querySelectorAll("a.cell")].map((e) => e.title).join().startsWith(` + quoted(ids[13]+":") + `)`)
+	_, err = c.client.Undrain(c.ctx, client.Undrain{Selector: muster.Selector{Worker: ids[13]}})
+	must(t, err)
+	b.await(`document.querySelectorAll("a.cell").length === 0`)
+	b.noErrors()
+}
+
 // With tokens the page asks for one, and shows what its role may do.
 func TestSignIn(t *testing.T) {
 	token, line, err := httpapi.NewToken("eve", httpapi.Viewer)

@@ -3,6 +3,7 @@ package web_test
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -145,5 +146,22 @@ func TestPageOutlivesItsManager(t *testing.T) {
 	b.await(`document.getElementById("link").textContent === "live" && document.querySelectorAll("a.cell").length === 3`)
 	t.Logf("the page went on after %.0f ms", took)
 	b.screenshot("manager-killed")
+	// It may read and steer also when the cluster no longer counts the server that it is of.
+	next := run[string](b, `import("./js/api.js").then((api) => api.server())`)
+	tick := time.NewTicker(100 * time.Millisecond) // a caller may ask so often only
+	defer tick.Stop()
+	for lists := true; lists; <-tick.C {
+		res, err := http.Get(next + "/v1/status")
+		must(t, err)
+		body, err := io.ReadAll(res.Body)
+		must(t, err)
+		_ = res.Body.Close()
+		lists = res.StatusCode != http.StatusOK || bytes.Contains(body, []byte(at+`"`))
+	}
+	b.goTo("#/drains")
+	b.shows("No worker is being drained.")
+	if problem := run[string](b, `import("./js/api.js").then((api) => api.get("/v1/drains")).then(() => "", (err) => err.message)`); problem != "" {
+		t.Errorf("the page may not ask %s: %s", next, problem)
+	}
 	b.noErrors("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "net::ERR", "503", "504")
 }

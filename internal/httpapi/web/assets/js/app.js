@@ -1,6 +1,6 @@
 // The frame of the page: what is always there, and which view is shown.
 import { server, signIn } from "./api.js";
-import { badge, h, replace, set } from "./dom.js";
+import { badge, h, replace, set, span } from "./dom.js";
 import { onPaint, start, store } from "./store.js";
 import { fleet } from "./fleet.js";
 import { task } from "./task.js";
@@ -11,6 +11,7 @@ import { worker } from "./worker.js";
 const views = { fleet, tasks, activity, managers, drains, audit, worker, task };
 const tabs = [["fleet", "Fleet"], ["tasks", "Tasks"], ["activity", "Decisions"], ["managers", "Managers"], ["drains", "Drains"], ["audit", "Audit"]];
 const $ = (id) => document.getElementById(id);
+const oldAfter = 8000; // the status is read every 2 s
 let view = null;
 
 function route() {
@@ -42,8 +43,11 @@ function paint() {
     set(parts.free, `${sum((p) => p.ready - p.full).toLocaleString("en")} of ${sum((p) => p.workers).toLocaleString("en")} workers free`);
   }
   set(parts.rates, `${store.placed.toFixed(1)} placed/s, ${store.refused.toFixed(1)} refused/s`);
-  const link = store.link.up ? "live" : store.link.denied ? "sign in" : "connecting …";
-  if (parts.link.textContent !== link) replace(parts.link, badge(link, store.link.up ? "ok" : "warn"));
+  const age = Date.now() - store.read;
+  const old = store.link.up && age > oldAfter;
+  const link = old ? `no answer for ${span(age)}` : store.link.up ? "live" : store.link.denied ? "sign in" : "connecting …";
+  if (parts.link.textContent !== link) replace(parts.link, badge(link, store.link.up && !old ? "ok" : "warn"));
+  parts.link.title = old ? store.error : "";
   view?.update();
 }
 

@@ -17,6 +17,7 @@ const words = {
   "worker.uncordoned": (e) => [badge("uncordoned", "ok"), " ", workerLink(e.worker)],
   "task.placed": (e) => [badge("placed"), " ", ...task(e), ...on(e)],
   "task.refused": (e) => [badge("refused", "bad"), " ", ...task(e), h("div", { class: "muted" }, e.reason, e.workers ? ` Of ${e.workers} workers excluded: ${rules(e)}.` : "")],
+  "task.claimed": (e) => [badge("claimed"), " ", ...task(e), ...on(e)],
   "task.running": (e) => [badge("running"), " ", ...task(e), ...on(e)],
   "task.laid-down": (e) => [badge("ended", ""), " ", ...task(e), ...on(e)],
   "task.released": (e) => [badge("released", e.reason === "worker-left" ? "bad" : ""), " ", ...task(e), ` (${e.reason})`],
@@ -29,6 +30,7 @@ const words = {
   "drain.overdue": (e) => [badge("drain", "bad"), " ", drain(e), " is overdue"],
   "drain.empty": (e) => [badge("drain", "ok"), " ", drain(e), " is empty"],
   "drain.ended": (e) => [badge("drain"), " ", drain(e), ` ${e.state}`],
+  debit: (e) => [badge("debit"), ` ${e.state || "as configured"}`],
   strategy: (e) => [badge("strategy"), ` ${e.purpose}: ${e.state || "as configured"}`],
 };
 

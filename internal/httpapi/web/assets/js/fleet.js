@@ -23,17 +23,17 @@ const tasksOf = (w) => `${w.running + w.reserved}${w.max_tasks ? ` / ${w.max_tas
 export function fleet(params) {
   const purposes = h("div", { class: "cards" });
   const cards = new Map();
-  const search = h("input", { type: "search", placeholder: "Filter: id, region, label …", "aria-label": "Filter workers", value: params.get("q") ?? "", oninput: () => update(true) });
-  const state = h("select", { "aria-label": "State", onchange: () => update(true) },
+  const search = h("input", { type: "search", placeholder: "Filter: id, region, label …", "aria-label": "Filter workers", value: params.get("q") ?? "", oninput: () => update() });
+  const state = h("select", { "aria-label": "State", onchange: () => update() },
     ["", "ready", "full", "draining", "cordoned", "not-ready", "initializing"].map((s) => h("option", { value: s }, s || "every state")));
   let asTable = (params.get("show") ?? localStorage.getItem("muster-show")) === "table";
   let purpose = params.get("purpose") ?? "";
-  const toggle = h("button", { type: "button", onclick: () => { asTable = !asTable; localStorage.setItem("muster-show", asTable ? "table" : "map"); update(true); } });
+  const toggle = h("button", { type: "button", onclick: () => { asTable = !asTable; localStorage.setItem("muster-show", asTable ? "table" : "map"); update(); } });
   const found = h("span", { class: "muted", role: "status" });
   const place = h("div", {});
   const list = table("Workers", columns, { empty: "No worker matches." });
   const map = cells();
-  const happened = feed(14, (e) => e.type !== "task.running" && e.type !== "task.laid-down" && !(e.type === "worker.state" && e.state === "ready"));
+  const happened = feed(14, (e) => e.type !== "task.running" && e.type !== "task.claimed" && e.type !== "task.laid-down" && !(e.type === "worker.state" && e.state === "ready"));
   const load = chart("Load by purpose, last hour", { format: percent, max: 1 });
   const placed = chart("Placements a minute by purpose, last hour", { format: (v) => Math.round(v).toLocaleString("en") });
   const el = h("div", {},
@@ -63,7 +63,7 @@ export function fleet(params) {
       let card = cards.get(name);
       if (!card) {
         card = { big: h("span", { class: "big" }), noun: h("span", { class: "muted" }), full: h("span", {}), tasks: h("div", { class: "muted small" }), bar: h("div", {}) };
-        card.el = h("a", { class: "card", href: "#/fleet", onclick: (e) => { e.preventDefault(); purpose = purpose === name ? "" : name; update(true); } },
+        card.el = h("a", { class: "card", href: "#/fleet", onclick: (e) => { e.preventDefault(); purpose = purpose === name ? "" : name; update(); } },
           h("div", { class: "row" }, h("b", {}, name), h("span", { class: "muted wide" }, p.strategy)), h("div", { class: "row" }, h("span", {}, card.big, card.noun), card.full), card.bar, card.tasks);
         cards.set(name, card);
         purposes.append(card.el);
@@ -81,15 +81,18 @@ export function fleet(params) {
   }
 
   let version = -1;
-  function update(rebuild) {
+  let matched = "";
+  function update() {
     showCards();
     const list_ = [...store.workers.values()].filter(matches);
     set(toggle, asTable ? "Show as map" : "Show as table");
     set(found, store.loaded ? `${list_.length.toLocaleString("en")} of ${store.workers.size.toLocaleString("en")}` : store.error || "loading …");
     const want = asTable ? list.el : map.el;
     if (place.firstChild !== want) replace(place, want);
-    if (asTable) list.show(list_); else map.show(list_, rebuild || version !== store.members);
-    version = store.members;
+    // Also what a filter selects changes as workers change.
+    const which = list_.length === store.workers.size ? `all ${store.loaded}` : list_.map((w) => w.id).join("\u0001");
+    if (asTable) list.show(list_); else map.show(list_, version !== store.members || which !== matched);
+    if (!asTable) { version = store.members; matched = which; }
     happened.show(store.events);
   }
 

@@ -10,6 +10,7 @@ const trueUp = 20000; // counts drift with skipped events: read all again
 export const store = {
   status: null, workers: new Map(), loaded: false, events: [], drains: [],
   placed: 0, refused: 0, term: 0, link: { up: false }, error: "",
+  read: Date.now(), // when the status was read last
   members: 0, // counts changes of who the workers are
 };
 
@@ -91,6 +92,7 @@ export function reload() {
 export async function readStatus() {
   try {
     store.status = await get("/v1/status");
+    store.read = Date.now();
     know(store.status.servers.map((s) => s.url));
     store.term = Math.max(store.term, ...store.status.managers.map((m) => m.term));
     store.error = "";
@@ -101,7 +103,7 @@ export async function readStatus() {
 export async function readDrains() {
   try {
     store.drains = (await get("/v1/drains")).drains;
-  } catch { store.drains = []; }
+  } catch { /* those of before are shown: the head says that they are old */ }
   changed();
 }
 

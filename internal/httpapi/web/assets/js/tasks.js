@@ -17,7 +17,7 @@ export function tasks(params) {
     { label: "Task", cell: (t) => taskLink(t.purpose, t.task), sort: (t) => t.task, width: "minmax(110px,2fr)" },
     { label: "Purpose", cell: (t) => t.purpose, sort: (t) => t.purpose, width: "minmax(70px,1fr)" },
     { label: "State", cell: (t) => badge(t.state), sort: (t) => t.state, width: "95px" },
-    { label: "Reservation", cell: (t) => (t.until ? `${span(t.until - Date.now())} left` : "–"), sort: (t) => t.until, cls: "wide", width: "130px" },
+    { label: "Reservation", cell: (t) => (t.until ? `${span(t.until - Date.now())} left` : "–"), sort: (t) => t.until, text: (t) => (t.until ? span(t.until - Date.now()) : ""), cls: "wide", width: "130px" },
     { label: "Placement", cell: (t) => String(t.placement || "–"), sort: (t) => t.placement, cls: "num wide", width: "150px" },
     { label: "Worker", cell: (t) => workerLink(t.worker), sort: (t) => t.worker, cls: "wide", width: "minmax(110px,2fr)" },
   ], { empty: "No task matches.", height: "68vh", onEnd: () => read(false) });
