@@ -123,12 +123,37 @@ func (p *transcoding) cuts(ctx context.Context, env *environment) (cut, error) {
 	if err != nil {
 		return cut{}, fmt.Errorf("input: %w", err)
 	}
-	return cutAt(out, p.picture(p.Ladder[0]).deinterlaces())
+	return cutAt(out, p.picture(p.Ladder[0]).deinterlaces(), p.refreshes(ctx, env))
+}
+
+// refreshes are the times of the key frames of which no later picture needs an
+// earlier one (IDR pictures), so that reading may begin there. Containers call
+// others key frames, too. None are known, and reading begins a key frame earlier,
+// where that costs less than to find out or the container has no index of times.
+func (p *transcoding) refreshes(ctx context.Context, env *environment) map[int64]bool {
+	types := map[string]string{"h264": "5", "h265": "19-20"}[p.streams.video.Codec]
+	if types == "" || !p.input.file() || !strings.HasPrefix(p.info.Container, "mov,") {
+		return nil
+	}
+	args := append([]string{"-v", "error", "-nostdin", "-copyts"}, p.input.input(env.tool.major())...)
+	out, err := output(ctx, env.tool.FFmpeg, append(args, "-map", fmt.Sprint("0:", p.streams.video.Index), "-c", "copy", "-bsf:v", "filter_units=pass_types="+types, "-f", "framecrc", "-")...)
+	if err != nil {
+		return nil
+	}
+	times := map[int64]bool{}
+	for line := range strings.Lines(string(out)) {
+		if fields := strings.Split(line, ","); len(fields) > 2 && !strings.HasPrefix(line, "#") {
+			if at, err := strconv.ParseInt(strings.TrimSpace(fields[2]), 10, 64); err == nil {
+				times[at] = true
+			}
+		}
+	}
+	return times
 }
 
 // cutAt finds cuts in what ffprobe says of packets. Pictures must come at a
 // constant rate, so that each has its place wherever it is encoded.
-func cutAt(out []byte, fields bool) (cut, error) {
+func cutAt(out []byte, fields bool, refreshes map[int64]bool) (cut, error) {
 	var c cut
 	var times, keys []int64
 	base, start := 0.0, 0.0
@@ -170,6 +195,11 @@ func cutAt(out []byte, fields bool) (cut, error) {
 	}
 	c.Offset = float64(times[0])*base - start
 	c.divide(times, keys, base)
+	for i, piece := range c.Pieces {
+		if i > 0 && refreshes[piece.From] {
+			c.Pieces[i].Seek = float64(piece.From)*base + 0.5/rate // which is found also where it is rounded
+		}
+	}
 	return c, nil
 }
 

@@ -17,11 +17,10 @@ type planner struct{ *watcher }
 
 func (planner) RunsParts() bool { return true }
 
-// long is a film of 30 s whose key frames are preceded by pictures that refer to
-// them, as broadcasters have it.
-func long(t *testing.T, name string, more ...string) string {
+// long is a film of 30 s.
+func long(t *testing.T, name string, picture ...string) string {
 	t.Helper()
-	args := slices.Concat(moving("160x120", 30), sound(30), []string{"-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "50", "-bf", "3", "-x264-params", "open-gop=1", "-c:a", "aac"}, more)
+	args := slices.Concat(moving("160x120", 30), sound(30), picture, []string{"-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac"})
 	return generate(t, filepath.Join(t.TempDir(), name), args...)
 }
 
@@ -74,13 +73,23 @@ func hashes(t *testing.T, path string) (pictures []string, samples string) {
 // encoded at once.
 func TestSplitHasNoSeam(t *testing.T) {
 	for _, with := range tools(t) {
-		for name, c := range map[string]struct{ input, more string }{
-			"mp4": {"film.mp4", `"ladder": [{"height": 120, "crf": 0, "preset": "ultrafast"}]`},
-			"mkv": {"film.ts", `"container": "mkv", "audio": {"codec": "opus"}, "ladder": [{"height": 120, "crf": 0, "preset": "ultrafast"}, {"height": 60}]`},
+		const (
+			toMP4 = `"ladder": [{"height": 120, "crf": 0, "preset": "ultrafast"}]`
+			toMKV = `"container": "mkv", "audio": {"codec": "opus"}, "ladder": [{"height": 120, "crf": 0, "preset": "ultrafast"}, {"height": 60}]`
+		)
+		for name, c := range map[string]struct{ input, picture, more, word string }{
+			// Before their key frames are pictures that refer to them, as broadcasters have it.
+			"open mp4": {"film.mp4", "-c:v libx264 -g 50 -bf 3 -x264-params open-gop=1", toMP4, ".mp4"},
+			"open ts":  {"film.ts", "-c:v libx264 -g 50 -bf 3 -x264-params open-gop=1", toMKV, ".mkv"},
+			// What is called a key frame is the first of those that refresh the picture by and by.
+			"refresh mp4": {"film.mp4", "-c:v libx264 -g 50 -x264-params intra-refresh=1", toMP4, ".mp4"},
+			"closed mp4":  {"film.mp4", "-c:v libx264 -g 50 -bf 3", toMP4, ".mp4"},
+			"closed h265": {"film.mp4", "-c:v libx265 -g 50 -tag:v hvc1 -x265-params log-level=error:open-gop=0", toMP4, ".mp4"},
+			"open h265":   {"film.mp4", "-c:v libx265 -g 50 -tag:v hvc1 -x265-params log-level=error:open-gop=1", toMP4, ".mp4"},
 		} {
 			t.Run(with.Version+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				in := long(t, c.input)
+				in := long(t, c.input, strings.Fields(c.picture)...)
 				out := filepath.Dir(in)
 				spec := func(name string) string {
 					return fmt.Sprintf(`{"input": %q, "output": %q, "split": true, %s}`, in, filepath.Join(out, name, "{name}-{height}"), c.more)
@@ -96,9 +105,8 @@ func TestSplitHasNoSeam(t *testing.T) {
 				if parts != 4 {
 					t.Errorf("%d parts, not the sound and 3 pieces", parts)
 				}
-				word := "." + name
-				want, wantSound := hashes(t, filepath.Join(out, "one", "film-120"+word))
-				got, gotSound := hashes(t, filepath.Join(out, "many", "film-120"+word))
+				want, wantSound := hashes(t, filepath.Join(out, "one", "film-120"+c.word))
+				got, gotSound := hashes(t, filepath.Join(out, "many", "film-120"+c.word))
 				if len(want) != 750 || !slices.Equal(want, got) {
 					t.Errorf("%d pictures, and %d in pieces; first %q and %q", len(want), len(got), first3(want), first3(got))
 				}
@@ -163,21 +171,26 @@ func TestCuts(t *testing.T) {
 		fmt.Fprintf(&b, "packet|pts=%d|flags=%s\n", i*512, flags)
 	}
 	b.WriteString("stream|r_frame_rate=25/1|time_base=1/12800\nformat|start_time=-0.5\n")
-	c, err := cutAt([]byte(b.String()), false)
+	refresh := map[int64]bool{(500 + 3) * 512: true}
+	c, err := cutAt([]byte(b.String()), false, refresh)
 	if err != nil || c.Offset != 0.5 || len(c.Pieces) != 4 {
 		t.Fatalf("%+v, %v", c, err)
 	}
 	total := int64(0)
 	for i, p := range c.Pieces {
 		total += p.Frames
-		if i > 0 && (p.From != c.Pieces[i-1].To || p.From/512%50 != 3 || p.Seek >= float64(p.From)/12800) {
+		if i > 0 && (p.From != c.Pieces[i-1].To || p.From/512%50 != 3) {
 			t.Errorf("%+v", p)
+		}
+		// Reading begins a key frame earlier, unless that is not needed.
+		if earlier := p.Seek < float64(p.From)/12800; i > 0 && earlier == refresh[p.From] {
+			t.Errorf("%+v, needs the pictures before: %v", p, !refresh[p.From])
 		}
 	}
 	if total != 1000 {
 		t.Errorf("%d pictures", total)
 	}
-	if _, err := cutAt([]byte(strings.Replace(b.String(), "pts=5120|", "pts=5200|", 1)), false); err == nil {
+	if _, err := cutAt([]byte(strings.Replace(b.String(), "pts=5120|", "pts=5200|", 1)), false, nil); err == nil {
 		t.Error("a varying rate is not refused")
 	}
 }

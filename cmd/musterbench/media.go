@@ -19,7 +19,7 @@ result, and messages.
   cpu_ratio   the same of processor time: that of the queue, the manager, the agent, all nodes and ffmpeg ÷ that of ffmpeg
   load        of the machine before the round
 
-With --split one film of --seconds (120 where nothing is said) is transcoded by --parallel workers, each held to a
+With --split one film of --seconds (600 by default) is transcoded by --parallel workers, each held to a
 processor of its own, with "split": true and without, in turns.
 
   speedup     time without ÷ time with split
@@ -34,7 +34,7 @@ func newMediaCmd() *cobra.Command {
 		Example: "  musterbench media\n  musterbench media --rounds 5 --clips 40 -o json\n  musterbench media --split",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if split && !cmd.Flags().Changed("seconds") {
-				o.Seconds = 120
+				o.Seconds = 600
 			}
 			if err := o.Validate(); err != nil {
 				return cli.Usagef("%v", err)
