@@ -71,8 +71,8 @@ sim: ## simulate whole clusters, and Raft alone, with SEEDS seeds (default 200)
 soak: tools ## inject FAULTS random faults into real managers (default 200)
 	$(GO) test ./internal/systemtest -count 1 -v -timeout 24h -run TestFaultsAtRandom -faults $(FAULTS)
 
-flood: tools ## flood managers for FLOOD each (default 15s), and print honest p99 beside each flood
-	$(GO) test ./internal/systemtest -count 1 -v -timeout 30m -run TestFlood -flood $(or $(FLOOD),15s)
+flood: tools ## flood managers, and the least server, for FLOOD each (default 15s), and print honest p99 beside each flood
+	$(GO) test ./internal/systemtest -count 1 -v -timeout 30m -run TestFlood -plain -flood $(or $(FLOOD),15s)
 
 newcomer: ## measure a manager that joins 1,000,000 tasks
 	$(GO) test ./internal/replica/raft -run '^$$' -bench BenchmarkNewcomer -benchtime 10x -timeout 20m

@@ -25,6 +25,7 @@ import (
 
 var (
 	floodTime  = flag.Duration("flood", 2*time.Second, "how long each flood of TestFlood lasts")
+	plainToo   = flag.Bool("plain", false, "flood the least server on RabbitMQ, too")
 	floodKinds = flag.String("floods", "schedules,bodies,garbage,silence,requests", "which floods those are")
 )
 
@@ -59,6 +60,45 @@ func TestFlood(t *testing.T) {
 	})
 }
 
+// What RabbitMQ alone makes of a flood: honest callers of the least server.
+func TestFloodOfAPlainServer(t *testing.T) {
+	if !*plainToo {
+		t.Skip("a measurement: -plain")
+	}
+	broker := rabbit.Broker(t)
+	for _, kind := range strings.Split(*floodKinds, ",") {
+		if kind == "silence" || kind == "requests" {
+			continue // they are not for the queue
+		}
+		t.Run(kind, func(t *testing.T) {
+			f := &flooded{rig: &rig{T: t, ctx: t.Context(), url: broker.URL(), name: fmt.Sprintf("plain-%d", rigs.Add(1))}, crew: cluster.NewCrew()}
+			t.Cleanup(f.crew.Close)
+			f.tokens = []string{"", ""}
+			f.ports = []string{"", "", ""}
+			server := f.flood(plainServer)
+			defer server.end()
+			f.manager, f.broker = server.process, broker.PID()
+			var conns []bus.Conn
+			for range honestCallers {
+				conns = append(conns, f.dial())
+			}
+			ask := func(caller, n int) error {
+				ctx, cancel := context.WithTimeout(t.Context(), patience)
+				defer cancel()
+				_, err := conns[caller].Call(ctx, f.name, "schedule", n)
+				return err
+			}
+			before := f.measure(*floodTime, ask)
+			flood := f.flood(kind)
+			begin := f.use(flood.process.PID)
+			during := f.measure(*floodTime, ask)
+			used := f.use(flood.process.PID)
+			flood.end()
+			t.Logf("%-10s p99 %v alone, %v beside it, %.1f times that; %s", kind, p99(before), p99(during), float64(p99(during))/float64(p99(before)), used.since(begin))
+		})
+	}
+}
+
 // testFloods has a manager and a queue of its own for each flood: what one leaves
 // in RabbitMQ's queue would be a part of the next.
 func testFloods(t *testing.T, url string, broker int) {
@@ -71,7 +111,7 @@ func testFlood(t *testing.T, kind, url string, broker int) {
 	f := startFlooded(t, url)
 	f.broker = broker
 	begin := f.use(0)
-	before := f.measure(*floodTime)
+	before := f.measure(*floodTime, f.placeHonestly)
 	t.Logf("%-10s %6d calls, p99 %v; %s", "alone", len(before), p99(before), f.use(0).since(begin))
 	roles := f.output.count(roleChanged)
 	if roles == 0 {
@@ -82,7 +122,7 @@ func testFlood(t *testing.T, kind, url string, broker int) {
 		f.asksOverHTTP(kind)
 	}
 	begin, sent := f.use(flood.process.PID), flood.count()
-	during := f.measure(*floodTime)
+	during := f.measure(*floodTime, f.placeHonestly)
 	used := f.use(flood.process.PID)
 	rate := float64(flood.count()-sent) / used.at.Sub(begin.at).Seconds()
 	flood.end()
@@ -215,24 +255,34 @@ func (f *flooded) awaitManager() {
 	f.must(err)
 }
 
-// measure has the honest callers call for that long, and returns how long each
+// placeHonestly makes a call of an honest caller.
+func (f *flooded) placeHonestly(caller, n int) error {
+	task := fmt.Sprintf("honest-%d-%d", caller, n)
+	_, err := f.callers[caller].Schedule(f.ctx, client.Request{Purpose: purpose, Task: task, Reserve: time.Second})
+	if err != nil {
+		why, _ := f.client.Why(f.ctx, purpose, task)
+		err = fmt.Errorf("%w: %+v", err, why)
+	}
+	return err
+}
+
+// measure has the honest callers ask for that long, and returns how long each
 // call took.
-func (f *flooded) measure(long time.Duration) (took []time.Duration) {
+func (f *flooded) measure(long time.Duration, ask func(caller, n int) error) (took []time.Duration) {
 	f.Helper()
 	var mu sync.Mutex
 	var calling sync.WaitGroup
 	end := time.Now().Add(long)
-	for i, c := range f.callers {
+	for i := range honestCallers {
 		calling.Go(func() {
 			for n := 0; n == 0 || time.Now().Before(end); n++ {
 				begin := time.Now()
-				_, err := c.Schedule(f.ctx, client.Request{Purpose: purpose, Task: fmt.Sprintf("honest-%d-%d", i, n), Reserve: time.Second})
+				err := ask(i, n)
 				mu.Lock()
 				took = append(took, time.Since(begin))
 				mu.Unlock()
 				if err != nil {
-					why, _ := f.client.Why(f.ctx, purpose, fmt.Sprintf("honest-%d-%d", i, n))
-					f.Errorf("an honest call was not answered: %v: %+v", err, why)
+					f.Errorf("an honest call was not answered: %v", err)
 					return
 				}
 				time.Sleep(honestPause)

@@ -3,6 +3,7 @@ package systemtest
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -16,12 +17,17 @@ import (
 
 	"github.com/nats-io/nats.go"
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/muster-fleet/muster/bus"
 )
 
 // floodVariable makes this program one that floods a manager: with "schedules"
 // of one caller, large "bodies", "garbage" on the queue and on every port,
 // connections that say nothing ("silence"), or "requests" of one caller over HTTP.
 const floodVariable = "SYSTEMTEST_FLOOD"
+
+// plainServer as a flood is the server of TestFloodOfAPlainServer.
+const plainServer = "plain-server"
 
 const (
 	floodRate  = 20_000 // a second
@@ -38,6 +44,8 @@ func runFlood(kind string) int {
 	url, name, ports := os.Getenv("FLOOD_URL"), os.Getenv("FLOOD_NAME"), strings.Split(os.Getenv("FLOOD_PORTS"), ",")
 	var err error
 	switch kind {
+	case plainServer:
+		err = servePlainly(url, name)
 	case "schedules":
 		err = floodSchedules(url, name)
 	case "bodies":
@@ -68,6 +76,48 @@ func begun() {
 			fmt.Println(sent.Load())
 		}
 	}()
+}
+
+// servePlainly is the least server on RabbitMQ: it acknowledges nothing, has no
+// limits, and answers each call with the same word.
+func servePlainly(url, name string) error {
+	conn, err := amqp.Dial(url)
+	if err != nil {
+		return err
+	}
+	ch, err := conn.Channel()
+	if err != nil {
+		return err
+	}
+	err = errors.Join(ch.ExchangeDeclare("owtRpc", "direct", false, true, false, false, nil), declareQueue(ch, name), ch.QueueBind(name, name, "owtRpc", false, nil))
+	if err != nil {
+		return err
+	}
+	deliveries, err := ch.Consume(name, "", true, false, false, false, nil)
+	if err != nil {
+		return err
+	}
+	begun()
+	for d := range deliveries {
+		if len(d.Body) > 1<<20 {
+			continue
+		}
+		call, err := bus.ParseCall(d.Body)
+		if err != nil || call.CorrID == nil {
+			continue
+		}
+		sent.Add(1)
+		body := bus.AppendReply(nil, bus.Reply{CorrID: call.CorrID, Data: []byte(`"ok"`)})
+		if err := ch.PublishWithContext(context.Background(), "owtRpc", call.ReplyTo, false, false, amqp.Publishing{Body: body}); err != nil {
+			return err
+		}
+	}
+	return io.EOF
+}
+
+func declareQueue(ch *amqp.Channel, name string) error {
+	_, err := ch.QueueDeclare(name, false, true, false, false, nil)
+	return err
 }
 
 // floodSchedules makes calls of one caller. It takes the answers, and reads none.
