@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -190,5 +191,15 @@ func TestAManagerThatStaysOverloadedIsNamed(t *testing.T) {
 	err := <-scheduled(context.Background(), c)
 	if !errors.Is(err, client.ErrOverloaded) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v; want that the deadline passed, and that the manager is overloaded", err)
+	}
+}
+
+func TestWhatTheBrokerDoesNotTakeIsNotRepeated(t *testing.T) {
+	c, m := talking(t, client.Options{})
+	large := request
+	large.Preference = strings.Repeat("x", 9<<20)
+	_, err := c.Schedule(within(t), large)
+	if !errors.Is(err, bus.ErrTooLarge) || errors.Is(err, context.DeadlineExceeded) || m.count() > 0 {
+		t.Errorf("got %v after %d calls; want bus.ErrTooLarge at once", err, m.count())
 	}
 }
