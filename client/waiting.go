@@ -13,7 +13,7 @@ const keyWaiting = "waiting"
 
 // Waiting is the notice that a batch of tasks has found no worker, and that batches
 // of lower priority should leave the next one to it. It counts for some seconds, or
-// until the notice that it is over.
+// until the notice that it ended.
 type Waiting struct {
 	Cluster  string `json:"cluster"`
 	Purpose  string `json:"purpose"`

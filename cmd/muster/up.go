@@ -101,7 +101,7 @@ type up struct {
 // upPurposes are those of the workers, in turn.
 var upPurposes = []string{"webrtc", "video", "recording"}
 
-// run starts everything, and ends it when ctx is over.
+// run starts everything, and ends it when ctx is done.
 func (u *up) run(ctx context.Context) error {
 	if err := u.check(); err != nil {
 		return err
@@ -166,7 +166,7 @@ func (u *up) load() (*config.Config, error) {
 	return cfg, nil
 }
 
-// staff runs the workers until ctx is over.
+// staff runs the workers until ctx is done.
 func (u *up) staff(ctx context.Context, h *managerProcess) error {
 	u.findMedia(ctx)
 	if err := u.prepareRooms(h); err != nil {

@@ -13,7 +13,7 @@ import (
 // a minute lasts 54 to 67 seconds. Time without a leader does not count. It
 // belongs to the goroutine that owns the state.
 type clock struct {
-	last time.Duration // the time that was told last, since 1970
+	last time.Duration // the latest reading, since 1970
 	at   time.Duration // what had passed then
 }
 

@@ -14,7 +14,7 @@
 //
 // All of that is a core, which changes in steps. A Manager makes them when its
 // connection, its clock or its replica has something; a Stepped manager, of a
-// simulation, when it is told to.
+// simulation, when asked to.
 package manager
 
 import (

@@ -36,7 +36,7 @@ type measures struct {
 	purposes map[string]bool
 }
 
-// maxPurposes is how many purposes are told apart; others are "other".
+// maxPurposes is how many purposes have a label of their own; the rest share "other".
 const maxPurposes = 64
 
 func newMeasures() *measures {

@@ -15,7 +15,7 @@ import (
 
 // Membership changes who the managers of a cluster are. Its methods may be
 // called anywhere, may be repeated, and return when the change is complete or
-// ctx is over; what was asked for by then is still done.
+// ctx is done; what was asked for by then is still done.
 type Membership interface {
 	// Add lets a manager join at an address.
 	Add(ctx context.Context, addr string) error

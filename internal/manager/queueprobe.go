@@ -134,7 +134,7 @@ func (p *queueProbe) forget() {
 	p.requests.forget()
 }
 
-// run sends until ctx is over. Sending may wait for the broker.
+// run sends until ctx is done. Sending may wait for the broker.
 func (p *queueProbe) run(ctx context.Context) {
 	for {
 		select {

@@ -14,7 +14,7 @@ const (
 	// refused for good. The queue keeps it for some 5 ms each time, so that this
 	// is longer than any fail-over takes, and than OWT's programs wait.
 	maxReturns = 1000
-	// maxReturned is how many requests are told apart at least.
+	// maxReturned is how many requests are counted one by one at least.
 	maxReturned = 4096
 )
 

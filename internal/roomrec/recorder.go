@@ -77,7 +77,7 @@ func (r *Recorder) Check(spec json.RawMessage) error {
 	return err
 }
 
-// Do is node.Work's: it records until it is stopped, or the room is over.
+// Do is node.Work's: it records until it is stopped, or the room ends.
 func (r *Recorder) Do(ctx context.Context, t *node.Task) error {
 	s, path, err := r.plan(t.Spec)
 	if err != nil {

@@ -58,7 +58,7 @@ type running struct {
 	over chan struct{}
 }
 
-// run records until ctx ends, or the room is over.
+// run records until ctx ends, or the room ends.
 func (r *recording) run(ctx context.Context) error {
 	wake := mailbox.NewSignal()
 	heard, err := r.conn.Subscribe(ctx, room.Topic, room.KeyState(r.name), func(string, json.RawMessage) { wake.Raise() })

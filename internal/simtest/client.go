@@ -12,7 +12,7 @@ import (
 type client struct {
 	process
 	conn *conn
-	// connected and gone are told of the connection; gone may be nil.
+	// connected and gone are called when the connection changes; gone may be nil.
 	connected func()
 	gone      func()
 	numbers   uint64

@@ -72,7 +72,7 @@ func (s *Sim) transit() time.Duration {
 }
 
 // datagram is a message between managers that may be lost, doubled and
-// overtaken. arrived is told what became of it; it is called at least once.
+// overtaken. arrived is called at least once, with the outcome.
 func (s *Sim) datagram(from, to string, arrived func(ok bool)) {
 	n := &s.net
 	times := 1

@@ -41,7 +41,7 @@ type truth struct {
 	numbers  map[taskKey]uint64        // of the placements in force; 0 where a snapshot is all that is known
 	proposed map[uint64]time.Duration  // when commands were, by their seeds
 
-	heard map[string]time.Duration    // when workers were told last that they are known
+	heard map[string]time.Duration    // when workers last heard that they are known
 	times map[[2]uint64]time.Duration // by generation and index: when it was first applied
 
 	drains map[uint64]muster.DrainState // as they were answered

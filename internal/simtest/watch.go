@@ -12,7 +12,7 @@ import (
 type watch struct {
 	// steady is since when it runs without a break, on one connection.
 	steady time.Duration
-	// lost is when it was told last that the queue is away or takes no messages.
+	// lost is when it last heard that the queue is away or takes no messages.
 	lost time.Duration
 	// held are the calls that it has not answered, by their arrival.
 	held map[*letter]time.Duration

@@ -3,9 +3,9 @@
 // for each of them as a participant of a room ([portal.Seat]).
 //
 // OWT's client has one PeerConnection for everything, makes all offers itself,
-// and cannot be told to make another one. So each participant has at most one
+// and cannot be made to open another one. So each participant has at most one
 // session on the SFU, which sends and receives, and when its SFU is lost the
-// client is told that its transport is: it may join again with the same token.
+// client is notified that its transport failed: it may join again with the same token.
 //
 //	server     sockets, login, tickets: which socket is which person
 //	person     a participant: requests in, notifications out; no goroutines

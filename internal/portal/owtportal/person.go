@@ -67,7 +67,7 @@ type transport struct {
 	node     string
 	sections map[string]*section // by mid
 	sessions map[string]*session // by id
-	// up: the client has been told that it is ready.
+	// up: the client was notified that it is ready.
 	up bool
 }
 

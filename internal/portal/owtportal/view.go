@@ -167,7 +167,7 @@ func (v *view) participant(id string) bool {
 	return slices.ContainsFunc(v.participants, func(p participantInfo) bool { return p.ID == id })
 }
 
-// update takes a newer state, and returns what the client is to be told.
+// update takes a newer state, and returns the notices for the client.
 func (v *view) update(s room.State) (out []emission) {
 	if s.Version < v.version {
 		return nil
