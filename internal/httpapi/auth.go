@@ -68,6 +68,10 @@ func everyone(from string) user { return user{Role: Admin, From: from} }
 
 type userKey struct{}
 
+// againKey is for a func() bool that reports whether the caller of a request still has
+// its role after another reading of the file.
+type againKey struct{}
+
 func callerOf(ctx context.Context) user {
 	u, _ := ctx.Value(userKey{}).(user)
 	return u
@@ -92,6 +96,8 @@ type callers struct {
 	tokens map[[sha256.Size]byte]user
 	// certificates are by the name in them.
 	certificates map[string]user
+	// replaced is closed when the file was read again.
+	replaced chan struct{}
 }
 
 // OpenAuth reads the file.
@@ -114,8 +120,18 @@ func (a *Auth) Reload() error {
 	if err != nil {
 		return fmt.Errorf("tokens: %s: %w", a.path, err)
 	}
-	a.known.Store(&known)
+	if before := a.known.Swap(&known); before != nil {
+		close(before.replaced)
+	}
 	return nil
+}
+
+// replaced is closed when the file is read again. On a server without tokens it never is.
+func (a *Auth) replaced() <-chan struct{} {
+	if a == nil {
+		return nil
+	}
+	return a.known.Load().replaced
 }
 
 // Names lists the callers that the file lets in, each with its role, for the audit.
@@ -133,7 +149,7 @@ func (a *Auth) Names() string {
 }
 
 func readCallers(r io.Reader) (callers, error) {
-	known := callers{tokens: map[[sha256.Size]byte]user{}, certificates: map[string]user{}}
+	known := callers{tokens: map[[sha256.Size]byte]user{}, certificates: map[string]user{}, replaced: make(chan struct{})}
 	names := map[string]bool{}
 	lines := bufio.NewScanner(r)
 	for n := 1; lines.Scan(); n++ {
@@ -238,13 +254,14 @@ func (a *Auth) whoShows(t *tls.ConnectionState) (user, bool) {
 // and refuses unknown ones.
 func (s *Server) authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		u := everyone(r.RemoteAddr)
+		u, ctx := everyone(r.RemoteAddr), r.Context()
 		if s.opts.Auth != nil {
 			token, given := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-			known, ok := s.opts.Auth.who(token)
+			find := func() (user, bool) { return s.opts.Auth.who(token) }
 			if !given {
-				known, ok = s.opts.Auth.whoShows(r.TLS)
+				find = func() (user, bool) { return s.opts.Auth.whoShows(r.TLS) }
 			}
+			known, ok := find()
 			if !ok {
 				s.measures.denied.Inc()
 				w.Header().Set("WWW-Authenticate", `Bearer realm="muster"`)
@@ -255,11 +272,18 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 				problem(w, http.StatusUnauthorized, detail)
 				return
 			}
+			ctx = context.WithValue(ctx, againKey{}, func() bool { now, ok := find(); return ok && now == known })
 			u = known
 			u.From = r.RemoteAddr
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), userKey{}, u)))
+		next.ServeHTTP(w, r.WithContext(context.WithValue(ctx, userKey{}, u)))
 	})
+}
+
+// stillKnown reports whether the caller of a request that goes on has its role still.
+func stillKnown(ctx context.Context) bool {
+	again, ok := ctx.Value(againKey{}).(func() bool)
+	return !ok || again()
 }
 
 // needs refuses callers without the rights of one of these roles.

@@ -58,7 +58,8 @@ func (a *api) watch(_ context.Context, in *struct {
 	return &huma.StreamResponse{Body: func(ctx huma.Context) { a.stream(ctx, after, in.Recent) }}, nil
 }
 
-// stream writes events until the caller is gone or the server ends.
+// stream writes events until the caller is gone or no longer let in, or the server
+// ends.
 func (a *api) stream(ctx huma.Context, after string, recent int) {
 	ctx.SetHeader("Content-Type", "text/event-stream")
 	ctx.SetHeader("X-Accel-Buffering", "no") // proxies pass each event on at once
@@ -68,6 +69,10 @@ func (a *api) stream(ctx huma.Context, after string, recent int) {
 		return
 	}
 	a.s.keepOpen(ctx.Context())
+	replaced := a.s.opts.Auth.replaced()
+	if !stillKnown(ctx.Context()) {
+		return
+	}
 	w := &eventWriter{ResponseController: http.NewResponseController(out), to: out}
 	past := a.s.hub.recent(recent) // what is added meanwhile is in both: ids tell
 	own := a.s.hub.open(after)
@@ -83,6 +88,12 @@ func (a *api) stream(ctx huma.Context, after string, recent int) {
 			return
 		case <-a.s.ending:
 			return
+		case <-replaced:
+			replaced = a.s.opts.Auth.replaced() // before the look, so that no later reading is missed
+			if !stillKnown(ctx.Context()) {
+				return
+			}
+			continue
 		case <-beat.C:
 			if w.write([]entry{{}}) != nil {
 				return

@@ -77,6 +77,52 @@ func TestRoles(t *testing.T) {
 	}
 }
 
+// A stream of events ends when the token of its caller is taken out of the file, and
+// the streams of others go on.
+func TestStreamsEndWithTheirToken(t *testing.T) {
+	path, by := tokens(t, httpapi.Viewer, httpapi.Operator)
+	auth, err := httpapi.OpenAuth(path)
+	must(t, err)
+	c := startCluster(t, httpapi.Options{Auth: auth})
+	c.worker("video", "w", map[string]any{})
+	streams := map[httpapi.Role]*bufio.Scanner{}
+	await := func(role httpapi.Role, want string) bool {
+		for streams[role].Scan() {
+			if strings.Contains(streams[role].Text(), want) {
+				return true
+			}
+		}
+		return false
+	}
+	for role, token := range by {
+		res, err := http.DefaultClient.Do(c.request("GET", "/v1/events", nil, "Authorization", "Bearer "+token))
+		must(t, err)
+		t.Cleanup(func() { _ = res.Body.Close() })
+		streams[role] = bufio.NewScanner(res.Body)
+		if !await(role, "event: hello") {
+			t.Fatalf("the stream of the %s did not begin", role)
+		}
+	}
+	both, err := os.ReadFile(path)
+	must(t, err)
+	var operatorOnly []string
+	for line := range strings.Lines(string(both)) {
+		if !strings.HasPrefix(line, "the-viewer ") {
+			operatorOnly = append(operatorOnly, line)
+		}
+	}
+	must(t, os.WriteFile(path, []byte(strings.Join(operatorOnly, "")), 0o600))
+	must(t, auth.Reload())
+	c.place("after")
+	if !await(httpapi.Operator, `"task":"after"`) {
+		t.Error("the operator's stream ended")
+	}
+	c.place("later")
+	if await(httpapi.Viewer, `"task":"later"`) {
+		t.Error("the viewer's stream goes on without its token")
+	}
+}
+
 func joined(roles []httpapi.Role) string {
 	names := make([]string, len(roles))
 	for i, role := range roles {
