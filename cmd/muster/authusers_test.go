@@ -82,6 +82,9 @@ func TestUsersOfTheQueue(t *testing.T) {
 	m.await("users of the queue reloaded")
 	contains(t, refusedWith(t, 1, as("ann", "tasks")...).stderr, "refuses this user")
 	done(t, as("eye", "tasks")...)
+	eventually(t, "the reload is not in the audit", func() bool {
+		return strings.Contains(done(t, as("eye", "audit", "-o", "json")...), `"action":"reload-users","target":"`+url+`","before":"ann (caller)"`)
+	})
 	a.signal(syscall.SIGTERM)
 	w.signal(syscall.SIGTERM)
 }

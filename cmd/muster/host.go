@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 
@@ -13,6 +16,7 @@ import (
 	"github.com/muster-fleet/muster/bus/natsbus"
 	"github.com/muster-fleet/muster/bus/natsbus/natsauth"
 	"github.com/muster-fleet/muster/bus/natsbus/natsserver"
+	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/config"
 	"github.com/muster-fleet/muster/internal/cascading"
 	"github.com/muster-fleet/muster/internal/host"
@@ -33,6 +37,10 @@ type managerProcess struct {
 	http    *httpServer      // nil unless configured
 	// inForce is cfg, for the goroutines of http.
 	inForce atomic.Pointer[config.Config]
+	// users are those of the queue under it, and records are entries of the audit on
+	// their way.
+	users   []natsauth.User
+	records sync.WaitGroup
 	// anyPort lets http take another port where its own is taken.
 	anyPort bool
 	// restored takes the data directory as it is: see raft.Options.
@@ -86,7 +94,13 @@ func (h *managerProcess) connect(ctx context.Context) error {
 		})
 		return err
 	}
-	if h.server, err = startServer(h.cfg, h.log); err != nil {
+	if path := h.cfg.UsersFile(); path != "" {
+		if h.users, err = natsauth.ReadUsers(path); err != nil {
+			return err
+		}
+		h.users = append([]natsauth.User{}, h.users...) // nobody, rather than everybody
+	}
+	if h.server, err = startServer(h.cfg, h.users, h.log); err != nil {
 		return err
 	}
 	conn, err := natsbus.DialInProcess(ctx, h.server, opts)
@@ -96,7 +110,7 @@ func (h *managerProcess) connect(ctx context.Context) error {
 	return err
 }
 
-func startServer(cfg *config.Config, log *slog.Logger) (*natsserver.Server, error) {
+func startServer(cfg *config.Config, users []natsauth.User, log *slog.Logger) (*natsserver.Server, error) {
 	tls, err := cfg.ServerTLS()
 	if err != nil {
 		return nil, err
@@ -104,13 +118,6 @@ func startServer(cfg *config.Config, log *slog.Logger) (*natsserver.Server, erro
 	cluster, err := busCluster(cfg)
 	if err != nil {
 		return nil, err
-	}
-	var users []natsauth.User
-	if path := cfg.UsersFile(); path != "" {
-		if users, err = natsauth.ReadUsers(path); err != nil {
-			return nil, err
-		}
-		users = append([]natsauth.User{}, users...) // nobody, rather than everybody
 	}
 	server, err := natsserver.Start(natsserver.Options{
 		Users: users, Fleet: cfg.Manager.Name,
@@ -219,7 +226,8 @@ func (h *managerProcess) reload(ctx context.Context, load func() (*config.Config
 	h.inForce.Store(applied)
 }
 
-// reloadUsers reads the file of the queue's users again.
+// reloadUsers reads the file of the queue's users again, and puts who is no longer let
+// in and who is new into the audit.
 func (h *managerProcess) reloadUsers() {
 	path := h.cfg.UsersFile()
 	if path == "" || h.server == nil {
@@ -234,6 +242,23 @@ func (h *managerProcess) reloadUsers() {
 		return
 	}
 	h.log.Info("users of the queue reloaded", "users", len(users))
+	before, after := lacking(h.users, users), lacking(users, h.users)
+	h.users = users
+	if before != after {
+		asker := client.New(h.conn, client.Options{Cluster: h.cfg.Manager.Name, TryTimeout: tryTime})
+		record(&h.records, asker, client.Record{By: operator(), Action: "reload-users", Target: h.url(), Before: before, After: after}, h.log)
+	}
+}
+
+// lacking lists the users of one file that another lacks, or has with another key.
+func lacking(from, in []natsauth.User) string {
+	var names []string
+	for _, u := range from {
+		if !slices.Contains(in, u) {
+			names = append(names, fmt.Sprintf("%s (%s)", u.Name, u.Role))
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // close ends the manager, its connection and the embedded message queue.
@@ -254,6 +279,7 @@ func (h *managerProcess) close() error {
 	if h.conn != nil {
 		errs = append(errs, h.conn.Close())
 	}
+	h.records.Wait() // no longer than the connection was there
 	if h.server != nil {
 		errs = append(errs, h.server.Close())
 	}

@@ -94,12 +94,16 @@ func (h *httpServer) reloadTokens(log *slog.Logger) {
 		return
 	}
 	log.Info("tokens reloaded")
-	entry := client.Record{By: operator(), Action: "reload-tokens", Target: h.URL(), Before: before, After: h.auth.Names()}
-	h.reload.Go(func() {
+	record(&h.reload, h.asker, client.Record{By: operator(), Action: "reload-tokens", Target: h.URL(), Before: before, After: h.auth.Names()}, log)
+}
+
+// record puts an entry into the audit, without waiting for the managers.
+func record(group *sync.WaitGroup, asker *client.Client, entry client.Record, log *slog.Logger) {
+	group.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), recordTime)
 		defer cancel()
-		if err := h.asker.Record(ctx, entry); err != nil {
-			log.Warn("the reload of tokens is not in the audit", "err", err)
+		if err := asker.Record(ctx, entry); err != nil {
+			log.Warn("not in the audit", "action", entry.Action, "err", err)
 		}
 	})
 }
