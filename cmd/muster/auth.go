@@ -18,8 +18,8 @@ func newAuthCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "auth",
 		Short: "Say who may use the message queue, the page and the HTTP API",
-		Long: `Say who may use the message queue, the page and the HTTP API. Managers read both files again at SIGHUP; who is
-no longer in them is refused.
+		Long: `Say who may use the message queue, the page and the HTTP API. Managers read both files again at SIGHUP: callers
+and users that were taken out are refused from then on.
 
 The page and the API: each caller has a token, of which the file of --http-tokens has the SHA-256 only.
 
@@ -46,7 +46,7 @@ func newAuthInitCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "init",
 		Short:   "Make a file of tokens or of users, with an admin",
-		Long:    "Make a file of tokens, with one for an admin, which is printed once and is nowhere else.\nWith --users, make a file of users of the message queue, and admin.credentials beside it.",
+		Long:    "Make a file of tokens, with one for an admin. The token is printed and stored nowhere: keep it.\nWith --users, make a file of users of the message queue, and admin.credentials beside it.",
 		Example: "  muster auth init --file tokens\n  muster auth init --users users",
 		Args:    cli.Takes(),
 	}
@@ -73,7 +73,8 @@ func newAuthAddCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Add a token to a file, or users to the message queue",
-		Long: `Add a token to a file, and print it: it is nowhere else. NAME is what the audit and the log call its owner.
+		Long: `Add a token to a file, and print it: it is stored nowhere, so keep it. NAME is what the audit and the log call its
+owner. Managers read the file again at SIGHUP.
 With a role as the first word, add users of the message queue: see 'muster auth add worker --help'.`,
 		Example: `  muster auth add grafana --role viewer --file tokens
   muster auth add ops.example.org --role operator --certificate --file tokens`,
@@ -81,7 +82,7 @@ With a role as the first word, add users of the message queue: see 'muster auth 
 	}
 	file := cmd.Flags().String("file", "tokens", "`file` to add it to")
 	name := cmd.Flags().String("role", string(httpapi.Viewer), "`role`: viewer, caller, operator or admin")
-	byCertificate := cmd.Flags().Bool("certificate", false, "let in whoever shows a certificate with the common name or DNS name NAME (http.tls.ca), instead of a token")
+	byCertificate := cmd.Flags().Bool("certificate", false, "instead of a token, let in callers with a client certificate of the common name or DNS name NAME (http.tls.ca)")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		role, err := httpapi.ParseRole(*name)
 		if err != nil {

@@ -17,7 +17,7 @@ import (
 
 // roleWords say what each role may do on the queue.
 var roleWords = map[bus.Role]string{
-	bus.RoleWorker:   "join and speak for itself alone, run nodes, place tasks",
+	bus.RoleWorker:   "join and speak for themselves alone, run nodes, place tasks",
 	bus.RoleCaller:   "place tasks and give them up, call workers, look up",
 	bus.RoleViewer:   "look up",
 	bus.RoleOperator: "do what callers and viewers do, drain, cordon, take workers out",
@@ -30,8 +30,9 @@ func newAuthAddUserCmd(role bus.Role) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   string(role) + " NAME...",
 		Short: "Add users of the message queue who may " + roleWords[role],
-		Long: fmt.Sprintf(`Add users of the message queue who may %s. NAME.credentials is written for each,
-which they give to --credentials; the file of --users has their public keys only. Managers read it again at SIGHUP.`, roleWords[role]),
+		Long: fmt.Sprintf(`Add users of the message queue who may %s. Each gets a file
+NAME.credentials, which its program takes with --credentials. The file of --users has the public keys only; managers
+read it again at SIGHUP.`, roleWords[role]),
 		Example: fmt.Sprintf("  muster auth add %s %s --users users", role, exampleName(role)),
 		Args:    cli.Takes("NAME..."),
 	}
@@ -49,8 +50,11 @@ which they give to --credentials; the file of --users has their public keys only
 }
 
 func exampleName(role bus.Role) string {
-	if role == bus.RoleWorker {
+	switch role {
+	case bus.RoleWorker:
 		return "video-1 video-2"
+	case bus.RoleManager:
+		return "web"
 	}
 	return "ann"
 }

@@ -22,8 +22,9 @@ func newBenchCmd() *cobra.Command {
 		Long: `Measures how fast tasks are placed. "place" measures deciding alone, "rpc" a manager on a message
 queue. Neither touches a running cluster; what callers notice when managers fail is measured by musterbench failover.
 Ctrl-C ends a run; what was measured so far is printed.`,
-		Args: cli.NoSuchCommand,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Example: "  muster bench place --workers 100,10000\n  muster bench rpc --managers 3",
+		Args:    cli.NoSuchCommand,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newBenchPlaceCmd(), newBenchRPCCmd())
 	return cmd
@@ -69,11 +70,11 @@ func newBenchPlaceCmd() *cobra.Command {
 	flags := cmd.Flags()
 	flags.IntSliceVar(&workers, "workers", workers, "workers of the fleet; several numbers, comma-separated, are several runs")
 	flags.IntVar(&o.Tasks, "tasks", 0, "tasks to place; 0 means 20 a worker, and at least 100,000")
-	flags.StringVar(&strategy, "strategy", strategy, "strategy, several comma-separated, or all")
+	flags.StringVar(&strategy, "strategy", strategy, "`strategy`, several comma-separated, or all")
 	flags.IntVar(&o.ISPs, "isps", o.ISPs, "isps of the fleet")
 	flags.IntVar(&o.Regions, "regions", o.Regions, "regions of each isp")
 	flags.IntVar(&o.PerWorker, "per-worker", o.PerWorker, "tasks that a worker holds at a time, on average; 0 means that no task ends")
-	flags.StringVar(&debit, "debit", debit, "what a placement adds to its worker's load: learned, off or a number such as 0.01")
+	flags.StringVar(&debit, "debit", debit, "what a placement adds to its worker's load, its `debit`: learned, off or a number such as 0.01")
 	flags.Float64Var(&o.Load, "load", o.Load, "load that the workers report before the first task")
 	flags.Float64Var(&o.Spread, "spread", o.Spread, "how much more than that some of them report, at most")
 	flags.Uint64Var(&o.Seed, "seed", o.Seed, "seed of everything random in the run")
@@ -188,14 +189,14 @@ func newBenchRPCCmd() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.Bus.URL, "url", o.Bus.URL,
-		"message queue: nats://… or amqp://…; "+testbed.EmbeddedNATS+" starts one for the run")
+		"`URL` of the message queue: nats://… or amqp://…; "+testbed.EmbeddedNATS+" starts one for the run")
 	flags.IntVar(&o.Workers, "workers", o.Workers, "workers of the fleet")
 	flags.IntVar(&o.Managers, "managers", o.Managers, "managers; several agree by Raft, all in this process")
 	flags.IntSliceVar(&o.Inflight, "inflight", o.Inflight, "calls outstanding at a time; several numbers, comma-separated, are several measurements")
 	flags.DurationVar(&o.Duration, "duration", o.Duration, "time for each measurement, which the echo server and each way to call share")
 	flags.DurationVar(&o.Slice, "slice", o.Slice, "time after which they take turns")
-	flags.StringSliceVar(&via, "via", via, "how the manager is called: wire, sdk, or both, comma-separated")
-	flags.StringVar(&signs, "signs", signs, "how the workers say that they are alive: owt, owt-idle or sdk-idle")
+	flags.StringSliceVar(&via, "via", via, "`ways` to call the manager: wire, sdk, or both, comma-separated")
+	flags.StringVar(&signs, "signs", signs, "`way` in which the workers say that they are alive: owt, owt-idle or sdk-idle")
 	flags.IntSliceVar(&o.Batch, "batch", o.Batch, "tasks that a call places; several numbers, comma-separated")
 	flags.DurationVar(&o.Reserve, "reserve", o.Reserve, "time that a placement lasts")
 	flags.IntVar(&o.ISPs, "isps", o.ISPs, "isps of the fleet")

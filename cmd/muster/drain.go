@@ -41,14 +41,12 @@ func newDrainCmd() *cobra.Command {
 		Args: cli.Takes("[WORKER]"),
 	}
 	a, which := askingFlags(cmd), selectorFlags(cmd)
-	which.complete(a)
 	f := cmd.Flags()
 	deadline := f.Duration("deadline", 0, "after this `time`, such as 30m, --policy applies (default: never)")
 	policy := f.String("policy", string(muster.DrainWait), "`what` becomes of tasks that are left at the deadline: wait, hand-back or end")
 	sticky := f.Bool("sticky", false, "drain workers, too, that join later and match")
 	force := f.Bool("force", false, "drain also the last workers of a purpose")
 	follow := f.Bool("follow", false, "show progress until no task is left")
-	completeWords(cmd, "policy", "wait", "hand-back", "end")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		sel, err := which.selector(cmd, args)
 		if err != nil {

@@ -5,6 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/muster-fleet/muster/internal/cli"
 )
 
 // reachGroup marks flags that say where the cluster is and as whom to get in: every
@@ -24,8 +26,7 @@ func markReach(cmd *cobra.Command, names ...string) {
 func groupFlags(root *cobra.Command) {
 	cobra.AddTemplateFunc("ownFlags", func(f *pflag.FlagSet) string { return usagesOf(f, false) })
 	cobra.AddTemplateFunc("reachFlags", func(f *pflag.FlagSet) string { return usagesOf(f, true) })
-	const all = "{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}"
-	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), all,
+	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), cli.LocalFlags,
 		"{{.LocalFlags | ownFlags}}{{with .LocalFlags | reachFlags}}\n\nFlags to reach the cluster:\n{{.}}{{end}}", 1))
 }
 
@@ -37,5 +38,5 @@ func usagesOf(flags *pflag.FlagSet, inGroup bool) string {
 			part.AddFlag(f)
 		}
 	})
-	return strings.TrimRight(part.FlagUsages(), " \n")
+	return cli.FlagUsages(part)
 }

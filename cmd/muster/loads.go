@@ -8,7 +8,7 @@ import (
 	"github.com/muster-fleet/muster/worker/load"
 )
 
-const loadUsage = "what counts as load: of the machine cpu, memory, disk[=PATH], network[=INTERFACE], gpu or processes=N, or own, the processor time of this program alone; of several the worst"
+const loadUsage = "what counts as load, a comma-separated list of `sources`: of the machine cpu, memory, disk[=PATH], network[=INTERFACE], gpu or processes=N, or own, the processor time of this program alone; of several the worst"
 
 // loadSource reads --load.
 func loadSource(names []string) (load.Source, error) {

@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"log/slog"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -19,6 +20,7 @@ type logging struct {
 func loggingFlags(cmd *cobra.Command, level slog.Level) *logging {
 	l := &logging{format: "text"}
 	cmd.Flags().TextVar(&l.level, "log-level", level, "least `level` that is logged: debug, info, warn or error")
+	cmd.Flags().Lookup("log-level").DefValue = strings.ToLower(level.String())
 	cmd.Flags().Var(&l.format, "log-format", "how to log, on stderr")
 	return l
 }

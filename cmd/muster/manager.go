@@ -41,7 +41,7 @@ SIGINT and SIGTERM end it.` + "\n" + precedence,
 	settings, logs := settingsOf(cmd), loggingFlags(cmd, slog.LevelInfo)
 	settings.listen()
 	settings.flag("users", "bus.users", "`file` of the users that the embedded message queue lets in: see 'muster auth --help'")
-	settings.flag("initial-time", "manager.initial_time", "`duration` for which a fresh manager only gathers workers (default \"10s\")")
+	settings.flag("initial-time", "manager.initial_time", "`duration` for which a fresh manager only gathers workers (default 10s)")
 	settings.flag("replica", "manager.replica", "how several managers agree: `raft|owt`, owt being the protocol of OWT's own managers (default raft where --raft is given)")
 	settings.flag("raft", "raft.addr", "`address` at which the other managers reach this one")
 	settings.flag("raft-listen", "raft.listen", "`address` to listen at for them, where it is another one")

@@ -47,7 +47,7 @@ certificate stands before it elsewhere. Several portals may run: a client whose 
 	p := &portalPlan{}
 	cmd.Flags().StringVar(&p.listen, "listen", defaultPortal, "`address` of the HTTP server")
 	cmd.Flags().StringVar(&p.public, "public", "", "`URL` at which browsers reach it (default: http:// and the address)")
-	cmd.Flags().StringToIntVar(&p.bitrates, "bitrate", nil, "most `ROLE=KBPS` that somebody's pictures may take, those that he sends and those that he gets, as presenter=3000,viewer=1500 (default: no limit)")
+	cmd.Flags().StringToIntVar(&p.bitrates, "bitrate", nil, "most kbit/s that the pictures of a participant may take, those sent and those received, by role: `ROLE=KBPS`, as presenter=3000,viewer=1500 (default: no limit)")
 	cmd.Flags().StringVar(&p.id, "id", "", "`name` of the worker (default: one that no other has)")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := settings.load()

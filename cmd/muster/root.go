@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -45,6 +46,9 @@ Exit status: 0 done, 1 refused (the reason is on stderr), 2 used wrongly.`,
 		cmd := v.make()
 		cmd.GroupID = v.group
 		root.AddCommand(cmd)
+	}
+	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
+		completions(root)
 	}
 	began = new(bool)
 	cli.MarkBegun(root, began)

@@ -52,7 +52,7 @@ func newRunCmd() *cobra.Command {
 	r.settings.reach(clusterURL)
 	f := cmd.Flags()
 	f.VarP(&r.output, "output", "o", "how to print")
-	f.StringVar(&r.spec, "spec", "", "what is to be done: `FILE or JSON`; - reads it from stdin")
+	f.StringVar(&r.spec, "spec", "", "what is to be done: `FILE|JSON`; - reads it from stdin")
 	f.StringVar(&r.room, "room", "", "`room` that the task belongs to (default: one of its own)")
 	f.StringVar(&r.preference, "preference", "", "what the task needs of a worker, as `JSON`")
 	f.StringVar(&r.each, "each", "", "`pattern` of files, each of which becomes a task")

@@ -19,12 +19,8 @@ func selectorFlags(cmd *cobra.Command) *selecting {
 	cmd.Flags().StringVar(&s.purpose, "purpose", "", "all workers of this `purpose`")
 	cmd.Flags().StringVar(&s.region, "region", "", "all workers that serve this `region`")
 	cmd.Flags().StringToStringVar(&s.labels, "label", nil, "all workers with this label, `key=value`; several must all match")
-	cmd.Flags().Lookup("label").DefValue = "" // shows no "[]"
 	return s
 }
-
-// complete offers the purposes of the cluster for --purpose.
-func (s *selecting) complete(a *asking) { a.completeFlag("purpose", "PURPOSE") }
 
 // selector returns what the flags and the arguments select. It must be something.
 func (s *selecting) selector(cmd *cobra.Command, args []string) (muster.Selector, error) {

@@ -37,7 +37,6 @@ type asking struct {
 func askingFlags(cmd *cobra.Command) *asking {
 	a := &asking{settings: settingsOf(cmd), output: cli.OutputFlag(cmd), timeout: timeoutFlag(cmd)}
 	a.reach(clusterURL)
-	cmd.ValidArgsFunction = a.complete
 	return a
 }
 

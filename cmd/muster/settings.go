@@ -42,11 +42,11 @@ func (s *settings) flag(name, key, usage string) {
 }
 
 // clusterURL is the usage of --url for those who join or ask.
-const clusterURL = "message `queue` of the cluster: nats://..., tls://..., amqp://... or amqps://... (default \"nats://127.0.0.1:4222\")"
+const clusterURL = "message `queue` of the cluster: nats://..., tls://..., amqp://... or amqps://... (default nats://127.0.0.1:4222)"
 
 // listen adds --listen.
 func (s *settings) listen() {
-	s.flag("listen", "bus.listen", "`address` of the embedded message queue (default \"127.0.0.1:4222\")")
+	s.flag("listen", "bus.listen", "`address` of the embedded message queue (default 127.0.0.1:4222)")
 }
 
 // http adds the flags of the page and the API.
@@ -59,15 +59,32 @@ func (s *settings) http() {
 // password has none, since other users of the machine could read it.
 func (s *settings) reach(urlUsage string) {
 	s.flag("url", "bus.url", urlUsage)
-	s.flag("cluster", "manager.name", "`name` of the cluster (default \"owt-cluster\")")
-	s.flag("user", "bus.user", "`user` of the message queue; the password is in MUSTER_BUS_PASSWORD or in the file of -c")
-	s.flag("creds", "bus.creds", "`file` of a NATS user's JWT and seed (server in operator mode)")
-	s.flag("nkey", "bus.nkey", "`file` of a NATS user's nkey seed")
-	s.flag("credentials", "bus.credentials", "`file` of a user that `muster auth add` wrote (manager with --users)")
-	s.flag("tls-ca", "bus.tls.ca", "`file` of the authorities to trust, in PEM")
-	s.flag("tls-cert", "bus.tls.cert", "`file` of the own certificate, in PEM")
-	s.flag("tls-key", "bus.tls.key", "`file` of the own certificate's key, in PEM")
-	markReach(s.cmd, "url", "cluster", "user", "creds", "nkey", "credentials", "tls-ca", "tls-cert", "tls-key", "config")
+	for _, f := range reachFlags {
+		s.flag(f.name, f.key, f.usage)
+		markReach(s.cmd, f.name)
+	}
+	markReach(s.cmd, "url", "config")
+}
+
+// reachFlags are those of reach but for --url.
+var reachFlags = []struct{ name, key, usage string }{
+	{"cluster", "manager.name", "`name` of the cluster (default owt-cluster)"},
+	{"user", "bus.user", "`user` of the message queue; the password is in MUSTER_BUS_PASSWORD or in the file of -c"},
+	{"creds", "bus.creds", "`file` of a NATS user's JWT and seed (server in operator mode)"},
+	{"nkey", "bus.nkey", "`file` of a NATS user's nkey seed"},
+	{"credentials", "bus.credentials", "`file` of a user, written by 'muster auth add' (manager with --users)"},
+	{"tls-ca", "bus.tls.ca", "`file` of the authorities to trust, in PEM"},
+	{"tls-cert", "bus.tls.cert", "`file` of the own certificate, in PEM"},
+	{"tls-key", "bus.tls.key", "`file` of the own certificate's key, in PEM"},
+}
+
+// reaching are the settings of a command with the flags of reach, as they were given.
+func reaching(cmd *cobra.Command) *settings {
+	s := &settings{cmd: cmd, file: cmd.Flags().Lookup("config").Value.String(), keys: map[string]string{"url": "bus.url"}}
+	for _, f := range reachFlags {
+		s.keys[f.name] = f.key
+	}
+	return s
 }
 
 // load returns what is in force.

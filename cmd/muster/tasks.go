@@ -12,6 +12,9 @@ import (
 	"github.com/muster-fleet/muster/internal/cli"
 )
 
+// taskStates are those of --state.
+var taskStates = []string{"reserved", "running"}
+
 func newTasksCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "tasks [PURPOSE]",
@@ -27,7 +30,7 @@ A task is "reserved" until its worker picks it up, and "running" from then on. W
 	a, part := askingFlags(cmd), partFlags(cmd, "reserved or running")
 	worker := cmd.Flags().String("worker", "", "only those on the worker with this `id`")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := part.check("reserved", "running"); err != nil {
+		if err := part.check(taskStates...); err != nil {
 			return err
 		}
 		query := client.TaskQuery{

@@ -27,8 +27,8 @@ and portals verify it with that. It cannot be revoked before it expires.` + "\n"
 		Args: cli.Takes("ROOM", "USER"),
 	}
 	settings, output := settingsOf(cmd), cli.OutputFlag(cmd)
-	role := cmd.Flags().String("role", string(room.Presenter), "what they may do: presenter or viewer")
-	life := cmd.Flags().Duration("for", roomtoken.DefaultLife, "how long the token is good for")
+	role := cmd.Flags().String("role", string(room.Presenter), "`role`, which says what they may do: presenter or viewer")
+	life := cmd.Flags().Duration("for", roomtoken.DefaultLife, "how long the token can be used")
 	link := cmd.Flags().String("link", "", "`URL` of a portal: print the link of the room instead of the token alone")
 	owt := cmd.Flags().String("owt", "", "`URL` of a portal: print a token for clients of OWT, which find the portal in it")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

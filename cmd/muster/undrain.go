@@ -31,7 +31,6 @@ that match, and are in another drain, leave it; the others of it stay.` + "\n" +
 		Args:    cli.Takes("[WORKER]"),
 	}
 	a, which := askingFlags(cmd), selectorFlags(cmd)
-	which.complete(a)
 	number := cmd.Flags().String("drain", "", "the drain with this `number`")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		order := client.Undrain{}
@@ -87,7 +86,6 @@ func cordonCmd(
 	cmd *cobra.Command, force *bool, do func(*client.Client, context.Context, client.Cordon) ([]string, error), one, many string,
 ) *cobra.Command {
 	a, which := askingFlags(cmd), selectorFlags(cmd)
-	which.complete(a)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		sel, err := which.selector(cmd, args)
 		if err != nil {
@@ -143,7 +141,6 @@ func newStrategyCmd() *cobra.Command {
 	f.StringVar(&debit.Mode, "debit", "", "where a placement's debit comes from, a `mode`: learned, fixed or off; \"reset\" leaves it to the configuration")
 	f.Float64Var(&debit.Fixed, "debit-fixed", 0, "`load`, from 0 to 1, that each placement adds with --debit fixed")
 	f.Float64Var(&debit.Floor, "debit-floor", 0, "least `load`, from 0 to 1, that a placement adds with --debit learned")
-	completeWords(cmd, "debit", "learned", "fixed", "off", "reset")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		switch {
 		case debit.Mode != "" && (len(args) > 0 || *reset):

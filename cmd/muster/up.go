@@ -44,8 +44,8 @@ transcode and mix, and those for recording record: see 'muster run --help'. Thos
 rooms; a conference and a portal complete them, and a link to a room is printed. With --media=false the workers
 handle no media: see 'muster worker --help'. The death of a worker is reported; it is not replaced.
 
-Media tasks may read and write files in the current directory only, or in that of --root: whoever reaches the message
-queue may start them.
+Media tasks may read and write files in the current directory only, or in that of --root: all programs that reach the
+message queue may start them.
 
 No other worker is expected, so the manager places tasks at once unless the file says initial_time. Without a
 message queue in the settings, one is started on this machine.` + "\n" + precedence,
@@ -57,10 +57,10 @@ message queue in the settings, one is started on this machine.` + "\n" + precede
 	}
 	u := &up{settings: settingsOf(cmd), logs: loggingFlags(cmd, slog.LevelWarn)}
 	u.settings.listen()
-	u.settings.flag("cluster", "manager.name", "`name` of the cluster (default \"owt-cluster\")")
+	u.settings.flag("cluster", "manager.name", "`name` of the cluster (default owt-cluster)")
 	u.settings.flag("metrics", "metrics.addr", "`address` at which /metrics is shown to Prometheus; of several managers, that of the first, and the ports after it")
 	u.settings.http()
-	cmd.Flags().Lookup("http").Usage = "`address` at which the page and the API are served; of several managers, that of the first, and the ports after it; \"\" for none (default \"127.0.0.1:8080\", or another port where it is taken)"
+	cmd.Flags().Lookup("http").Usage = "`address` at which the page and the API are served; of several managers, that of the first, and the ports after it; \"\" for none (default 127.0.0.1:8080, or another port where it is taken)"
 	cmd.Flags().IntVar(&u.managers, "managers", 1, "how many managers to run; several agree by Raft, each in a process of its own")
 	cmd.Flags().IntVar(&u.workers, "workers", len(upPurposes), "how many workers to run")
 	cmd.Flags().BoolVar(&u.media, "media", true, "let ffmpeg do the work of video and recording, where it is installed")

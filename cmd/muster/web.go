@@ -22,6 +22,7 @@ otherwise. It needs nothing but the message queue: managers with --http serve th
 	}
 	settings, logs := settingsOf(cmd), loggingFlags(cmd, slog.LevelInfo)
 	settings.http()
+	cmd.Flags().Lookup("http").Usage = "`address` at which the page and the API are served (default " + upHTTP + ", or another port where it is taken)"
 	settings.reach(clusterURL)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := settings.load()

@@ -71,7 +71,7 @@ type workerFlags struct {
 
 func workerFlagsOf(cmd *cobra.Command) *workerFlags {
 	w, f := &workerFlags{}, cmd.Flags()
-	f.StringVar(&w.purpose, "purpose", "", "what the worker is for: webrtc, video, recording ... (required)")
+	f.StringVar(&w.purpose, "purpose", "", "what the worker is for, its `purpose`: webrtc, video, recording ... (required)")
 	f.StringVar(&w.id, "id", "", "`name` of the worker (default: one that no other has)")
 	f.StringSliceVar(&w.isps, "isp", nil, "`provider` that the worker serves; several are allowed, none means any")
 	f.StringSliceVar(&w.regions, "region", nil, "`region` that the worker is in; several are allowed")

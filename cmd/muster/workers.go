@@ -15,6 +15,9 @@ import (
 	"github.com/muster-fleet/muster/internal/cli"
 )
 
+// workerStates are those of --state.
+var workerStates = []string{"ready", "full", "draining", "cordoned", "not-ready", "initializing"}
+
 func newWorkersCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "workers [PURPOSE]",
@@ -31,7 +34,7 @@ shows everything about one.` + "\n" + precedence,
 	}
 	a, part := askingFlags(cmd), partFlags(cmd, "ready, full, draining, cordoned, not-ready or initializing")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := part.check("ready", "full", "draining", "cordoned", "not-ready", "initializing"); err != nil {
+		if err := part.check(workerStates...); err != nil {
 			return err
 		}
 		query := client.WorkerQuery{

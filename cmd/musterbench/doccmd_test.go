@@ -3,6 +3,8 @@ package main
 import (
 	"testing"
 
+	"github.com/spf13/cobra"
+
 	"github.com/muster-fleet/muster/internal/doccmd"
 )
 
@@ -30,4 +32,9 @@ func TestDocumentedCommands(t *testing.T) {
 	if n < 5 {
 		t.Errorf("found %d calls, want at least 5", n)
 	}
+}
+
+func TestEachVerbHasAnExample(t *testing.T) {
+	root, _ := newRootCmd()
+	doccmd.Help(t, root, func(*cobra.Command) {})
 }

@@ -57,14 +57,14 @@ func newFailoverCmd() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&program, "muster", "", "the `muster` program to run as manager; default: beside this program, then on PATH")
 	flags.StringVar(&o.Bus.URL, "url", o.Bus.URL,
-		"message queue: nats://… or amqp://…; "+testbed.EmbeddedNATS+" starts one for the run")
+		"`URL` of the message queue: nats://… or amqp://…; "+testbed.EmbeddedNATS+" starts one for the run")
 	flags.IntVar(&o.Managers, "managers", o.Managers, "managers")
 	flags.IntVar(&o.Kills, "kills", o.Kills, "how often the leader fails")
-	flags.StringVar(&how, "how", how, "how it fails: kill, stop or cut")
+	flags.StringVar(&how, "how", how, "`way` in which it fails: kill, stop or cut")
 	flags.DurationVar(&o.Pause, "pause", o.Pause, "how long a leader stays stopped or cut off")
 	flags.IntVar(&o.Rate, "rate", o.Rate, "calls a second")
 	flags.IntVar(&o.Workers, "workers", o.Workers, "workers of the fleet")
-	flags.StringVar(&caller, "caller", caller, "who calls: owt or muster")
+	flags.StringVar(&caller, "caller", caller, "`caller`: owt or muster; default: owt on RabbitMQ, muster on NATS")
 	flags.Uint64Var(&o.Seed, "seed", o.Seed, "seed of everything random in the fleet and the calls")
 	f.Add(cmd)
 	return cmd

@@ -53,6 +53,7 @@ queues and clusters of its own. "muster bench" measures Muster alone.`,
 		SilenceUsage:  true,
 	}
 	root.AddCommand(newFailoverCmd(), newPeersCmd(), newStartCmd(), newFillCmd(), newPageCmd(), newMediaCmd(), newRoomsCmd(), newServeNATSCmd(), newServeRoomsCmd())
+	cli.PlainFlags(root)
 	began = new(bool)
 	cli.MarkBegun(root, began)
 	return root, began

@@ -59,16 +59,16 @@ func newRoomsCmd() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringSliceVar(&o.Shapes, "shapes", o.Shapes, "publishers x subscribers, comma-separated")
-	flags.StringSliceVar(&o.Kinds, "servers", o.Kinds, "servers to measure")
+	flags.StringSliceVar(&o.Shapes, "shapes", o.Shapes, "`PUBLISHERSxSUBSCRIBERS`, comma-separated")
+	flags.StringSliceVar(&o.Kinds, "servers", o.Kinds, "`servers` to measure, comma-separated: muster, pion")
 	flags.IntVar(&o.Rounds, "rounds", o.Rounds, "turns of each server")
 	flags.DurationVar(&o.Duration, "duration", o.Duration, "time of each turn")
 	flags.IntVar(&trial.Kills, "kill", 0, "how often the SFU of a room is killed; then no forwarding is measured")
-	flags.IntVar(&trial.Drains, "drain", 0, "how often it is drained before")
-	flags.IntVar(&trial.People, "people", trial.People, "people in that room")
+	flags.IntVar(&trial.Drains, "drain", 0, "how often the SFU of a room is drained before; then no forwarding is measured")
+	flags.IntVar(&trial.People, "people", trial.People, "people in the room of --kill and --drain")
 	flags.IntVar(&trial.Senders, "senders", trial.Senders, "how many of them send a picture and sound")
-	flags.BoolVar(&trial.Browser, "browser", false, "with a page of headless Chromium beside them")
-	flags.StringVar(&trial.Muster, "muster", "", "`path` of muster for that room's cluster (default: beside this program, else on PATH)")
+	flags.BoolVar(&trial.Browser, "browser", false, "with a page of headless Chromium in the room of --kill and --drain")
+	flags.StringVar(&trial.Muster, "muster", "", "the `muster` program of that room's cluster; default: beside this program, then on PATH")
 	f.Add(cmd)
 	return cmd
 }

@@ -44,10 +44,6 @@ func (f *Format) Type() string { return strings.Join(formats, "|") }
 func OutputFlag(cmd *cobra.Command) *Format {
 	f := Tabular
 	cmd.Flags().VarP(&f, "output", "o", "how to print")
-	complete := cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp)
-	if err := cmd.RegisterFlagCompletionFunc("output", complete); err != nil {
-		panic(err) // the flag was added two lines above
-	}
 	return &f
 }
 
