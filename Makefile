@@ -9,7 +9,7 @@ FAULTS   ?= 200
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help build up demo test quick check fmt vet lint race fuzz sim soak newcomer churn peers owt-scheduler start bench bench-once figures licences vulnerabilities docs tools dist clean
+.PHONY: help build up demo test quick check fmt vet lint race fuzz sim soak flood newcomer churn peers owt-scheduler start bench bench-once figures licences vulnerabilities docs tools dist clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -106,7 +106,7 @@ tools:
 	@scripts/install-tools
 
 # A version of Debian's begins with a digit.
-dist: ## build a release into dist/ (VERSION=1.2.0): archives, Debian packages, checksums
+dist: ## build a release into dist/ (VERSION=1.2.0): archives, Debian packages, images, checksums
 	@GO='$(GO)' scripts/dist $(patsubst v%,%,$(if $(filter unknown,$(VERSION)),0.0.0,$(VERSION)))
 
 clean: ## remove what was built

@@ -3,7 +3,10 @@
 package deploy
 
 import (
+	"archive/tar"
 	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -126,6 +129,132 @@ func TestUnits(t *testing.T) {
 }
 
 var execStart = regexp.MustCompile(`(?m)^ExecStart=/usr/bin/muster (.*)$`)
+
+// TestRelease packs a release of a program that is no real one: archives, packages and
+// images for all machines, that their checksums fit.
+func TestRelease(t *testing.T) {
+	dir := t.TempDir()
+	out, compiler := filepath.Join(dir, "dist"), filepath.Join(dir, "go")
+	script := "#!/bin/sh\nwhile [ \"$1\" != -o ]; do shift; done\nmkdir -p \"$2\"\nfor p in muster musterbench; do echo $p $GOOS $GOARCH >\"$2/$p\"; chmod 755 \"$2/$p\"; done\n"
+	if err := os.WriteFile(compiler, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GO", compiler)
+	t.Setenv("DIST", out)
+	runIn(t, "..", "scripts/dist", "1.2.3")
+	runIn(t, out, "sha256sum", "--check", "SHA256SUMS")
+	for _, name := range []string{"muster-image-1.2.3-linux-amd64.tar", "muster_1.2.3_arm64.deb"} {
+		if sums := runIn(t, out, "cat", "SHA256SUMS"); !strings.Contains(sums, name) {
+			t.Errorf("no checksum of %s: %s", name, sums)
+		}
+	}
+	for _, system := range []string{"linux", "darwin"} {
+		for _, arch := range []string{"amd64", "arm64"} {
+			name := "muster-1.2.3-" + system + "-" + arch
+			list := runIn(t, out, "tar", "-tzf", name+".tar.gz")
+			if !strings.Contains(list, name+"/docs/deploy.md\n") || strings.Contains(list, "_test.go") {
+				t.Errorf("%s has %s", name, list)
+			}
+			if got := runIn(t, out, "tar", "-xzOf", name+".tar.gz", name+"/muster"); got != "muster "+system+" "+arch+"\n" {
+				t.Errorf("%s has the program %q", name, got)
+			}
+		}
+	}
+	for _, arch := range []string{"amd64", "arm64"} {
+		deb := "muster_1.2.3_" + arch + ".deb"
+		if got := runIn(t, out, "dpkg-deb", "-f", deb, "Version", "Architecture"); got != "Version: 1.2.3\nArchitecture: "+arch+"\n" {
+			t.Errorf("%s: %s", deb, got)
+		}
+		files := runIn(t, out, "dpkg-deb", "-c", deb)
+		for _, want := range []string{"-rwxr-xr-x root/root", "./usr/bin/muster\n", "./lib/systemd/system/muster-manager.service\n", "./lib/systemd/system/muster-agent@.service\n"} {
+			if !strings.Contains(files, want) {
+				t.Errorf("%s lacks %q: %s", deb, want, files)
+			}
+		}
+		checkImage(t, filepath.Join(out, "muster-image-1.2.3-linux-"+arch+".tar"), arch)
+	}
+}
+
+// checkImage follows the digests of an image from its index to its layer.
+func checkImage(t *testing.T, path, arch string) {
+	dir := t.TempDir()
+	runIn(t, dir, "tar", "-xf", path)
+	type descriptor struct {
+		Digest string
+		Size   int
+	}
+	file := func(d descriptor) string {
+		text, err := os.ReadFile(filepath.Join(dir, "blobs", strings.ReplaceAll(d.Digest, ":", "/")))
+		if err != nil || len(text) != d.Size || fmt.Sprintf("sha256:%x", sha256.Sum256(text)) != d.Digest {
+			t.Fatalf("%s: %d bytes are not %+v: %v", path, len(text), d, err)
+		}
+		return string(text)
+	}
+	read := func(text string, v any) {
+		if err := json.Unmarshal([]byte(text), v); err != nil {
+			t.Fatalf("%s: %v in %s", path, err, text)
+		}
+	}
+	var index struct{ Manifests []descriptor }
+	read(runIn(t, dir, "cat", "index.json"), &index)
+	var manifest struct {
+		Config descriptor
+		Layers []descriptor
+	}
+	read(file(index.Manifests[0]), &manifest)
+	var image struct {
+		Architecture string
+		Config       struct{ User string }
+		RootFS       struct {
+			DiffIDs []string `json:"diff_ids"`
+		}
+	}
+	read(file(manifest.Config), &image)
+	if image.Architecture != arch || image.Config.User != "10001:10001" {
+		t.Errorf("%s: %+v", path, image)
+	}
+	layer, err := gzip.NewReader(strings.NewReader(file(manifest.Layers[0])))
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash, owners := sha256.New(), map[string]int{}
+	files := tar.NewReader(io.TeeReader(layer, hash))
+	for {
+		h, err := files.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		owners[h.Name] = h.Uid
+	}
+	if _, err := io.Copy(hash, layer); err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprintf("sha256:%x", hash.Sum(nil)); got != image.RootFS.DiffIDs[0] {
+		t.Errorf("%s: the layer is %s, not %s", path, got, image.RootFS.DiffIDs[0])
+	}
+	if uid, there := owners["usr/bin/muster"]; !there || uid != 0 || owners["var/lib/muster/"] != 10001 {
+		t.Errorf("%s: owners %v", path, owners)
+	}
+	var saved []struct {
+		Config   string
+		RepoTags []string
+	}
+	read(runIn(t, dir, "cat", "manifest.json"), &saved)
+	if saved[0].RepoTags[0] != "muster:1.2.3" || saved[0].Config != "blobs/"+strings.ReplaceAll(manifest.Config.Digest, ":", "/") {
+		t.Errorf("%s: for docker load %+v", path, saved)
+	}
+}
+
+// TestOtherSystems compiles the program for macOS.
+func TestOtherSystems(t *testing.T) {
+	t.Setenv("GOOS", "darwin")
+	t.Setenv("GOARCH", "arm64")
+	t.Setenv("CGO_ENABLED", "0")
+	runIn(t, "..", "go", "build", "-buildvcs=false", "-o", os.DevNull, "./cmd/muster", "./cmd/musterbench")
+}
 
 // TestManifests: the manifests are YAML, name what they need of each other, and
 // their arguments are those of the program.
