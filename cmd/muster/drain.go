@@ -65,7 +65,7 @@ func newDrainCmd() *cobra.Command {
 		return a.attend(cmd.Context(), func(ctx context.Context, c *client.Client) error {
 			d, err := c.Drain(ctx, order)
 			if err != nil {
-				return lastWorkers(err)
+				return a.lastWorkers(err)
 			}
 			return a.showDrain(ctx, c, d, *follow)
 		})
@@ -74,10 +74,20 @@ func newDrainCmd() *cobra.Command {
 }
 
 // lastWorkers says what a refused order would have taken, a line for each purpose.
-func lastWorkers(err error) error {
+func (a *asking) lastWorkers(err error) error {
 	var last *client.LastWorkersError
 	if !errors.As(err, &last) {
 		return err
+	}
+	if *a.output == cli.JSON {
+		out := struct {
+			Error  string        `json:"error"`
+			Code   muster.Code   `json:"code"`
+			Losses []muster.Loss `json:"losses"`
+		}{last.Error(), muster.CodeLastWorkers, last.Losses}
+		if err := cli.PrintJSON(a.cmd.OutOrStdout(), out); err != nil {
+			return err
+		}
 	}
 	r := &cli.Refusal{Err: errors.New("a purpose would have no worker left: use --force to do it all the same")}
 	for _, loss := range last.Losses {
@@ -104,7 +114,7 @@ func (a *asking) showDrain(ctx context.Context, c *client.Client, d muster.Drain
 
 // drainLine says how far a drain is.
 func drainLine(d muster.Drain) string {
-	what := fmt.Sprintf("drain %d of %s (%s): ", d.ID, d.Selector, count(d.Workers, "worker"))
+	what := fmt.Sprintf("drain %d of %s (%s): ", d.ID, selected(d), count(d.Workers, "worker"))
 	switch d.State {
 	case muster.DrainCalledOff:
 		return what + fmt.Sprintf("called off with %s left", count(d.Left, "task"))
@@ -114,6 +124,14 @@ func drainLine(d muster.Drain) string {
 		return what + "empty"
 	}
 	return what + leftOf(d)
+}
+
+// selected is what a drain is of.
+func selected(d muster.Drain) string {
+	if d.Sticky {
+		return d.Selector.String() + ", sticky"
+	}
+	return d.Selector.String()
 }
 
 // leftOf is such as "12 of 40 tasks left, about 3m0s".
@@ -257,7 +275,7 @@ func (a *asking) listDrains(ctx context.Context, c *client.Client) error {
 	}
 	t := cli.Table{Heading: []string{"DRAIN", "WORKERS", "OF", "STATE", "LEFT", "ABOUT", "SINCE", "DEADLINE", "BY"}}
 	for _, d := range drains {
-		t.Add(fmt.Sprint(d.ID), fmt.Sprint(d.Workers), d.Selector.String(), string(d.State),
+		t.Add(fmt.Sprint(d.ID), fmt.Sprint(d.Workers), selected(d), string(d.State),
 			fmt.Sprintf("%d of %d", d.Left, max(d.Total, d.Left)), about(d), ago(time.Since(d.Since.Time()))+" ago", deadlineOf(d), by(d.By))
 	}
 	return t.Print(out)

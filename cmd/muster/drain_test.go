@@ -45,6 +45,8 @@ func TestOperatorsVerbs(t *testing.T) {
 	contains(t, done(t, "why", "webrtc", "room-2", "--url", c.url), "draining", "1 of 2", "are drained")
 	refused := refusedWith(t, 1, "drain", "--purpose", "webrtc", "--url", c.url)
 	contains(t, refused.stderr, "use --force", "purpose webrtc would have no worker left: 1 would take no more tasks, with 0 running and 1 reserved")
+	refused = refusedWith(t, 1, "cordon", "--purpose", "webrtc", "-o", "json", "--url", c.url)
+	contains(t, refused.stdout, `"code": "last-workers"`, `"losses": [`, `"reserved": 1`)
 	done(t, "unschedule", "webrtc", "room-1", "--url", c.url)
 	if status := follower.ends(patience); status != 0 {
 		t.Errorf("the follower ended with status %d: %s", status, follower.out.String())
@@ -59,6 +61,9 @@ func TestOperatorsVerbs(t *testing.T) {
 	contains(t, done(t, "strategy", "webrtc", "--reset", "--url", c.url), "webrtc", "last-used")
 	contains(t, done(t, "strategy", "--debit", "fixed", "--debit-fixed", "0.25", "--url", c.url), "25.0%")
 	contains(t, done(t, "audit", "--url", c.url), "drain", "undrain", "cordon", "uncordon", "two-choices", "fixed 0.25")
+	done(t, "drain", "--purpose", "recording", "--sticky", "--force", "--url", c.url)
+	contains(t, done(t, "drains", "--url", c.url), "recording, sticky")
+	lines.await(`"type":"worker.drained","purpose":"webrtc","worker":"` + regexp.QuoteMeta(on) + `"`)
 	checkAuditLines(t, done(t, "audit", "--after", "2", "-o", "json", "--url", c.url))
 	contains(t, refusedWith(t, 1, "worker", "nosuch", "--url", c.url).stderr, `no worker has the id "nosuch"`)
 	contains(t, refusedWith(t, 1, "drain", "nosuch", "--url", c.url).stderr, "Worker [nosuch] does NOT exist.")

@@ -101,7 +101,7 @@ func (s *settings) read(from func(string, ...config.Flag) (*config.Config, error
 		return nil, cli.Usagef("%v", err)
 	}
 	if err == nil && cfg.Origin("bus.listen").Source == config.FromFlag && cfg.BusKind() != config.Embedded {
-		return nil, cli.Usagef("--listen is for the embedded message queue, but the settings ask for %s", cfg.BusKind())
+		return nil, cli.Usagef("--listen is for the embedded message queue, but the settings ask for %s (from: %s)", cfg.BusKind(), cfg.Origin(urlKey(cfg)))
 	}
 	return cfg, err
 }

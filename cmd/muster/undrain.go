@@ -94,7 +94,7 @@ func cordonCmd(
 		return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
 			workers, err := do(c, ctx, client.Cordon{Selector: sel, Force: *force})
 			if err != nil {
-				return lastWorkers(err)
+				return a.lastWorkers(err)
 			}
 			if *a.output == cli.JSON {
 				return cli.PrintJSON(cmd.OutOrStdout(), map[string][]string{"workers": workers})

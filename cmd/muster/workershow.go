@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/muster-fleet/muster"
@@ -116,10 +117,7 @@ func (x *wholeWorker) print(w io.Writer) error {
 }
 
 func hostOf(info muster.Info) string {
-	text := info.Hostname
-	if info.IP != "" {
-		text += " " + info.IP
-	}
+	text := strings.TrimSpace(info.Hostname + " " + info.IP)
 	if info.Port != 0 {
 		text += fmt.Sprintf(":%d", info.Port)
 	}

@@ -136,8 +136,11 @@ func understand(err error) error {
 	for _, kind := range kinds {
 		if errors.Is(err, kind.err) {
 			detail := err.Error()
-			if errors.As(err, &refused) {
+			switch {
+			case errors.As(err, &refused):
 				detail = refused.Reason
+			case kind.code == "timeout":
+				detail = "no answer in time: GET /v1/status says whether a manager leads"
 			}
 			return newProblem(kind.status, kind.code, detail)
 		}

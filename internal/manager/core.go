@@ -247,7 +247,7 @@ func (c *core) lookUp(req *bus.Request, answer func(*state.State)) {
 
 // observe handles the events of an applied command.
 func (c *core) observe(events []muster.Event) {
-	c.feed.observe(events)
+	c.feed.observe(events, c.replica.State().PurposeOf)
 	c.feed.skip(c.replica.State().LeftOut())
 	c.replica.TaskEvents(c.feed.wantsTasks())
 	for _, e := range events {

@@ -173,6 +173,9 @@ func TestWatch(t *testing.T) {
 		select {
 		case e := <-seen:
 			types = append(types, e.Type)
+			if e.Worker != "" && e.Purpose != "video" {
+				t.Errorf("who watches the purpose misses %+v", e)
+			}
 		case err := <-watching:
 			t.Fatalf("%v, after %v", err, types)
 		}

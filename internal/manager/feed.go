@@ -93,8 +93,9 @@ func (f *feed) skip(n int) {
 	token(f.wake)
 }
 
-// observe adds what a command did.
-func (f *feed) observe(events []muster.Event) {
+// observe adds what a command did. purposeOf is the purpose of a worker: who watches one
+// purpose wants all that happens to its workers.
+func (f *feed) observe(events []muster.Event, purposeOf func(worker string) (string, bool)) {
 	if f == nil || len(events) == 0 {
 		return
 	}
@@ -111,7 +112,11 @@ func (f *feed) observe(events []muster.Event) {
 		} else if len(f.batch.Events) >= feedEvents {
 			f.batch.Skipped++
 		} else {
-			f.put(feedEvent(e))
+			out := feedEvent(e)
+			if out.Worker != "" && out.Purpose == "" {
+				out.Purpose, _ = purposeOf(out.Worker)
+			}
+			f.put(out)
 		}
 	}
 	token(f.wake)

@@ -16,7 +16,7 @@ func TestFeedIsBounded(t *testing.T) {
 	f := newFeed(nil, "c", slog.New(slog.DiscardHandler))
 	happens := func(n int) {
 		for i := range n {
-			f.observe([]muster.Event{muster.TaskPickedUp{Task: fmt.Sprint(i)}, muster.WorkerLoadChanged{Worker: fmt.Sprint(i), Load: 1}})
+			f.observe([]muster.Event{muster.TaskPickedUp{Task: fmt.Sprint(i)}, muster.WorkerLoadChanged{Worker: fmt.Sprint(i), Load: 1}}, noPurpose)
 		}
 	}
 	happens(10)
@@ -81,10 +81,12 @@ func BenchmarkFeed(b *testing.B) {
 	f.follow(replica.Role{Kind: replica.Leader, Term: 7}, 1000)
 	events := []muster.Event{muster.TaskReserved{Purpose: "video", Task: "t", Worker: "w"}}
 	for i := 0; b.Loop(); i++ {
-		f.observe(events)
+		f.observe(events, noPurpose)
 		f.decided(state.Schedule{}, state.Result{})
 		if i%8000 == 0 { // 80,000 placements a second
 			f.take(0)
 		}
 	}
 }
+
+func noPurpose(string) (string, bool) { return "", false }
