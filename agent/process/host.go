@@ -14,12 +14,13 @@ import (
 
 	"github.com/muster-fleet/muster/agent/process/internal/nodelog"
 	"github.com/muster-fleet/muster/internal/childproc"
+	"github.com/muster-fleet/muster/internal/lockfile"
 )
 
 // Host runs the nodes of one agent.
 type Host struct {
 	opts Options
-	lock *os.File
+	lock *lockfile.Lock
 	// id names the directory, and run this host of all that have had it: all
 	// that is started carries both.
 	id, run  string
@@ -76,7 +77,11 @@ func (h *Host) open() (err error) {
 			return err
 		}
 	}
-	if h.lock, err = lockFile(h.path("lock")); err != nil {
+	var held *lockfile.HeldError
+	switch h.lock, err = lockfile.Take(h.path("lock")); {
+	case errors.As(err, &held):
+		return fmt.Errorf("%w (%w): give each a directory of its own, or end that one", ErrTaken, held)
+	case err != nil:
 		return err
 	}
 	if h.id, err = identity(h.path("id")); err != nil {

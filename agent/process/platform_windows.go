@@ -43,10 +43,6 @@ type exit struct {
 func (e exit) wait()         { *e.ended = e.cmd.Wait() }
 func (e exit) status() error { return *e.ended }
 
-func lockFile(path string) (*os.File, error) {
-	return os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-}
-
 func socketDir(wanted, _ string) (string, error) {
 	return wanted, errors.Join(os.RemoveAll(wanted), os.Mkdir(wanted, 0o700))
 }

@@ -14,9 +14,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/muster-fleet/muster/internal/lockfile"
 )
 
 // Record is what a batch is asked to do.
@@ -88,7 +89,7 @@ func Home() (Store, error) {
 type Batch struct {
 	Record
 	dir  string
-	lock *os.File
+	lock *lockfile.Lock
 }
 
 // Create records a new batch, and gives it an id. The oldest that have ended are
@@ -220,13 +221,4 @@ func (b *Batch) Rest() ([]Task, error) {
 		}
 	}
 	return rest, nil
-}
-
-// holder reads the process id in a lock.
-func holder(text []byte) int {
-	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil {
-		return 0
-	}
-	return pid
 }

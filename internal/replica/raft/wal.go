@@ -14,6 +14,8 @@ import (
 
 	pb "go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/muster-fleet/muster/internal/lockfile"
 )
 
 // The log on a disk is one file of records. Each is written with one call:
@@ -55,7 +57,7 @@ var errDamaged = errors.New("the log is damaged in the middle")
 type wal struct {
 	dir    string
 	file   *os.File
-	lock   *os.File
+	lock   *lockfile.Lock
 	salt   []byte
 	number uint64 // of the next record
 
@@ -64,14 +66,12 @@ type wal struct {
 	log      *memLog // the content of the file
 }
 
-// errLocked means that another process has locked the directory.
-var errLocked = errors.New("locked by another process")
-
 // directoryFault explains why a data directory cannot be locked.
 func directoryFault(dir string, err error) error {
+	var held *lockfile.HeldError
 	switch {
-	case errors.Is(err, errLocked):
-		return fmt.Errorf("raft: data directory %s is in use by another manager: end that one, or choose another directory with --data", dir)
+	case errors.As(err, &held):
+		return fmt.Errorf("raft: data directory %s is in use by another manager (%w): end that one, or choose another directory with --data", dir, held)
 	case errors.Is(err, syscall.EROFS):
 		return fmt.Errorf("raft: data directory %s is on a read-only file system: %w", dir, err)
 	case errors.Is(err, fs.ErrPermission):
@@ -85,7 +85,7 @@ func openWAL(dir string) (*wal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("raft: data directory: %w", err)
 	}
-	lock, err := lockDir(dir)
+	lock, err := lockfile.Take(filepath.Join(dir, "lock"))
 	if err != nil {
 		return nil, directoryFault(dir, err)
 	}

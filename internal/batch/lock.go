@@ -1,41 +1,29 @@
-//go:build unix
-
 package batch
 
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"syscall"
+
+	"github.com/muster-fleet/muster/internal/lockfile"
 )
 
 // ErrTaken is that another process works on the batch.
 var ErrTaken = errors.New("another process works on the job")
 
+func (b *Batch) lockPath() string { return filepath.Join(b.dir, lockName) }
+
 // Take is for the process that works on the batch. It holds until Release, or
 // until the process ends.
 func (b *Batch) Take() error {
-	f, err := os.OpenFile(filepath.Join(b.dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return fmt.Errorf("batch %s: %w", b.ID, err)
-	}
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
-		_ = f.Close()
+	lock, err := lockfile.Take(b.lockPath())
+	switch {
+	case errors.As(err, new(*lockfile.HeldError)):
 		return fmt.Errorf("%w: %s", ErrTaken, b.ID)
-	}
-	if err == nil {
-		err = f.Truncate(0)
-	}
-	if err == nil {
-		_, err = fmt.Fprintln(f, os.Getpid())
-	}
-	if err != nil {
-		_ = f.Close()
+	case err != nil:
 		return fmt.Errorf("batch %s: %w", b.ID, err)
 	}
-	b.lock = f
+	b.lock = lock
 	return nil
 }
 
@@ -49,19 +37,8 @@ func (b *Batch) Release() {
 
 // Running reports whether a process works on the batch, and which.
 func (b *Batch) Running() (running bool, pid int) {
-	f, err := os.OpenFile(filepath.Join(b.dir, lockName), os.O_RDWR, 0o600)
-	if err != nil {
-		return false, 0
-	}
-	defer f.Close()
-	if !errors.Is(syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK) {
-		return false, 0
-	}
-	text, err := os.ReadFile(f.Name())
-	if err != nil {
-		return true, 0
-	}
-	return true, holder(text)
+	pid, running = lockfile.Holder(b.lockPath())
+	return running, pid
 }
 
 // Cancel asks the process that works on the batch to end; it stops the tasks
@@ -71,7 +48,7 @@ func (b *Batch) Cancel() (bool, error) {
 	if !running || pid == 0 {
 		return false, nil
 	}
-	if err := syscall.Kill(pid, syscall.SIGINT); err != nil {
+	if err := interrupt(pid); err != nil {
 		return false, fmt.Errorf("batch %s: %w", b.ID, err)
 	}
 	return true, nil
