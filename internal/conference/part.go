@@ -161,26 +161,36 @@ func (k *keeper) place(ctx context.Context, number int, old room.Part) {
 func (k *keeper) placeOnce(ctx context.Context, number int) (room.Part, error) {
 	ctx, cancel := context.WithTimeout(ctx, placeTime)
 	defer cancel()
-	c, task := k.conf.opts.Client, room.PartTask(k.name, number)
 	others, err := k.preference(ctx)
 	if err != nil {
 		return room.Part{}, err
 	}
-	p, err := c.Schedule(ctx, client.Request{Purpose: room.PurposeSFU, Task: task, Preference: others, Reserve: reserveTime})
-	if err != nil {
-		return room.Part{}, err
+	worker, node, err := k.start(ctx, client.Request{Purpose: room.PurposeSFU, Task: room.PartTask(k.name, number), Preference: others}, nil)
+	if err != nil && worker != "" {
+		k.avoid(worker, time.Now())
 	}
-	order := p.Order(k.name, nil)
-	node, err := c.GetNode(ctx, p.Worker, order)
+	return room.Part{Number: number, Worker: worker, Node: node}, err
+}
+
+// start places a task of the room and starts it on a node of the worker. With an
+// error, the worker is the one that failed, empty where none was found.
+func (k *keeper) start(ctx context.Context, r client.Request, spec json.RawMessage) (worker, node string, err error) {
+	c := k.conf.opts.Client
+	r.Reserve = reserveTime
+	p, err := c.Schedule(ctx, r)
+	if err != nil {
+		return "", "", err
+	}
+	order := p.Order(k.name, spec)
+	node, err = c.GetNode(ctx, p.Worker, order)
 	if err == nil {
 		err = c.StartTask(ctx, node, order)
 	}
 	if err != nil {
-		k.avoid(p.Worker, time.Now())
 		_ = c.Release(ctx, p) // else it runs out
-		return room.Part{}, fmt.Errorf("worker %s: %w", p.Worker, err)
+		return p.Worker, "", fmt.Errorf("worker %s: %w", p.Worker, err)
 	}
-	return room.Part{Number: number, Worker: p.Worker, Node: node}, nil
+	return p.Worker, node, nil
 }
 
 // avoid records that a worker failed to provide a node. The manager keeps placing

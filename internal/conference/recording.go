@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"path"
 	"strings"
 	"time"
@@ -104,26 +103,14 @@ func (k *keeper) placeRecorder(ctx context.Context, rec room.Recording) {
 func (k *keeper) recorder(ctx context.Context, rec room.Recording) (room.Recorded, error) {
 	ctx, cancel := context.WithTimeout(ctx, placeTime)
 	defer cancel()
-	c, number := k.conf.opts.Client, rec.Number+1
+	number := rec.Number + 1
 	task := room.RecordingTask(k.name, number)
 	spec, err := json.Marshal(map[string]roomrec.Spec{roomrec.Kind: {Room: k.name, Output: k.recordTo(rec), Wished: true, Cluster: k.conf.opts.Cluster}})
 	if err != nil {
 		return room.Recorded{}, err
 	}
-	p, err := c.Schedule(ctx, client.Request{Purpose: room.PurposeRecording, Task: task, Reserve: reserveTime})
-	if err != nil {
-		return room.Recorded{}, err
-	}
-	order := p.Order(k.name, spec)
-	node, err := c.GetNode(ctx, p.Worker, order)
-	if err == nil {
-		err = c.StartTask(ctx, node, order)
-	}
-	if err != nil {
-		_ = c.Release(ctx, p) // else it runs out
-		return room.Recorded{}, fmt.Errorf("worker %s: %w", p.Worker, err)
-	}
-	return room.Recorded{Number: number, Worker: p.Worker, Node: node, Task: task}, nil
+	worker, node, err := k.start(ctx, client.Request{Purpose: room.PurposeRecording, Task: task}, spec)
+	return room.Recorded{Number: number, Worker: worker, Node: node, Task: task}, err
 }
 
 // recordTo is the directory of a recording: the same one for each recorder of it.

@@ -48,20 +48,8 @@ func (s stageStore) Fetch(ctx context.Context, name *url.URL, path string) error
 	if err != nil {
 		return err
 	}
-	f, err := os.Create(path)
+	err = download(ctx, path, v.size, func(f *os.File, at int64) (int64, error) { return s.rest(ctx, name, f, v, at) })
 	if err != nil {
-		return err
-	}
-	var at int64
-	err = persist(ctx, func() (bool, error) {
-		n, err := s.rest(ctx, name, f, v, at)
-		at += n
-		if err == nil && at < v.size {
-			err = io.ErrUnexpectedEOF
-		}
-		return n > 0, err
-	})
-	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
 	have, err := sumsOf(path)

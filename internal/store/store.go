@@ -83,6 +83,25 @@ func persist(ctx context.Context, try func() (more bool, err error)) error {
 	}
 }
 
+// download fetches size bytes into a new file, and goes on where it broke: rest
+// appends what is behind an offset to the file, and returns how much that was.
+func download(ctx context.Context, path string, size int64, rest func(f *os.File, at int64) (int64, error)) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	var at int64
+	err = persist(ctx, func() (bool, error) {
+		n, err := rest(f, at)
+		at += n
+		if err == nil && at < size {
+			err = io.ErrUnexpectedEOF
+		}
+		return n > 0, err
+	})
+	return errors.Join(err, f.Close())
+}
+
 // finalError is one that the next try would meet as well.
 type finalError struct{ error }
 
