@@ -69,16 +69,13 @@ func (d *dispatcher) inCooldown(worker string) bool {
 	return time.Now().Before(d.cooldowns[worker])
 }
 
-// tryElsewhere reports whether the worker was the cause of a refusal and there is
-// another one to ask. It excludes a worker that caused a failure or refusal.
+// tryElsewhere reports whether the worker was the cause of a refusal or failure and
+// there is another one to ask. It excludes the worker.
 func (r *run) tryElsewhere(ctx context.Context, err error) bool {
 	if err == nil || ctx.Err() != nil {
 		return false
 	}
-	if errors.Is(err, errAtWorker) {
-		r.excluded[r.worker] = true
-	}
-	if !errors.Is(err, ErrUnfit) {
+	if !errors.Is(err, ErrUnfit) && !errors.Is(err, errAtWorker) {
 		return false
 	}
 	r.excluded[r.worker] = true

@@ -76,14 +76,16 @@ func TestAFileThatNoWorkerHas(t *testing.T) {
 	f.nothingLeft()
 }
 
-// A task that failed because of its worker is tried again on another.
+// A task that failed because of its worker is tried on another, however many
+// workers fail: that is no other attempt at the task.
 func TestAFailureAtTheWorkerGoesElsewhere(t *testing.T) {
 	f := newFleet(t)
 	full := work(func(context.Context, *node.Task) error { return atWorker{errors.New("no space left")} })
 	f.agent("video-1", 1, full)
 	f.agent("video-2", 1, full)
 	f.agent("video-3", 1, work(done))
-	if out := job.Run(f.ctx, f.client, one("clip"), quick(job.Options{})); out.Err != nil || out.Worker != "video-3" {
+	out := job.Run(f.ctx, f.client, one("clip"), quick(job.Options{Attempts: 1}))
+	if out.Err != nil || out.Worker != "video-3" || out.Attempts != 1 || len(out.Refusals) > 2 {
 		t.Errorf("got %+v", out)
 	}
 	f.nothingLeft()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/url"
 	"os"
 	"path"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/internal/store"
 	"github.com/muster-fleet/muster/node"
 )
@@ -47,6 +49,9 @@ func (s stagedWork) Check(spec json.RawMessage) error {
 	plan, err := s.remote(spec)
 	if err != nil || plan == nil {
 		return first(err, s.checkPlain(plan, spec))
+	}
+	if err := plan.reaches(); err != nil {
+		return err
 	}
 	dir, err := plan.stage(s.opts)
 	if err != nil {
@@ -174,6 +179,33 @@ func (p *staging) input(field string, members map[string]any, name string) error
 	in := staged{field: field, from: u, local: filepath.Join(fmt.Sprintf("in-%d", len(p.inputs)), path.Base(u.Path))}
 	p.inputs = append(p.inputs, in)
 	members[name] = mountScheme + ":" + stageMount + "/" + filepath.ToSlash(in.local)
+	return nil
+}
+
+// reachTime bounds how long a worker tries to reach whoever runs the task: the
+// answer to a start must come in time.
+const reachTime = 1500 * time.Millisecond
+
+// reaches finds out before the start whether this worker reaches whoever runs the
+// task: another one may.
+func (p *staging) reaches() error {
+	var callers []*url.URL
+	for _, in := range p.inputs {
+		callers = append(callers, in.from)
+	}
+	if p.to != nil {
+		callers = append(callers, p.to)
+	}
+	for _, u := range callers {
+		if u.Scheme != stageScheme {
+			continue
+		}
+		conn, err := net.DialTimeout("tcp", u.Host, reachTime)
+		if err != nil {
+			return caused(fmt.Errorf("stage: this worker does not reach the caller's machine: %w: give an address that workers reach with --stage-address", err), muster.CauseWorker)
+		}
+		return conn.Close() // all are on one machine
+	}
 	return nil
 }
 

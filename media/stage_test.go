@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -143,6 +144,31 @@ func TestBadNamesElsewhere(t *testing.T) {
 	}
 	if left := filesIn(t, stage); len(left) > 0 {
 		t.Errorf("the stage has %q", left)
+	}
+}
+
+// A worker that does not reach whoever runs the task refuses it before the start, so
+// that another one is asked.
+func TestAWorkerThatDoesNotReachTheCaller(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	work := workOf(t, Transcode, Options{Stage: t.TempDir()})
+	for _, spec := range []string{
+		`{"input": "stage://` + l.Addr().String() + `/key/in/0/a.mp4", "output": "x", "ladder": [{"height": 60}]}`,
+		`{"input": "` + clip(t, 1) + `", "output": "stage://` + l.Addr().String() + `/key/out/0/x", "ladder": [{"height": 60}]}`,
+	} {
+		if err := work.Check(json.RawMessage(spec)); err != nil {
+			t.Error(err)
+		}
+	}
+	_ = l.Close()
+	spec := `{"input": "stage://` + l.Addr().String() + `/key/in/0/a.mp4", "output": "x", "ladder": [{"height": 60}]}`
+	var says causedError
+	if err := work.Check(json.RawMessage(spec)); !errors.As(err, &says) || says.cause != muster.CauseWorker || !strings.Contains(err.Error(), "--stage-address") || strings.Contains(err.Error(), "key") {
+		t.Errorf("the error is %v", err)
 	}
 }
 

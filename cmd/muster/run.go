@@ -87,6 +87,8 @@ type runner struct {
 	address                string
 	attempts, priority     int
 	patience               time.Duration
+	// shown puts paths of this machine in the place of URLs of --stage, nil without it.
+	shown func(string) string
 
 	stdin          io.Reader
 	stdout, stderr io.Writer
@@ -133,7 +135,13 @@ func (r *runner) connected(ctx context.Context, f func(*client.Client, *config.C
 func (r *runner) follow(ctx context.Context, c *client.Client, jobs []job.Job, ended func(job.Outcome)) []job.Outcome {
 	show := newRunShow(r.stderr, jobs)
 	defer show.close()
-	return job.Each(ctx, c, jobs, job.Options{Attempts: r.attempts, Patience: r.patience, Priority: r.priority, OnUpdate: show.update, OnOutcome: ended})
+	update := func(u job.Update) {
+		if r.shown != nil && u.Err != nil {
+			u.Err = shownError{u.Err, r.shown(u.Err.Error())}
+		}
+		show.update(u)
+	}
+	return job.Each(ctx, c, jobs, job.Options{Attempts: r.attempts, Patience: r.patience, Priority: r.priority, OnUpdate: update, OnOutcome: ended})
 }
 
 // begin starts one task and goes.

@@ -46,6 +46,7 @@ func (r *runner) withStage(ctx context.Context, cfg *config.Config, f func(*stag
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	r.shown = s.Shown
 	return f(s)
 }
 

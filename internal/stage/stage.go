@@ -134,12 +134,18 @@ func (s *Server) Shown(text string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, o := range s.outputs {
-		text = strings.ReplaceAll(text, s.prefix("out", i), o.dir+"/")
+		text = replaceURL(text, s.prefix("out", i), o.dir)
 	}
 	for i, in := range s.inputs {
-		text = strings.ReplaceAll(text, s.prefix("in", i), filepath.Dir(in)+"/")
+		text = replaceURL(text, s.prefix("in", i), filepath.Dir(in))
 	}
 	return text
+}
+
+// replaceURL also replaces the URL as errors of HTTP have it.
+func replaceURL(text, prefix, dir string) string {
+	_, rest, _ := strings.Cut(prefix, "://")
+	return strings.NewReplacer(prefix, dir+"/", "http://"+rest, dir+"/").Replace(text)
 }
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
