@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/muster-fleet/muster"
 )
 
 // clip makes a small file with picture and sound, and returns its path.
@@ -437,12 +439,18 @@ anything = [1, 2]
 	}
 }
 
-// Without ffmpeg up says how to get it, and its workers hold places.
+// Without ffmpeg up says how to get it, and its workers hold places, but claim no
+// codecs.
 func TestUpWithoutFFmpeg(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	c := beginUp(t, "--media")
 	contains(t, c.out.String(), "handle no media: ffmpeg is not installed")
-	contains(t, done(t, "workers", "video", "--url", c.url), "encode vp8,vp9,h264;")
+	for _, w := range decoded[[]muster.Worker](t, "workers", "video", "--url", c.url) {
+		if video := w.Info.Capacity.Video; video != nil && len(video.Encode)+len(video.Decode) > 0 {
+			t.Errorf("%s claims %+v", w.ID, video)
+		}
+	}
+	contains(t, refusedWith(t, 1, "schedule", "video", "mix", "--preference", `{"video":{"encode":["h264"]}}`, "--url", c.url).stderr, "codec")
 	refused := refusedWith(t, 1, "agent", "--purpose", "video", "--url", c.url, "--dir", t.TempDir())
 	contains(t, refused.stderr, "ffmpeg is not installed")
 }

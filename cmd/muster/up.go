@@ -289,13 +289,10 @@ func (u *up) loadArgs(verb string) []string {
 
 // kindArgs say whether a worker is an agent with media, or only holds a place.
 func (u *up) kindArgs(purpose string) []string {
-	switch {
-	case u.offersMedia(purpose):
+	if u.offersMedia(purpose) {
 		return []string{"agent", "--drain-time", "0s", "--grace", (stopTime / 2).String(), "--root", u.root}
-	case purpose == "video":
-		return []string{"worker", "--encode", upCodecs, "--decode", upCodecs}
 	}
-	return []string{"worker"}
+	return []string{"worker"} // it claims no codecs: nothing would encode
 }
 
 // commonArgs say to each process where the cluster is.
@@ -310,9 +307,6 @@ func (u *up) commonArgs(h *managerProcess) []string {
 	}
 	return args
 }
-
-// upCodecs are what video workers offer that have no media.
-const upCodecs = "vp8,vp9,h264"
 
 // newWorkerID makes a name in OWT's form, which no other worker has.
 func newWorkerID(purpose string) string {

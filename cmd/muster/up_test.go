@@ -70,7 +70,7 @@ func TestUpAndTheVerbs(t *testing.T) {
 	webrtc := c.workers["webrtc"].id
 
 	list := done(t, "workers", "--url", c.url)
-	contains(t, list, "PURPOSE", webrtc, c.workers["video"].id, c.workers["recording"].id, "vp8,vp9,h264", "ready")
+	contains(t, list, "PURPOSE", webrtc, c.workers["video"].id, c.workers["recording"].id, "ready")
 	if got := done(t, "workers", "webrtc", "--url", c.url); strings.Count(got, "\n") != 2 {
 		t.Errorf("workers of webrtc: %s", got)
 	}
@@ -100,12 +100,12 @@ func TestUpAndTheVerbs(t *testing.T) {
 func TestScheduleJSON(t *testing.T) {
 	c := beginUp(t)
 	placed := decoded[muster.Placement](t, "schedule", "video", "mix", "--url", c.url, "--reserve", "5m", "--region", "eu",
-		"--preference", `{"video":{"encode":["h264"],"decode":["vp8"]}}`)
+		"--preference", `{"labels":{"absent":{"exists":false}}}`)
 	if placed.Purpose != "video" || placed.Task != "mix" || placed.Worker != c.workers["video"].id {
 		t.Errorf("placed: %+v", placed)
 	}
 	info, err := muster.ParseInfo(placed.Info)
-	if err != nil || info.Purpose != "video" || info.Capacity.Video == nil {
+	if err != nil || info.Purpose != "video" || info.Capacity.Video != nil {
 		t.Errorf("info: %s, %v; want the worker's own", placed.Info, err)
 	}
 	until := decoded[[]client.Task](t, "tasks", "--url", c.url)[0].Until.Time()
