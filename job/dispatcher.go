@@ -74,7 +74,7 @@ func Each(ctx context.Context, c *client.Client, jobs []Job, opts Options) []Out
 }
 
 func newRun(j Job, d *dispatcher) *run {
-	return &run{job: j, dispatcher: d, by: rand.Text(), placed: make(chan struct{}), excluded: map[string]bool{}}
+	return &run{job: j, dispatcher: d, by: d.opts.By + rand.Text(), placed: make(chan struct{}), excluded: map[string]bool{}}
 }
 
 func (r *run) outcome(ctx context.Context) Outcome {

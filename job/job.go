@@ -62,6 +62,9 @@ type Options struct {
 	// Each: while some of a higher one find no worker, those of a lower one ask for
 	// none. What runs goes on.
 	Priority int
+	// By is what TaskOrder.By of the jobs begins with, by which their reports are
+	// recognized later; what follows it differs.
+	By string
 	// Poll is how often a node is asked for its progress.
 	Poll time.Duration
 	// OnUpdate is called for every change of a job. It is called from several

@@ -15,7 +15,8 @@ const jobsLong = `List the batches that 'muster run --each' and '--list' began a
 without --detach. What each was asked to do and what became of it is kept below XDG_STATE_HOME (~/.local/state/muster/jobs),
 of the last 200.
 
-A batch is "running" while a process works on it, "ended" when all its tasks have an end, and "cut short" otherwise.`
+A batch is "running" while a process works on it, "ended" when all its tasks have an end, and "cut short" otherwise: its
+process was killed, or its machine. The tasks that ran then end by themselves, and 'muster jobs retry' takes what they made.`
 
 func newJobsCmd() *cobra.Command {
 	cmd := &cobra.Command{
@@ -74,6 +75,7 @@ func lineOf(b *batch.Batch) (jobLine, []result, error) {
 	if err != nil {
 		return l, nil, err
 	}
+	running, _ := b.Running()
 	var results []result
 	for _, t := range b.Tasks {
 		one := result{Purpose: b.Purpose, Task: t.Name, Result: resultNotBegun}
@@ -81,6 +83,9 @@ func lineOf(b *batch.Batch) (jobLine, []result, error) {
 			if err := json.Unmarshal(r.All, &one); err != nil {
 				return l, nil, fmt.Errorf("job %s: %w", b.ID, err)
 			}
+		}
+		if running && one.Result == resultBegun {
+			one.Result = resultRunning
 		}
 		switch {
 		case one.good():
@@ -92,7 +97,6 @@ func lineOf(b *batch.Batch) (jobLine, []result, error) {
 		}
 		results = append(results, one)
 	}
-	running, _ := b.Running()
 	switch {
 	case running:
 		l.State = "running"

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/muster-fleet/muster/internal/batch"
 )
 
 // inFiles makes empty files, some in directories, and returns theirs.
@@ -86,6 +88,58 @@ func TestABatchIsCutShort(t *testing.T) {
 	contains(t, done(t, "tasks", "--url", c.url), "no tasks")
 	if l := jobOf(t, id); l.Left != 3 {
 		t.Errorf("got %+v", l)
+	}
+}
+
+// The process of a batch is killed half-way: what ran goes on, and the next one takes
+// what was made meanwhile, joins what still runs, and begins the rest. Each task is
+// begun once.
+func TestTheSubmitterIsKilled(t *testing.T) {
+	c := upWithoutWorkers(t)
+	dir, starts := t.TempDir(), filepath.Join(t.TempDir(), "starts")
+	release := func(name string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("now\n"), 0); err != nil { // waits for the task to read
+			t.Error(err)
+		}
+	}
+	for _, name := range []string{"1", "2", "3"} {
+		if err := syscall.Mkfifo(filepath.Join(dir, name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	beginAgent(t, c.url, "shell", "--max-tasks", "2", "--", "sh", "-c", "echo {task} >> "+starts+"; read line < {task}")
+	id := strings.TrimSpace(ran(t, "run", "shell", "--each", dir+"/*", "--spec", `["{file}"]`, "--detach", "--url", c.url))
+	eventually(t, "two tasks do not run", func() bool {
+		text, _ := os.ReadFile(starts)
+		return strings.Count(string(text), "\n") == 2
+	})
+	contains(t, refusedWith(t, 1, "jobs", "show", id).stdout, "running", "not begun")
+	store, err := batch.Home()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := store.Open(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, pid := b.Running()
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the batch is not cut short", func() bool { return jobOf(t, id).State == "cut short" })
+	shown := refusedWith(t, 1, "jobs", "show", id)
+	contains(t, shown.stdout, "begun", "not begun")
+	contains(t, shown.stderr, "0 of 3 tasks are done", "2 were begun and may have ended since, 1 were not begun")
+	release("1")
+	eventually(t, "the task does not end by itself", func() bool { return strings.Contains(done(t, "history", "--url", c.url), dir+"/1") })
+	again := begin(t, "jobs", "retry", id, "--url", c.url)
+	release("2")
+	release("3")
+	if status := again.ends(patience); status != 0 {
+		t.Errorf("status %d, want 0: %s", status, again.out.String())
+	}
+	if text, err := os.ReadFile(starts); err != nil || strings.Count(string(text), "\n") != 3 {
+		t.Errorf("begun were %q, %v", text, err)
 	}
 }
 

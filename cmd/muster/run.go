@@ -110,9 +110,9 @@ func (r *runner) run(ctx context.Context, args []string) error {
 			if err := onStage(s, jobs); err != nil {
 				return err
 			}
-			outcomes := r.follow(ctx, c, jobs, nil)
+			outcomes := r.follow(ctx, c, jobs, job.Options{})
 			fromStage(s, outcomes)
-			return r.tell(outcomes, "")
+			return r.tell(outcomes[0])
 		})
 	})
 }
@@ -131,17 +131,22 @@ func (r *runner) connected(ctx context.Context, f func(*client.Client, *config.C
 	return f(client.New(conn, client.Options{Cluster: cfg.Manager.Name, TryTimeout: tryTime, WaitReady: true}), cfg)
 }
 
-// follow runs jobs to their ends; ended hears of each, unless it is nil.
-func (r *runner) follow(ctx context.Context, c *client.Client, jobs []job.Job, ended func(job.Outcome)) []job.Outcome {
+// follow runs jobs to their ends, and shows that beside what opts does.
+func (r *runner) follow(ctx context.Context, c *client.Client, jobs []job.Job, opts job.Options) []job.Outcome {
 	show := newRunShow(r.stderr, jobs)
 	defer show.close()
-	update := func(u job.Update) {
+	opts.Attempts, opts.Patience, opts.Priority = r.attempts, r.patience, r.priority
+	heard := opts.OnUpdate
+	opts.OnUpdate = func(u job.Update) {
+		if heard != nil {
+			heard(u)
+		}
 		if r.shown != nil && u.Err != nil {
 			u.Err = shownError{u.Err, r.shown(u.Err.Error())}
 		}
 		show.update(u)
 	}
-	return job.Each(ctx, c, jobs, job.Options{Attempts: r.attempts, Patience: r.patience, Priority: r.priority, OnUpdate: update, OnOutcome: ended})
+	return job.Each(ctx, c, jobs, opts)
 }
 
 // begin starts one task and goes.

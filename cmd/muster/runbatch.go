@@ -1,13 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"time"
 
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/config"
 	"github.com/muster-fleet/muster/internal/batch"
@@ -56,30 +59,75 @@ func (r *runner) work(ctx context.Context, b *batch.Batch) error {
 	if err != nil {
 		return err
 	}
-	jobs := make([]job.Job, len(rest))
-	for i, t := range rest {
-		jobs[i] = job.Job{Purpose: b.Purpose, Task: t.Name, Room: t.Room, Spec: t.Spec, Preference: t.Preference}
-	}
 	return r.connected(ctx, func(c *client.Client, cfg *config.Config) error {
 		return r.withStage(ctx, cfg, func(s *stage.Server) error {
+			var jobs []job.Job
+			var results []result
+			var unrecorded error
+			record := func(what result) {
+				if err := b.Add(what); err != nil {
+					unrecorded = err
+				}
+			}
+			for _, t := range rest {
+				if one, ended := endedSince(ctx, c, b.Purpose, t); ended {
+					record(one)
+					results = append(results, one)
+					continue
+				}
+				jobs = append(jobs, job.Job{Purpose: b.Purpose, Task: t.Name, Room: t.Room, Spec: t.Spec, Preference: t.Preference})
+			}
 			if err := onStage(s, jobs); err != nil {
 				return err
 			}
-			var unrecorded error
-			outcomes := r.follow(ctx, c, jobs, func(o job.Outcome) {
-				one := []job.Outcome{o}
-				fromStage(s, one)
-				if err := b.Add(resultOf(one[0])); err != nil {
-					unrecorded = err
-				}
+			begun := map[[2]string]bool{}
+			outcomes := r.follow(ctx, c, jobs, job.Options{
+				By: byBatch(b.ID),
+				OnUpdate: func(u job.Update) {
+					at := [2]string{u.Job.Task, u.Node}
+					if u.Phase == job.Running && !begun[at] {
+						begun[at] = true
+						record(result{Purpose: b.Purpose, Task: u.Job.Task, Worker: u.Worker, Node: u.Node, Attempts: u.Attempt, Result: batch.BegunResult})
+					}
+				},
+				OnOutcome: func(o job.Outcome) {
+					one := []job.Outcome{o}
+					fromStage(s, one)
+					record(resultOf(one[0]))
+				},
 			})
 			fromStage(s, outcomes)
-			if err := r.tell(outcomes, b.ID); err != nil {
-				return err
+			for _, o := range outcomes {
+				results = append(results, resultOf(o))
 			}
-			return unrecorded
+			return cmp.Or(r.tellAll(results, b.ID), unrecorded)
 		})
 	})
+}
+
+// byBatch begins TaskOrder.By of the tasks of a batch.
+func byBatch(id string) string { return id + "/" }
+
+// endedSince asks the worker on which a task was begun, by a process that ended
+// before it, whether it is done: it need not be done again. A task that goes on is
+// joined, and one that failed is begun again.
+func endedSince(ctx context.Context, c *client.Client, purpose string, t batch.Task) (result, bool) {
+	if t.Begun == nil {
+		return result{}, false
+	}
+	report, err := c.QueryTask(ctx, t.Begun.Worker, t.Name)
+	if err != nil || report.State != muster.TaskDone || !strings.HasPrefix(report.By, byBatch(t.Begun.Batch)) {
+		return result{}, false
+	}
+	var d struct {
+		Plan json.RawMessage `json:"plan"`
+	}
+	if json.Unmarshal(report.Detail, &d) == nil && d.Plan != nil {
+		return result{}, false // it was to go on in parts
+	}
+	one := taskStory{purpose, t.Begun.Worker, report}.result()
+	one.Attempts = 1
+	return one, true
 }
 
 // leave starts a process that works on the batch when this one has ended.

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/muster-fleet/muster/internal/batch"
 	"github.com/muster-fleet/muster/internal/cli"
 	"github.com/muster-fleet/muster/job"
 )
@@ -44,7 +45,8 @@ type result struct {
 	Node     string  `json:"node"`
 	Attempts int     `json:"attempts"`
 	Seconds  float64 `json:"seconds"`
-	// Result is done, kept (it was there), failed, stopped, or "not begun".
+	// Result is done, kept (it was there), failed, stopped, or "not begun"; of a batch
+	// that goes on also running, and of one that was cut short begun: its end is unknown.
 	Result string `json:"result"`
 	Error  string `json:"error,omitempty"`
 	// RefusedBy are workers that could not do it, as one without its files.
@@ -67,6 +69,8 @@ const (
 	resultFailed   = "failed"
 	resultStopped  = "stopped"
 	resultNotBegun = "not begun"
+	resultRunning  = "running"
+	resultBegun    = batch.BegunResult
 )
 
 func resultOf(o job.Outcome) result {
@@ -115,18 +119,18 @@ func (r *result) named() string {
 	return strings.Join(names, ",")
 }
 
-// tell prints how the tasks ended; its error is that some failed. id is that of
-// their batch, "" for a single task.
-func (r *runner) tell(outcomes []job.Outcome, id string) error {
-	results := make([]result, len(outcomes))
-	for i, o := range outcomes {
-		results[i] = resultOf(o)
-	}
-	if err := printRun(r.stdout, r.output, results); err != nil {
+// tell prints how a task ended; its error is that it failed.
+func (r *runner) tell(o job.Outcome) error {
+	if err := printRun(r.stdout, r.output, []result{resultOf(o)}); err != nil {
 		return err
 	}
-	if id == "" && len(outcomes) == 1 {
-		return interrupted(outcomes[0].Err)
+	return interrupted(o.Err)
+}
+
+// tellAll prints how the tasks of a batch ended; its error is that some are left.
+func (r *runner) tellAll(results []result, id string) error {
+	if err := printRun(r.stdout, r.output, results); err != nil {
+		return err
 	}
 	return leftOver(results, id)
 }
@@ -144,11 +148,15 @@ func leftOver(results []result, id string) error {
 		return nil
 	}
 	again := "do the rest again with: muster jobs retry " + id
-	if counts[resultStopped]+counts[resultNotBegun] == 0 {
+	if counts[resultFailed] == bad {
 		return fmt.Errorf("%d of %d tasks failed; %s", bad, len(results), again)
 	}
-	return fmt.Errorf("interrupted: %d of %d tasks are done, %d failed, %d were stopped, %d were not begun; %s",
-		len(results)-bad, len(results), counts[resultFailed], counts[resultStopped], counts[resultNotBegun], again)
+	begun := ""
+	if n := counts[resultBegun]; n > 0 {
+		begun = fmt.Sprintf(" %d were begun and may have ended since,", n)
+	}
+	return fmt.Errorf("interrupted: %d of %d tasks are done, %d failed, %d were stopped,%s %d were not begun; %s",
+		len(results)-bad, len(results), counts[resultFailed], counts[resultStopped], begun, counts[resultNotBegun], again)
 }
 
 func interrupted(err error) error {

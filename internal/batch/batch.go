@@ -42,13 +42,28 @@ type Task struct {
 	Room       string          `json:"room,omitempty"`
 	Spec       json.RawMessage `json:"spec,omitempty"`
 	Preference json.RawMessage `json:"preference,omitempty"`
+	// Begun is where the task was begun last, if nothing is recorded of its end: it
+	// may have ended since.
+	Begun *Begun `json:"begun,omitempty"`
 }
+
+// Begun is the beginning of a task.
+type Begun struct {
+	Worker string `json:"worker"`
+	// Batch is the batch that began it.
+	Batch string `json:"batch"`
+}
+
+// BegunResult is Result.Result of a task that was begun, as long as nothing is
+// known of its end.
+const BegunResult = "begun"
 
 // Result is how a task ended. All is the result in full, as its command prints
 // it.
 type Result struct {
 	Task   string          `json:"task"`
 	Result string          `json:"result"`
+	Worker string          `json:"worker"`
 	All    json.RawMessage `json:"-"`
 }
 
@@ -175,7 +190,7 @@ func (s Store) Open(id string) (*Batch, error) {
 // Log is the path of the batch's log file.
 func (b *Batch) Log() string { return filepath.Join(b.dir, logName) }
 
-// Add records how a task ended.
+// Add records that a task was begun, or how it ended.
 func (b *Batch) Add(result any) error {
 	line, err := json.Marshal(result)
 	if err != nil {
@@ -216,9 +231,17 @@ func (b *Batch) Rest() ([]Task, error) {
 	}
 	var rest []Task
 	for _, t := range b.Tasks {
-		if !results[t.Name].Good() {
-			rest = append(rest, t)
+		r, recorded := results[t.Name]
+		if r.Good() {
+			continue
 		}
+		if recorded {
+			t.Begun = nil
+		}
+		if r.Result == BegunResult {
+			t.Begun = &Begun{Worker: r.Worker, Batch: b.ID}
+		}
+		rest = append(rest, t)
 	}
 	return rest, nil
 }

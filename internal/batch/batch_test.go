@@ -65,6 +65,31 @@ func TestTheRest(t *testing.T) {
 	}
 }
 
+// What was begun and has no end is left, with where it was begun, also in the record
+// of the batch that does the rest; what ended later is not.
+func TestWhatWasBegun(t *testing.T) {
+	s := Store{t.TempDir()}
+	b, err := s.Create(record("a", "b", "c"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	add(t, b, "a", BegunResult)
+	add(t, b, "b", BegunResult)
+	add(t, b, "b", "failed")
+	for range 2 {
+		rest, err := b.Rest()
+		if err != nil || len(rest) != 3 || rest[0].Begun == nil || rest[0].Begun.Worker != "w" || rest[1].Begun != nil || rest[2].Begun != nil {
+			t.Fatalf("the rest is %+v, %v", rest, err)
+		}
+		of := rest[0].Begun.Batch
+		again := record()
+		again.Tasks = rest
+		if b, err = s.Create(again); err != nil || of == b.ID {
+			t.Fatalf("%s after %s, %v", b.ID, of, err)
+		}
+	}
+}
+
 // A batch runs as long as somebody holds it.
 func TestWhoWorksOnIt(t *testing.T) {
 	s := Store{t.TempDir()}
