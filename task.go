@@ -49,6 +49,8 @@ type TaskReport struct {
 	Detail json.RawMessage `json:"detail,omitempty"`
 	// By is TaskOrder.By of the caller that began the task.
 	By string `json:"by,omitempty"`
+	// Attempt is TaskOrder.Attempt of the order that began the task.
+	Attempt int `json:"attempt,omitempty"`
 	// EndedAt is when it ended; 0 for a task that goes on, and where it is unknown.
 	EndedAt Instant `json:"ended_at,omitempty"`
 }
@@ -70,6 +72,8 @@ type TaskOrder struct {
 	// By identifies the caller. The first caller of a task owns it; "" is
 	// no particular caller.
 	By string `json:"by,omitempty"`
+	// Attempt is how often the caller has begun the task, from 1; 0 is unknown.
+	Attempt int `json:"attempt,omitempty"`
 }
 
 // TaskWait is the second argument of a node's stats: the answer may wait for

@@ -42,6 +42,8 @@ type taskArg struct {
 	Spec   json.RawMessage    `json:"spec"`
 	Result *muster.TaskResult `json:"result"`
 	By     string             `json:"by"`
+	// Attempt is TaskOrder.Attempt.
+	Attempt int `json:"attempt"`
 	// Placement is the number of the placement; 0 from callers of OWT's.
 	Placement uint64 `json:"placement"`
 }
@@ -105,7 +107,7 @@ func (a *Agent) claimed(ctx context.Context, p *pool, now time.Time, r tracedReq
 	_, started := span.Below(ctx, span.Internal, "start node", span.Task, task)
 	end := r.end
 	r.end = func(err error) { started(err); end(err) }
-	p.getNode(now, a.owner.keep(r), muster.TaskOrder{Room: *arg.Room, Task: task, Spec: arg.Spec, By: arg.By})
+	p.getNode(now, a.owner.keep(r), muster.TaskOrder{Room: *arg.Room, Task: task, Spec: arg.Spec, By: arg.By, Attempt: arg.Attempt})
 }
 
 // has reports whether the manager counts the task as one of this agent's.

@@ -14,7 +14,7 @@ import (
 func (p *pool) getNode(now time.Time, ref uint64, o muster.TaskOrder) {
 	p.advance(now)
 	r := &request{
-		ref: ref, room: o.Room, task: o.Task, input: o.Spec, id: specid.Of(o.Room, o.Spec), by: o.By,
+		ref: ref, room: o.Room, task: o.Task, input: o.Spec, id: specid.Of(o.Room, o.Spec), by: o.By, attempt: o.Attempt,
 		until: now.Add(p.answerWithin),
 	}
 	if p.slotOf != nil {
@@ -213,7 +213,7 @@ func (p *pool) add(n *node, r *request) *task {
 		old.ending.release = min(old.ending.release, keepPlace)
 		p.settle(old)
 	}
-	t := &task{name: r.task, room: r.room, id: r.id, slot: r.slot, by: r.by, node: n, began: p.now}
+	t := &task{name: r.task, room: r.room, id: r.id, slot: r.slot, by: r.by, attempt: r.attempt, node: n, began: p.now}
 	n.tasks = append(n.tasks, t)
 	p.tasks[r.task] = t
 	p.emit(pickUp{r.task}, p.notice(t, "started", ""))
@@ -294,10 +294,14 @@ func (p *pool) drop(now time.Time, names []string) {
 
 // orDone is how a task ended according to its caller: done, unless said otherwise.
 func orDone(t *muster.TaskResult) muster.TaskResult {
-	if t == nil || t.State != muster.TaskFailed {
+	if t == nil {
 		return muster.TaskResult{State: muster.TaskDone}
 	}
-	return *t
+	result := *t
+	if result.State != muster.TaskFailed {
+		result.State = muster.TaskDone
+	}
+	return result
 }
 
 func (p *pool) notice(t *task, what, err string) notice {

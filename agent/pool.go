@@ -108,9 +108,11 @@ type task struct {
 	// slot is its sort: see settings.slots.
 	slot string
 	// by is who asked for it first, and may end it.
-	by    string
-	node  *node
-	began time.Time
+	by string
+	// attempt is TaskOrder.Attempt of that order.
+	attempt int
+	node    *node
+	began   time.Time
 	// claimBy is set while no caller has got the node: at that time the task
 	// ends, unless a caller asks again.
 	claimBy time.Time
@@ -133,6 +135,7 @@ type request struct {
 	id         specid.ID
 	slot       string
 	by         string
+	attempt    int
 	until      time.Time
 }
 

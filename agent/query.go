@@ -59,7 +59,7 @@ func (p *pool) queryTask(now time.Time, name string) (muster.TaskReport, bool) {
 func (p *pool) reportOf(t *task, now time.Time, result muster.TaskResult) muster.TaskReport {
 	return muster.TaskReport{
 		Task: t.name, Room: t.room, Node: t.node.id, State: result.State, Error: result.Error,
-		Status: p.status(t.node.id), Seconds: now.Sub(t.began).Seconds(), By: t.by, Cause: result.Cause, Detail: bounded(result.Detail),
+		Status: p.status(t.node.id), Seconds: now.Sub(t.began).Seconds(), By: t.by, Attempt: t.attempt, Cause: result.Cause, Detail: bounded(result.Detail),
 	}
 }
 
@@ -83,15 +83,30 @@ func (p *pool) remember(t *task, result muster.TaskResult) {
 	}
 }
 
-// mostListed and mostError bound one answer of endedTasks, which has to fit into
-// a message.
+// These bound one answer of endedTasks, which has to fit into a message; the last
+// two in bytes.
 const (
-	mostListed = 200
-	mostError  = 2000
+	mostListed   = 200
+	mostError    = 2000
+	mostWarnings = 1000
 )
 
-// listEnded returns the tasks that ended last, the last one first, without what
-// their nodes said beside.
+// summary is what a list has of a detail: whether the result was there already, and
+// the warnings, as far as they are short.
+func summary(detail json.RawMessage) json.RawMessage {
+	var d struct {
+		Kept     bool            `json:"kept,omitempty"`
+		Warnings json.RawMessage `json:"warnings,omitempty"`
+	}
+	if json.Unmarshal(detail, &d) != nil || !d.Kept && d.Warnings == nil || len(d.Warnings) > mostWarnings {
+		return nil
+	}
+	short, _ := json.Marshal(d)
+	return short
+}
+
+// listEnded returns the tasks that ended last, the last one first, with little of
+// what their nodes said beside.
 func (h *history) listEnded(limit int) []muster.TaskReport {
 	list := []muster.TaskReport{}
 	for _, name := range slices.Backward(h.order) {
@@ -99,7 +114,7 @@ func (h *history) listEnded(limit int) []muster.TaskReport {
 			break
 		}
 		r := h.reports[name]
-		r.Detail, r.Status = nil, ""
+		r.Detail, r.Status = summary(r.Detail), ""
 		if len(r.Error) > mostError {
 			r.Error = strings.ToValidUTF8(r.Error[:mostError], "") + " ..."
 		}

@@ -31,7 +31,8 @@ func (c *Client) QueryTask(ctx context.Context, worker, task string) (muster.Tas
 }
 
 // EndedTasks asks an agent how the tasks ended that ended last, the last one
-// first, and at most 200. They come without Detail, which QueryTask has.
+// first, and at most 200. Of Detail they have the members
+// "kept" and "warnings" alone; QueryTask has all.
 func (c *Client) EndedTasks(ctx context.Context, worker string, limit int) ([]muster.TaskReport, error) {
 	var list []muster.TaskReport
 	err := c.askWorker(ctx, &list, worker, "endedTasks", limit)

@@ -191,6 +191,31 @@ type hopeless struct{ error }
 
 func (hopeless) TaskCause() muster.Cause { return muster.CauseInput }
 
+// The agent of the last attempt remembers how a task ended: its attempts, and what its
+// node said last; a list of ended tasks has the warnings of it.
+func TestAnAgentRemembersHowATaskEnded(t *testing.T) {
+	f := newFleet(t)
+	var begun atomic.Int32
+	f.agent("video-1", 1, work(func(_ context.Context, t *node.Task) error {
+		if begun.Add(1) == 1 {
+			return errors.New("killed")
+		}
+		t.Report(node.Progress{Share: 1, Detail: json.RawMessage(`{"fps":25,"warnings":[{"name":"short","text":"..."}]}`)})
+		return nil
+	}))
+	if out := job.Run(f.ctx, f.client, one("clip"), quick(job.Options{By: "batch-1/"})); out.Err != nil {
+		t.Fatal(out.Err)
+	}
+	report, err := f.client.QueryTask(f.ctx, "video-1", "clip")
+	if err != nil || report.State != muster.TaskDone || report.Attempt != 2 || !strings.HasPrefix(report.By, "batch-1/") || !strings.Contains(string(report.Detail), `"fps":25`) {
+		t.Errorf("got %+v, %v", report, err)
+	}
+	list, err := f.client.EndedTasks(f.ctx, "video-1", 10)
+	if err != nil || len(list) != 1 || list[0].Attempt != 2 || string(list[0].Detail) != `{"warnings":[{"name":"short","text":"..."}]}` {
+		t.Errorf("listed are %+v, %v", list, err)
+	}
+}
+
 // A failure caused by the input is not tried again. After other failures the first
 // reason is reported, because later ones may be its consequence.
 func TestAHopelessInputIsTriedOnce(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -108,7 +109,7 @@ func TestAPartThatFails(t *testing.T) {
 		return ctx.Err()
 	}))
 	out := job.Run(f.ctx, f.client, one("film"), quick(job.Options{}))
-	if !errors.Is(out.Err, job.ErrInput) || !strings.Contains(out.Err.Error(), "film.part-2: ") || !strings.Contains(out.Err.Error(), "no picture there") {
+	if !errors.Is(out.Err, job.ErrInput) || !strings.Contains(out.Err.Error(), ".part-2: ") || !strings.Contains(out.Err.Error(), "no picture there") {
 		t.Errorf("the error is %v", out.Err)
 	}
 	if !slices.Equal(did.done, []string{`"clean"`}) {
@@ -132,5 +133,88 @@ func TestAPartThatFails(t *testing.T) {
 			t.Errorf("begun alone: %s", report.Detail)
 		}
 		return
+	}
+}
+
+// Two runs that begin one task together: the first does the parts, each once, and
+// both have the result. If the first is interrupted, the second does the rest.
+func TestTwoRunsOfATaskInParts(t *testing.T) {
+	for _, interrupted := range []bool{false, true} {
+		t.Run(fmt.Sprint("interrupted=", interrupted), func(t *testing.T) {
+			f := newFleet(t)
+			var did journal
+			plans, parts := make(chan struct{}), make(chan struct{})
+			f.agent("video-1", 0, work(func(ctx context.Context, t *node.Task) error {
+				switch string(t.Spec) {
+				case `"x"`:
+					<-plans
+					planned(t)
+					return nil
+				case `"a"`, `"b"`, `"c"`:
+					select {
+					case <-parts:
+					case <-ctx.Done():
+						return ctx.Err()
+					}
+				}
+				did.add(t.Spec)
+				t.Report(node.Progress{Share: 1, Detail: map[string]string{"made": "of parts"}})
+				return nil
+			}))
+			run := func(ctx context.Context, on func(job.Update)) <-chan job.Outcome {
+				ended := make(chan job.Outcome, 1)
+				go func() {
+					ended <- job.Run(ctx, f.client, one("film"), quick(job.Options{OnUpdate: on, Patience: time.Second}))
+				}()
+				return ended
+			}
+			runs := func(began chan<- struct{}) func(job.Update) {
+				once := sync.OnceFunc(func() { close(began) })
+				return func(u job.Update) {
+					if u.Report.State == muster.TaskRunning {
+						once()
+					}
+				}
+			}
+			ctx, interrupt := context.WithCancel(f.ctx)
+			defer interrupt()
+			began, joined := make(chan struct{}), make(chan struct{})
+			first := run(ctx, runs(began))
+			<-began
+			second := run(f.ctx, runs(joined))
+			<-joined
+			close(plans)
+			for running := 0; running < 3; {
+				tasks, err := f.client.ListTasks(f.ctx, "video")
+				if err != nil {
+					t.Fatal(err)
+				}
+				running = 0
+				for _, one := range tasks {
+					if strings.Contains(one.Task, ".part-") && one.State == client.TaskRunning {
+						running++
+					}
+				}
+			}
+			if interrupted {
+				interrupt()
+				if out := <-first; !errors.Is(out.Err, context.Canceled) {
+					t.Errorf("the first: %+v", out)
+				}
+			}
+			close(parts)
+			if !interrupted {
+				if out := <-first; out.Err != nil {
+					t.Errorf("the first: %+v", out)
+				}
+			}
+			if out := <-second; out.Err != nil || string(out.Report.Detail) != `{"made":"of parts"}` {
+				t.Errorf("the second: %+v", out)
+			}
+			if slices.Sort(did.done); !slices.Equal(did.done, []string{`"a"`, `"b"`, `"c"`, `"join"`}) {
+				t.Errorf("done are %q", did.done)
+			}
+			f.nothingLeft()
+		})
 	}
 }

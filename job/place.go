@@ -120,7 +120,9 @@ func final(err error) bool { return errors.Is(err, bus.ErrTooLarge) || errors.Is
 // ready.
 func (r *run) getNode(ctx context.Context) error {
 	err := r.dispatcher.within(ctx, func(ctx context.Context) (err error) {
-		r.node, err = r.dispatcher.client.GetNode(ctx, r.worker, r.order())
+		order := r.order()
+		order.Attempt = r.attempt + 1
+		r.node, err = r.dispatcher.client.GetNode(ctx, r.worker, order)
 		return err
 	})
 	var remote *bus.RemoteError

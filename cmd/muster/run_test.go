@@ -140,6 +140,8 @@ func TestRunShowsWarningsAndWhatWasKept(t *testing.T) {
 	args := []string{"run", "video", "--each", filepath.Join(dir, "*.mp4"), "--url", c.url,
 		"--spec", `{"input":"{file}","output":"` + t.TempDir() + `","ladder":[{"height":480},{"height":60}],"existing":"keep"}`}
 	contains(t, ran(t, args...), "WARNINGS", "rung_skipped", "done")
+	contains(t, done(t, "history", "--url", c.url), "WARNINGS", "rung_skipped", "done")
+	contains(t, done(t, "task", "video", filepath.Join(dir, "a.mp4"), "--url", c.url), "attempts", "rung_skipped: ", "done")
 	contains(t, ran(t, args...), "kept")
 	contains(t, ran(t, append(args, "-o", "json")...), `"result": "kept"`, `"name": "rung_skipped"`)
 }

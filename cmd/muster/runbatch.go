@@ -126,7 +126,6 @@ func endedSince(ctx context.Context, c *client.Client, purpose string, t batch.T
 		return result{}, false // it was to go on in parts
 	}
 	one := taskStory{purpose, t.Begun.Worker, report}.result()
-	one.Attempts = 1
 	return one, true
 }
 

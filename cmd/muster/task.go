@@ -99,7 +99,7 @@ func placedTask(ctx context.Context, c *client.Client, purpose, task, worker str
 	}
 	t.TaskReport = r
 	if own, err := c.TaskStats(ctx, r.Node, task); err == nil && r.State == muster.TaskRunning {
-		own.By = r.By
+		own.By, own.Attempt = r.By, r.Attempt
 		t.TaskReport = own
 	}
 	return t, nil
@@ -129,7 +129,7 @@ func askAll(workers []string, ask func(string) []taskStory) (all []taskStory) {
 
 // result is a task in the words of 'muster run'.
 func (t taskStory) result() result {
-	r := result{Purpose: t.Purpose, Task: t.Task, Worker: t.Worker, Node: t.Node, Seconds: t.Seconds, Result: string(t.State), Error: t.Error, Detail: t.Detail}
+	r := result{Purpose: t.Purpose, Task: t.Task, Worker: t.Worker, Node: t.Node, Attempts: t.Attempt, Seconds: t.Seconds, Result: string(t.State), Error: t.Error, Detail: t.Detail}
 	r.read(t.Detail)
 	return r
 }
@@ -144,6 +144,9 @@ func (t taskStory) lines() [][2]string {
 		}
 	}
 	add("node", t.Node)
+	if t.Attempt > 0 {
+		add("attempts", fmt.Sprint(t.Attempt))
+	}
 	if t.Seconds > 0 {
 		add("seconds", fmt.Sprintf("%.1f", t.Seconds))
 	}
@@ -185,10 +188,10 @@ func newHistoryCmd() *cobra.Command {
 			if *a.output == cli.JSON {
 				return cli.PrintJSON(cmd.OutOrStdout(), all)
 			}
-			t := cli.Table{Heading: []string{"ENDED", "PURPOSE", "TASK", "WORKER", "SECONDS", "RESULT"}}
+			t := cli.Table{Heading: []string{"ENDED", "PURPOSE", "TASK", "WORKER", "SECONDS", "ATTEMPTS", "WARNINGS", "RESULT"}}
 			for _, one := range all {
 				r := one.result()
-				t.Add(one.EndedAt.Time().Local().Format(time.DateTime), one.Purpose, one.Task, one.Worker, fmt.Sprintf("%.1f", one.Seconds), oneLine(r))
+				t.Add(one.EndedAt.Time().Local().Format(time.DateTime), one.Purpose, one.Task, one.Worker, fmt.Sprintf("%.1f", one.Seconds), fmt.Sprint(one.Attempt), orWord(r.named(), "-"), oneLine(r))
 			}
 			return t.Print(cmd.OutOrStdout())
 		})
