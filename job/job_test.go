@@ -78,8 +78,14 @@ type agentOf struct {
 
 func (f *fleet) agent(id string, maxTasks int, w node.Work) agentOf {
 	f.t.Helper()
+	return f.agentThatRemembers(id, maxTasks, w)
+}
+
+func (f *fleet) agentThatRemembers(id string, maxTasks int, w node.Work, ended ...muster.TaskReport) agentOf {
+	f.t.Helper()
 	conn := f.dial()
 	a, err := agent.Start(f.ctx, conn, agent.Options{
+		Ended: ended,
 		Worker: worker.Options{
 			ID: id, Purpose: "video", MaxTasks: maxTasks, LoadInterval: 50 * time.Millisecond,
 			Load: load.Func(func() float64 { return 0 }), Labels: map[string]string{muster.LabelWorker: id},
@@ -378,4 +384,58 @@ func TestBeginAndStop(t *testing.T) {
 		t.Errorf("a bad spec: %v", err)
 	}
 	f.nothingLeft()
+}
+
+// An agent that dies and comes back remembers how a task of the same name ended
+// before: that is not the end of the one that died with it.
+func TestAnEarlierEndIsNotThisOne(t *testing.T) {
+	f := newFleet(t)
+	waits := func(finish <-chan struct{}) work {
+		return func(ctx context.Context, _ *node.Task) error {
+			select {
+			case <-finish:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}
+	finish, finishAgain := make(chan struct{}, 1), make(chan struct{})
+	a := f.agent("video-1", 1, waits(finish))
+	finish <- struct{}{}
+	if out := job.Run(f.ctx, f.client, one("clip"), quick(job.Options{})); out.Err != nil {
+		t.Fatal(out.Err)
+	}
+	before, err := f.client.QueryTask(f.ctx, "video-1", "clip")
+	if err != nil {
+		t.Fatal(err)
+	}
+	began, again := make(chan struct{}), make(chan error, 1)
+	once := sync.OnceFunc(func() { close(began) })
+	ended := make(chan job.Outcome, 1)
+	go func() {
+		ended <- job.Run(f.ctx, f.client, one("clip"), quick(job.Options{OnUpdate: func(u job.Update) {
+			switch {
+			case u.Phase == job.Again:
+				again <- u.Err
+			case u.Report.State == muster.TaskRunning:
+				once()
+			}
+		}}))
+	}()
+	<-began
+	_ = a.conn.Close()
+	f.agentThatRemembers("video-1", 1, waits(finishAgain), before)
+	select {
+	case err := <-again:
+		if !errors.Is(err, job.ErrLost) {
+			t.Errorf("the attempt is %v", err)
+		}
+	case out := <-ended:
+		t.Fatalf("got %+v", out)
+	}
+	close(finishAgain)
+	if out := <-ended; out.Err != nil || out.Attempts != 2 {
+		t.Errorf("got %+v", out)
+	}
 }

@@ -41,6 +41,9 @@ type run struct {
 	placement muster.Placement
 	// by identifies this run to agents, so that it ends only tasks that it started.
 	by string
+	// owner is TaskOrder.By of the run that began the task, "" where its agent does not
+	// say so.
+	owner string
 	// awaited is a node that is starting for the task, and was not ready in time.
 	awaited string
 	// offBus is set if the node is a program that does not answer on the bus.
@@ -110,7 +113,7 @@ func (r *run) releaseNext() {
 // attemptOnce runs the task on its node.
 func (r *run) attemptOnce(ctx context.Context) error {
 	r.dispatcher.began()
-	r.offBus, r.report = false, muster.TaskReport{}
+	r.offBus, r.report, r.owner = false, muster.TaskReport{}, ""
 	r.notify(Running, nil)
 	err := r.start(ctx)
 	if err == nil {
@@ -161,6 +164,9 @@ func (r *run) start(ctx context.Context) error {
 // follow returns the task's last report, or why it is lost. The node answers as
 // soon as the task has ended, so that the next job need not wait for a poll.
 func (r *run) follow(ctx context.Context) (muster.TaskReport, error) {
+	if report, err := r.query(ctx); err == nil {
+		r.owner = report.By
+	}
 	for {
 		asked := time.Now()
 		report, err := r.ask(ctx)
@@ -194,7 +200,16 @@ func (r *run) ask(ctx context.Context) (report muster.TaskReport, err error) {
 			return report, nil
 		}
 	}
-	err = r.dispatcher.within(ctx, func(ctx context.Context) error {
+	report, err = r.query(ctx)
+	if err == nil && report.State != muster.TaskRunning && r.owner != "" && report.By != r.owner {
+		return report, client.ErrNoTask // the agent died with it, and remembers an earlier one
+	}
+	return report, err
+}
+
+// query asks the agent for the task.
+func (r *run) query(ctx context.Context) (report muster.TaskReport, err error) {
+	err = r.dispatcher.within(ctx, func(ctx context.Context) (err error) {
 		report, err = r.dispatcher.client.QueryTask(ctx, r.worker, r.job.Task)
 		return err
 	})
@@ -253,11 +268,7 @@ func (r *run) recycle(ctx context.Context, node string, result *muster.TaskResul
 // owns reports whether this run started the running task. If the agent does not
 // know, it did.
 func (r *run) owns(ctx context.Context) bool {
-	var report muster.TaskReport
-	err := r.dispatcher.within(ctx, func(ctx context.Context) (err error) {
-		report, err = r.dispatcher.client.QueryTask(ctx, r.worker, r.job.Task)
-		return err
-	})
+	report, err := r.query(ctx)
 	return err != nil || report.By == "" || report.By == r.by
 }
 
