@@ -55,7 +55,7 @@ vulnerabilities: ## look what is linked up in Go's database of vulnerabilities, 
 	@GO='$(GO)' scripts/vulnerabilities
 
 # What these three run in CI; RACE=./..., FUZZ=./... and BENCH=./... are everything.
-RACE  = ./bus ./bus/internal/... ./internal/batch ./internal/connlimit ./internal/mailbox ./internal/pause ./internal/room
+RACE  = ./bus ./bus/internal/... ./client ./internal/batch ./internal/connlimit ./internal/lifecycle ./internal/liveness ./internal/mailbox ./internal/pause ./internal/replica/raft ./internal/room ./internal/rtc ./node ./worker
 FUZZ  = . ./bus
 BENCH = ./agent/process ./bus ./internal/manager ./internal/replica/owt ./internal/replica/raft ./internal/state
 
