@@ -353,20 +353,25 @@ func wantDeadline(t *testing.T, what string, f func(context.Context) error) {
 	}
 }
 
-// TestReconnectKeepsSecrets: with a password, a broker that goes away, and a
-// log that hears everything.
-func TestReconnectKeepsSecrets(t *testing.T) {
+// TestReconnectLog: with a password, a broker that goes away, and a log that hears
+// everything. It has no password, and refused attempts at growing intervals only.
+func TestReconnectLog(t *testing.T) {
 	t.Parallel()
 	b := rabbittest.Start(t)
 	log := &logged{}
 	c := dialWith(t, bus.Options{URL: "amqp://" + rabbittest.User + ":" + rabbittest.Password + "@" + b.Addr(), Logger: slog.New(log)})
-	refused := log.next("still not connected")
+	const refused = "still not connected"
 	var statuses []string
 	defer c.Watch(func(s bus.Status) { statuses = append(statuses, s.String()) })()
 	b.Kill()
-	take(t, refused, "an attempt to connect")
+	for !strings.Contains(log.String(), "attempts=8") {
+		take(t, log.next(refused), "an attempt to connect")
+	}
 	_, err := c.Call(within(t), "x", "y")
 	c.Close()
+	if n := strings.Count(log.String(), refused); n > 5 { // of 16 attempts, where the eighth was missed
+		t.Errorf("refused attempts are logged %d times:\n%s", n, log.String())
+	}
 	for _, text := range append(statuses, log.String(), err.Error()) {
 		if strings.Contains(text, rabbittest.Password) {
 			t.Errorf("the password is in %q", text)

@@ -52,7 +52,7 @@ func (n *Replica) receive(ctx context.Context, conn net.Conn, authenticated func
 	}
 	if l := n.link(s.peer); l != nil {
 		l.retry.Raise()
-	} else {
+	} else if n.refused.isNew(s.peer, "no member", time.Now()) {
 		n.log.Warn("connection of a manager that is not a member: add it first", "peer", s.peer)
 	}
 	if s.kind == kindSnapshot {
@@ -68,7 +68,12 @@ func (n *Replica) receive(ctx context.Context, conn net.Conn, authenticated func
 // refuse logs a refused connection, once a minute for each host and reason.
 func (n *Replica) refuse(conn net.Conn, err error) {
 	why := authFailure(err)
-	if why == "" {
+	var network *net.OpError
+	switch {
+	case why != "":
+	case errors.As(err, &network): // its text has a port, which differs for each connection
+		why = network.Err.Error()
+	default:
 		why = err.Error()
 	}
 	if n.refused.isNew(hostOf(conn.RemoteAddr()), why, time.Now()) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -39,8 +40,9 @@ func certificateFault(err *tls.CertificateVerificationError) string {
 	case errors.As(err, new(x509.UnknownAuthorityError)):
 		return whose + " is not of the authority in raft.tls.ca"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && invalid.Cert != nil:
+		// The minute, not the second: the text must not differ at each attempt.
 		return fmt.Sprintf("%s is valid from %s to %s only, and it is %s", whose,
-			day(invalid.Cert.NotBefore), day(invalid.Cert.NotAfter), day(time.Now()))
+			day(invalid.Cert.NotBefore), day(invalid.Cert.NotAfter), day(time.Now().Truncate(time.Minute)))
 	case errors.As(err, new(x509.HostnameError)):
 		return whose + " is not made out to its address: set raft.tls.server_name"
 	}
@@ -64,33 +66,43 @@ func nameOf(c *x509.Certificate) string {
 // refusals remembers what was logged about which peer, so that repeated attempts
 // do not fill the log.
 type refusals struct {
-	mu   sync.Mutex
-	last map[string]refusalNote
+	mu     sync.Mutex
+	logged map[string]refusalNote
 }
 
+// refusalNote is what was logged about a peer since a time.
 type refusalNote struct {
-	why string
-	at  time.Time
+	since   time.Time
+	reasons []string
 }
 
 const (
 	// repeatAfter is when the same line is logged again for the same peer.
 	repeatAfter = time.Minute
+	// maxReasons bounds the lines for a peer in that time: it may choose a part of
+	// their text, such as the names in its certificate.
+	maxReasons = 4
 	// maxRefused is how many peers are remembered; one more clears the memory.
 	maxRefused = 1024
 )
 
-// isNew reports whether this was not logged for the peer within repeatAfter.
+// isNew reports whether a line for the peer is to be logged: it was not within
+// repeatAfter, and neither were maxReasons others.
 func (r *refusals) isNew(who, why string, now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if last, ok := r.last[who]; ok && last.why == why && now.Sub(last.at) < repeatAfter {
+	note := r.logged[who]
+	if now.Sub(note.since) >= repeatAfter {
+		note = refusalNote{since: now}
+	}
+	if len(note.reasons) >= maxReasons || slices.Contains(note.reasons, why) {
 		return false
 	}
-	if r.last == nil || len(r.last) >= maxRefused {
-		r.last = map[string]refusalNote{}
+	if r.logged == nil || len(r.logged) >= maxRefused {
+		r.logged = map[string]refusalNote{}
 	}
-	r.last[who] = refusalNote{why, now}
+	note.reasons = append(note.reasons, why)
+	r.logged[who] = note
 	return true
 }
 

@@ -5,12 +5,15 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/big"
 	"net"
 	"regexp"
+	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/muster-fleet/muster/internal/mailbox"
@@ -156,6 +159,75 @@ func TestSaidOnceAMinute(t *testing.T) {
 		if got := r.isNew(c.who, c.why, start.Add(c.after)); got != c.news {
 			t.Errorf("%+v: %v", c, got)
 		}
+	}
+}
+
+// Peers that are refused twice a second for half a minute do not fill the log,
+// whatever they are refused for.
+func TestRefusalsDoNotFillTheLog(t *testing.T) {
+	const attempts = 70
+	server, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	certificate := func(names ...string) *x509.Certificate {
+		return &x509.Certificate{DNSNames: names, NotAfter: time.Unix(0, 0)}
+	}
+	rejected := func(c *x509.Certificate, why x509.InvalidReason) error {
+		return &tls.CertificateVerificationError{UnverifiedCertificates: []*x509.Certificate{c}, Err: x509.CertificateInvalidError{Cert: c, Reason: why}}
+	}
+	expired := func(int, net.Conn) error { return rejected(certificate("old"), x509.Expired) }
+	silent := func(_ int, conn net.Conn) error {
+		_ = conn.SetDeadline(time.Unix(1, 0))
+		_, err := conn.Read(make([]byte, 1))
+		return err
+	}
+	for name, c := range map[string]struct {
+		fault func(int, net.Conn) error
+		most  int // lines
+	}{
+		"an expired certificate": {expired, 1},
+		"silence":                {silent, 1}, // the error has the port of each connection
+		"a name of its own each time": {func(i int, _ net.Conn) error {
+			return rejected(certificate(fmt.Sprint("n", i)), x509.NotAuthorizedToSign)
+		}, maxReasons},
+		"two faults in turn": {func(i int, conn net.Conn) error {
+			return []func(int, net.Conn) error{expired, silent}[i%2](i, conn)
+		}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var conns []net.Conn
+			for range attempts {
+				out, err := net.Dial("tcp", server.Addr().String())
+				if err != nil {
+					t.Fatal(err)
+				}
+				in, err := server.Accept()
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { out.Close(); in.Close() })
+				conns = append(conns, in)
+			}
+			log := newDiary()
+			synctest.Test(t, func(t *testing.T) {
+				n := &Replica{log: slog.New(slog.NewTextHandler(log, nil))}
+				l := &link{addr: "peer", log: n.log}
+				for i, conn := range conns {
+					err := c.fault(i, conn)
+					n.refuse(conn, err)
+					l.logFailure(err)
+					time.Sleep(time.Second / 2)
+				}
+			})
+			for _, line := range []string{"connection refused", "manager not trusted"} {
+				got := strings.Count(log.String(), line)
+				if got > c.most || got == 0 && line == "connection refused" {
+					t.Errorf("%d attempts are logged as %q %d times, want %d at most:\n%.600s", attempts, line, got, c.most, log)
+				}
+			}
+		})
 	}
 }
 
