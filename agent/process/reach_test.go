@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -53,8 +54,8 @@ func TestNotifyFailureText(t *testing.T) {
 	failsWith(t, n, "exit status 3", "ERRNO: 2 (no such file or directory)", "STATUS: cannot open the camera")
 }
 
-// A node that asks for time gets it while it starts and while it ends.
-func TestNotifyExtendsEveryDeadline(t *testing.T) {
+// The agent sees until when a node that starts asked to be waited for.
+func TestNotifyExtends(t *testing.T) {
 	h := open(t, Options{})
 	release := fifo(t)
 	before := time.Now()
@@ -71,14 +72,36 @@ func TestNotifyExtendsEveryDeadline(t *testing.T) {
 	soon(t, n.Ready(), "READY=1")
 	n.Stop(0)
 	_ = end(t, n)
+}
 
-	slow := &node{isReady: true, asked: true, killAt: time.Now().Add(time.Minute)}
-	slow.deadline.end = never()
-	slow.extend(time.Hour)
-	if left := time.Until(slow.killAt); left < 59*time.Minute {
-		t.Errorf("a node that ends is killed in %v", left)
+// Whatever a node is waited for when it asks for an hour, it gets that.
+func TestNotifyMovesTheTimerThatRuns(t *testing.T) {
+	for name, c := range map[string]struct {
+		node  *node
+		timer func(*node) **time.Timer
+	}{
+		"starts":          {&node{}, func(n *node) **time.Timer { return &n.deadline.ready }},
+		"leaves":          {&node{isReady: true, leaving: true}, func(n *node) **time.Timer { return &n.deadline.parting }},
+		"is asked to end": {&node{isReady: true, asked: true}, func(n *node) **time.Timer { return &n.deadline.end }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := c.node
+				n.killAt = time.Now().Add(time.Minute)
+				timer := time.NewTimer(time.Minute)
+				*c.timer(n) = timer
+				n.extend(time.Hour)
+				begun := time.Now()
+				<-timer.C
+				if after := time.Since(begun); after != time.Hour {
+					t.Errorf("its time is over after %v", after)
+				}
+				if n.asked && n.killAt != begun.Add(time.Hour) {
+					t.Errorf("it is killed at %v", n.killAt)
+				}
+			})
+		})
 	}
-	slow.deadline.end.Stop()
 }
 
 // What a task is called never becomes an option, and what cannot be run is the
