@@ -1,6 +1,10 @@
 package main
 
 import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -52,5 +56,28 @@ func TestMisleadingAnswers(t *testing.T) {
 	contains(t, got.stderr, "no worker")
 	if strings.Contains(got.stderr, "full load") {
 		t.Errorf("nothing is full: %s", got.stderr)
+	}
+}
+
+// A data directory on a read-only file system is named as that, and not as in use.
+func TestDataDirectoryIsReadOnly(t *testing.T) {
+	if _, err := exec.LookPath("unshare"); err != nil || os.Getuid() != 0 {
+		t.Skip("only root can mount a file system, on Linux")
+	}
+	mount := t.TempDir()
+	for _, dir := range []string{mount, filepath.Join(mount, "new")} {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+		defer cancel()
+		manager := command("manager", "--raft", "127.0.0.1:0", "--peers", "127.0.0.1:0", "--data", dir, "--listen", "127.0.0.1:0")
+		cmd := exec.CommandContext(ctx, "unshare", append([]string{"--mount", "sh", "-c", `mount -t tmpfs -o ro none "$0" && exec "$@"`, mount}, manager.Args...)...)
+		cmd.Env = manager.Env
+		out, err := cmd.CombinedOutput()
+		if err == nil || ctx.Err() != nil {
+			t.Fatalf("the manager starts: %s", out)
+		}
+		contains(t, string(out), "data directory "+dir+" is on a read-only file system")
+		if strings.Contains(string(out), "in use") {
+			t.Errorf("misleading: %s", out)
+		}
 	}
 }

@@ -66,7 +66,7 @@ type wal struct {
 	log      *memLog // the content of the file
 }
 
-// directoryFault explains why a data directory cannot be locked.
+// directoryFault explains why a data directory cannot be made or locked.
 func directoryFault(dir string, err error) error {
 	var held *lockfile.HeldError
 	switch {
@@ -83,7 +83,7 @@ func directoryFault(dir string, err error) error {
 // openWAL opens the log in a directory, which is created if it does not exist.
 func openWAL(dir string) (*wal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("raft: data directory: %w", err)
+		return nil, directoryFault(dir, err)
 	}
 	lock, err := lockfile.Take(filepath.Join(dir, "lock"))
 	if err != nil {
