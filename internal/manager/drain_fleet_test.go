@@ -217,6 +217,24 @@ func owtAgent(f *fleet, id string, tasks ...string) (ended <-chan string) {
 	return out
 }
 
+// An agent of OWT's that picks up a conference that another one has is asked to end
+// it, and the other one is not.
+func TestRefusedPickUpIsEndedAtAnAgentOfOWT(t *testing.T) {
+	f := newFleet(t, natsQueue(t))
+	holder := owtAgent(f, "conference-1", "room1")
+	late := owtAgent(f, "conference-2", "other", "room1")
+	select {
+	case got := <-late:
+		if want := `"node-of-\"room1\""{"room":"room1","task":"room1"}`; got != want {
+			t.Errorf("it was asked to end %s, want %s", got, want)
+		}
+	case got := <-holder:
+		t.Errorf("the one that has it was asked to end %s", got)
+	case <-f.ctx.Done():
+		t.Fatal("it is not asked to end the task")
+	}
+}
+
 // OWT's unmodified workers are drained, too, and at the deadline asked to end their
 // tasks.
 func TestAgentOfOWTIsDrained(t *testing.T) {
