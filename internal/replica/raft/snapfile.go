@@ -3,8 +3,10 @@ package raft
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -38,6 +40,9 @@ func writeSnapshot(dir string, snap *pb.Snapshot) error {
 func readSnapshot(dir string, term, index uint64) (*pb.Snapshot, error) {
 	name := snapshotName(term, index)
 	data, err := os.ReadFile(filepath.Join(dir, name))
+	if errors.Is(err, fs.ErrNotExist) { // the directory was copied in part
+		return nil, fmt.Errorf("%w: %s", err, damageAdvice)
+	}
 	if err != nil {
 		return nil, err
 	}

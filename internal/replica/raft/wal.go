@@ -217,7 +217,7 @@ func (w *wal) take(body []byte) error {
 		case partEntry:
 			e := r.entry()
 			if r.Bad() || e.GetIndex() > w.log.last()+1 || e.GetIndex() == 0 {
-				return errDamaged
+				return fmt.Errorf("%w: an entry does not follow the one before it: %s", errDamaged, damageAdvice)
 			}
 			w.log.append([]*pb.Entry{e})
 		case partSnapshot:
@@ -228,7 +228,7 @@ func (w *wal) take(body []byte) error {
 			r.Fail()
 		}
 		if r.Bad() {
-			return fmt.Errorf("log: %w", errMalformed)
+			return fmt.Errorf("log: %w: %s", errMalformed, damageAdvice)
 		}
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 
 	pb "go.etcd.io/raft/v3/raftpb"
@@ -157,17 +158,36 @@ func TestDamage(t *testing.T) {
 	}
 }
 
+// Whatever is wrong with a log, the error says what is safe to do, and that an older
+// copy is not.
 func TestDamageIsExplained(t *testing.T) {
-	dir := t.TempDir()
-	data, _ := written(t, dir)
-	data[len(data)/2] ^= 1
-	if err := os.WriteFile(filepath.Join(dir, "log"), data, 0o600); err != nil {
-		t.Fatal(err)
+	flip := func(at func(size int) int) error {
+		dir := t.TempDir()
+		data, _ := written(t, dir)
+		data[at(len(data))] ^= 1
+		if err := os.WriteFile(filepath.Join(dir, "log"), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := openWAL(dir)
+		if !errors.Is(err, errDamaged) {
+			t.Errorf("got %v, want errDamaged", err)
+		}
+		return err
 	}
-	if _, err := openWAL(dir); !errors.Is(err, errDamaged) {
-		t.Errorf("got %v, want errDamaged", err)
-	} else {
-		t.Log(err)
+	gap := &writer{}
+	gap.entry(&pb.Entry{Index: new(uint64(9))})
+	for what, err := range map[string]error{
+		"a bit in the middle":          flip(func(size int) int { return size / 2 }),
+		"a bit of the first record":    flip(func(int) int { return 20 }),
+		"an entry with a gap":          (&wal{log: newMemLog()}).take(gap.Buf),
+		"a part that is not known":     (&wal{log: newMemLog()}).take([]byte{99}),
+		"a snapshot that is not there": (&wal{dir: t.TempDir(), log: newMemLog()}).takeSnapshot(1, 1),
+	} {
+		for _, advice := range []string{"keep a copy", "While a majority", "empty it", "An older copy in its place is not safe"} {
+			if err == nil || !strings.Contains(err.Error(), advice) {
+				t.Errorf("%s: %v, which lacks %q", what, err, advice)
+			}
+		}
 	}
 }
 
