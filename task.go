@@ -25,6 +25,9 @@ const (
 	CauseWorker Cause = "worker"
 	// CausePassing is one that may be over next time, as a lost connection.
 	CausePassing Cause = "passing"
+	// CauseStopped is that the task was stopped before there was a result: it is not
+	// begun again.
+	CauseStopped Cause = "stopped"
 )
 
 // TaskReport is what a node, or the agent that runs it, says of a task.

@@ -67,15 +67,18 @@ func Stop(ctx context.Context, c *client.Client, purpose, task string) (worker, 
 }
 
 // end stops the task on the node, if the node is on the bus, and reports the end
-// to its agent.
+// to its agent, in the node's words: a recording that is stopped is done, a
+// transcoding is not.
 func end(ctx context.Context, c *client.Client, worker string, r muster.TaskReport) error {
 	err := c.StopTask(ctx, r.Node, r.Task)
 	if err != nil && !errors.Is(err, bus.ErrNoServer) && !errors.Is(err, client.ErrUnsupported) && !errors.Is(err, client.ErrNoTask) {
 		return err
 	}
-	err = c.RecycleNode(ctx, worker, r.Node, muster.TaskEnd{
-		Room: r.Room, Task: r.Task, Result: &muster.TaskResult{State: muster.TaskDone},
-	})
+	result := &muster.TaskResult{State: muster.TaskDone}
+	if last, unknown := c.TaskStats(ctx, r.Node, r.Task); unknown == nil && last.State != muster.TaskRunning {
+		result = &muster.TaskResult{State: last.State, Error: last.Error, Cause: last.Cause, Detail: last.Detail}
+	}
+	err = c.RecycleNode(ctx, worker, r.Node, muster.TaskEnd{Room: r.Room, Task: r.Task, Result: result})
 	if errors.As(err, new(*bus.RemoteError)) {
 		return nil // it has ended meanwhile
 	}

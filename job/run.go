@@ -75,7 +75,7 @@ func (r *run) toEnd(ctx context.Context) error {
 			continue
 		}
 		switch {
-		case err == nil, errors.Is(err, ErrRefused), errors.Is(err, ErrTaken), errors.Is(err, ErrInput), ctx.Err() != nil:
+		case err == nil, errors.Is(err, ErrRefused), errors.Is(err, ErrTaken), errors.Is(err, ErrInput), errors.Is(err, errStopped), ctx.Err() != nil:
 			return r.withFirst(err)
 		case r.attempt >= r.dispatcher.opts.Attempts:
 			return fmt.Errorf("after %d attempts: %w", r.attempt, r.withFirst(err))
@@ -322,6 +322,9 @@ func refusal(err error) (d muster.TaskRefusal) {
 // errAtWorker is an ErrFailed whose cause is the worker.
 var errAtWorker = fmt.Errorf("%w", ErrFailed)
 
+// errStopped is an ErrFailed of a task that somebody stopped: it is not begun again.
+var errStopped = fmt.Errorf("%w", ErrFailed)
+
 // failure returns ErrInput if no other attempt helps, else an ErrFailed.
 func failure(cause muster.Cause) error {
 	switch cause {
@@ -329,6 +332,8 @@ func failure(cause muster.Cause) error {
 		return ErrInput
 	case muster.CauseWorker:
 		return errAtWorker
+	case muster.CauseStopped:
+		return errStopped
 	}
 	return ErrFailed
 }

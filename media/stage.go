@@ -78,8 +78,15 @@ func (s stagedWork) checkPlain(plan *staging, spec json.RawMessage) error {
 }
 
 func (s stagedWork) Do(ctx context.Context, t *node.Task) error {
-	return s.run(ctx, t.Spec, t.Node, t)
+	err := s.run(ctx, t.Spec, t.Node, t)
+	if err != nil && ctx.Err() != nil && slices.Contains(wholeKinds, s.kind) {
+		return node.ErrUnfinished
+	}
+	return err
 }
+
+// wholeKinds have no result when they are stopped.
+var wholeKinds = []string{Transcode, Package, Thumbnails, pieceKind, joinKind}
 
 func (s stagedWork) run(ctx context.Context, spec json.RawMessage, name string, out teller) error {
 	plan, err := s.remote(spec)

@@ -198,6 +198,35 @@ func TestStop(t *testing.T) {
 	}
 }
 
+// A task without a result counts as failed when it is stopped. If its node ends, another
+// attempt may help.
+func TestStopWithoutResult(t *testing.T) {
+	r := serve(t, work(func(ctx context.Context, _ *node.Task) error {
+		<-ctx.Done()
+		return fmt.Errorf("film: %w", node.ErrUnfinished)
+	}), node.Options{Linger: time.Hour})
+	for _, task := range []string{"clip", "other"} {
+		if err := r.start(task, `1`); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.client.StopTask(r.ctx, "agent_0", "clip"); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.stats("clip"); got.State != muster.TaskFailed || got.Cause != muster.CauseStopped || !strings.Contains(got.Error, "stopped before") {
+		t.Errorf("got %+v", got)
+	}
+	last := make(chan muster.TaskReport, 1)
+	go func() {
+		report, _ := r.client.AwaitTask(r.ctx, "agent_0", "other", time.Minute)
+		last <- report
+	}()
+	r.ends()
+	if got := <-last; got.State == muster.TaskDone || got.Cause == muster.CauseStopped {
+		t.Errorf("the node ended, and its task is %+v", got)
+	}
+}
+
 // A node that is stopped stops its tasks, and waits for them.
 func TestTheEndOfANodeEndsItsTasks(t *testing.T) {
 	began, ended := make(chan struct{}), false

@@ -91,7 +91,11 @@ func (j *job) run(ctx context.Context) {
 	t := &Task{Name: j.order.Task, Room: j.order.Room, Node: d.opts.ID, Purpose: d.opts.Purpose, Spec: j.order.Spec, job: j}
 	err := guarded(ctx, d.work, t)
 	state, why := outcome(err, ctx.Err() != nil)
-	j.end(state, why, causeOf(state, err))
+	cause := causeOf(state, err)
+	if cause == muster.CauseStopped && d.ctx.Err() != nil {
+		cause = muster.CausePassing // the node ends, not this task alone
+	}
+	j.end(state, why, cause)
 	d.updateStatus()
 	d.opts.Logger.Info("task ended", "task", t.Name, "state", j.snapshot().State, "err", err)
 	if d.linger() {

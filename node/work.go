@@ -17,7 +17,7 @@ type Work interface {
 	// Do runs a task until it is done or ctx ends. A nil error means that the task
 	// is done, another why it failed. An error with a method
 	// TaskCause() muster.Cause says whether another attempt may help. Once ctx has
-	// ended the task counts as stopped, whatever Do returns.
+	// ended the task counts as stopped, and as done unless Do returns ErrUnfinished.
 	Do(ctx context.Context, t *Task) error
 }
 
@@ -65,9 +65,18 @@ type Event struct {
 	Data    any    `json:"data,omitempty"`
 }
 
+// ErrUnfinished is for tasks that have no result when they are stopped early, unlike
+// a recording, of which there is what was recorded until then.
+var ErrUnfinished error = unfinished{}
+
+type unfinished struct{}
+
+func (unfinished) Error() string           { return "stopped before there was a result" }
+func (unfinished) TaskCause() muster.Cause { return muster.CauseStopped }
+
 // outcome returns how a task ended, as in a report.
 func outcome(err error, stopped bool) (muster.TaskState, string) {
-	if err == nil || stopped {
+	if err == nil || stopped && !errors.Is(err, ErrUnfinished) {
 		return muster.TaskDone, ""
 	}
 	return muster.TaskFailed, err.Error()

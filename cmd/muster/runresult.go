@@ -220,7 +220,7 @@ func rested(results []result) []string {
 
 // oneLine is a result without what follows the error's first line.
 func oneLine(r result) string {
-	if r.Error == "" || r.Result == resultNotBegun {
+	if r.Error == "" || r.Result == resultNotBegun || r.Result == resultStopped {
 		return r.Result
 	}
 	first, _, _ := strings.Cut(r.Error, "\n")

@@ -74,7 +74,7 @@ func findTask(ctx context.Context, c *client.Client, purpose, task string) (task
 		if err != nil {
 			return nil // it does not know the task, is no agent, or is away
 		}
-		return []taskStory{{purpose, worker, r}}
+		return []taskStory{{purpose, hadTask(r, worker), r}}
 	}) {
 		if found.Task == "" || t.EndedAt > found.EndedAt {
 			found = t
@@ -84,6 +84,15 @@ func findTask(ctx context.Context, c *client.Client, purpose, task string) (task
 		return found, errForgotten
 	}
 	return found, nil
+}
+
+// hadTask is the worker that had a task, which the one that remembers it may have
+// followed in its directory.
+func hadTask(r muster.TaskReport, remembers string) string {
+	if worker, err := workerOf(r.Node); err == nil {
+		return worker
+	}
+	return remembers
 }
 
 // placedTask asks the agent and the node of a task. One that has only just ended
@@ -217,7 +226,7 @@ func endedTasks(ctx context.Context, c *client.Client, purpose string, failedOnl
 		}
 		for _, r := range reports {
 			if !failedOnly || r.State == muster.TaskFailed {
-				list = append(list, taskStory{purposes[worker], worker, r})
+				list = append(list, taskStory{purposes[worker], hadTask(r, worker), r})
 			}
 		}
 		return list

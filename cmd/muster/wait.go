@@ -58,6 +58,7 @@ func awaitTask(ctx context.Context, c *client.Client, purpose, task string) (tas
 			return t, err
 		case err == nil && t.Node != "":
 			if r, err := c.AwaitTask(ctx, t.Node, task, time.Second); err == nil && r.State != muster.TaskRunning {
+				r.By, r.Attempt = t.By, t.Attempt
 				t.TaskReport = r
 				return t, nil
 			}
