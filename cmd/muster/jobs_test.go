@@ -133,6 +133,8 @@ func TestTheSubmitterIsKilled(t *testing.T) {
 	release("1")
 	eventually(t, "the task does not end by itself", func() bool { return strings.Contains(done(t, "history", "--url", c.url), dir+"/1") })
 	again := begin(t, "jobs", "retry", id, "--url", c.url)
+	again.await(`/2: running on`) // it has joined the task
+	again.await(`/3: running on`)
 	release("2")
 	release("3")
 	if status := again.ends(patience); status != 0 {
