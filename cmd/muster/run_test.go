@@ -73,31 +73,6 @@ func TestMediaFromUpToTheFile(t *testing.T) {
 	contains(t, missing.stderr, "none.mp4")
 }
 
-// A transcoding that is stopped is not done, and is not begun again.
-func TestAStoppedTranscodingIsNotDone(t *testing.T) {
-	c := beginUp(t, "--media", "--root", os.TempDir())
-	silent, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and says nothing
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = silent.Close() })
-	spec := `{"input":"http://` + silent.Addr().String() + `/a.mp4","output":"` + t.TempDir() + `","ladder":[{"height":60}]}`
-	r := begin(t, "run", "video", "clip", "--wait", "--spec", spec, "--url", c.url)
-	r.await("clip: running on")
-	eventually(t, "it does not run", func() bool { return strings.Contains(done(t, "task", "video", "clip", "--url", c.url), "running") })
-	conn, err := silent.Accept() // ffmpeg has begun
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	done(t, "stop", "video", "clip", "--url", c.url)
-	if status := r.ends(patience); status != 1 {
-		t.Errorf("status %d, want 1: %s", status, r.out.String())
-	}
-	contains(t, r.out.String(), "stopped before there was a result")
-	contains(t, done(t, "task", "video", "clip", "--url", c.url), "failed", "stopped before there was a result")
-}
-
 // The workers of up use the files of the directory in which it runs and no others,
 // and whoever is refused is told how to open more. Relative paths are the caller's.
 func TestUpKeepsToItsDirectory(t *testing.T) {
