@@ -31,6 +31,12 @@ type cluster struct {
 // startCluster starts one whose server has these options beside what it needs.
 func startCluster(t *testing.T, opts httpapi.Options) *cluster {
 	t.Helper()
+	return startClusterOf(t, opts, 0)
+}
+
+// startClusterOf starts one whose manager only gathers workers for a time.
+func startClusterOf(t *testing.T, opts httpapi.Options, initial time.Duration) *cluster {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	t.Cleanup(cancel)
 	queue, err := natsserver.Start(natsserver.Options{Listen: "127.0.0.1:0"})
@@ -39,7 +45,7 @@ func startCluster(t *testing.T, opts httpapi.Options) *cluster {
 	c := &cluster{t: t, ctx: ctx, url: queue.URL()}
 	c.conn = c.dial()
 	settings := manager.DefaultOptions()
-	settings.InitialTime = 0
+	settings.InitialTime = initial
 	settings.CheckAliveInterval = time.Hour // the workers here are only names
 	m, err := manager.Start(ctx, c.dial(), settings)
 	must(t, err)

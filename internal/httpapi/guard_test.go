@@ -276,6 +276,16 @@ func TestNoManager(t *testing.T) {
 	}
 }
 
+// A manager that only gathers workers lives and is not ready.
+func TestInitializing(t *testing.T) {
+	c := startClusterOf(t, httpapi.Options{}, time.Hour)
+	for path, want := range map[string]int{"/healthz": http.StatusOK, "/readyz": http.StatusServiceUnavailable} {
+		if status, body, _ := c.do("GET", path, nil); status != want || path == "/readyz" && !strings.Contains(string(body), "not ready: initializing") {
+			t.Errorf("%s: %d, want %d: %s", path, status, want, body)
+		}
+	}
+}
+
 // Silent connections do not keep others out, and do not end a stream.
 func TestHalfOpenConnections(t *testing.T) {
 	c := startCluster(t, httpapi.Options{})

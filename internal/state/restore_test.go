@@ -63,6 +63,9 @@ func TestRestoreIsExact(t *testing.T) {
 	if diff := cmp.Diff(s.Config(), again.Config()); diff != "" || s.Now() != again.Now() {
 		t.Errorf("want -, got +\n%s", diff)
 	}
+	if !bytes.Equal(s.Snapshot(), again.Snapshot()) {
+		t.Error("what was restored has another snapshot")
+	}
 }
 
 func TestDamagedSnapshotIsAnError(t *testing.T) {
