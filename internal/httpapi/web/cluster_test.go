@@ -19,6 +19,7 @@ import (
 type cluster struct {
 	t      *testing.T
 	ctx    context.Context
+	url    string // of the queue
 	conn   bus.Conn
 	client *client.Client
 	server *httpapi.Server
@@ -42,7 +43,7 @@ func startCluster(t *testing.T, opts httpapi.Options) *cluster {
 	m, err := manager.Start(ctx, dial(), settings)
 	must(t, err)
 	t.Cleanup(func() { _ = m.Close() })
-	c := &cluster{t: t, ctx: ctx, conn: dial()}
+	c := &cluster{t: t, ctx: ctx, url: queue.URL(), conn: dial()}
 	c.client = client.New(c.conn, client.Options{})
 	opts.Cluster, opts.Queue, opts.Name, opts.Version, opts.Rate, opts.Burst = c.client, dial(), client.DefaultCluster, "v1.0.0", 10_000, 10_000
 	opts.Settings = func() []httpapi.Setting {

@@ -2,7 +2,9 @@ package web_test
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -156,6 +158,36 @@ func TestFilterFollowsTheWorkers(t *testing.T) {
 	_, err = c.client.Undrain(c.ctx, client.Undrain{Selector: muster.Selector{Worker: ids[13]}})
 	must(t, err)
 	b.await(`document.querySelectorAll("a.cell").length === 0`)
+	b.noErrors()
+}
+
+// The log of an agent's node is followed as it grows.
+func TestLogIsFollowed(t *testing.T) {
+	c := startCluster(t, httpapi.Options{})
+	path, err := program()
+	must(t, err)
+	more := filepath.Join(t.TempDir(), "more")
+	agent := exec.Command(path, "agent", "--purpose", "logs", "--id", "logs-1", "--load", "memory", "--prerun", "1", "--dir", t.TempDir(), "--url", c.url,
+		"--", "sh", "-c", `echo begun; until [ -e "$0" ]; do sleep 0.1; done; echo grown; exec sleep 3600`, more)
+	var out output
+	agent.Stdout, agent.Stderr = &out, &out
+	must(t, agent.Start())
+	t.Cleanup(func() {
+		_ = agent.Process.Signal(syscall.SIGINT)
+		_ = agent.Wait()
+		if t.Failed() {
+			t.Log(out.String())
+		}
+	})
+	b := openPage(t, c.server.URL())
+	b.await(`document.querySelectorAll("a.cell").length === 1`)
+	b.goTo("#/worker/logs-1")
+	b.click("Follow log")
+	b.shows("begun")
+	must(t, os.WriteFile(more, nil, 0o600))
+	b.shows("grown")
+	b.screenshot("log")
+	b.axe("a log")
 	b.noErrors()
 }
 

@@ -140,6 +140,7 @@ function apply(event) {
     if (name === "worker.left") drop(data.worker);
     else touch(data.worker);
     if (name === "leader") readStatus();
+    if (name === "drain.ended") reload(); // it does not name its workers
     if (name.startsWith("drain") || name.startsWith("worker.drain") || name.startsWith("worker.cordon")) readDrains();
     listeners.forEach((f) => f({ name, ...data }));
   }

@@ -47,7 +47,7 @@ export function managers() {
     h("section", { class: "panel", "aria-label": "Managers" }, state, h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Table of managers" }, h("table", { class: "plain-table", id: "managers" },
       h("thead", {}, h("tr", {}, heads.map((t) => h("th", { scope: "col" }, t)))), body))),
     h("section", { class: "panel", "aria-label": "Purposes" }, h("h2", {}, "Purposes"), h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Table of purposes" }, h("table", { class: "plain-table" },
-      h("thead", {}, h("tr", {}, ["Purpose", "Strategy", "Workers", "Ready", "Full", "Running", "Reserved", "Debit"].map((t) => h("th", { scope: "col" }, t)))), strategies))),
+      h("thead", {}, h("tr", {}, ["Purpose", "Strategy", "Workers", "Ready", "Full", "Running", "Reserved", "Debit"].map((t, i) => h("th", { scope: "col", class: i < 2 ? "" : "num" }, t)))), strategies))),
     h("section", { class: "panel", "aria-label": "Configuration" }, h("h2", {}, "Configuration in force"), settings));
   const list = table("Settings", [
     { label: "Key", cell: (s) => h("span", { class: "mono" }, s.key), sort: (s) => s.key, width: "minmax(130px,1fr)", first: "up" },
@@ -68,7 +68,7 @@ export function managers() {
     replace(body, s.managers.map((m) => h("tr", {}, h("td", { class: "mono" }, m.addr || m.id), h("td", {}, badge(m.role)), h("td", {}, m.term), h("td", {}, m.index), h("td", {}, m.lag),
       h("td", {}, m.voter ? "yes" : "no"), h("td", {}, m.active ? "yes" : badge("no", "bad")), h("td", {}, m.version || "–"), h("td", {}, m.pid || "–"),
       h("td", {}, m.http ? h("a", { href: m.http }, m.http.replace(/^https?:\/\//, "")) : "–"))));
-    replace(strategies, s.purposes.map((p) => h("tr", {}, h("td", {}, p.purpose), h("td", {}, p.strategy), h("td", {}, p.workers), h("td", {}, p.ready), h("td", {}, p.full), h("td", {}, p.running), h("td", {}, p.reserved), h("td", {}, percent(p.debit)))));
+    replace(strategies, s.purposes.map((p) => h("tr", {}, h("td", {}, p.purpose), h("td", {}, p.strategy), [p.workers, p.ready, p.full, p.running, p.reserved].map((n) => h("td", { class: "num" }, n.toLocaleString("en"))), h("td", { class: "num" }, percent(p.debit)))));
   }
   return { el, update, end() {} };
 }
