@@ -156,7 +156,7 @@ func (p analysis) args(major int) []string {
 		args = append(args, "-map", p.streams.videoMap(), "-vf", p.Detect.pictureFilters())
 	}
 	if p.Detect.audio() {
-		args = append(args, "-map", p.streams.audioMaps(TracksOne)[0], "-af", p.Detect.soundFilters())
+		args = append(args, "-map", p.streams.audioMaps(TracksOne)[0], "-af", joined(p.streams.unarranged(), p.Detect.soundFilters()))
 	}
 	if p.DurationSeconds > 0 {
 		args = append(args, "-t", seconds(p.DurationSeconds))

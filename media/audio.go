@@ -1,6 +1,7 @@
 package media
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 )
@@ -85,7 +86,10 @@ func (a Audio) levelled(tracks []*StreamInfo, levels []string) []string {
 // leveller is a filter that changes the loudness. ffmpeg 5.1 forgets the layout
 // of mono behind loudnorm, so that it is said again.
 func leveller(filter string, s *StreamInfo, l layout) string {
-	if filter == "" || l.filter != "" {
+	switch {
+	case s.unarranged() != "":
+		return joined(l.filter, filter)
+	case filter == "" || l.filter != "":
 		return joined(filter, l.filter)
 	}
 	name := s.Layout
@@ -117,25 +121,49 @@ type layout struct {
 // channels.
 var layouts = []string{"", "mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1"}
 
-// mostChannels are those of an encoder; more are mixed into two.
-func (a Audio) mostChannels() int {
-	switch a.Codec {
-	case "mp3":
-		return 2
-	case "opus":
-		return len(layouts) - 1
+// aacLayouts are the arrangements that ffmpeg's AAC knows.
+var aacLayouts = []string{
+	"2.1", "3.0", "3.0(back)", "3.1", "4.0", "4.1", "quad", "quad(side)", "5.0", "5.0(side)", "5.1", "5.1(side)", "6.0", "6.0(front)", "hexagonal",
+	"6.1", "6.1(back)", "6.1(front)", "7.0", "7.0(front)", "7.1", "7.1(wide)", "7.1(wide-side)", "octagonal", "hexadecagonal",
+}
+
+// takes reports whether the encoder knows the arrangement of a track.
+func (a Audio) takes(s *StreamInfo) bool {
+	switch {
+	case s.Channels < 3:
+		return true
+	case a.Codec == "aac":
+		return slices.Contains(aacLayouts, s.Layout) || s.Layout == "" && s.Channels == 16 // ffmpeg takes it for hexadecagonal
 	}
-	return 16
+	return a.Codec == "opus" && s.Channels < len(layouts) && s.Layout == layouts[s.Channels]
 }
 
 func (a Audio) layout(s *StreamInfo) layout {
 	switch {
-	case s.Channels > a.mostChannels():
-		return layout{2, "aformat=channel_layouts=stereo"}
-	case a.Codec != "opus" || s.Channels < 3 || s.Layout == layouts[s.Channels]:
+	case a.takes(s):
 		return layout{max(1, s.Channels), ""}
+	case a.Codec != "mp3" && s.Channels < len(layouts):
+		return layout{s.Channels, "aformat=channel_layouts=" + layouts[s.Channels]}
 	}
-	return layout{s.Channels, "aformat=channel_layouts=" + layouts[s.Channels]}
+	return layout{2, cmp.Or(s.unarranged(), "aformat=channel_layouts=stereo")}
+}
+
+// unarranged is a filter for channels of which neither the file nor ffmpeg says
+// where they belong: nothing can be made of them but their first two. It is "" for
+// others.
+func (s *StreamInfo) unarranged() string {
+	if s.Layout != "" || s.Channels < len(layouts) {
+		return ""
+	}
+	return "channelmap=0|1:stereo"
+}
+
+// unarranged is that of the first track of sound.
+func (p picked) unarranged() string {
+	if len(p.audio) == 0 {
+		return ""
+	}
+	return p.audio[0].unarranged()
 }
 
 // loses warns of channels that are mixed together.
@@ -144,7 +172,11 @@ func (a Audio) loses(tracks []*StreamInfo, warn *warnings) {
 		return
 	}
 	for _, s := range tracks {
-		if l := a.layout(s); l.channels < s.Channels {
+		switch l := a.layout(s); {
+		case l.channels >= s.Channels:
+		case s.unarranged() != "":
+			warn.add(WarnChannels, "of the %d channels of stream %d the first 2 were taken: the input does not say where they belong", s.Channels, s.Index)
+		default:
 			warn.add(WarnChannels, "the %d channels of stream %d were mixed into %d: %s has no more", s.Channels, s.Index, l.channels, a.Codec)
 		}
 	}

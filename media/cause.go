@@ -22,6 +22,13 @@ func (e causedError) TaskCause() muster.Cause { return e.cause }
 // atInput says that an error lies at the input: every worker would fail.
 func atInput(err error) error { return caused(err, muster.CauseInput) }
 
+// refused reports whether an error lies at the input, so that another try would end
+// in the same way.
+func refused(err error) bool {
+	var says causedError
+	return errors.As(err, &says) && says.cause == muster.CauseInput
+}
+
 func caused(err error, cause muster.Cause) error {
 	if err == nil || errors.As(err, new(causedError)) {
 		return err
@@ -32,7 +39,7 @@ func caused(err error, cause muster.Cause) error {
 // wordsOfInput are ffmpeg's for what is wrong with an input, wordsOfWorker for
 // what is wrong with a machine.
 var (
-	wordsOfInput  = []string{"Invalid data found", "moov atom not found", "does not contain any stream", "matches no streams", "Could not find codec parameters", "Decoder not found"}
+	wordsOfInput  = []string{"Invalid data found", "moov atom not found", "does not contain any stream", "matches no streams", "Could not find codec parameters", "Decoder not found", "Invalid NAL unit size"}
 	wordsOfWorker = []string{"No space left", "Permission denied", "Read-only file system", "Cannot allocate memory", "No such file", "Disk quota", "Too many open files"}
 )
 

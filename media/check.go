@@ -1,6 +1,7 @@
 package media
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 
@@ -120,28 +121,29 @@ func (w tracksOf) count(output int, tracks []track) error {
 
 // long compares the length with what was announced.
 func (p promise) long(said *journal, made float64, warn *warnings) error {
+	early := cmp.Or(said.early, p.lacks)
 	want := p.longest
 	if want > 0 && made < want-tolerance(want) && p.length != nil {
 		made = max(made, p.length())
 	} else if p.length == nil {
 		want = p.shortest
 	}
-	short := want > 0 && made < want-tolerance(want) && (p.exact || said.early != "")
-	reason := said.early
+	short := want > 0 && made < want-tolerance(want) && (p.exact || early != "")
+	reason := early
 	broke := said.broke != "" && !p.input.file()
 	if broke {
 		reason = said.broke
 	}
 	// A local file that ends early says so whatever its length is; a server
 	// that broke off may have gone on.
-	if !short && !broke && (said.early == "" || !p.input.file() || p.open) {
+	if !short && !broke && (early == "" || !p.input.file() || p.open) {
 		return nil
 	}
 	if reason == "" {
 		reason = "there is no more in it"
 	}
 	text := fmt.Sprintf("the input ends early: %.2f s came out", made)
-	if want > 0 {
+	if want > made {
 		text += fmt.Sprintf(" of the %.2f s that it announces", want)
 	}
 	return p.short(text+" ("+reason+")", warn)

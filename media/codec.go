@@ -263,6 +263,8 @@ func (t *Tool) try(ctx context.Context, e encoder) (err error) {
 func (e encoder) trial() []string {
 	args := []string{"-hide_banner", "-loglevel", "error", "-nostdin", "-f", "lavfi", "-i", "color=size=256x144:rate=25", "-frames:v", "1"}
 	args = append(args, e.args("")...)
+	args = append(args, rate(e, 500_000)...)
+	args = append(args, e.keys(keySeconds, usualFPS)...)
 	return append(args, "-f", "null", "-")
 }
 

@@ -121,7 +121,7 @@ func (j *journal) extent() extent {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	longest := j.longest()
-	return extent{longest, longest, true}
+	return extent{longest: longest, shortest: longest, exact: true}
 }
 
 func (j *journal) longest() (seconds float64) {

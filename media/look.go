@@ -11,23 +11,14 @@ import (
 	"github.com/muster-fleet/muster"
 )
 
-// look asks ffprobe about an input that can be read twice; nil is for others,
-// as of a camera that takes one viewer.
+// look asks ffprobe about an input that can be read twice: a file, or what comes
+// from a web server. nil is for others, as of a camera that takes one viewer.
 func (env *environment) look(ctx context.Context, p place) (*Probe, error) {
 	switch p.scheme {
 	case "", "http", "https":
 		return env.tool.probe(ctx, p)
 	}
 	return nil, nil
-}
-
-// lookAtFile asks about files only: a recording of what comes over the network
-// should begin at once.
-func (env *environment) lookAtFile(ctx context.Context, p place) (*Probe, error) {
-	if !p.file() {
-		return nil, nil
-	}
-	return env.tool.probe(ctx, p)
 }
 
 // longest is the length of the longest of some files, in seconds.
@@ -52,7 +43,7 @@ func (env *environment) trueRate(ctx context.Context, p place, s *StreamInfo) (s
 	}
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
-	args := append([]string{"-v", "error", "-of", "json", "-select_streams", fmt.Sprint(s.Index), "-read_intervals", "%+#400", "-show_entries", "packet=pts_time"},
+	args := append([]string{"-v", "error", "-of", "json", "-select_streams", fmt.Sprint(s.Index), "-read_intervals", p.sample(), "-show_entries", "packet=pts_time"},
 		p.guards(env.tool.major())...)
 	out, err := output(ctx, env.tool.FFprobe, append(args, p.name)...)
 	if err != nil {
@@ -63,6 +54,15 @@ func (env *environment) trueRate(ctx context.Context, p place, s *StreamInfo) (s
 		return rateArg(mean), nil
 	}
 	return "", nil
+}
+
+// sample is how many packets are looked at: fewer of what may come at the pace at
+// which it plays.
+func (p place) sample() string {
+	if p.file() {
+		return "%+#400"
+	}
+	return "%+#100"
 }
 
 func meanRate(out []byte) float64 {

@@ -77,12 +77,12 @@ func (l LoudnessTarget) norm() string {
 }
 
 // loudnessOf measures a track of an input, of which args choose a part.
-func (env *environment) loudnessOf(ctx context.Context, l LoudnessTarget, p place, before, after []string, stream int) (measured, error) {
+func (env *environment) loudnessOf(ctx context.Context, l LoudnessTarget, p place, before, after []string, s *StreamInfo) (measured, error) {
 	args := append([]string{"-hide_banner", "-nostdin", "-nostats", "-loglevel", "info"}, before...)
 	args = append(args, p.input(env.tool.major())...)
-	args = append(args, "-map", fmt.Sprint("0:", stream))
+	args = append(args, "-map", fmt.Sprint("0:", s.Index))
 	args = append(args, after...)
-	args = append(args, "-af", l.norm()+":print_format=json", "-f", "null", "-")
+	args = append(args, "-af", joined(s.unarranged(), l.norm()+":print_format=json"), "-f", "null", "-")
 	said := &lastObject{}
 	r := run{program: env.tool.FFmpeg, args: args, grace: env.opts.Grace, stdout: func(r io.Reader) { _, _ = io.Copy(io.Discard, r) }, said: said}
 	if err := r.do(ctx); err != nil {
@@ -138,7 +138,7 @@ func (p *transcoding) measure(ctx context.Context, env *environment, warn *warni
 	p.levels = make([]string, len(p.streams.audio))
 	before, after := p.part()
 	for i, s := range p.streams.audio {
-		m, err := env.loudnessOf(ctx, *p.Loudness, p.input, before, after, s.Index)
+		m, err := env.loudnessOf(ctx, *p.Loudness, p.input, before, after, s)
 		if err != nil {
 			return err
 		}
@@ -175,7 +175,7 @@ func (p *transcoding) loud(ctx context.Context, env *environment, path string, w
 		if i >= len(p.levels) || p.levels[i] == "" {
 			continue
 		}
-		m, err := env.loudnessOf(ctx, *p.Loudness, place{name: path}, nil, nil, s.Index)
+		m, err := env.loudnessOf(ctx, *p.Loudness, place{name: path}, nil, nil, s)
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package media
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -135,6 +136,7 @@ func (p mixing) promise(streams []has, infos []*Probe) promise {
 	w.exact = true
 	for i, info := range infos {
 		e := streams[i].streams.lasts(info)
+		w.lacks = cmp.Or(w.lacks, e.lacks)
 		if e.longest == 0 {
 			w.longest = 0
 			break

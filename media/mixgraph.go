@@ -106,7 +106,7 @@ func (g mixGraph) audio() []string {
 		if start := g.Inputs[i].StartSeconds; start > 0 {
 			delay = fmt.Sprintf("adelay=delays=%.0f:all=1,", start*1000)
 		}
-		parts = append(parts, fmt.Sprintf("[%s]aresample=48000:async=1:first_pts=0,%saformat=sample_fmts=fltp:channel_layouts=stereo,volume=%s[a%d]", h.source(i, "a"), delay, seconds(volume), i))
+		parts = append(parts, fmt.Sprintf("[%s]%s,%saformat=sample_fmts=fltp:channel_layouts=stereo,volume=%s[a%d]", h.source(i, "a"), joined(h.streams.unarranged(), "aresample=48000:async=1:first_pts=0"), delay, seconds(volume), i))
 		fmt.Fprintf(&row, "[a%d]", i)
 	}
 	return append(parts, fmt.Sprintf("%samix=inputs=%d:duration=longest:normalize=0,alimiter=limit=0.95:level=false[a]", row.String(), len(parts)))

@@ -67,6 +67,7 @@ func (p packaging) entries() []string {
 func (p packaging) run(ctx context.Context, env *environment, dir string, warn *warnings) (packageDetail, error) {
 	t := p.transcoding
 	want := t.promise()
+	want.extent = t.streams.pictures(t.info).from(t.StartSeconds).upTo(t.DurationSeconds)
 	if t.streams.known {
 		want.outputs = []tracksOf{{len(t.Ladder), len(t.streams.audio)}}
 	}

@@ -133,7 +133,7 @@ func (p packaging) args(major int, dir string) []string {
 	}
 	// The muxer cuts at the first key frame past that time from the last cut. A size
 	// with fewer pictures a second may have cut a picture late before.
-	return append(args, "-f", "dash", "-seg_duration", seconds(p.SegmentSeconds-min(aligned, p.SegmentSeconds/10)), "-use_template", "1", "-use_timeline", "1",
+	return append(args, "-f", "dash", "-dash_segment_type", "mp4", "-seg_duration", seconds(p.SegmentSeconds-min(aligned, p.SegmentSeconds/10)), "-use_template", "1", "-use_timeline", "1",
 		"-init_seg_name", "init-$RepresentationID$.m4s", "-media_seg_name", "segment-$RepresentationID$-$Number%05d$.m4s",
 		"-adaptation_sets", sets, "-hls_playlist", "1", "-hls_master_name", masterName, filepath.Join(dir, manifestName))
 }

@@ -174,6 +174,8 @@ type extent struct {
 	// exact is set where that is of exactly these streams, and not of an input
 	// of which parts were left out.
 	exact bool
+	// lacks is what the input lacks of what its head announces, "" for nothing.
+	lacks string
 }
 
 func (p picked) lasts(info *Probe) extent {
@@ -184,11 +186,11 @@ func (p picked) lasts(info *Probe) extent {
 	if p.video != nil {
 		some = append([]*StreamInfo{p.video}, some...)
 	}
-	e := extent{exact: true}
+	e := extent{exact: true, lacks: info.lacks}
 	for _, s := range some {
 		if s.Seconds == 0 {
 			all := len(some) == len(info.all("video"))+len(info.all("audio"))
-			return extent{info.Seconds, info.Seconds, all}
+			return extent{info.Seconds, info.Seconds, all, info.lacks}
 		}
 		e.longest = max(e.longest, s.Seconds)
 		if e.shortest == 0 || s.Seconds < e.shortest {
@@ -199,6 +201,16 @@ func (p picked) lasts(info *Probe) extent {
 		e.longest, e.shortest = min(e.longest, info.Seconds), min(e.shortest, info.Seconds)
 	}
 	return e
+}
+
+// pictures is what is announced of the pictures alone, where it is known: by these the
+// lengths of segments are measured. Sound may go on behind them.
+func (p picked) pictures(info *Probe) extent {
+	if p.video == nil || p.video.Seconds == 0 {
+		return p.lasts(info)
+	}
+	p.audio = nil
+	return p.lasts(info)
 }
 
 // from is what is left behind a start.

@@ -18,6 +18,9 @@ type Probe struct {
 	// Container is ffprobe's format_name, as "mov,mp4,m4a,3gp,3g2,mj2".
 	Container string
 	Streams   []StreamInfo
+
+	// lacks says what the file lacks of what its head announces, "" for nothing.
+	lacks string
 }
 
 // StreamInfo is one stream of an input.
@@ -121,12 +124,18 @@ func (t *Tool) Probe(ctx context.Context, input string) (*Probe, error) {
 }
 
 func (t *Tool) probe(ctx context.Context, p place) (*Probe, error) {
-	if p.file() {
-		if plain := glance(p.name); plain != nil {
-			return plain, nil
+	if !p.file() {
+		return t.ask(ctx, p)
+	}
+	info := glance(p.name)
+	if info == nil {
+		var err error
+		if info, err = t.ask(ctx, p); err != nil {
+			return nil, err
 		}
 	}
-	return t.ask(ctx, p)
+	info.lacks = lacking(p.name, info)
+	return info, nil
 }
 
 // ask starts ffprobe.
@@ -232,6 +241,9 @@ func (s probedStream) info() StreamInfo {
 		HDR:       s.Transfer == "smpte2084" || s.Transfer == "arib-std-b67",
 		Alpha:     s.tag("alpha_mode") == "1" || alphaFormat().MatchString(s.PixelFormat),
 		Encrypted: slices.Contains([]string{"drmi", "drms"}, s.Tag), reordered: s.Reordered > 0,
+	}
+	if info.Layout == "unknown" { // ffprobe 7's word
+		info.Layout = ""
 	}
 	for _, c := range codecs {
 		if c.name == s.Codec {

@@ -42,6 +42,9 @@ type recorder struct {
 	list *playlist
 	// total is the length of the recording, 0 where it is not known.
 	total float64
+	// looked is set when the input was looked at; one that is away is looked at when
+	// it comes.
+	looked bool
 
 	mu     sync.Mutex
 	detail recordDetail
@@ -50,7 +53,7 @@ type recorder struct {
 
 func record(ctx context.Context, env *environment, r recording) error {
 	rec := &recorder{recording: r, env: env}
-	if err := rec.look(ctx); err != nil {
+	if err := rec.look(ctx); err != nil && (r.RetrySeconds == 0 || refused(err)) {
 		return sorted(err, r.input)
 	}
 	made, err := makeDirs(filepath.Dir(r.pattern))
@@ -68,12 +71,16 @@ func record(ctx context.Context, env *environment, r recording) error {
 	return sorted(err, r.input)
 }
 
-// look asks what a file has, and settles what follows from it.
+// look asks what the input has, and settles what follows from it.
 func (r *recorder) look(ctx context.Context) error {
 	r.total = r.DurationSeconds
 	var err error
-	if r.info, err = r.env.lookAtFile(ctx, r.input); err != nil || r.info == nil {
+	if r.info, err = r.env.look(ctx, r.input); err != nil {
 		return err
+	}
+	r.looked = true
+	if r.info == nil {
+		return nil
 	}
 	if r.total == 0 {
 		r.total = r.info.Seconds
@@ -123,6 +130,11 @@ func (r recording) prepare() (*playlist, error) {
 // run is one run of ffmpeg. It returns how many seconds were recorded, and
 // whether that is all.
 func (r *recorder) run(ctx context.Context) (float64, bool, error) {
+	if !r.looked {
+		if err := r.look(ctx); err != nil {
+			return 0, refused(err), err
+		}
+	}
 	begun := r.recorded()
 	left := 0.0
 	if r.DurationSeconds > 0 {
@@ -148,8 +160,8 @@ func (r *recorder) run(ctx context.Context) (float64, bool, error) {
 // head of the input, where it is no file. What is live has no length.
 func (r *recorder) promise(said *journal, left float64) promise {
 	want := promise{input: r.input, onShort: r.OnShort}
-	want.extent = r.streams.lasts(r.info)
-	if r.info == nil {
+	want.extent = r.streams.pictures(r.info)
+	if want.longest == 0 && !r.input.file() {
 		want.extent = said.extent()
 	}
 	want.open = left > 0 && (r.info == nil || r.info.Seconds > left)

@@ -25,6 +25,9 @@ type streamer struct {
 	streaming
 	env   *environment
 	total float64
+	// looked is set when the input was looked at; one that is away is looked at when
+	// it comes.
+	looked bool
 
 	mu     sync.Mutex
 	detail streamDetail
@@ -34,7 +37,7 @@ type streamer struct {
 
 func stream(ctx context.Context, env *environment, p streaming) error {
 	s := &streamer{streaming: p, env: env, total: p.DurationSeconds}
-	if err := s.look(ctx); err != nil {
+	if err := s.look(ctx); err != nil && (p.RetrySeconds == 0 || refused(err)) {
 		return sorted(err, p.input)
 	}
 	made, err := p.prepare()
@@ -48,11 +51,15 @@ func stream(ctx context.Context, env *environment, p streaming) error {
 	return sorted(err, p.input)
 }
 
-// look asks what a file has, and settles what follows from it.
+// look asks what the input has, and settles what follows from it.
 func (s *streamer) look(ctx context.Context) error {
 	var err error
-	if s.info, err = s.env.lookAtFile(ctx, s.input); err != nil || s.info == nil {
+	if s.info, err = s.env.look(ctx, s.input); err != nil {
 		return err
+	}
+	s.looked = true
+	if s.info == nil {
+		return nil
 	}
 	if s.total == 0 && !s.Loop {
 		s.total = s.info.Seconds
@@ -100,6 +107,11 @@ func (p streaming) prepare() (made []string, err error) {
 }
 
 func (s *streamer) run(ctx context.Context) (float64, bool, error) {
+	if !s.looked {
+		if err := s.look(ctx); err != nil {
+			return 0, refused(err), err
+		}
+	}
 	left := 0.0
 	if s.DurationSeconds > 0 {
 		left = s.DurationSeconds - s.begun
@@ -121,12 +133,11 @@ func (s *streamer) promise(said *journal, left float64) promise {
 	want := promise{input: s.input, onShort: s.OnShort}
 	switch {
 	case s.Loop:
-		want.extent, want.open = extent{left, left, true}, true
+		want.extent, want.open = extent{longest: left, shortest: left, exact: true}, true
 		return want
-	case s.info == nil:
+	}
+	if want.extent = s.streams.lasts(s.info); want.longest == 0 && !s.input.file() {
 		want.extent = said.extent()
-	default:
-		want.extent = s.streams.lasts(s.info)
 	}
 	want.open = left > 0 && (s.info == nil || s.info.Seconds > left)
 	want.extent = want.upTo(left)

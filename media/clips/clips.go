@@ -16,7 +16,7 @@ import (
 )
 
 // version is part of the cache's name: change it with the recipes.
-const version = "1"
+const version = "2"
 
 // Maker makes clips with one ffmpeg. It is safe for concurrent use.
 type Maker struct {
@@ -123,6 +123,13 @@ func rewrite(from, to string, change func([]byte) []byte) error {
 
 // half leaves the second half out.
 func half(b []byte) []byte { return b[:len(b)/2] }
+
+// zeroed has zeros for the second half, as a file that is being copied into room
+// that was reserved for it.
+func zeroed(b []byte) []byte {
+	clear(b[len(b)/2:])
+	return b
+}
 
 // turned writes a matrix of 90 degrees into the first track of an mp4 file.
 func turned(b []byte) []byte {
