@@ -37,7 +37,7 @@ func TestTranscodeArgs(t *testing.T) {
 	}
 	p.container, _ = containerOf("", "mp4")
 	same(t, p.args(5, []string{"/a", "/b"}), `-ss 3 -protocol_whitelist file -format_whitelist `+harmless+` -i /in.mp4 -filter_complex
-		[0:V:0]split=2[s0][s1];[s0]fps=30,scale=w='trunc(720*dar/2+0.5)*2':h='720':out_range=tv,setsar=1,format=yuv420p[v0];[s1]`+fitted("640", "360", "")+`,format=yuv420p[v1]
+		[0:V:0]split=2[s0][s1];[s0]bwdif=mode=send_frame:deint=interlaced,fps=30,scale=w='trunc(720*dar/2+0.5)*2':h='720':out_range=tv,setsar=1,format=yuv420p[v0];[s1]bwdif=mode=send_frame:deint=interlaced,`+fitted("640", "360", "")+`,format=yuv420p[v1]
 		-map [v0] -c:v libx264 -profile:v main -preset veryfast -b:v 2000000 -maxrate 3000000 -bufsize 4000000
 		-force_key_frames expr:gte(t,n_forced*2) -map 0:a:0? -c:a aac -b:a 96000 -t 4 -movflags +faststart -f mp4 /a
 		-map [v1] -c:v libvpx-vp9 -deadline good -cpu-used 4 -crf 32 -b:v 0
@@ -73,7 +73,7 @@ func TestMixArgs(t *testing.T) {
 		inputs:  []place{{name: "/a"}, {name: "/b"}}, encoder: encoder{"libx264", ""}, file: "/out.mkv",
 	}
 	p.container, _ = containerOf("", "mkv")
-	fit := "fps=25:start_time=0," + fitted("160", "240", ":out_color_matrix=bt709") +
+	fit := "bwdif=mode=send_frame:deint=interlaced,fps=25:start_time=0," + fitted("160", "240", ":out_color_matrix=bt709") +
 		",format=yuv420p,setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709,tpad=stop=1:color=black"
 	same(t, p.args(5, []has{{video: true}, {video: true, audio: true}}, "/tmp.mkv"), `-reinit_filter 0 -protocol_whitelist file,crypto,data -i /a -reinit_filter 0 -protocol_whitelist file,crypto,data -i /b -filter_complex
 		[0:V:0]`+fit+`[v0];[1:V:0]`+fit+`[v1];[v0][v1]xstack=inputs=2:layout=0_0|160_0:fill=black,pad=320:240,setsar=1[v];[1:a:0]aresample=48000:async=1:first_pts=0,aformat=sample_fmts=fltp:channel_layouts=stereo,volume=0.5[a1];[a1]amix=inputs=1:duration=longest:normalize=0,alimiter=limit=0.95:level=false[a]

@@ -2,6 +2,7 @@ package media
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"os"
 
@@ -147,6 +148,33 @@ func (p promise) long(said *journal, made float64, warn *warnings) error {
 		text += fmt.Sprintf(" of the %.2f s that it announces", want)
 	}
 	return p.short(text+" ("+reason+")", warn)
+}
+
+// stands checks a result that was there already, and is kept.
+func (p promise) stands(path string, made float64, warn *warnings) error {
+	if !p.exact || p.longest == 0 || made >= p.longest-tolerance(p.longest) {
+		return nil
+	}
+	text := fmt.Sprintf("%s is there, but lasts %.2f s of the %.2f s that the input announces", path, made, p.longest)
+	if p.onShort == ShortWarns {
+		warn.add(WarnShort, "%s", text)
+		return nil
+	}
+	return atInput(fault("output", "%s: set existing to replace, or on_short to warn to keep it", text))
+}
+
+// stand checks files that were there already, and are kept.
+func (env *environment) stand(ctx context.Context, paths []string, p promise, warn *warnings) error {
+	for _, path := range paths {
+		made, err := env.tool.probe(ctx, place{name: path})
+		if err != nil {
+			return fault("output", "%s is there, but cannot be kept: set existing to replace: %w", path, err)
+		}
+		if err := p.stands(path, made.Seconds, warn); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sizes adds the sizes of files up.

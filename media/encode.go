@@ -89,18 +89,32 @@ const usualFPS = 25
 // pictures: SVT 1.4 does not heed times, libaom makes two key frames of one.
 // A player can begin at a key frame of H.265 only where it is an IDR.
 func (e encoder) keys(s, fps float64) []string {
-	switch e.name {
-	case "libsvtav1", "libaom-av1", "librav1e":
-		if fps == 0 {
-			fps = usualFPS
-		}
-		every := strconv.Itoa(max(1, int(math.Round(s*fps))))
+	if e.counts() {
+		every := strconv.Itoa(picturesIn(s, fps))
 		if e.name == "libsvtav1" {
 			return []string{"-g", every}
 		}
 		return []string{"-g", every, "-keyint_min", every}
 	}
-	args := []string{"-force_key_frames", fmt.Sprintf("expr:gte(t,n_forced*%s)", seconds(s))}
+	return e.forced(fmt.Sprintf("t,n_forced*%s", seconds(s)))
+}
+
+// counts reports whether key frames are by the number of pictures, not by times.
+func (e encoder) counts() bool {
+	return slices.Contains([]string{"libsvtav1", "libaom-av1", "librav1e"}, e.name)
+}
+
+// picturesIn is how many pictures some seconds have.
+func picturesIn(s, fps float64) int {
+	if fps == 0 {
+		fps = usualFPS
+	}
+	return max(1, int(math.Round(s*fps)))
+}
+
+// forced are key frames where the first of two values reaches the second.
+func (e encoder) forced(reaches string) []string {
+	args := []string{"-force_key_frames", "expr:gte(" + reaches + ")"}
 	if e.name == "libx265" {
 		args = append(args, "-forced-idr", "1")
 	}

@@ -16,9 +16,13 @@ type journal struct {
 
 	// seconds are what the inputs announce, by their numbers.
 	seconds map[int]float64
-	// announced are the kinds of the streams of the first input, by number.
-	announced map[int]string
-	tracks    []track
+	// streams are those of the first input. found is called with them before anything
+	// is written; it may be nil.
+	streams []StreamInfo
+	format  string
+	found   func(*Probe)
+	mapped  bool
+	tracks  []track
 	// broken counts pictures and packets that could not be decoded.
 	broken int
 	// early is what the demuxer says of an input that ends before it should.
@@ -142,15 +146,18 @@ func (j *journal) ended(input place) bool {
 func (j *journal) info(said string) {
 	if m := inputLine().FindStringSubmatch(said); m != nil {
 		if j.seconds == nil {
-			j.seconds, j.announced = map[int]float64{}, map[int]string{}
+			j.seconds, j.format = map[int]float64{}, m[2]
 		}
 		j.seconds[atoi(m[1])] = 0
 		j.playlist = j.playlist || m[2] == "hls" || m[2] == "dash"
 	} else if m := durationLine().FindStringSubmatch(said); m != nil && len(j.seconds) > 0 {
 		j.seconds[len(j.seconds)-1] = clock(m[1])
-	} else if m := streamLine().FindStringSubmatch(said); m != nil && m[1] == "0" && j.announced != nil && !strings.Contains(m[4], "(attached pic)") {
-		if _, known := j.announced[atoi(m[2])]; !known { // outputs follow in the same words
-			j.announced[atoi(m[2])] = strings.ToLower(m[3])
+	} else if m := streamLine().FindStringSubmatch(said); m != nil && m[1] == "0" && !j.mapped && !strings.Contains(m[4], "(attached pic)") {
+		j.streams = append(j.streams, streamOf(atoi(m[2]), strings.ToLower(m[3]), m[4]))
+	} else if said == "Stream mapping:" && !j.mapped {
+		j.mapped = true // outputs follow in the same words
+		if j.found != nil {
+			j.found(&Probe{Container: j.format, Streams: j.streams})
 		}
 	}
 }

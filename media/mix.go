@@ -27,7 +27,15 @@ func mix(ctx context.Context, env *environment, p mixing) error {
 		return sorted(err, p.inputs[0])
 	}
 	if done && p.file != "" {
-		env.out.Report(node.Progress{Share: 1, Detail: transcodeDetail{Kept: true, Outputs: files.paths}})
+		var warn warnings
+		streams, infos, err := p.look(ctx, env, &warn)
+		if err == nil {
+			err = env.stand(ctx, files.paths, p.promise(streams, infos), &warn)
+		}
+		if err != nil {
+			return sorted(err, p.inputs[0])
+		}
+		env.out.Report(node.Progress{Share: 1, Detail: transcodeDetail{Kept: true, Outputs: files.paths, Warnings: warn}})
 		return nil
 	}
 	defer files.discard()

@@ -46,6 +46,17 @@ func pack(ctx context.Context, env *environment, p packaging) error {
 			return sorted(err, p.input)
 		}
 	}
+	if done && len(p.Formats) == 2 { // a package of one format lacks the other's list
+		made, err := readPackage(p.dir, len(p.Ladder))
+		if err == nil {
+			err = p.promised().stands(p.dir, made.seconds, &warn)
+		} else {
+			err = fault("output", "%s is there, but cannot be kept: set existing to replace: %w", p.dir, err)
+		}
+		if err != nil {
+			return sorted(err, p.input)
+		}
+	}
 	detail.Outputs, detail.Warnings = p.entries(), warn
 	env.out.Report(node.Progress{Share: 1, Detail: detail})
 	return nil
@@ -63,11 +74,18 @@ func (p packaging) entries() []string {
 	return names
 }
 
-// run is the one run of ffmpeg, and the check of what it made.
-func (p packaging) run(ctx context.Context, env *environment, dir string, warn *warnings) (packageDetail, error) {
+// promised is what a package has to be: its segments are as long as the pictures.
+func (p packaging) promised() promise {
 	t := p.transcoding
 	want := t.promise()
 	want.extent = t.streams.pictures(t.info).from(t.StartSeconds).upTo(t.DurationSeconds)
+	return want
+}
+
+// run is the one run of ffmpeg, and the check of what it made.
+func (p packaging) run(ctx context.Context, env *environment, dir string, warn *warnings) (packageDetail, error) {
+	t := p.transcoding
+	want := p.promised()
 	if t.streams.known {
 		want.outputs = []tracksOf{{len(t.Ladder), len(t.streams.audio)}}
 	}

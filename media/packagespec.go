@@ -121,7 +121,7 @@ func (p packaging) args(major int, dir string) []string {
 		} else {
 			own = append(own, rate(t.encoders[i], r.Bitrate)...)
 		}
-		own = append(own, t.encoders[i].keys(t.KeyframeSeconds, t.rate(r))...)
+		own = append(own, t.keys(i)...)
 		own = append(own, t.encoders[i].noMoreKeys()...)
 		args = append(args, ofTrack(append(own, appleTag(t.container, r.Codec)...), i)...)
 	}

@@ -53,8 +53,11 @@ func even(x float64) int { return max(2, int(math.Round(x/2))*2) }
 // filters are in ffmpeg's words.
 func (p picture) filters() string {
 	var f []string
-	if p.deinterlaces() {
+	switch {
+	case p.deinterlaces():
 		f = append(f, "bwdif=mode=send_frame")
+	case p.from == nil && p.handling.Deinterlace != DeinterlaceOff:
+		f = append(f, "bwdif=mode=send_frame:deint=interlaced") // each picture says what it is
 	}
 	switch {
 	case p.fps != "" && p.beginsAtZero:

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -45,9 +46,14 @@ type recorder struct {
 	// looked is set when the input was looked at; one that is away is looked at when
 	// it comes.
 	looked bool
+	// heard is set when ffmpeg said what an input has that was not looked at, and
+	// unsuited is why the run that said so had to end.
+	heard    bool
+	unsuited error
 
 	mu     sync.Mutex
 	detail recordDetail
+	bytes  int64 // of the segments that are whole
 	warn   warnings
 }
 
@@ -145,15 +151,44 @@ func (r *recorder) run(ctx context.Context) (float64, bool, error) {
 		return 0, false, fmt.Errorf("output: %w", err)
 	}
 	var failed error
-	said, err := r.env.ffmpeg(ctx, r.args(r.env.tool.major(), from, left), r.progress, func(in io.Reader) {
+	said, err := r.env.checked(ctx, r.args(r.env.tool.major(), from, left), r.announced, r.progress, func(in io.Reader) {
 		failed = readSegments(in, func(s Segment) error { return r.finished(begun, s) })
 	})
+	if r.unsuited != nil {
+		r.unsuited = nil
+		_ = os.Remove(fmt.Sprintf(r.pattern, from)) // begun, with nothing in it
+		if errors.Is(err, errAnnounced) {
+			return r.run(ctx)
+		}
+		return 0, refused(err), err
+	}
 	made := r.recorded() - begun
 	if err == nil {
 		err = r.promise(said, left).kept(said, made, &r.warn)
 	}
 	// A last picture may be shorter than what is left.
 	return made, left > 0 && made > left-0.5 || said.ended(r.input), errors.Join(err, failed)
+}
+
+// announced settles what follows from what ffmpeg found in an input that was not
+// looked at, once: then the arguments suit it.
+func (r *recorder) announced(info *Probe) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.info != nil || r.heard {
+		return nil
+	}
+	r.heard = true
+	want := wanted{video: r.Video != None, audio: r.Audio.Codec != None, tracks: TracksAll}
+	before := r.args(r.env.tool.major(), 0, 0)
+	r.streams, r.unsuited = announced(info, want, r.container, r.Video == Copy, r.Audio, &r.warn)
+	if r.unsuited == nil && r.Video != Copy {
+		r.unsuited = first(r.env.toneMaps(r.picture()), r.picture().suits(&r.warn))
+	}
+	if r.unsuited == nil && !slices.Equal(before, r.args(r.env.tool.major(), 0, 0)) {
+		r.unsuited = errAnnounced
+	}
+	return r.unsuited
 }
 
 // promise is what a recording has to be: as long as what ffmpeg found in the
@@ -185,8 +220,13 @@ func (r *recorder) finished(begun float64, s Segment) error {
 		s.Bytes = info.Size()
 	}
 	r.mu.Lock()
+	if r.unsuited != nil {
+		r.mu.Unlock()
+		return nil
+	}
 	r.detail.Segments++
 	r.detail.Recorded = s.End
+	r.bytes += s.Bytes
 	r.mu.Unlock()
 	r.env.out.Notify("segment", s)
 	return r.list.add(name, s.End-s.Start)
@@ -203,6 +243,9 @@ func (r *recorder) report() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.detail.Warnings = r.warn
+	if r.bytes > 0 { // ffmpeg does not count them
+		r.detail.Bytes, r.detail.Kbps = r.bytes, float64(r.bytes)*8/1000/r.detail.Recorded
+	}
 	share := Stats{Seconds: max(r.detail.Seconds, r.detail.Recorded)}.share(r.total)
 	r.env.out.Report(node.Progress{Share: share, Detail: r.detail})
 }

@@ -32,8 +32,24 @@ var ffmpegArgs = []string{"-hide_banner", "-nostdin", "-y", "-loglevel", "level+
 // its files. extra read its descriptors from 3 on. The journal is there also
 // with an error.
 func (env *environment) ffmpeg(ctx context.Context, args []string, tell func(Stats), extra ...func(io.Reader)) (*journal, error) {
+	return env.checked(ctx, args, nil, tell, extra...)
+}
+
+// checked is ffmpeg with a check of what it finds in its first input, before anything
+// is written: an error of that ends it, and is returned.
+func (env *environment) checked(ctx context.Context, args []string, check func(*Probe) error, tell func(Stats), extra ...func(io.Reader)) (*journal, error) {
 	env.opts.Logger.Debug("ffmpeg starts", "args", args)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	said := &journal{}
+	var wrong error // written by the reader of stderr, which ends before do does
+	if check != nil {
+		said.found = func(info *Probe) {
+			if wrong = check(info); wrong != nil {
+				cancel()
+			}
+		}
+	}
 	r := run{
 		program: env.tool.FFmpeg,
 		args:    append(ffmpegArgs[:len(ffmpegArgs):len(ffmpegArgs)], args...),
@@ -43,6 +59,9 @@ func (env *environment) ffmpeg(ctx context.Context, args []string, tell func(Sta
 		said:    said,
 	}
 	err := r.do(ctx)
+	if wrong != nil {
+		return said, wrong
+	}
 	if early := said.endedEarly(); early != "" && errors.As(err, new(*ToolError)) {
 		err = fmt.Errorf("input: the input ends early (%s): %w", early, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/muster-fleet/muster/node"
@@ -28,6 +29,8 @@ type streamer struct {
 	// looked is set when the input was looked at; one that is away is looked at when
 	// it comes.
 	looked bool
+	// heard is set when ffmpeg said what an input has that was not looked at.
+	heard bool
 
 	mu     sync.Mutex
 	detail streamDetail
@@ -47,6 +50,10 @@ func stream(ctx context.Context, env *environment, p streaming) error {
 	}
 	err = persistence{patience: p.RetrySeconds, run: s.run, retry: s.retry}.do(ctx)
 	err = errors.Join(err, s.sink.end())
+	if s.sink.hls && s.sink.file() && s.sink.pieces == 0 { // ffmpeg does not count them
+		segments, _ := filepath.Glob(s.sink.stem() + "-*.ts")
+		s.detail.whole(segments)
+	}
 	s.report()
 	return sorted(err, p.input)
 }
@@ -116,7 +123,13 @@ func (s *streamer) run(ctx context.Context) (float64, bool, error) {
 	if s.DurationSeconds > 0 {
 		left = s.DurationSeconds - s.begun
 	}
-	said, err := s.env.ffmpeg(ctx, s.args(s.env.tool.major(), left), s.progress)
+	said, err := s.env.checked(ctx, s.args(s.env.tool.major(), left), s.announced, s.progress)
+	if errors.Is(err, errAnnounced) {
+		return s.run(ctx)
+	}
+	if refused(err) {
+		return 0, true, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	made := s.detail.Sent - s.begun
@@ -125,6 +138,28 @@ func (s *streamer) run(ctx context.Context) (float64, bool, error) {
 		err = s.promise(said, left).kept(said, made, &s.warn)
 	}
 	return made, left > 0 && made > left-0.5 || said.ended(s.input), err
+}
+
+// announced settles what follows from what ffmpeg found in an input that was not
+// looked at, once: then the arguments suit it.
+func (s *streamer) announced(info *Probe) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.info != nil || s.heard {
+		return nil
+	}
+	s.heard = true
+	want := wanted{video: s.Video != None, audio: s.Audio.Codec != None, tracks: TracksOne}
+	before := s.args(s.env.tool.major(), 0)
+	var err error
+	s.streams, err = announced(info, want, s.sink.container, s.Video == Copy, s.Audio, &s.warn)
+	if err == nil && s.Video != Copy {
+		err = first(s.env.toneMaps(s.prepared()), s.prepared().suits(&s.warn))
+	}
+	if err == nil && !slices.Equal(before, s.args(s.env.tool.major(), 0)) {
+		err = errAnnounced
+	}
+	return err
 }
 
 // promise is what a stream has to be. One that loops has no length, but for

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -242,6 +243,15 @@ var table = []tableRow{
 	{"film.mp4", Transcode, `"container": "webm", "ladder": [{"height": 90}], "audio": {"codec": "aac"}`, "refused: audio.codec: aac has no place in webm"},
 	{"mulaw.mkv", Transcode, `"audio": {"codec": "copy"}`, "refused: audio.codec: is copy, but mp4 cannot carry pcm_mulaw"},
 	{"b.avi", Stream, "", "refused: video: is copy, but avi has no times for pictures in another order"},
+	{"tcp:vp8.webm", Record, `"format": "ts"`, "refused: video: is copy, but ts cannot carry vp8"},
+	{"tcp:mulaw.mkv", Stream, "", "refused: audio.codec: is copy, but ts cannot carry pcm_mulaw"},
+	{"tcp:pq.mkv", Record, `"format": "mp4"`, "v=h265 tag=hvc1 frames=75 files=index.m3u8,segment-00000.mp4"},
+	{"tcp:pq.mkv", Stream, `"video": "h264"`, "pix=yuv420p trc=bt709 frames=75 !tonemapped"},
+	{"tcp:pq.mkv", Record, `"video": "h264", "hdr": "refuse"`, "refused: stream 0 is HDR (smpte2084), and hdr is refuse"},
+	{"tcp:interlaced.ts", Record, `"video": "h264"`, "field=progressive combed=no"},
+	{"tcp:side.mkv", Stream, `"audio": {"codec": "opus"}`, "a=opus channels=6"},
+	{"tcp:sixteen.mkv", Record, `"audio": {"codec": "opus"}`, "a=opus channels=2 !channels_mixed"},
+	{"tcp:film.ts", Stream, `"output": "rtsp://127.0.0.1:9/x"`, "refused: audio.codec: is copy, but aac from mpegts lacks the header"},
 	{"prores.mov", Record, `"format": "ts"`, "refused: video: is copy, but ts cannot carry prores"},
 	{"prores.mov", Record, `"format": "mkv"`, "v=prores a=pcm_s16le"},
 	{"vp8.webm", Record, `"format": "webm"`, "v=vp8 a=vorbis"},
@@ -438,11 +448,15 @@ func (row tableRow) run(t *testing.T, with *Tool) rowResult {
 }
 
 // input is the clip, or a URL where it comes from a web server: "http:" with a length,
-// "live:" as a stream without one.
+// "live:" as a stream without one; "tcp:" is one of which nothing is known before.
 func (row tableRow) input(t *testing.T) string {
 	t.Helper()
 	if clip, ok := strings.CutPrefix(row.clip, "live:"); ok {
 		return served(t, clip)
+	}
+	if clip, ok := strings.CutPrefix(row.clip, "tcp:"); ok {
+		film := []byte(read(t, clipOf(t, clip)))
+		return "tcp://" + listening(t, func(conn net.Conn) { _, _ = conn.Write(film) })
 	}
 	clip, ok := strings.CutPrefix(row.clip, "http:")
 	if !ok {
@@ -451,6 +465,30 @@ func (row tableRow) input(t *testing.T) string {
 	server := httptest.NewServer(http.FileServer(http.Dir(filepath.Dir(clipOf(t, clip)))))
 	t.Cleanup(server.Close)
 	return server.URL + "/" + clip
+}
+
+// listening is the address of a server that serves each connection, and ends it.
+func listening(t *testing.T, serve func(net.Conn)) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	all.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			all.Go(func() {
+				defer conn.Close()
+				serve(conn)
+			})
+		}
+	})
+	t.Cleanup(func() { _ = l.Close(); all.Wait() })
+	return l.Addr().String()
 }
 
 // spec makes the spec of a row, and says which file to look at.

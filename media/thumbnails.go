@@ -47,6 +47,15 @@ func makeThumbnails(ctx context.Context, env *environment, p thumbnails) error {
 			return sorted(err, p.input)
 		}
 	}
+	if done {
+		text, err := os.ReadFile(filepath.Join(p.dir, listName))
+		if err == nil {
+			err = p.promise().stands(p.dir, float64(strings.Count(string(text), "#xywh="))*p.EverySeconds, &warn)
+		}
+		if err != nil {
+			return sorted(err, p.input)
+		}
+	}
 	detail.Outputs, detail.Warnings = []string{filepath.Join(p.dir, listName)}, warn
 	env.out.Report(node.Progress{Share: 1, Detail: detail})
 	return nil
@@ -66,11 +75,16 @@ func (p *thumbnails) look(ctx context.Context, env *environment, warn *warnings)
 	return first(env.toneMaps(p.picture()), p.picture().suits(warn))
 }
 
+// promise is what the thumbnails are made from.
+func (p thumbnails) promise() promise {
+	return promise{input: p.input, onShort: p.OnShort, extent: p.streams.lasts(p.info)}
+}
+
 // run makes the sheets and the list, and checks that they are as many as they
 // should be.
 func (p thumbnails) run(ctx context.Context, env *environment, dir string, warn *warnings) (thumbnailsDetail, error) {
 	var detail thumbnailsDetail
-	want := promise{input: p.input, onShort: p.OnShort, extent: p.streams.lasts(p.info)}
+	want := p.promise()
 	total := want.longest
 	last := 0.0
 	said, err := env.ffmpeg(ctx, p.args(env.tool.major(), dir), func(s Stats) {

@@ -43,6 +43,11 @@ func transcode(ctx context.Context, env *environment, p transcoding) error {
 			return sorted(err, p.input)
 		}
 	}
+	if done {
+		if err := env.stand(ctx, p.outputs, p.promise(), &warn); err != nil {
+			return sorted(err, p.input)
+		}
+	}
 	detail.Outputs, detail.Warnings = p.outputs, warn
 	detail.whole(p.outputs)
 	env.out.Report(node.Progress{Share: 1, Detail: detail})

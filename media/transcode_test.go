@@ -1,6 +1,7 @@
 package media
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -72,11 +73,55 @@ func TestTranscodeAndExistingFiles(t *testing.T) {
 	if !errors.Is(err, errExists) || !strings.Contains(err.Error(), "output: ") || read(t, out) != "precious" {
 		t.Errorf("refuse: %v; the file has %d bytes", err, len(read(t, out)))
 	}
-	if w := mustDo(t, Transcode, spec("keep")); read(t, out) != "precious" || w.last().Share != 1 {
-		t.Error("keep: the file was changed, or the task not done")
+	if _, err := do(t, Transcode, spec("keep")); err == nil || !strings.Contains(err.Error(), "cannot be kept") || read(t, out) != "precious" {
+		t.Errorf("keep of what is no film: %v; the file has %d bytes", err, len(read(t, out)))
 	}
 	mustDo(t, Transcode, spec("replace"))
 	looksLike(t, look(t, out), "h264", 80, 60)
+	whole := read(t, out)
+	if w := mustDo(t, Transcode, spec("keep")); read(t, out) != whole || w.last().Share != 1 || !w.last().Detail.(transcodeDetail).Kept {
+		t.Error("keep: the file was changed, or the task not done")
+	}
+}
+
+// A result that was made of half an input is not kept as whole: it is a failure, or
+// the same warning as when it was made.
+func TestKeepOfAShortResult(t *testing.T) {
+	for _, kind := range []string{Transcode, Mix, Package, Thumbnails} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			in := filepath.Join(dir, "in.mkv")
+			do := func(clip, more string) ([]Warning, error) {
+				write(t, in, read(t, clipOf(t, clip)))
+				row := tableRow{clip: clip, kind: kind, more: more}
+				spec, _ := row.spec(t, in, filepath.Join(dir, "out"))
+				w := newWatcher()
+				err := workOf(t, kind, Options{}).run(within(t), spec, "n1", w)
+				var detail struct{ Warnings []Warning }
+				_ = json.Unmarshal([]byte(inJSONText(w.last().Detail)), &detail)
+				return detail.Warnings, err
+			}
+			short := func(all []Warning) bool {
+				return slices.ContainsFunc(all, func(w Warning) bool { return w.Name == WarnShort })
+			}
+			if all, err := do("half.mkv", `"on_short": "warn"`); err != nil || !short(all) {
+				t.Fatalf("half of the input: %v, %v", all, err)
+			}
+			if _, err := do("film.mkv", `"existing": "keep"`); err == nil || !strings.Contains(err.Error(), "is there, but lasts") {
+				t.Errorf("keep of half a result is the error %v", err)
+			}
+			if all, err := do("half.mkv", `"existing": "keep", "on_short": "warn"`); err != nil || !short(all) {
+				t.Errorf("keep with on_short warn: %v, %v", all, err)
+			}
+			if _, err := do("film.mkv", `"existing": "replace"`); err != nil {
+				t.Fatal(err)
+			}
+			if all, err := do("film.mkv", `"existing": "keep"`); err != nil || len(all) > 0 {
+				t.Errorf("keep of a whole result: %v, %v", all, err)
+			}
+		})
+	}
 }
 
 // An ffmpeg that is killed is a failure, with no file that looks whole; the

@@ -25,7 +25,7 @@ func (p transcoding) args(major int, outputs []string) []string {
 		} else {
 			args = append(args, rate(p.encoders[i], r.Bitrate)...)
 		}
-		args = append(args, p.encoders[i].keys(p.KeyframeSeconds, p.rate(r))...)
+		args = append(args, p.keys(i)...)
 		if p.pass > 0 {
 			args = append(args, p.encoders[i].patient()...)
 			args = append(args, "-pass", fmt.Sprint(p.pass), "-passlogfile", p.passLog)
@@ -44,6 +44,18 @@ func (p transcoding) args(major int, outputs []string) []string {
 		args = append(args, "-f", p.container.muxer, outputs[i])
 	}
 	return args
+}
+
+// keys are the arguments for the key frames of a rung. Where an encoder in the ladder
+// counts pictures all do, or they would drift apart: two seconds of 29.97 pictures are
+// no whole number of them. Rungs of different rates have no such number.
+func (p transcoding) keys(i int) []string {
+	e, rate := p.encoders[i], p.rate(p.Ladder[i])
+	same := rate > 0 && !slices.ContainsFunc(p.Ladder, func(r Rung) bool { return p.rate(r) != rate })
+	if same && !e.counts() && slices.ContainsFunc(p.encoders, encoder.counts) {
+		return e.forced(fmt.Sprintf("n,n_forced*%d", picturesIn(p.KeyframeSeconds, rate)))
+	}
+	return e.keys(p.KeyframeSeconds, rate)
 }
 
 // rate is how many pictures a second a rung has, 0 where that is not known.
