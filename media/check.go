@@ -144,7 +144,7 @@ func (p promise) long(said *journal, made float64, warn *warnings) error {
 		reason = "there is no more in it"
 	}
 	text := fmt.Sprintf("the input ends early: %.2f s came out", made)
-	if want > made {
+	if want > made && p.lacks == "" { // else the length is that of what there is
 		text += fmt.Sprintf(" of the %.2f s that it announces", want)
 	}
 	return p.short(text+" ("+reason+")", warn)
