@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -58,47 +59,82 @@ func TestRecordOfUDPThatStops(t *testing.T) {
 // twice, the list has a discontinuity, and ends with the task only.
 func TestStreamIntoHLSGoesOn(t *testing.T) {
 	for _, with := range tools(t) {
-		t.Run(with.Version, func(t *testing.T) {
+		t.Run(with.Version+"/file", func(t *testing.T) {
 			t.Parallel()
 			out := filepath.Join(t.TempDir(), "x.m3u8")
-			source := served(t, "film.ts") // ends after 3 s each time
-			w, end := beginWith(t, with, Stream, fmt.Sprintf(`{"input": %q, "output": %q, "segment_seconds": 1, "segments": 4, "retry_seconds": 60}`, source, out))
-			first := -1
-			for n := range 3 {
-				w.await(t, "retry", func() bool {
-					retries := 0
-					for _, e := range w.events {
-						if e == "retry" {
-							retries++
-						}
-					}
-					return retries > n
-				})
-				list := read(t, out)
-				if strings.Contains(list, "ENDLIST") {
-					t.Errorf("the list ends while the source is away:\n%s", list)
-				}
-				sequence := sequenceOf(t, list)
-				if sequence < first {
-					t.Errorf("the sequence fell from %d to %d", first, sequence)
-				}
-				first = sequence
-			}
-			_ = end()
-			list := read(t, out)
-			if !strings.HasSuffix(list, "#EXT-X-ENDLIST\n") || !strings.Contains(list, "#EXT-X-DISCONTINUITY\n") || first < 1 {
-				t.Errorf("the list is\n%s", list)
-			}
-			names := map[string]bool{}
-			for line := range strings.Lines(list) {
-				if name := strings.TrimSpace(line); strings.HasSuffix(name, ".ts") {
-					if names[name] {
-						t.Errorf("%s is there twice:\n%s", name, list)
-					}
-					names[name] = true
-				}
-			}
+			goesOn(t, with, out, func() string { return read(t, out) })
 		})
+		t.Run(with.Version+"/http", func(t *testing.T) {
+			t.Parallel()
+			url, list := taking(t)
+			goesOn(t, with, url+"/x.m3u8", func() string { return list("/x.m3u8") })
+		})
+	}
+}
+
+// taking is a web server that takes PUT, and what it has under a path.
+func taking(t *testing.T) (url string, has func(path string) string) {
+	t.Helper()
+	var mu sync.Mutex
+	files := map[string]string{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		mu.Lock()
+		defer mu.Unlock()
+		if r.Method == http.MethodPut {
+			if strings.HasSuffix(r.URL.Path, ".ts") && files[r.URL.Path] != "" {
+				t.Errorf("%s was sent twice", r.URL.Path)
+			}
+			files[r.URL.Path] = string(body)
+		}
+		_, _ = io.WriteString(w, files[r.URL.Path])
+	}))
+	t.Cleanup(server.Close)
+	return server.URL, func(path string) string {
+		mu.Lock()
+		defer mu.Unlock()
+		return files[path]
+	}
+}
+
+func goesOn(t *testing.T, with *Tool, out string, now func() string) {
+	t.Helper()
+	source := served(t, "film.ts") // ends after 3 s each time
+	w, end := beginWith(t, with, Stream, fmt.Sprintf(`{"input": %q, "output": %q, "segment_seconds": 1, "segments": 4, "retry_seconds": 60}`, source, out))
+	first := -1
+	for n := range 3 {
+		w.await(t, "retry", func() bool {
+			retries := 0
+			for _, e := range w.events {
+				if e == "retry" {
+					retries++
+				}
+			}
+			return retries > n
+		})
+		list := now()
+		if strings.Contains(list, "ENDLIST") {
+			t.Errorf("the list ends while the source is away:\n%s", list)
+		}
+		sequence := sequenceOf(t, list)
+		if sequence < first {
+			t.Errorf("the sequence fell from %d to %d", first, sequence)
+		}
+		first = sequence
+	}
+	_ = end()
+	list := now()
+	if !strings.HasSuffix(list, "#EXT-X-ENDLIST\n") || !strings.Contains(list, "#EXT-X-DISCONTINUITY\n") || first < 1 {
+		t.Errorf("the list is\n%s", list)
+	}
+	names := map[string]bool{}
+	for line := range strings.Lines(list) {
+		if name := strings.TrimSpace(line); strings.HasSuffix(name, ".ts") {
+			if names[name] {
+				t.Errorf("%s is there twice:\n%s", name, list)
+			}
+			names[name] = true
+		}
 	}
 }
 

@@ -3,7 +3,9 @@ package media
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -22,6 +24,8 @@ type sink struct {
 	// pieces are the length and the number of HLS's segments.
 	pieceSeconds float64
 	pieces       int
+	// goesOn is set where a stream is begun again when it breaks.
+	goesOn bool
 }
 
 // flv is what RTMP carries.
@@ -74,6 +78,9 @@ func (s sink) args() []string {
 func (s sink) hlsArgs() []string {
 	args := []string{"-f", "hls", "-hls_time", seconds(s.pieceSeconds), "-hls_list_size", strconv.Itoa(s.pieces)}
 	if !s.file() {
+		if s.goesOn { // what was sent is not read back: the clock numbers the segments on
+			args = append(args, "-hls_start_number_source", "epoch_us", "-hls_flags", "omit_endlist+discont_start")
+		}
 		return append(args, "-method", "PUT")
 	}
 	// The list is added to where a stream goes on, and ended by end.
@@ -87,9 +94,18 @@ func (s sink) hlsArgs() []string {
 // stem is what the names of all its files begin with.
 func (s sink) stem() string { return strings.TrimSuffix(s.name, filepath.Ext(s.name)) }
 
-// end ends a playlist in a file. There is none where nothing was sent.
+// endList is the last line of a playlist that has ended.
+const endList = "#EXT-X-ENDLIST\n"
+
+// end ends a playlist that is left open while a stream goes on. There is none where
+// nothing was sent.
 func (s sink) end() error {
-	if !s.hls || !s.file() {
+	switch {
+	case !s.hls:
+		return nil
+	case !s.file() && s.goesOn:
+		return s.endSent()
+	case !s.file():
 		return nil
 	}
 	text, err := os.ReadFile(s.name)
@@ -97,13 +113,49 @@ func (s sink) end() error {
 		return nil
 	}
 	if err == nil {
-		err = replaceFile(s.name, string(text)+"#EXT-X-ENDLIST\n")
+		err = replaceFile(s.name, string(text)+endList)
 	}
 	if err != nil {
 		return fmt.Errorf("output: %w", err)
 	}
 	return nil
 }
+
+// endSent ends a playlist on a web server: it is read, and sent again.
+func (s sink) endSent() error {
+	client := http.Client{Timeout: defaultStall}
+	defer client.CloseIdleConnections()
+	there, err := client.Get(s.name)
+	if err != nil {
+		return fmt.Errorf("output: the playlist cannot be ended: %w", err)
+	}
+	text, err := io.ReadAll(io.LimitReader(there.Body, mostPlaylist))
+	_ = there.Body.Close()
+	switch {
+	case err != nil:
+		return fmt.Errorf("output: the playlist cannot be ended: %w", err)
+	case there.StatusCode == http.StatusNotFound || strings.Contains(string(text), "#EXT-X-ENDLIST"):
+		return nil
+	case there.StatusCode != http.StatusOK:
+		return fmt.Errorf("output: the playlist cannot be ended, as the server does not give it back: %s", there.Status)
+	}
+	put, err := http.NewRequest(http.MethodPut, s.name, strings.NewReader(string(text)+endList))
+	if err != nil {
+		return fmt.Errorf("output: %w", err)
+	}
+	answer, err := client.Do(put)
+	if err != nil {
+		return fmt.Errorf("output: the playlist cannot be ended: %w", err)
+	}
+	_ = answer.Body.Close()
+	if answer.StatusCode/100 != 2 {
+		return fmt.Errorf("output: the playlist cannot be ended: %s", answer.Status)
+	}
+	return nil
+}
+
+// mostPlaylist is more than a playlist has, in bytes.
+const mostPlaylist = 64 << 20
 
 // replaceFile changes a file as a whole. It follows no link.
 func replaceFile(path, text string) error {

@@ -83,7 +83,7 @@ func (p *streaming) pieces() error {
 	if p.SegmentSeconds == 0 {
 		p.SegmentSeconds = defaultPiece
 	}
-	p.sink.pieceSeconds, p.sink.pieces = p.SegmentSeconds, p.Segments
+	p.sink.pieceSeconds, p.sink.pieces, p.sink.goesOn = p.SegmentSeconds, p.Segments, p.RetrySeconds > 0
 	return first(positive("segment_seconds", p.SegmentSeconds), between("segments", p.Segments, 0, 100_000))
 }
 
