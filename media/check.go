@@ -48,6 +48,17 @@ func (p promise) kept(said *journal, made float64, warn *warnings) error {
 	return p.long(said, made, warn)
 }
 
+// stopped warns of tracks without a packet of a task that was ended on request.
+func (said *journal) stopped(warn *warnings) {
+	said.mu.Lock()
+	defer said.mu.Unlock()
+	for _, t := range said.tracks {
+		if t.packets == 0 && (t.kind == "video" || t.kind == "audio") {
+			warn.add(WarnEmpty, "no %s came out: the input announces it, and had no packet of it that could be used", t.kind)
+		}
+	}
+}
+
 // complete looks for segments of a playlist that were left out. What is live has
 // no length, and goes on behind a gap.
 func (p promise) complete(said *journal, warn *warnings) error {

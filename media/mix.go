@@ -65,6 +65,8 @@ func (p mixing) run(ctx context.Context, env *environment, files results) error 
 	})
 	if err == nil {
 		err = want.kept(said, last.Seconds, &warn)
+	} else if errors.Is(err, errFinished) {
+		said.stopped(&warn)
 	}
 	if err != nil && !(errors.Is(err, errFinished) && last.Seconds > 0) {
 		return err

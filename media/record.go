@@ -165,6 +165,8 @@ func (r *recorder) run(ctx context.Context) (float64, bool, error) {
 	made := r.recorded() - begun
 	if err == nil {
 		err = r.promise(said, left).kept(said, made, &r.warn)
+	} else if errors.Is(err, errFinished) {
+		said.stopped(&r.warn)
 	}
 	// A last picture may be shorter than what is left.
 	return made, left > 0 && made > left-0.5 || said.ended(r.input), errors.Join(err, failed)

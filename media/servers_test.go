@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -109,16 +110,32 @@ func TestThroughAServerThatDies(t *testing.T) {
 						t.Errorf("it ended with %v", err)
 					}
 				}
+				if said := inJSONText(got.last().Detail); strings.Contains(said, WarnEmpty) {
+					t.Errorf("it says %s", said)
+				}
+				sound, total := 0.0, 0.0
 				for _, one := range got.heard("segment") {
 					p := look(t, one.(Segment).File)
 					looksLike(t, p, "h264", 320, 180)
-					if p.Audio() == nil {
-						t.Errorf("%s has no sound", one.(Segment).File)
-					}
+					sound += soundOf(t, one.(Segment).File)
+					total += one.(Segment).End - one.(Segment).Start
+				}
+				if sound < 0.7*total { // a track may be there, and have nothing in it
+					t.Errorf("of %.1f s there are %.1f s of sound", total, sound)
 				}
 			})
 		}
 	}
+}
+
+// soundOf is how many seconds of sound can be decoded.
+func soundOf(t *testing.T, path string) float64 {
+	t.Helper()
+	p := look(t, path)
+	if p.Audio() == nil {
+		return 0
+	}
+	return float64(len(decoded(t, "-i", path, "-map", "0:a:0", "-ac", "1", "-ar", "8000", "-f", "u8"))) / 8000
 }
 
 func count(events []string, name string) int {

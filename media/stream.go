@@ -136,6 +136,8 @@ func (s *streamer) run(ctx context.Context) (float64, bool, error) {
 	s.begun = s.detail.Sent
 	if err == nil {
 		err = s.promise(said, left).kept(said, made, &s.warn)
+	} else if errors.Is(err, errFinished) {
+		said.stopped(&s.warn)
 	}
 	return made, left > 0 && made > left-0.5 || said.ended(s.input), err
 }
