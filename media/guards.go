@@ -34,7 +34,9 @@ func (p place) guards(major int) []string {
 		return append(args, "-rw_timeout", p.stalled(), "-reconnect", "1", "-reconnect_delay_max", "5")
 	case "rtmp", "rtmps", "rtmpt", "tcp":
 		return append(args, "-rw_timeout", p.stalled())
-	case "udp", "rtp", "srt":
+	case "rtp": // it takes no time, and gives up by itself after some 20 s
+		return args
+	case "udp", "srt":
 		return append(args, "-timeout", p.stalled())
 	case "rtsp", "rtsps":
 		timeout := "-timeout"

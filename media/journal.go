@@ -154,7 +154,7 @@ func (j *journal) info(said string) {
 		j.seconds[len(j.seconds)-1] = clock(m[1])
 	} else if m := streamLine().FindStringSubmatch(said); m != nil && m[1] == "0" && !j.mapped && !strings.Contains(m[4], "(attached pic)") {
 		j.streams = append(j.streams, streamOf(atoi(m[2]), strings.ToLower(m[3]), m[4]))
-	} else if said == "Stream mapping:" && !j.mapped {
+	} else if (said == "Stream mapping:" || strings.HasPrefix(said, "Output #")) && !j.mapped {
 		j.mapped = true // outputs follow in the same words
 		if j.found != nil {
 			j.found(&Probe{Container: j.format, Streams: j.streams})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -19,39 +20,70 @@ import (
 	"github.com/muster-fleet/muster"
 )
 
-// A sender that stops is noticed: of UDP there is no end but that nothing comes.
-func TestRecordOfUDPThatStops(t *testing.T) {
-	for _, with := range tools(t) {
-		t.Run(with.Version, func(t *testing.T) {
-			t.Parallel()
-			url := "udp://" + free(t)
-			sending, stop := context.WithCancel(within(t))
-			defer stop()
-			sent := make(chan struct{})
-			go func() {
-				defer close(sent)
-				sender := run{
-					program: with.FFmpeg, grace: 1, stdout: func(r io.Reader) { _, _ = io.Copy(io.Discard, r) },
-					args: []string{"-loglevel", "error", "-nostdin", "-re", "-stream_loop", "-1", "-i", clipOf(t, "film.ts"), "-c", "copy", "-f", "mpegts", url + "?pkt_size=1316"},
-				}
-				_ = sender.do(sending)
-			}()
-			work, w := workWith(t, with, Record, Options{stall: 5 * time.Second}), newWatcher()
-			ended := make(chan error, 1)
-			spec := fmt.Sprintf(`{"input": %q, "output": %q, "segment_seconds": 1}`, url, t.TempDir())
-			go func() { ended <- work.run(within(t), json.RawMessage(spec), "n1", w) }()
-			w.await(t, "segment", func() bool { return slices.Contains(w.events, "segment") })
-			stop()
-			<-sent
-			err := <-ended
-			if err == nil || !strings.Contains(err.Error(), "the input ends early") {
-				t.Errorf("a sender that stopped is the error %v", err)
+// A sender that stops is noticed: of UDP and RTP there is no end but that nothing comes,
+// and a server may hold the connection and send nothing.
+func TestRecordOfWhatStops(t *testing.T) {
+	sends := func(t *testing.T, with *Tool, format, url string) (stop func()) {
+		sending, cancel := context.WithCancel(within(t))
+		sent := make(chan struct{})
+		go func() {
+			defer close(sent)
+			sender := run{
+				program: with.FFmpeg, grace: 1, stdout: func(r io.Reader) { _, _ = io.Copy(io.Discard, r) },
+				args: []string{"-loglevel", "error", "-nostdin", "-re", "-stream_loop", "-1", "-i", clipOf(t, "film.ts"), "-c", "copy", "-f", format, url + "?pkt_size=1316"},
 			}
-			var says causedError
-			if !errors.As(err, &says) || says.TaskCause() != muster.CausePassing {
-				t.Errorf("it does not count as passing: %v", err)
-			}
+			_ = sender.do(sending)
+		}()
+		return sync.OnceFunc(func() { cancel(); <-sent })
+	}
+	holds := func(t *testing.T, head string) (addr string, stop func()) {
+		film, done := read(t, clipOf(t, "film.ts")), make(chan struct{})
+		addr = listening(t, func(conn net.Conn) {
+			_, _ = io.WriteString(conn, head+film)
+			<-done
 		})
+		t.Cleanup(func() { close(done) })
+		return addr, func() {}
+	}
+	for scheme, begin := range map[string]func(*testing.T, *Tool) (url string, stop func()){
+		"udp": func(t *testing.T, with *Tool) (string, func()) {
+			url := "udp://" + free(t)
+			return url, sends(t, with, "mpegts", url)
+		},
+		"rtp": func(t *testing.T, with *Tool) (string, func()) {
+			url := "rtp://" + free(t)
+			return url, sends(t, with, "rtp_mpegts", url)
+		},
+		"tcp": func(t *testing.T, _ *Tool) (string, func()) {
+			addr, stop := holds(t, "")
+			return "tcp://" + addr, stop
+		},
+		"http": func(t *testing.T, _ *Tool) (string, func()) {
+			addr, stop := holds(t, "HTTP/1.1 200 OK\r\nAccept-Ranges: none\r\n\r\n")
+			return "http://" + addr + "/film.ts", stop
+		},
+	} {
+		for _, with := range tools(t) {
+			t.Run(scheme+with.Version, func(t *testing.T) {
+				t.Parallel()
+				url, stop := begin(t, with)
+				defer stop()
+				work, w := workWith(t, with, Record, Options{stall: 5 * time.Second}), newWatcher()
+				ended := make(chan error, 1)
+				spec := fmt.Sprintf(`{"input": %q, "output": %q, "segment_seconds": 1}`, url, t.TempDir())
+				go func() { ended <- work.run(within(t), json.RawMessage(spec), "n1", w) }()
+				w.await(t, "segment", func() bool { return slices.Contains(w.events, "segment") })
+				stop()
+				err := <-ended
+				if err == nil || !strings.Contains(err.Error(), "the input ends early") {
+					t.Errorf("a sender that stopped is the error %v", err)
+				}
+				var says causedError
+				if !errors.As(err, &says) || says.TaskCause() != muster.CausePassing {
+					t.Errorf("it does not count as passing: %v", err)
+				}
+			})
+		}
 	}
 }
 

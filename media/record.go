@@ -156,7 +156,8 @@ func (r *recorder) run(ctx context.Context) (float64, bool, error) {
 	})
 	if r.unsuited != nil {
 		r.unsuited = nil
-		_ = os.Remove(fmt.Sprintf(r.pattern, from)) // begun, with nothing in it
+		for n := from; os.Remove(fmt.Sprintf(r.pattern, n)) == nil; n++ { // begun before it was known
+		}
 		if errors.Is(err, errAnnounced) {
 			return r.run(ctx)
 		}

@@ -1,6 +1,7 @@
 package media
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -44,9 +45,23 @@ func (env *environment) checked(ctx context.Context, args []string, check func(*
 	said := &journal{}
 	var wrong error // written by the reader of stderr, which ends before do does
 	if check != nil {
+		done := make(chan struct{})
+		end := sync.OnceFunc(func() { close(done) })
 		said.found = func(info *Probe) {
 			if wrong = check(info); wrong != nil {
 				cancel()
+			}
+			end()
+		}
+		// What is said on other descriptors of what was written comes after the check,
+		// or where nothing was found at the end of that descriptor.
+		for i, read := range extra {
+			extra[i] = func(in io.Reader) {
+				text := bufio.NewReader(in)
+				if _, err := text.Peek(1); err == nil {
+					<-done
+				}
+				read(text)
 			}
 		}
 	}

@@ -121,6 +121,15 @@ func (s sink) end() error {
 	return nil
 }
 
+// discard removes what was begun of HLS in files.
+func (s sink) discard() {
+	if !s.hls || !s.file() {
+		return
+	}
+	begun, _ := filepath.Glob(s.stem() + "-*.ts")
+	_ = removeAll(append(begun, s.name))
+}
+
 // endSent ends a playlist on a web server: it is read, and sent again.
 func (s sink) endSent() error {
 	client := http.Client{Timeout: defaultStall}

@@ -124,10 +124,13 @@ func (s *streamer) run(ctx context.Context) (float64, bool, error) {
 		left = s.DurationSeconds - s.begun
 	}
 	said, err := s.env.checked(ctx, s.args(s.env.tool.major(), left), s.announced, s.progress)
-	if errors.Is(err, errAnnounced) {
-		return s.run(ctx)
+	if errors.Is(err, errAnnounced) || refused(err) {
+		s.sink.discard()
 	}
-	if refused(err) {
+	switch {
+	case errors.Is(err, errAnnounced):
+		return s.run(ctx)
+	case refused(err):
 		return 0, true, err
 	}
 	s.mu.Lock()
