@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -52,6 +51,7 @@ func TestRecordOfWhatStops(t *testing.T) {
 		},
 		"rtp": func(t *testing.T, with *Tool) (string, func()) {
 			url := "rtp://" + free(t)
+			free(t) // RTCP has the next port
 			return url, sends(t, with, "rtp_mpegts", url)
 		},
 		"tcp": func(t *testing.T, _ *Tool) (string, func()) {
@@ -71,10 +71,16 @@ func TestRecordOfWhatStops(t *testing.T) {
 				work, w := workWith(t, with, Record, Options{stall: 5 * time.Second}), newWatcher()
 				ended := make(chan error, 1)
 				spec := fmt.Sprintf(`{"input": %q, "output": %q, "segment_seconds": 1}`, url, t.TempDir())
-				go func() { ended <- work.run(within(t), json.RawMessage(spec), "n1", w) }()
-				w.await(t, "segment", func() bool { return slices.Contains(w.events, "segment") })
+				go func() {
+					ended <- work.run(within(t), json.RawMessage(spec), "n1", w)
+					w.Notify("ended", nil)
+				}()
+				w.await(t, "segment", func() bool { return len(w.events) > 0 })
 				stop()
 				err := <-ended
+				if len(w.heard("segment")) == 0 {
+					t.Errorf("nothing was recorded")
+				}
 				if err == nil || !strings.Contains(err.Error(), "the input ends early") {
 					t.Errorf("a sender that stopped is the error %v", err)
 				}
