@@ -49,10 +49,10 @@ func (p promise) kept(said *journal, made float64, warn *warnings) error {
 }
 
 // stopped warns of tracks without a packet of a task that was ended on request.
-func (said *journal) stopped(warn *warnings) {
-	said.mu.Lock()
-	defer said.mu.Unlock()
-	for _, t := range said.tracks {
+func (j *journal) stopped(warn *warnings) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, t := range j.tracks {
 		if t.packets == 0 && (t.kind == "video" || t.kind == "audio") {
 			warn.add(WarnEmpty, "no %s came out: the input announces it, and had no packet of it that could be used", t.kind)
 		}
