@@ -22,6 +22,9 @@ func TestMisleadingAnswers(t *testing.T) {
 		contains(t, refusedWith(t, 1, verb, "NOSUCH", "--url", url).stderr, `no worker has the purpose "NOSUCH"`, "video")
 		done(t, verb, "video", "--url", url)
 	}
+	for _, verb := range [][]string{{"room", "NOSUCH"}, {"rooms", "record", "NOSUCH"}, {"why", "participant", "NOSUCH", "alice"}} {
+		contains(t, refusedWith(t, 1, append(verb, "--url", url)...).stderr, `nobody is in room "NOSUCH": 'muster rooms' lists the rooms`)
+	}
 	misspelled := refusedWith(t, 1, "schedule", "video", "room", "--preference", `{"lables":{"gpu":"a100"}}`, "--url", url)
 	contains(t, misspelled.stderr, "preference.lables is unknown: did you mean labels?")
 	eventually(t, "the task is not placed", func() bool {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -88,9 +89,18 @@ in the room see it.`,
 	return cmd
 }
 
+// keeperOf returns the worker that has a room.
+func keeperOf(ctx context.Context, c *client.Client, name string) (string, error) {
+	worker, err := c.Scheduled(ctx, room.PurposeConference, name)
+	if errors.Is(err, client.ErrNoTask) || errors.Is(err, client.ErrInvalidPurpose) {
+		return "", fmt.Errorf("nobody is in room %q: 'muster rooms' lists the rooms", name)
+	}
+	return worker, err
+}
+
 // conferenceOf is the node that has a room.
 func conferenceOf(ctx context.Context, c *client.Client, name string) (string, error) {
-	worker, err := c.Scheduled(ctx, room.PurposeConference, name)
+	worker, err := keeperOf(ctx, c, name)
 	if err != nil {
 		return "", err
 	}
@@ -139,7 +149,7 @@ func newRoomCmd() *cobra.Command {
 	a := askingFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
-			worker, err := c.Scheduled(ctx, room.PurposeConference, args[0])
+			worker, err := keeperOf(ctx, c, args[0])
 			if err != nil {
 				return err
 			}

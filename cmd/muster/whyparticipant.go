@@ -72,7 +72,7 @@ type received struct {
 
 // explainParticipants explains everybody in the room who has that name.
 func explainParticipants(ctx context.Context, c *client.Client, name, user string) ([]whyParticipant, error) {
-	worker, err := c.Scheduled(ctx, room.PurposeConference, name)
+	worker, err := keeperOf(ctx, c, name)
 	if err != nil {
 		return nil, err
 	}
