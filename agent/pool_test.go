@@ -140,6 +140,20 @@ func TestSlowNode(t *testing.T) {
 	s.did("crash 2", "stop 2")
 }
 
+// What the node says of a task at its end is remembered, however it ended.
+func TestDetailOfAnEndedTask(t *testing.T) {
+	s := newScript(t, Policy{Prerun: 2, MaxNodes: NoLimit, PerTask: true}, false)
+	for n, state := range []muster.TaskState{muster.TaskDone, muster.TaskFailed} {
+		s.ready(n)
+		s.get(string(state), string(state))
+		s.recycle(n, string(state), &muster.TaskResult{State: state, Detail: []byte(`{"frames":5}`)})
+		s.gone(n, nil)
+		if r, _ := s.pool.queryTask(s.now, string(state)); r.State != state || string(r.Detail) != `{"frames":5}` {
+			t.Errorf("%s: %+v", state, r)
+		}
+	}
+}
+
 func TestNodesForOneTask(t *testing.T) {
 	s := newScript(t, Policy{Prerun: 2, MaxNodes: NoLimit}, true)
 	s.get("r", "t1")

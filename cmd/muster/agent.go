@@ -10,7 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/agent"
+	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/internal/cli"
 	"github.com/muster-fleet/muster/worker"
 )
@@ -87,10 +89,18 @@ func (p *agentPlan) run(ctx context.Context, log *slog.Logger, stdout io.Writer)
 		return err
 	}
 	defer past.close()
+	measures := newAgentMeasures(client.New(conn, client.Options{Cluster: p.cfg.Manager.Name}), p.worker)
+	if p.metrics != "" {
+		server, err := serveMetrics(p.metrics, measures, log)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = server.close() }()
+	}
 	a, err := agent.Start(ctx, conn, agent.Options{
 		Worker: p.worker, Policy: p.policy, Launcher: launcher, StopGrace: p.grace, ReadLog: host.ReadLog, Logger: log,
 		Slots: p.slots, SlotOf: p.slotOf,
-		Ended: past.reports, OnEnded: past.add,
+		Ended: past.reports, OnEnded: func(r muster.TaskReport) { past.add(r); measures.ended(r) },
 	})
 	switch {
 	case err != nil && ctx.Err() != nil:

@@ -36,6 +36,7 @@ type agentFlags struct {
 
 	owt, dir, per    string
 	root, user       string
+	metrics          string
 	prerun, maxNodes int
 	reuse, notify    bool
 	allowArgs        bool
@@ -62,6 +63,7 @@ func agentFlagsOf(cmd *cobra.Command) *agentFlags {
 	cmd.Flags().Lookup("load").Usage += "; nodes: what the agent's own nodes use of the processors"
 	s := cmd.Flags()
 	s.StringVar(&f.owt, "owt", "", "`directory` of an OWT agent, whose workingNode does the tasks")
+	s.StringVar(&f.metrics, "metrics", "", "`address` at which /metrics is shown to Prometheus, such as 127.0.0.1:9465 (default: nowhere)")
 	s.StringVar(&f.dir, "dir", "", "`directory` of this agent alone, for logs and records (default: the first free one of this user and purpose)")
 	s.StringVar(&f.per, "per", "", "what has a node of its own: `task|room` (default: OWT's for the purpose)")
 	s.IntVar(&f.prerun, "prerun", agent.DefaultPrerun, "how many idle nodes are kept ready")
@@ -108,6 +110,7 @@ type agentPlan struct {
 	slotOf      func(json.RawMessage) string
 	notify      bool
 	watchdog    time.Duration
+	metrics     string
 }
 
 // plan puts the file and the flags together.
@@ -127,7 +130,7 @@ func (f *agentFlags) plan(argv []string) (*agentPlan, error) {
 		return nil, err
 	}
 	p := &agentPlan{
-		cfg: cfg, file: file, policy: f.policy(file.Policy), grace: f.grace, drainTime: f.drainTime,
+		cfg: cfg, file: file, metrics: f.metrics, policy: f.policy(file.Policy), grace: f.grace, drainTime: f.drainTime,
 		dir: f.dir, argv: argv, owt: f.owt, libraries: libraries, user: f.user, mounts: f.mounts, allowArgs: f.allowArgs, deviceSlots: f.deviceSlots, notify: f.notify, watchdog: f.watchdog,
 	}
 	if p.root, err = rootDir(f.root); err != nil {

@@ -7,12 +7,17 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+
+	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/worker"
 )
 
 // scrape reads the metrics of a manager over HTTP, as Prometheus does, and
@@ -82,11 +87,24 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("%s is %q, want %s", name, got[name], want)
 		}
 	}
+	isDocumented(t, got)
+	for _, name := range []string{`muster_reported_load_ratio_count{purpose="webrtc"}`, "muster_batch_requests_count", "go_goroutines"} {
+		if v := got[name]; v == "" || v == "0" {
+			t.Errorf("%s is %q", name, v)
+		}
+	}
+	contains(t, refusedWith(t, 1, "manager", "--url", url, "--cluster", "other", "--metrics", strings.TrimSuffix(strings.TrimPrefix(metrics, "http://"), "/metrics")).stderr,
+		"choose another metrics.addr")
+}
+
+// isDocumented holds what was scraped to the page of metrics.
+func isDocumented(t *testing.T, scraped map[string]string) {
+	t.Helper()
 	manual, err := os.ReadFile("../../docs/metrics.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for line := range got {
+	for line := range scraped {
 		name, _, _ := strings.Cut(line, "{")
 		for _, part := range []string{"_bucket", "_sum", "_count"} {
 			name = strings.TrimSuffix(name, part)
@@ -95,13 +113,6 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("docs/metrics.md lacks %s", name)
 		}
 	}
-	for _, name := range []string{`muster_reported_load_ratio_count{purpose="webrtc"}`, "muster_batch_requests_count", "go_goroutines"} {
-		if v := got[name]; v == "" || v == "0" {
-			t.Errorf("%s is %q", name, v)
-		}
-	}
-	contains(t, refusedWith(t, 1, "manager", "--url", url, "--cluster", "other", "--metrics", strings.TrimSuffix(strings.TrimPrefix(metrics, "http://"), "/metrics")).stderr,
-		"choose another metrics.addr")
 }
 
 // Several managers that share a configuration show their metrics side by side.
@@ -134,5 +145,52 @@ func TestSilentConnectionsDoNotStopScrapes(t *testing.T) {
 	scrape(t, "http://"+s.addr.String()+"/metrics")
 	if _, err := silent[0].Read(make([]byte, 1)); !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("the oldest silent connection is still there: %v", err)
+	}
+}
+
+// An agent shows what its media tasks do while they run, and what they did.
+func TestMetricsOfAnAgent(t *testing.T) {
+	c := upWithoutWorkers(t)
+	in := filepath.Join(t.TempDir(), "in.mp4")
+	if out, err := exec.Command("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=320x240:rate=25:duration=40", "-c:v", "libx264", "-preset", "ultrafast", in).CombinedOutput(); err != nil {
+		t.Fatalf("ffmpeg: %v\n%s", err, out)
+	}
+	a, _ := beginAgent(t, c.url, "video", "--metrics", "127.0.0.1:0")
+	url := a.await(`msg="serving metrics".* url=(\S+)`)[1]
+	spec := `{"input":"` + in + `","output":"` + t.TempDir() + `","ladder":[{"height":360,"codec":"h264"}],"speed":"good","upscale":true}`
+	task := begin(t, "run", "video", "clip", "--wait", "--spec", spec, "--url", c.url)
+	eventually(t, "no speed of a task that runs", func() bool {
+		got := scrape(t, url)
+		return got[`muster_media_slowest_speed_ratio{purpose="video"}`] != "" && got[`muster_agent_nodes{purpose="video",state="busy"}`] == "1"
+	})
+	if status := task.ends(6 * patience); status != 0 {
+		t.Fatalf("the task ended with %d: %s", status, task.out.String())
+	}
+	eventually(t, "the task is not counted", func() bool {
+		return scrape(t, url)[`muster_agent_tasks_ended_total{purpose="video",result="done"}`] == "1"
+	})
+	got := scrape(t, url)
+	for name, want := range map[string]string{
+		`muster_media_frames_total{purpose="video"}`:                      "1000",
+		`muster_media_dropped_frames_total{purpose="video"}`:              "0",
+		`muster_media_slowest_speed_ratio{purpose="video"}`:               "",
+		`muster_agent_tasks_ended_total{purpose="video",result="failed"}`: "0",
+	} {
+		if got[name] != want {
+			t.Errorf("%s is %q, want %q", name, got[name], want)
+		}
+	}
+	isDocumented(t, got)
+}
+
+// What a task said before it ended counts once, also where its end says nothing.
+func TestFramesOfTasksCountOnce(t *testing.T) {
+	m := newAgentMeasures(nil, worker.Options{})
+	m.running["crashed"] = mediaWork{Frames: 100, Dropped: 7}
+	m.ended(muster.TaskReport{Task: "crashed", State: muster.TaskFailed})
+	m.running["done"] = mediaWork{Frames: 10, Dropped: 1}
+	m.ended(muster.TaskReport{Task: "done", State: muster.TaskDone, Detail: []byte(`{"frames":20,"dropped":2,"speed":3}`)})
+	if m.past.Frames != 120 || m.past.Dropped != 9 || len(m.running) != 0 || !m.late["done"] {
+		t.Errorf("%+v, %v run, late %v", m.past, m.running, m.late)
 	}
 }
