@@ -169,7 +169,7 @@ func unreachable(err error, cfg *config.Config) error {
 		start = "start RabbitMQ"
 	}
 	return silentQueue{fmt.Errorf("nothing answers at %s: %s there, or say with --url where the cluster is (%w; the address is from: %s)",
-		cfg.BusURL(), start, why, cfg.Origin(urlKey(cfg)))}
+		cfg.BusURL(), start, why, originOf(cfg, urlKey(cfg)))}
 }
 
 // originsOf says where the address and the name of the cluster come from, unless they
@@ -178,7 +178,7 @@ func originsOf(cfg *config.Config) string {
 	var from []string
 	for what, key := range map[string]string{"address": urlKey(cfg), "cluster": "manager.name"} {
 		if origin := cfg.Origin(key); origin.Source != config.FromDefault {
-			from = append(from, "the "+what+" is from: "+origin.String())
+			from = append(from, "the "+what+" is from: "+originOf(cfg, key))
 		}
 	}
 	if len(from) == 0 {
@@ -186,6 +186,15 @@ func originsOf(cfg *config.Config) string {
 	}
 	slices.Sort(from)
 	return " (" + strings.Join(from, "; ") + ")"
+}
+
+// originOf says where a setting comes from; of a file with the key.
+func originOf(cfg *config.Config, key string) string {
+	origin := cfg.Origin(key)
+	if origin.Source == config.FromFile {
+		return origin.String() + " " + key
+	}
+	return origin.String()
 }
 
 // urlKey is the key that says where the message queue is.

@@ -116,6 +116,12 @@ func TestNothingAnswers(t *testing.T) {
 	}
 }
 
+// An error about an address of a file names the line and the key.
+func TestNothingAnswersAtTheAddressOfAFile(t *testing.T) {
+	file := writeConfig(t, "[bus]\nurl = \"nats://"+unused(t)+"\"\n")
+	contains(t, refusedWith(t, 1, "workers", "-c", file).stderr, "the address is from: "+file+":2:1 bus.url")
+}
+
 // silent is the address of a server that takes connections and says nothing.
 func silent(t *testing.T) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
