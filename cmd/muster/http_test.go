@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -121,5 +122,49 @@ func TestOpenAPIIsPrinted(t *testing.T) {
 	}
 	if document.OpenAPI != "3.1.0" || document.Info.Version != "v0.0.0-test" || len(document.Paths) < 15 {
 		t.Errorf("%+v", document)
+	}
+}
+
+// The page and the API are the same on RabbitMQ: reads, writes, and events as they come.
+func TestAPIOnRabbitMQ(t *testing.T) {
+	queue := "amqp://" + rabbit.Broker(t).Addr()
+	p := begin(t, "manager", "--url", queue, "--cluster", "served", "--initial-time", "0ms", "--http", "127.0.0.1:0")
+	url := p.await(`msg="serving page and API".* url=(\S+)`)[1]
+	p.await("role=leader")
+	beginWorker(t, queue, "video-1@10.0.0.1", "--purpose", "video", "--cluster", "served")
+
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/v1/events", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	events, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = events.Body.Close() }()
+	lines := bufio.NewScanner(events.Body)
+	await := func(part string) {
+		t.Helper()
+		for lines.Scan() {
+			if strings.Contains(lines.Text(), part) {
+				return
+			}
+		}
+		t.Fatalf("the events ended without %s: %v", part, lines.Err())
+	}
+	await("event: hello")
+	eventually(t, "the task is not placed", func() bool {
+		res, err := http.Post(url+"/v1/placements", "application/json", strings.NewReader(`{"purpose":"video","task":"room"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		return res.StatusCode/100 == 2
+	})
+	await(`"task":"room"`)
+	for path, want := range map[string]string{"/": "<title>Muster</title>", "/readyz": "ready", "/v1/tasks?purpose=video": `"worker":"video-1@10.0.0.1"`, "/v1/managers": `"role":"leader"`} {
+		if status, text := fetch(t, url+path, ""); status != http.StatusOK || !strings.Contains(text, want) {
+			t.Errorf("%s: %d %.300s", path, status, text)
+		}
 	}
 }

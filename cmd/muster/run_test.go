@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/job"
 )
 
 // clip makes a small file with picture and sound, and returns its path.
@@ -458,4 +460,20 @@ func TestUpWithoutFFmpeg(t *testing.T) {
 	contains(t, refusedWith(t, 1, "schedule", "video", "mix", "--preference", `{"video":{"encode":["h264"]}}`, "--url", c.url).stderr, "codec")
 	refused := refusedWith(t, 1, "agent", "--purpose", "video", "--url", c.url, "--dir", t.TempDir())
 	contains(t, refused.stderr, "ffmpeg is not installed")
+}
+
+// A failure is said once, with its reason.
+func TestFailureIsSaidOnce(t *testing.T) {
+	err := fmt.Errorf("%w: input: the input ends early", job.ErrFailed)
+	r := resultOf(job.Outcome{Job: job.Job{Purpose: "video", Task: "a"}, Attempts: 1, Err: err})
+	if got := oneLine(r); got != "failed: input: the input ends early" {
+		t.Errorf("in the table: %q", got)
+	}
+	for err, want := range map[error]string{err: "a: failed: input: the input ends early\n", context.Canceled: "a: stopped\n", nil: "a: done\n"} {
+		var out strings.Builder
+		newRunShow(&out, make([]job.Job, 1)).update(job.Update{Job: job.Job{Task: "a"}, Phase: job.Over, Err: err})
+		if out.String() != want {
+			t.Errorf("as progress: %q, want %q", out.String(), want)
+		}
+	}
 }

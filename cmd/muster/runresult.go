@@ -82,7 +82,7 @@ func resultOf(o job.Outcome) result {
 	if o.Err == nil {
 		return r
 	}
-	r.Result, r.Error = resultFailed, o.Err.Error()
+	r.Result, r.Error = resultFailed, failure(o.Err)
 	switch {
 	case !errors.Is(o.Err, context.Canceled):
 	case o.Attempts == 0:
@@ -91,6 +91,11 @@ func resultOf(o job.Outcome) result {
 		r.Result = resultStopped
 	}
 	return r
+}
+
+// failure is why a task failed; that it did is said by the result.
+func failure(err error) string {
+	return strings.TrimPrefix(err.Error(), job.ErrFailed.Error()+": ")
 }
 
 // read takes what the table shows out of what a node said last.

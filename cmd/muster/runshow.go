@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -105,6 +107,10 @@ func (s *runShow) line(u job.Update) {
 		text += " on " + u.Node
 	case u.Phase == job.Over && u.Err == nil:
 		text = u.Job.Task + ": done"
+	case u.Phase == job.Over && errors.Is(u.Err, context.Canceled):
+		text = u.Job.Task + ": stopped"
+	case u.Phase == job.Over:
+		text = u.Job.Task + ": failed: " + failure(reasonOf(u.Err))
 	case u.Err != nil:
 		text += ": " + reasonOf(u.Err).Error()
 	}
