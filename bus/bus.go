@@ -27,8 +27,9 @@
 //   - A slow listener loses messages, counted in Dropped, and does not
 //     delay other listeners.
 //   - Members of a group (JoinGroup) share one name: the leader gets the requests.
-//     If a member's connection is lost, some queues give its unanswered requests
-//     to another member, so that they may be carried out twice: see GroupMember.
+//     If a member's connection is lost, some queues give its unanswered requests,
+//     and some that it answered last, to another member, so that they may be carried
+//     out twice: see GroupMember.
 //   - A malformed request is counted, answered with an error if it says where to
 //     send the answer, and otherwise ignored.
 //
