@@ -3,7 +3,6 @@ package systemtest
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -35,7 +34,7 @@ const (
 	bodySize   = 8<<20 - 4096 // NATS takes 8 MiB, the subject included
 	silentEach = 1000         // connections to a port
 	floodBurst = 10 * time.Millisecond
-	// silentPause is before a connection that was closed is replaced.
+	// silentPause is before a connection that was closed is replaced, on average.
 	silentPause = time.Second
 )
 
@@ -85,11 +84,10 @@ func servePlainly(url, name string) error {
 	if err != nil {
 		return err
 	}
-	ch, err := conn.Channel()
-	if err != nil {
-		return err
+	ch, err := declarePlainly(conn, name)
+	for tries := 0; err != nil && tries < 10; tries++ { // the exchange may end with its last binding in between
+		ch, err = declarePlainly(conn, name)
 	}
-	err = errors.Join(ch.ExchangeDeclare("owtRpc", "direct", false, true, false, false, nil), declareQueue(ch, name), ch.QueueBind(name, name, "owtRpc", false, nil))
 	if err != nil {
 		return err
 	}
@@ -115,9 +113,18 @@ func servePlainly(url, name string) error {
 	return io.EOF
 }
 
-func declareQueue(ch *amqp.Channel, name string) error {
-	_, err := ch.QueueDeclare(name, false, true, false, false, nil)
-	return err
+func declarePlainly(conn *amqp.Connection, name string) (*amqp.Channel, error) {
+	ch, err := conn.Channel()
+	if err == nil {
+		err = ch.ExchangeDeclare("owtRpc", "direct", false, true, false, false, nil)
+	}
+	if err == nil {
+		_, err = ch.QueueDeclare(name, false, true, false, false, nil)
+	}
+	if err == nil {
+		err = ch.QueueBind(name, name, "owtRpc", false, nil)
+	}
+	return ch, err
 }
 
 // floodSchedules makes calls of one caller. It takes the answers, and reads none.
@@ -354,7 +361,7 @@ func floodSilence(ports []string) error {
 func beSilent(port string, begin bool) {
 	for first := true; ; first = false {
 		if !first {
-			time.Sleep(silentPause)
+			time.Sleep(silentPause/2 + rand.N(silentPause)) // else all come back in the same moment
 		}
 		conn, err := net.DialTimeout("tcp", port, time.Second)
 		if err != nil {
