@@ -14,6 +14,7 @@ import (
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/connect"
 	"github.com/muster-fleet/muster/client"
+	"github.com/muster-fleet/muster/internal/pause"
 	"github.com/muster-fleet/muster/internal/systemtest/cluster"
 	"github.com/muster-fleet/muster/internal/systemtest/history"
 )
@@ -204,8 +205,17 @@ func (r *rig) scheduleOnce(task string) (string, error) {
 	return placed.ID, err
 }
 
+// look asks where a task is. An answer from the last state before the quorum was lost
+// says that it is one, and may lack what the leader decided last: it asks again.
 func (r *rig) look(task string) (string, error) {
-	return r.client.Scheduled(context.Background(), purpose, task)
+	for {
+		stale := false
+		ctx := bus.OnStale(context.Background(), func(time.Duration) { stale = true })
+		worker, err := r.client.Scheduled(ctx, purpose, task)
+		if !stale || !pause.For(r.ctx, 20*time.Millisecond) {
+			return worker, err
+		}
+	}
 }
 
 // calm lets some calls be answered.
