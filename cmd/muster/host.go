@@ -98,7 +98,7 @@ func (h *managerProcess) connect(ctx context.Context) error {
 		if h.users, err = natsauth.ReadUsers(path); err != nil {
 			return err
 		}
-		h.users = append([]natsauth.User{}, h.users...) // nobody, rather than everybody
+		h.users = append([]natsauth.User{}, h.users...) // an empty file lets no user in; nil would let all in
 	}
 	if h.server, err = startServer(h.cfg, h.users, h.log); err != nil {
 		return err

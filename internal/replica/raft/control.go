@@ -104,7 +104,7 @@ func (n *Replica) Transfer(ctx context.Context) error {
 }
 
 // activeTries is how often a leader looks for active members before there are too
-// few. One that was just elected has heard nobody yet.
+// few. One that was just elected has heard from none yet.
 const activeTries = 4
 
 // betweenTries is the time in which active members answer a heartbeat.

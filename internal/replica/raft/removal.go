@@ -11,7 +11,7 @@ import (
 
 // CheckRemoval returns an error if the cluster would have no majority without the
 // manager at an address, because too few of the others are active. Only the leader
-// knows who is active. One that was just elected has heard nobody yet, so it looks
+// knows who is active. One that was just elected has heard from none yet, so it looks
 // again for some heartbeats.
 func (n *Replica) CheckRemoval(ctx context.Context, addr string) error {
 	for try := 1; ; try++ {
