@@ -48,6 +48,7 @@ certificate stands before it elsewhere. Several portals may run: a client whose 
 	cmd.Flags().StringVar(&p.listen, "listen", defaultPortal, "`address` of the HTTP server")
 	cmd.Flags().StringVar(&p.public, "public", "", "`URL` at which browsers reach it (default: http:// and the address)")
 	cmd.Flags().StringToIntVar(&p.bitrates, "bitrate", nil, "most kbit/s that the pictures of a participant may take, those sent and those received, by role: `ROLE=KBPS`, as presenter=3000,viewer=1500 (default: no limit)")
+	cmd.Flags().StringVar(&p.region, "region", "", "`region` of the clients that come here: they get an SFU of that region, where there is one")
 	cmd.Flags().StringVar(&p.id, "id", "", "`name` of the worker (default: one that no other has)")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := settings.load()
@@ -68,11 +69,12 @@ certificate stands before it elsewhere. Several portals may run: a client whose 
 
 // portalPlan is a portal to be run.
 type portalPlan struct {
-	listen, public, id string
-	bitrates           map[string]int // by role, in kbit/s
-	cfg                *config.Config
-	log                *slog.Logger
-	say                func(url string)
+	listen, public, id, region string
+
+	bitrates map[string]int // by role, in kbit/s
+	cfg      *config.Config
+	log      *slog.Logger
+	say      func(url string)
 }
 
 // run is a portal from its start to its end.
@@ -98,7 +100,7 @@ func (p *portalPlan) run(ctx context.Context) error {
 		}
 	}
 	door, err := portal.Start(portal.Options{
-		Conn: conn, Client: client.New(conn, client.Options{Cluster: p.cfg.Manager.Name}), Key: key, ID: p.id, Listen: p.listen, Logger: p.log, Bitrates: p.limits(),
+		Conn: conn, Client: client.New(conn, client.Options{Cluster: p.cfg.Manager.Name}), Key: key, ID: p.id, Listen: p.listen, Region: p.region, Logger: p.log, Bitrates: p.limits(),
 		OnEnter: func(who string) { tell(func(w *worker.Worker) { w.AddTask(who) }) },
 		OnLeave: func(who string) { tell(func(w *worker.Worker) { w.RemoveTask(who) }) },
 	})

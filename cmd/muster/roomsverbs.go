@@ -20,7 +20,7 @@ func newRoomsCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "rooms",
 		Short:   "List the rooms",
-		Long:    "List the rooms, how many people are in each, and which SFU serves it.",
+		Long:    "List the rooms, how many people are in each, and which SFUs serve it.",
 		Example: "  muster rooms",
 		Args:    cli.Takes(),
 	}
@@ -133,9 +133,19 @@ func printRooms(w io.Writer, states []room.State) error {
 		for _, p := range s.Participants {
 			tracks += len(p.Tracks)
 		}
-		t.Add(s.Name, fmt.Sprint(len(s.Participants)), fmt.Sprint(tracks), orWord(s.Part.Node, "-"))
+		t.Add(s.Name, fmt.Sprint(len(s.Participants)), fmt.Sprint(tracks), orWord(strings.Join(servedBy(s), ", "), "-"))
 	}
 	return t.Print(w)
+}
+
+// servedBy are the SFUs of the parts of a room.
+func servedBy(s room.State) (nodes []string) {
+	for _, p := range s.Parts {
+		if p.Node != "" {
+			nodes = append(nodes, p.Node)
+		}
+	}
+	return nodes
 }
 
 func newRoomCmd() *cobra.Command {
@@ -166,8 +176,41 @@ func newRoomCmd() *cobra.Command {
 	return cmd
 }
 
+// printParts says what serves the room: a line for each part.
+func printParts(w io.Writer, s room.State) error {
+	people := map[int]int{}
+	for _, p := range s.Participants {
+		people[p.Part]++
+	}
+	served := false
+	for _, p := range s.Parts {
+		if p.Node == "" && people[p.ID] == 0 {
+			continue // it has ended
+		}
+		served = true
+		line := fmt.Sprintf("%s: part %d on %s, %d people", s.Name, p.ID, orWord(p.Node, "no SFU yet"), people[p.ID])
+		if p.Region != "" {
+			line += ", for region " + p.Region
+		}
+		if p.Full {
+			line += ", full"
+		}
+		if p.Drained {
+			line += ", leaving " + p.Former.Node
+		}
+		if _, err := fmt.Fprintln(w, line); err != nil {
+			return err
+		}
+	}
+	if served {
+		return nil
+	}
+	_, err := fmt.Fprintf(w, "%s: no SFU yet\n", s.Name)
+	return err
+}
+
 func printRoom(w io.Writer, s room.State) error {
-	if _, err := fmt.Fprintf(w, "%s: part %d on %s\n", s.Name, s.Part.Number, orWord(s.Part.Node, "no SFU yet")); err != nil {
+	if err := printParts(w, s); err != nil {
 		return err
 	}
 	if r := s.Recording; r.On {
@@ -179,7 +222,7 @@ func printRoom(w io.Writer, s room.State) error {
 		_, err := fmt.Fprintln(w, "no participants")
 		return err
 	}
-	t := cli.Table{Heading: []string{"USER", "ROLE", "PARTICIPANT", "TRACKS", "PORTAL"}}
+	t := cli.Table{Heading: []string{"USER", "ROLE", "PARTICIPANT", "TRACKS", "PORTAL", "PART"}}
 	for _, p := range s.Participants {
 		var tracks []string
 		for _, track := range p.Tracks {
@@ -189,7 +232,15 @@ func printRoom(w io.Writer, s room.State) error {
 			}
 			tracks = append(tracks, word)
 		}
-		t.Add(p.User, string(p.Role), p.ID, orWord(strings.Join(tracks, ", "), "-"), p.Portal)
+		t.Add(p.User, string(p.Role), p.ID, orWord(strings.Join(tracks, ", "), "-"), p.Portal, partWord(p.Part))
 	}
 	return t.Print(w)
+}
+
+// partWord names the part of a participant.
+func partWord(id int) string {
+	if id == 0 {
+		return "-"
+	}
+	return fmt.Sprint(id)
 }

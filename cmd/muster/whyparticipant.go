@@ -80,32 +80,41 @@ func explainParticipants(ctx context.Context, c *client.Client, name, user strin
 	if err != nil {
 		return nil, err
 	}
-	var stats rtc.Stats
-	if s.Part.Node != "" {
-		raw, err := c.Call(ctx, s.Part.Node, "rtcStats")
-		if err == nil {
-			err = json.Unmarshal(raw, &stats)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("SFU %s: %w", s.Part.Node, err)
-		}
-	}
 	var found []whyParticipant
 	for _, p := range s.Participants {
 		if p.User != user && p.ID != user {
 			continue
 		}
-		w := whyParticipant{Participant: p, Part: s.Part, Sessions: []rtc.SessionStats{}, Sends: []rtc.TrackStats{}, Receives: []received{}}
-		if e, err := c.Why(ctx, room.PurposeSFU, room.PartTask(name, s.Part.Number)); err == nil {
+		w := whyParticipant{Participant: p, Sessions: []rtc.SessionStats{}, Sends: []rtc.TrackStats{}, Receives: []received{}}
+		w.Part, _ = s.PartOf(p.ID)
+		if w.Part.Node != "" {
+			stats, err := sfuStats(ctx, c, w.Part.Node)
+			if err != nil {
+				return nil, err
+			}
+			w.take(s, stats)
+		}
+		if e, err := c.Why(ctx, room.PurposeSFU, room.PartTask(name, w.Part.Number)); err == nil {
 			w.Placement = &e
 		}
-		w.take(s, stats)
 		found = append(found, w)
 	}
 	if len(found) == 0 {
 		return nil, fmt.Errorf("%q is not in room %q: see 'muster room %s'", user, name, name)
 	}
 	return found, nil
+}
+
+// sfuStats asks an SFU what it does.
+func sfuStats(ctx context.Context, c *client.Client, node string) (stats rtc.Stats, err error) {
+	raw, err := c.Call(ctx, node, "rtcStats")
+	if err == nil {
+		err = json.Unmarshal(raw, &stats)
+	}
+	if err != nil {
+		return stats, fmt.Errorf("SFU %s: %w", node, err)
+	}
+	return stats, nil
 }
 
 // take finds what belongs to the participant.
@@ -138,7 +147,7 @@ func (w *whyParticipant) take(s room.State, stats rtc.Stats) {
 
 func (w whyParticipant) print(out io.Writer) error {
 	p := w.Participant
-	fmt.Fprintf(out, "%s (%s, %s) is at portal %s; part %d of the room is on %s\n", p.User, p.Role, p.ID, p.Portal, w.Part.Number, orWord(w.Part.Node, "no SFU yet"))
+	fmt.Fprintf(out, "%s (%s, %s) is at portal %s, in part %d of the room, on %s\n", p.User, p.Role, p.ID, p.Portal, w.Part.ID, orWord(w.Part.Node, "no SFU yet"))
 	if w.Placement != nil {
 		fmt.Fprintln(out, verdict(*w.Placement, time.Now()))
 	}

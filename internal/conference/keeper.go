@@ -20,17 +20,17 @@ type keeper struct {
 	heard map[string]time.Time // when each portal spoke last
 	began time.Time
 	empty time.Time // since when the room has been empty; zero: it is not
-	// placing: a part is being placed.
-	placing bool
-	// leaving is the number of the part that is being left; 0: none.
-	leaving int
+	// parts is what is being done with each part, by its ID, and nodes what is known
+	// of each SFU.
+	parts map[int]*tending
+	nodes map[string]*pinging
+	// number is the highest that a placement had.
+	number int
 	// avoided are the workers that recently failed to provide a node, and when.
 	avoided map[string]time.Time
-	// pinged is when the node of the part was asked last, missed how often it
-	// has not answered since it did.
-	pinging bool
-	pinged  time.Time
-	missed  int
+	// shut is when there was no SFU for one more part; zero: there may be one.
+	shut    time.Time
+	looking bool
 	looked  time.Time
 	// recorderBusy: something is being done with the recorder. It was looked at
 	// last at recorderSeen, and has not answered recorderMissed times since.
@@ -45,7 +45,7 @@ func newKeeper(c *Conference, name string) *keeper {
 	now := time.Now()
 	return &keeper{
 		name: name, conf: c, log: c.log.With("room", name), room: room.New(name, 0),
-		heard: map[string]time.Time{}, avoided: map[string]time.Time{}, began: now, empty: now, publish: make(chan uint64, 1),
+		heard: map[string]time.Time{}, parts: map[int]*tending{}, nodes: map[string]*pinging{}, avoided: map[string]time.Time{}, began: now, empty: now, publish: make(chan uint64, 1),
 	}
 }
 

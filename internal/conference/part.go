@@ -41,50 +41,157 @@ const (
 	// often it is asked whether they have.
 	leaveTime = 30 * time.Second
 	leftEvery = 500 * time.Millisecond
+	// idleTime is how long a part may have no people while there are others.
+	idleTime = 30 * time.Second
+	// shutTime is how long a room that found no SFU for one more part does not look
+	// for another.
+	shutTime = 5 * time.Second
 )
 
-// tend looks after the part of the room. The caller has locked k.
+// tending is what is being done with a part.
+type tending struct {
+	placing bool
+	// leaving is the number of the placement that is being left; 0: none.
+	leaving int
+	// idle is since when it has had no people; zero: it has.
+	idle time.Time
+}
+
+// pinging is what is known of an SFU.
+type pinging struct {
+	busy bool
+	// asked is when it was asked last, missed how often it has not answered since it
+	// did.
+	asked  time.Time
+	missed int
+	// sum is that of the routes that it has.
+	sum string
+}
+
+// tend looks after the parts of the room. The caller has locked k.
 func (k *keeper) tend(ctx context.Context, now time.Time) {
-	part := k.room.Part()
-	if old := part.Former; part.Drained && k.leaving != old.Number {
-		k.leaving = old.Number
-		k.changing.Go(func() { k.leave(ctx, old) })
+	state := k.room.State()
+	if !k.shut.IsZero() && now.Sub(k.shut) >= shutTime {
+		k.shut = time.Time{}
+		k.apply(room.Reopen{})
 	}
-	switch {
-	case k.placing:
-	case part.Node == "" && !k.room.Empty():
-		k.place(ctx, part.Number+1, room.Part{})
-	case part.Node == "":
-	default:
-		if !k.pinging && now.Sub(k.pinged) >= pingEvery {
-			k.pinging, k.pinged = true, now
-			k.changing.Go(func() { k.ping(ctx, part) })
-		}
-		if now.Sub(k.looked) >= lookEvery {
-			k.looked = now
-			k.changing.Go(func() { k.look(ctx, part) })
-		}
+	for _, part := range state.Parts {
+		k.tendPart(ctx, now, part, state)
+	}
+	k.pingAll(ctx, now, state)
+	if len(k.nodes) > 0 && !k.looking && now.Sub(k.looked) >= lookEvery {
+		k.looking, k.looked = true, now
+		k.changing.Go(func() { k.look(ctx) })
 	}
 }
 
-// ping asks the SFU whether it lives.
-func (k *keeper) ping(ctx context.Context, part room.Part) {
+// tendPart looks after one. The caller has locked k.
+func (k *keeper) tendPart(ctx context.Context, now time.Time, part room.Part, s room.State) {
+	t := k.tending(part.ID)
+	if old := part.Former; part.Drained && t.leaving != old.Number {
+		t.leaving = old.Number
+		k.changing.Go(func() { k.leave(ctx, old) })
+	}
+	people := k.room.PartPeople(part.ID)
+	switch {
+	case people > 0:
+		t.idle = time.Time{}
+		if part.Node == "" && !t.placing {
+			k.place(ctx, part, false)
+		}
+	case t.idle.IsZero():
+		t.idle = now
+	case part.Node != "" && now.Sub(t.idle) > idleTime && s.Settled && !part.Drained && !t.placing && others(s, part.ID) != nil:
+		k.log.Info("part has no people: ending it", "part", part.Number, "node", part.Node)
+		k.apply(room.Retired{Number: part.Number, Next: k.next()})
+		k.changing.Go(func() {
+			k.end(context.WithoutCancel(ctx), room.Former{Number: part.Number, Worker: part.Worker, Node: part.Node})
+		})
+	}
+}
+
+// others are the workers of the other parts that have an SFU.
+func others(s room.State, id int) (workers []string) {
+	for _, p := range s.Parts {
+		if p.ID != id && p.Node != "" {
+			workers = append(workers, p.Worker)
+		}
+	}
+	return workers
+}
+
+func (k *keeper) tending(id int) *tending {
+	if k.parts[id] == nil {
+		k.parts[id] = &tending{}
+	}
+	return k.parts[id]
+}
+
+// next is a number for a placement. The caller has locked k.
+func (k *keeper) next() int {
+	for _, p := range k.room.Parts() {
+		k.number = max(k.number, p.Number, p.Former.Number)
+	}
+	k.number++
+	return k.number
+}
+
+// pingAll asks every SFU of the room whether it lives, at once where it does not
+// have the routes. The caller has locked k.
+func (k *keeper) pingAll(ctx context.Context, now time.Time, s room.State) {
+	nodes, routes := s.Nodes(), s.Routes()
+	sum := routes.Sum()
+	maps.DeleteFunc(k.nodes, func(node string, _ *pinging) bool { return !slices.Contains(nodes, node) })
+	for _, node := range nodes {
+		n := k.nodes[node]
+		if n == nil {
+			n = &pinging{}
+			k.nodes[node] = n
+		}
+		if n.busy || now.Sub(n.asked) < pingEvery && n.sum == sum {
+			continue
+		}
+		n.busy, n.asked = true, now
+		ping := room.Ping{Room: k.name, Sum: sum}
+		if n.sum != sum {
+			ping.Routes = &routes
+		}
+		k.changing.Go(func() { k.ping(ctx, node, n, ping) })
+	}
+}
+
+// ping asks an SFU whether it lives, and says where people publish.
+func (k *keeper) ping(ctx context.Context, node string, n *pinging, p room.Ping) {
 	wait, cancel := context.WithTimeout(ctx, pingTime)
 	defer cancel()
-	_, err := k.conf.opts.Conn.Call(wait, part.Node, "ping")
+	raw, err := k.conf.opts.Conn.Call(wait, node, "ping", p)
+	var h room.Health
+	if err == nil {
+		err = json.Unmarshal(raw, &h)
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.pinging = false
+	n.busy = false
 	switch {
 	case ctx.Err() != nil || errors.Is(err, bus.ErrDisconnected):
 		// We are the ones who hear nothing.
 	case err == nil:
-		k.missed = 0
+		n.missed, n.sum = 0, h.Sum
+		k.measured(node, h)
 	case errors.Is(err, bus.ErrNoServer):
-		k.lost(part, "no such node on the queue")
+		k.lost(node, "no such node on the queue")
 	default:
-		if k.missed++; k.missed >= mostMissed {
-			k.lost(part, "it does not answer")
+		if n.missed++; n.missed >= mostMissed {
+			k.lost(node, "it does not answer")
+		}
+	}
+}
+
+// measured takes how much of its limits an SFU uses. The caller has locked k.
+func (k *keeper) measured(node string, h room.Health) {
+	for _, p := range k.room.Parts() {
+		if p.Node == node {
+			k.apply(room.Measured{Part: p.ID, Share: h.Share, Person: h.Person})
 		}
 	}
 }
@@ -93,83 +200,106 @@ func (k *keeper) ping(ctx context.Context, part room.Part) {
 func (k *keeper) exited(node string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if part := k.room.Part(); node != "" && (part.Node == node || part.Worker == node) {
-		k.lost(part, "its agent says that it ended")
+	if node == "" {
+		return
 	}
-	if rec := k.room.Recording(); node != "" && (rec.Node == node || rec.Worker == node) {
+	for _, p := range k.room.Parts() {
+		if p.Node == node || p.Worker == node {
+			k.lost(p.Node, "its agent says that it ended")
+		}
+	}
+	if rec := k.room.Recording(); rec.Node == node || rec.Worker == node {
 		k.log.Warn("recorder lost: placing the recording again", "node", rec.Node, "task", rec.Task)
 		k.apply(room.RecorderLost{Node: rec.Node})
 	}
 }
 
-// lost records that the SFU of the part is gone. The caller has locked k.
-func (k *keeper) lost(part room.Part, why string) {
-	if k.room.Part().Number != part.Number || k.room.Part().Node == "" {
-		return
+// lost records that an SFU is gone, with the parts that it serves. The caller has
+// locked k.
+func (k *keeper) lost(node, why string) {
+	for _, p := range k.room.Parts() {
+		if node != "" && p.Node == node {
+			k.log.Warn("SFU lost: placing the part again", "part", p.Number, "node", node, "reason", why)
+			k.apply(room.Lost{Number: p.Number})
+		}
 	}
-	k.log.Warn("SFU lost: placing the part again", "part", part.Number, "node", part.Node, "reason", why)
-	k.missed = 0
-	k.apply(room.Lost{Number: part.Number})
 }
 
-// look asks the manager whether the worker of the part is drained; then the
-// room moves while the old part still lives.
-func (k *keeper) look(ctx context.Context, part room.Part) {
+// look asks the manager whether a worker of a part is drained; then the part
+// moves while the old placement still lives.
+func (k *keeper) look(ctx context.Context) {
 	wait, cancel := context.WithTimeout(ctx, placeTime)
 	defer cancel()
 	workers, err := k.conf.opts.Client.Workers(wait, room.PurposeSFU)
-	if err != nil || !slices.ContainsFunc(workers, func(w muster.Worker) bool {
-		return w.ID == part.Worker && (w.Drain != 0 || !w.State.MayTake())
-	}) {
-		return // a worker that is gone is noticed by its node
-	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.placing || k.room.Part() != part || part.Drained { // one after another
+	k.looking = false
+	if err != nil {
 		return
 	}
-	k.log.Info("SFU draining: moving the room", "part", part.Number, "node", part.Node)
-	k.place(ctx, part.Number+1, part)
+	for _, part := range k.room.Parts() {
+		drained := slices.ContainsFunc(workers, func(w muster.Worker) bool {
+			return w.ID == part.Worker && (w.Drain != 0 || !w.State.MayTake())
+		}) // a worker that is gone is noticed by its node
+		if !drained || part.Node == "" || k.tending(part.ID).placing || part.Drained { // one after another
+			continue
+		}
+		k.log.Info("SFU draining: moving the part", "part", part.Number, "node", part.Node)
+		k.place(ctx, part, true)
+	}
 }
 
-// place asks for another part, until there is one. old is the part that is
-// drained meanwhile, if any. The caller has locked k.
-func (k *keeper) place(ctx context.Context, number int, old room.Part) {
-	k.placing = true
+// place asks for an SFU for a part, until there is one, or there is none while
+// another part can take its people. drained: the SFU that it has still lives. The
+// caller has locked k.
+func (k *keeper) place(ctx context.Context, part room.Part, drained bool) {
+	k.tending(part.ID).placing = true
 	k.changing.Go(func() {
-		part, err := k.placeOnce(ctx, number)
-		for err != nil && ctx.Err() == nil {
-			k.log.Warn("part cannot be placed yet", "part", number, "err", err)
+		placed, err := k.placeOnce(ctx, part, drained)
+		for err != nil && !errors.Is(err, errNoOther) && ctx.Err() == nil {
+			k.log.Warn("part cannot be placed yet", "part", placed.Number, "err", err)
 			pause.For(ctx, retryTime)
-			number++
-			part, err = k.placeOnce(ctx, number)
+			placed, err = k.placeOnce(ctx, part, drained)
 		}
 		k.mu.Lock()
 		defer k.mu.Unlock()
-		k.placing = false
-		if err != nil {
-			return
+		k.tending(part.ID).placing = false
+		switch {
+		case errors.Is(err, errNoOther):
+			k.log.Info("no SFU for one more part", "people", k.room.PartPeople(part.ID), "region", part.Region)
+			k.shut = time.Now()
+			k.apply(room.NoSFU{Part: part.ID})
+		case err == nil:
+			if drained {
+				placed.Former = room.Former{Number: part.Number, Worker: part.Worker, Node: part.Node}
+			}
+			k.log.Info("part placed", "part", placed.Number, "worker", placed.Worker, "node", placed.Node)
+			k.looked = time.Now()
+			k.apply(room.Placed{Part: placed})
 		}
-		part.Former = room.Former{Number: old.Number, Worker: old.Worker, Node: old.Node}
-		k.log.Info("part placed", "part", part.Number, "worker", part.Worker, "node", part.Node)
-		k.missed, k.pinged, k.looked = 0, time.Now(), time.Now()
-		k.apply(room.Placed{Part: part})
 	})
 }
 
+// errNoOther says that every SFU serves the room already.
+var errNoOther = errors.New("no other SFU")
+
 // placeOnce places a part: a worker of the manager, a node of the worker.
-func (k *keeper) placeOnce(ctx context.Context, number int) (room.Part, error) {
+func (k *keeper) placeOnce(ctx context.Context, part room.Part, drained bool) (room.Part, error) {
 	ctx, cancel := context.WithTimeout(ctx, placeTime)
 	defer cancel()
-	others, err := k.preference(ctx)
+	k.mu.Lock()
+	placed := room.Part{ID: part.ID, Number: k.next(), Region: part.Region}
+	taken := others(k.room.State(), part.ID)
+	k.mu.Unlock()
+	wish, err := k.preference(ctx, part.Region, taken, drained)
 	if err != nil {
-		return room.Part{}, err
+		return placed, err
 	}
-	worker, node, err := k.start(ctx, client.Request{Purpose: room.PurposeSFU, Task: room.PartTask(k.name, number), Preference: others}, nil)
-	if err != nil && worker != "" {
-		k.avoid(worker, time.Now())
+	placed.Worker, placed.Node, err = k.start(ctx, client.Request{Purpose: room.PurposeSFU, Task: room.PartTask(k.name, placed.Number), Preference: wish}, nil)
+	if err != nil && placed.Worker != "" {
+		k.avoid(placed.Worker, time.Now())
 	}
-	return room.Part{Number: number, Worker: worker, Node: node}, err
+	return placed, err
 }
 
 // start places a task of the room and starts it on a node of the worker. With an
@@ -201,38 +331,53 @@ func (k *keeper) avoid(worker string, now time.Time) {
 	k.avoided[worker] = now
 }
 
-// preference excludes the workers that are avoided, by the label LabelSFU. It is
-// nil if there are none, or no other worker has the label.
-func (k *keeper) preference(ctx context.Context) (any, error) {
+// preference names the workers that may serve a part, by the label LabelSFU: none
+// that is avoided, and none that serves another part. It is nil where any may. A
+// part that is drained may share an SFU; else errNoOther says that there is none.
+func (k *keeper) preference(ctx context.Context, region string, taken []string, drained bool) (any, error) {
 	k.mu.Lock()
-	for worker, at := range k.avoided {
-		if time.Since(at) > avoidTime {
-			delete(k.avoided, worker)
+	maps.DeleteFunc(k.avoided, func(_ string, at time.Time) bool { return time.Since(at) > avoidTime })
+	avoided := slices.Collect(maps.Keys(k.avoided))
+	k.mu.Unlock()
+	wish := map[string]any{}
+	if region != "" {
+		wish["region"] = region
+	}
+	if len(avoided)+len(taken) > 0 {
+		workers, err := k.conf.opts.Client.Workers(ctx, room.PurposeSFU)
+		if err != nil {
+			return nil, err
+		}
+		names := labels(workers, region, append(avoided, taken...))
+		if len(names) == 0 && len(taken) > 0 && !drained {
+			return nil, errNoOther
+		}
+		if len(names) == 0 {
+			names = labels(workers, "", avoided)
+		}
+		if len(names) > 0 {
+			wish["labels"] = map[string]any{room.LabelSFU: map[string]any{"in": names}}
 		}
 	}
-	avoided := maps.Clone(k.avoided)
-	k.mu.Unlock()
-	if len(avoided) == 0 {
+	if len(wish) == 0 {
 		return nil, nil
 	}
-	workers, err := k.conf.opts.Client.Workers(ctx, room.PurposeSFU)
-	if err != nil {
-		return nil, err
-	}
-	var names []string
+	return wish, nil
+}
+
+// labels name the workers that are ready and serve the region, without some.
+func labels(workers []muster.Worker, region string, without []string) (names []string) {
 	for _, w := range workers {
-		_, is := avoided[w.ID]
-		if name := w.Info.Labels[room.LabelSFU]; name != "" && !is && w.Status() == muster.StateReady.String() {
+		name := w.Info.Labels[room.LabelSFU]
+		if name != "" && w.Status() == muster.StateReady.String() && !slices.Contains(without, w.ID) &&
+			(region == "" || slices.Contains(w.Info.Capacity.Regions, region)) {
 			names = append(names, name)
 		}
 	}
-	if len(names) == 0 {
-		return nil, nil
-	}
-	return map[string]any{"labels": map[string]any{room.LabelSFU: map[string]any{"in": names}}}, nil
+	return names
 }
 
-// leave ends a part when its clients have left it.
+// leave ends a placement when its clients have left it.
 func (k *keeper) leave(ctx context.Context, old room.Former) {
 	late := time.NewTimer(leaveTime)
 	defer late.Stop()
@@ -266,16 +411,18 @@ func (k *keeper) receives(ctx context.Context, node string) bool {
 	return json.Unmarshal(raw, &n) != nil || n > 0
 }
 
-// release ends the part and the recording of a room that has ended.
+// release ends the parts and the recording of a room that has ended.
 func (k *keeper) release(ctx context.Context) {
 	k.mu.Lock()
-	part, rec := k.room.Part(), k.room.Recording()
+	parts, rec := k.room.Parts(), k.room.Recording()
 	k.mu.Unlock()
-	if part.Node != "" {
-		k.end(ctx, room.Former{Number: part.Number, Worker: part.Worker, Node: part.Node})
-	}
-	if part.Drained {
-		k.end(ctx, part.Former)
+	for _, part := range parts {
+		if part.Node != "" {
+			k.end(ctx, room.Former{Number: part.Number, Worker: part.Worker, Node: part.Node})
+		}
+		if part.Drained {
+			k.end(ctx, part.Former)
+		}
 	}
 	if rec.Node != "" {
 		k.endRecorder(ctx, rec)

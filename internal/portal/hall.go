@@ -29,7 +29,7 @@ const (
 	// recorded.
 	recordTime = 4 * time.Second
 	// formerNodes is how many SFUs of the past a client may still speak to.
-	formerNodes = 4
+	formerNodes = 2 * room.MaxParts
 )
 
 // hall is a room, as far as this portal has to do with it.
@@ -43,7 +43,7 @@ type hall struct {
 	mu      sync.Mutex
 	members map[string]*member
 	state   room.State
-	nodes   []string // the SFU, and those before it
+	nodes   []string // the SFUs, and those before them
 	// conference is the node that has the room; "" while it is looked for.
 	conference string
 	changed    chan struct{} // closed, and replaced, when state or conference change
@@ -173,9 +173,13 @@ func (h *hall) sync(ctx context.Context, node string) error {
 func (h *hall) says() room.Sync {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s := room.Sync{Room: h.name, Portal: h.portal.opts.ID, Participants: []room.Participant{}, Part: h.state.Part, Recording: h.state.Recording, Version: h.state.Version}
+	s := room.Sync{Room: h.name, Portal: h.portal.opts.ID, Participants: []room.Participant{}, Parts: h.state.Parts, Recording: h.state.Recording, Version: h.state.Version}
 	for _, m := range h.members {
-		s.Participants = append(s.Participants, m.participant())
+		p := m.participant()
+		if part, ok := h.state.PartOf(m.id); ok {
+			p.Part = part.ID
+		}
+		s.Participants = append(s.Participants, p)
 	}
 	return s
 }
@@ -188,20 +192,15 @@ func (h *hall) take(s room.State) {
 		return
 	}
 	s.Participants = h.keepUnsettled(s)
-	var stranded []*member // they cannot be moved, and have to come again
-	if before := h.state.Part.Node; before != "" && s.Part.Node != before && s.Part.Former.Node != before {
-		for _, m := range h.members {
-			if m.only != "" {
-				stranded = append(stranded, m)
-			}
-		}
-	}
+	stranded := h.stranded(s)
 	h.state = s
 	elsewhere := h.elsewhere()
-	if node := s.Part.Node; node != "" && !slices.Contains(h.nodes, node) {
-		h.nodes = append([]string{node}, h.nodes...)
-		h.nodes = h.nodes[:min(len(h.nodes), formerNodes)]
+	for _, node := range s.Nodes() {
+		if !slices.Contains(h.nodes, node) {
+			h.nodes = append([]string{node}, h.nodes...)
+		}
 	}
+	h.nodes = h.nodes[:min(len(h.nodes), formerNodes)]
 	close(h.changed)
 	h.changed = make(chan struct{})
 	h.mu.Unlock()
@@ -215,6 +214,18 @@ func (h *hall) take(s room.State) {
 			h.portal.running.Go(m.leave)
 		}
 	}
+}
+
+// stranded are the members who cannot be moved, and whose SFU is not theirs any
+// more: they have to come again. The caller has locked h.
+func (h *hall) stranded(next room.State) (gone []*member) {
+	for _, m := range h.members {
+		before, now := h.state.For(m.id).Part.Node, next.For(m.id).Part
+		if m.only != "" && before != "" && now.Node != before && now.Former.Node != before {
+			gone = append(gone, m)
+		}
+	}
+	return gone
 }
 
 // elsewhere drops the members who have come to another portal since they came
@@ -245,12 +256,15 @@ func (h *hall) keepUnsettled(s room.State) []room.Participant {
 	return out
 }
 
-// sayState sends the state to every member.
+// sayState sends the state to every member, to each with its own part.
 func (h *hall) sayState() {
+	portals := h.portal.others()
 	h.mu.Lock()
-	state := h.state
-	h.mu.Unlock()
-	h.tell(event{Type: "state", State: &state, Portals: h.portal.others()})
+	defer h.mu.Unlock()
+	for _, m := range h.members {
+		state := h.state.For(m.id)
+		m.say(event{Type: "state", State: &state, Portals: portals})
+	}
 }
 
 // tell sends an event to every member.
@@ -374,11 +388,11 @@ func (h *hall) ended(session string) {
 	h.portal.running.Go(gone.leave)
 }
 
-// node waits for the SFU of the room.
-func (h *hall) node(ctx context.Context) (string, error) {
+// node waits for the SFU of a member.
+func (h *hall) node(ctx context.Context, m *member) (string, error) {
 	for {
 		h.mu.Lock()
-		node, changed := h.state.Part.Node, h.changed
+		node, changed := h.state.For(m.id).Part.Node, h.changed
 		h.mu.Unlock()
 		if node != "" {
 			return node, nil
@@ -393,7 +407,7 @@ func (h *hall) node(ctx context.Context) (string, error) {
 
 var errNoSFU = errors.New("no SFU serves the room yet: try again")
 
-// knows reports whether the node is or was the room's SFU.
+// knows reports whether the node is or was an SFU of the room.
 func (h *hall) knows(node string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

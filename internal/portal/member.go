@@ -20,6 +20,8 @@ type member struct {
 	user   string
 	role   room.Role
 	attach int
+	// part is the ID of the part in which the client says that it was.
+	part int
 	// only is the session that is all of it (WHIP and WHEP), apart for a Seat,
 	// and "" for a client with a WebSocket.
 	only string
@@ -47,7 +49,7 @@ func newMember(h *hall, c roomtoken.Claims, id string, attach int) *member {
 func (m *member) participant() room.Participant {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return room.Participant{ID: m.id, User: m.user, Role: m.role, Attach: m.attach, Tracks: append([]room.PublishedTrack{}, m.tracks...)}
+	return room.Participant{ID: m.id, User: m.user, Role: m.role, Region: m.hall.portal.opts.Region, Part: m.part, Attach: m.attach, Tracks: append([]room.PublishedTrack{}, m.tracks...)}
 }
 
 // task is the participant as a task of the portal: a name of its own for each

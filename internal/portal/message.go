@@ -12,6 +12,7 @@ type request struct {
 	Token  string      `json:"token,omitempty"`
 	Ticket string      `json:"ticket,omitempty"`
 	Attach int         `json:"attach,omitempty"`
+	Part   int         `json:"part,omitempty"`
 	Tracks []trackSaid `json:"tracks,omitempty"`
 	// of text
 	Text string `json:"text,omitempty"`

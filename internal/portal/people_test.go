@@ -150,7 +150,7 @@ func TestMediaGoesOn(t *testing.T) {
 			if lost := p.lost(); lost > 0 {
 				t.Errorf("%d frames in a row were lost", lost)
 			}
-			p.until("is still at the first part", func(v rtcload.View) bool { return v.State.Part.Number == 1 && v.Moves == 0 })
+			p.until("is still at the first SFU", func(v rtcload.View) bool { return v.State.Part.Number == 1 && v.Moves == 0 })
 		})
 	}
 }

@@ -42,6 +42,9 @@ type Options struct {
 	ID string
 	// Listen is the address of its HTTP server.
 	Listen string
+	// Region is where its clients are; "" is nowhere in particular. They get an SFU
+	// of that region, where there is one.
+	Region string
 	// OfferTime is how long an offer by HTTP waits for an SFU that serves the
 	// room; 0 means DefaultOfferTime.
 	OfferTime time.Duration

@@ -93,7 +93,7 @@ func (s *Seat) ID() string { return s.m.id }
 func (s *Seat) State() room.State {
 	s.m.hall.mu.Lock()
 	defer s.m.hall.mu.Unlock()
-	return s.m.hall.state
+	return s.m.hall.state.For(s.m.id)
 }
 
 // Leave takes the participant out of the room.
@@ -123,8 +123,8 @@ func (s *Seat) Publish(tracks []room.PublishedTrack) error {
 	return nil
 }
 
-// Node waits for the SFU that serves the room.
-func (s *Seat) Node(ctx context.Context) (string, error) { return s.m.hall.node(ctx) }
+// Node waits for the SFU that serves the participant.
+func (s *Seat) Node(ctx context.Context) (string, error) { return s.m.hall.node(ctx, s.m) }
 
 // Session names a session of the participant as News do.
 func (s *Seat) Session(label string) string { return s.m.id + "." + label }

@@ -138,6 +138,7 @@ func (s *socket) enter(q request) error {
 	}
 	m := newMember(h, claims, id, q.Attach)
 	m.events = make(chan event, eventBacklog)
+	m.part = q.Part
 	err = m.publish(q.Tracks)
 	if err == nil {
 		err = h.enter(m)
@@ -149,7 +150,7 @@ func (s *socket) enter(q request) error {
 	s.member, s.claims = m, claims
 	answer := event{Type: "answer", Re: q.N, You: id, Ticket: ticket, Portals: p.others()}
 	h.mu.Lock()
-	if state := h.state; state.Version > 0 { // else a client that comes back would take the room for empty
+	if state := h.state.For(id); state.Version > 0 { // else a client that comes back would take the room for empty
 		answer.State = &state
 	}
 	h.mu.Unlock()

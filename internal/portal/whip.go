@@ -152,7 +152,7 @@ func (p *Portal) admit(ctx context.Context, kind string, claims roomtoken.Claims
 }
 
 func (p *Portal) connect(ctx context.Context, m *member, kind, offer, from string, s sections) (string, error) {
-	node, err := m.hall.node(ctx)
+	node, err := m.hall.node(ctx, m)
 	if err != nil {
 		return "", err
 	}

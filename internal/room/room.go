@@ -25,8 +25,12 @@ type Participant struct {
 	ID   string `json:"id"`
 	User string `json:"user"`
 	Role Role   `json:"role"`
-	// Portal is the worker to which the client is connected.
+	// Portal is the worker to which the client is connected, Region where that is;
+	// "" is nowhere in particular.
 	Portal string `json:"portal"`
+	Region string `json:"region,omitempty"`
+	// Part is the ID of the part that serves the participant; 0 is none yet.
+	Part int `json:"part,omitempty"`
 	// Attach counts how often the client connected, so that of two portals
 	// which both say that they have it the later one is right.
 	Attach int              `json:"attach"`
@@ -42,20 +46,28 @@ type PublishedTrack struct {
 	About string `json:"about,omitempty"`
 }
 
-// Part is the placement of a room on an SFU.
+// Part is a share of a room's people, with the SFU that serves them. A room has
+// one until it outgrows that; see choose.
 type Part struct {
-	// Number is that of the placement; 0 is none yet.
+	// ID names it in its room, from 1 on. People stay in their part while SFUs come
+	// and go.
+	ID int `json:"id"`
+	// Number is that of its placement; 0 is none yet.
 	Number int `json:"number"`
 	// Worker is the agent that it was placed on, Node the SFU itself.
 	Worker string `json:"worker"`
 	Node   string `json:"node"`
-	// Drained: the part before this one still lives, and clients leave it only
-	// when they have what it gave them from this one. Former is that part.
+	// Region is the one for which the SFU was asked; "" is any.
+	Region string `json:"region,omitempty"`
+	// Full: who comes to the room goes to another part, where there is one.
+	Full bool `json:"full,omitempty"`
+	// Drained: the SFU before this one still lives, and clients leave it only
+	// when they have what it gave them from this one. Former is that SFU.
 	Drained bool   `json:"drained"`
 	Former  Former `json:"former,omitzero"`
 }
 
-// Former is a part that clients are leaving.
+// Former is a placement of a part that clients are leaving.
 type Former struct {
 	Number int    `json:"number"`
 	Worker string `json:"worker"`
@@ -84,8 +96,12 @@ type State struct {
 	Version uint64 `json:"version"`
 	// Settled: the conference has heard from every portal, as far as it can
 	// know. Before, people may be missing who are still there.
-	Settled      bool          `json:"settled"`
-	Part         Part          `json:"part"`
+	Settled bool `json:"settled"`
+	// Part is that of the participant who gets the state (For); for everybody else
+	// the first one with an SFU. Parts are all that there have been.
+	Part  Part   `json:"part"`
+	Parts []Part `json:"parts"`
+
 	Recording    Recording     `json:"recording"`
 	Participants []Participant `json:"participants"`
 }
@@ -96,9 +112,9 @@ type Sync struct {
 	Portal string `json:"portal"`
 	// Participants are all of the portal's.
 	Participants []Participant `json:"participants"`
-	// Part and Recording are what the portal knows of the placements, for a
+	// Parts and Recording are what the portal knows of the placements, for a
 	// conference that begins.
-	Part      Part      `json:"part"`
+	Parts     []Part    `json:"parts"`
 	Recording Recording `json:"recording"`
 	// Version is that of the State that it has.
 	Version uint64 `json:"version"`
@@ -109,25 +125,26 @@ type Room struct {
 	name      string
 	version   uint64
 	settled   bool
-	part      Part
 	recording Recording
 	byPortal  map[string]map[string]Participant
+	seating   seating
 }
 
 // New returns an empty room. Its versions are above the one given, so that a
 // conference which begins again is newer than the one before it.
 func New(name string, above uint64) *Room {
-	return &Room{name: name, version: above, byPortal: map[string]map[string]Participant{}}
+	return &Room{name: name, version: above, byPortal: map[string]map[string]Participant{}, seating: newSeating()}
 }
 
-// Command changes a room: a Sync, PortalGone, Placed, Lost, Left, Settle, Record,
-// Recorded or RecorderLost.
+// Command changes a room: a Sync, PortalGone, Placed, Lost, Left, Retired,
+// Measured, NoSFU, Reopen, Settle, Record, Recorded or RecorderLost.
 type Command interface{ apply(*Room) }
 
 // Apply carries a command out, and reports whether anything has changed.
 func (r *Room) Apply(c Command) (changed bool) {
 	before := r.State()
 	c.apply(r)
+	r.seating.assign(r.people(), r.settled)
 	after := r.State()
 	after.Version = before.Version
 	if equal(before, after) {
@@ -145,8 +162,8 @@ func (s Sync) apply(r *Room) {
 		people[p.ID] = p
 	}
 	r.byPortal[s.Portal] = people
-	if s.Part.Number > r.part.Number {
-		r.part = s.Part
+	for _, p := range s.Parts {
+		r.seating.learn(p)
 	}
 	if s.Recording.Number > r.recording.Number {
 		r.recording = s.Recording
@@ -159,42 +176,6 @@ type PortalGone struct{ Portal string }
 
 func (c PortalGone) apply(r *Room) {
 	delete(r.byPortal, c.Portal)
-}
-
-// Placed says that an SFU serves the room. Its Former is the part that it is to
-// replace while that still lives, if any.
-type Placed struct{ Part Part }
-
-func (c Placed) apply(r *Room) {
-	if c.Part.Number <= r.part.Number {
-		return
-	}
-	next := c.Part
-	next.Drained = next.Former.Node != "" && next.Former.Node == r.part.Node
-	if !next.Drained { // the part before died; what it replaced may still live
-		next.Drained, next.Former = r.part.Drained, r.part.Former
-	}
-	r.part = next
-}
-
-// Lost says that the SFU of a part is gone. The number stays, so that the next
-// part has another; so does the former part, where that still lives.
-type Lost struct{ Number int }
-
-func (c Lost) apply(r *Room) {
-	if c.Number == r.part.Number {
-		r.part.Node, r.part.Worker = "", ""
-	}
-}
-
-// Left says that clients have left the part with that number, which was drained,
-// or had time for it.
-type Left struct{ Number int }
-
-func (c Left) apply(r *Room) {
-	if c.Number == r.part.Former.Number {
-		r.part.Drained, r.part.Former = false, Former{}
-	}
 }
 
 // Record says whether the room is to be recorded. Who says what is already so
@@ -245,9 +226,8 @@ func (Settle) apply(r *Room) {
 	r.settled = true
 }
 
-// State is the room as everybody may know it.
-func (r *Room) State() State {
-	s := State{Name: r.name, Version: r.version, Settled: r.settled, Part: r.part, Recording: r.recording, Participants: []Participant{}}
+// people are the participants, in the order of their ids.
+func (r *Room) people() []Participant {
 	latest := map[string]Participant{}
 	for _, portal := range slices.Sorted(maps.Keys(r.byPortal)) {
 		for id, p := range r.byPortal[portal] {
@@ -256,9 +236,20 @@ func (r *Room) State() State {
 			}
 		}
 	}
+	out := make([]Participant, 0, len(latest))
 	for _, id := range slices.Sorted(maps.Keys(latest)) {
-		s.Participants = append(s.Participants, latest[id])
+		out = append(out, latest[id])
 	}
+	return out
+}
+
+// State is the room as everybody may know it.
+func (r *Room) State() State {
+	s := State{Name: r.name, Version: r.version, Settled: r.settled, Parts: r.seating.list(), Recording: r.recording, Participants: r.people()}
+	for i, p := range s.Participants {
+		s.Participants[i].Part = r.seating.assigned[p.ID]
+	}
+	s.Part = s.first()
 	return s
 }
 
@@ -272,16 +263,19 @@ func (r *Room) Empty() bool {
 	return true
 }
 
-// Part is the placement at present.
-func (r *Room) Part() Part { return r.part }
+// Parts are those that there have been.
+func (r *Room) Parts() []Part { return r.seating.list() }
+
+// PartPeople is how many people are in the part of that ID.
+func (r *Room) PartPeople(id int) int { return r.seating.count(id) }
 
 // Recording is that at present.
 func (r *Room) Recording() Recording { return r.recording }
 
 func equal(a, b State) bool {
-	return a.Version == b.Version && a.Settled == b.Settled && a.Part == b.Part && a.Recording == b.Recording &&
+	return a.Version == b.Version && a.Settled == b.Settled && slices.Equal(a.Parts, b.Parts) && a.Recording == b.Recording &&
 		slices.EqualFunc(a.Participants, b.Participants, func(x, y Participant) bool {
-			return cmp.Or(cmp.Compare(x.ID, y.ID), cmp.Compare(x.User, y.User), cmp.Compare(x.Role, y.Role),
-				cmp.Compare(x.Portal, y.Portal), cmp.Compare(x.Attach, y.Attach)) == 0 && slices.Equal(x.Tracks, y.Tracks)
+			return cmp.Or(cmp.Compare(x.ID, y.ID), cmp.Compare(x.User, y.User), cmp.Compare(x.Role, y.Role), cmp.Compare(x.Portal, y.Portal),
+				cmp.Compare(x.Region, y.Region), cmp.Compare(x.Part, y.Part), cmp.Compare(x.Attach, y.Attach)) == 0 && slices.Equal(x.Tracks, y.Tracks)
 		})
 }

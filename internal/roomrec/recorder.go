@@ -103,7 +103,7 @@ func (r *Recorder) Do(ctx context.Context, t *node.Task) error {
 	}
 	rec := &recording{
 		name: s.Room, task: t.Name, wished: s.Wished, conn: conn, client: client.New(conn, client.Options{Cluster: s.Cluster}), dir: dir, index: x,
-		log: r.opts.Logger.With("component", "recording", "room", s.Room), say: t, notify: t.Notify, takes: map[string]*running{}, moved: make(chan struct{}),
+		log: r.opts.Logger.With("component", "recording", "room", s.Room), say: t, notify: t.Notify, takes: map[string]*running{}, nodes: map[string]string{}, moved: make(chan struct{}),
 		failed: make(chan error, 1),
 	}
 	err = rec.run(ctx)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"sync"
@@ -47,8 +48,8 @@ type recording struct {
 	takes      map[string]*running
 
 	mu    sync.Mutex
-	part  room.Part
-	moved chan struct{} // closed, and replaced, when part changes
+	nodes map[string]string // the SFU of each participant who has one
+	moved chan struct{}     // closed, and replaced, when nodes change
 }
 
 // running is a take with what it runs on.
@@ -131,15 +132,19 @@ func (r *recording) ask(ctx context.Context) (room.State, error) {
 
 // follow records what is in the room.
 func (r *recording) follow(ctx context.Context, s room.State) {
-	if s.Part.Node != "" {
-		r.mu.Lock()
-		if r.part.Node != s.Part.Node {
-			r.part = s.Part
-			close(r.moved)
-			r.moved = make(chan struct{})
+	r.mu.Lock()
+	nodes := maps.Clone(r.nodes) // while somebody has no SFU, his last one counts
+	for _, p := range s.Participants {
+		if part, ok := s.PartOf(p.ID); ok && part.Node != "" {
+			nodes[p.ID] = part.Node
 		}
-		r.mu.Unlock()
 	}
+	if !maps.Equal(nodes, r.nodes) {
+		r.nodes = nodes
+		close(r.moved)
+		r.moved = make(chan struct{})
+	}
+	r.mu.Unlock()
 	there := map[string]bool{}
 	for _, p := range s.Participants {
 		for _, t := range p.Tracks {
@@ -189,7 +194,7 @@ func (r *recording) stop() error {
 	return errors.Join(errs...)
 }
 
-// follow receives the track from the SFU that serves the room. A connection to
+// follow receives the track from the SFU that serves its publisher. A connection to
 // an SFU that is left lasts until another gives what it gave.
 func (t *take) follow(ctx context.Context) {
 	var receiving sync.WaitGroup
@@ -198,10 +203,10 @@ func (t *take) follow(ctx context.Context) {
 	node := ""
 	for {
 		t.rec.mu.Lock()
-		part, moved := t.rec.part, t.rec.moved
+		now, moved := t.rec.nodes[t.who.ID], t.rec.moved
 		t.rec.mu.Unlock()
-		if part.Node != "" && part.Node != node {
-			node = part.Node
+		if now != "" && now != node {
+			node = now
 			old := leave
 			own, cancel := context.WithCancel(ctx)
 			leave = cancel

@@ -196,7 +196,7 @@ func (p *Person) visit(ctx context.Context, url string) error {
 	p.mu.Lock()
 	p.attach++
 	p.number++
-	join := said{"n": p.number, "type": "join", "token": p.opts.Token, "ticket": p.ticket, "attach": p.attach, "tracks": p.tracks()}
+	join := said{"n": p.number, "type": "join", "token": p.opts.Token, "ticket": p.ticket, "attach": p.attach, "tracks": p.tracks(), "part": p.state.Part.ID}
 	n := p.number
 	p.mu.Unlock()
 	if write(open, conn, join) != nil {

@@ -7,7 +7,7 @@
 //	offer(room.Offer)          {sdp}: the answer
 //	change({session, change})  "ok"
 //	end({room, session, owner}) "ok": ends a session, or all of an owner
-//	ping()                     {sessions, tracks}
+//	ping(room.Ping)            room.Health
 //	receivers(room)            how many sessions of the room receive
 //	rtcStats()                 rtc.Stats
 //
@@ -54,12 +54,6 @@ type End struct {
 	Owner   string `json:"owner,omitempty"`
 }
 
-// Health is the answer of ping.
-type Health struct {
-	Sessions int `json:"sessions"`
-	Tracks   int `json:"tracks"`
-}
-
 // Node is the work of the node.
 type Node struct {
 	server *rtc.Server
@@ -69,6 +63,7 @@ type Node struct {
 	mu      sync.Mutex
 	parts   map[string]int
 	changed chan struct{} // closed, and replaced, when parts change
+	routes  map[string]room.Routes
 
 	notices chan keyed
 	running sync.WaitGroup
@@ -87,7 +82,7 @@ const noticeBacklog = 256
 
 // Start opens the ports. conn carries notices, and stays the caller's.
 func Start(conn bus.Conn, opts rtc.Options) (*Node, error) {
-	n := &Node{conn: conn, log: opts.Logger, parts: map[string]int{}, changed: make(chan struct{}), notices: make(chan keyed, noticeBacklog)}
+	n := &Node{conn: conn, log: opts.Logger, parts: map[string]int{}, routes: map[string]room.Routes{}, changed: make(chan struct{}), notices: make(chan keyed, noticeBacklog)}
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)
 	}
@@ -160,6 +155,7 @@ func (n *Node) count(name string, by int) int {
 	left := n.parts[name]
 	if left == 0 {
 		delete(n.parts, name)
+		delete(n.routes, name)
 	}
 	close(n.changed)
 	n.changed = make(chan struct{})
@@ -210,13 +206,25 @@ func (n *Node) Methods() map[string]bus.Handler {
 			}
 			return "ok", nil
 		}),
-		"ping": func(r *bus.Request) {
-			s := n.server.Stats()
-			r.Reply(Health{len(s.Sessions), len(s.Tracks)})
-		},
+		"ping":      method(func(p room.Ping) (any, error) { return n.ping(p), nil }),
 		"receivers": method(func(name string) (any, error) { return n.server.Receivers(name), nil }),
 		"rtcStats":  func(r *bus.Request) { r.Reply(n.server.Stats()) },
 	}
+}
+
+// ping takes the routes of a room, and says how the node is.
+func (n *Node) ping(p room.Ping) room.Health {
+	s := n.server.Stats()
+	h := room.Health{Sessions: len(s.Sessions), Tracks: len(s.Tracks)}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if p.Routes != nil && n.parts[p.Room] > 0 {
+		n.routes[p.Room] = *p.Routes
+	}
+	if routes, ok := n.routes[p.Room]; ok {
+		h.Sum = routes.Sum()
+	}
+	return h
 }
 
 // method is a method that takes some time, with one argument.

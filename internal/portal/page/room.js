@@ -165,6 +165,7 @@ async function enter() {
   media.addEventListener("track", (e) => tiles.arrive(e.detail.id, e.detail.track));
   signal.addEventListener("state", (e) => {
     state = whole(e.detail, state);
+    if (state.part.id) signal.part = state.part.id;
     media.take(state);
     show();
   });

@@ -16,6 +16,7 @@ export class Signal extends EventTarget {
     this.number = 0;
     this.waiting = new Map();
     this.tracks = [];
+    this.part = 0; // of the room: where we were
     this.over = false;
   }
 
@@ -50,7 +51,7 @@ export class Signal extends EventTarget {
         this.attach++;
         try {
           const a = await this.request("join", {
-            token: this.token, ticket: this.ticket, attach: this.attach, tracks: this.tracks,
+            token: this.token, ticket: this.ticket, attach: this.attach, tracks: this.tracks, part: this.part,
           });
           joined = true;
           this.here = portal;
