@@ -566,7 +566,7 @@ func clipOf(t testing.TB, name string) string {
 	return path
 }
 
-// tools are the ffmpeg that is installed and, where scripts/install-ffmpeg-next
+// tools are the ffmpeg that is installed and, where scripts/install-tools
 // has put it, a newer one.
 func tools(t testing.TB) []*Tool {
 	t.Helper()
@@ -575,13 +575,13 @@ func tools(t testing.TB) []*Tool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	next, err := at(context.Background(), filepath.Join(cache, "muster", "ffmpeg-trixie", "bin", "ffmpeg"))
+	next, err := at(context.Background(), filepath.Join(cache, "muster", "trixie-ffmpeg", "bin", "ffmpeg"))
 	switch {
 	case err == nil:
 		return append(all, next)
 	case os.Getenv("CI") != "":
-		t.Fatalf("%v: run scripts/install-ffmpeg-next", err)
+		t.Fatalf("%v: run scripts/install-tools", err)
 	}
-	t.Logf("only with ffmpeg %s: run scripts/install-ffmpeg-next for a newer one", all[0].Version)
+	t.Logf("only with ffmpeg %s: run scripts/install-tools for a newer one", all[0].Version)
 	return all
 }
