@@ -20,6 +20,7 @@ import (
 	"github.com/muster-fleet/muster/config"
 	"github.com/muster-fleet/muster/internal/httpapi"
 	"github.com/muster-fleet/muster/internal/manager"
+	"github.com/muster-fleet/muster/internal/roomtoken"
 )
 
 // httpServer is the page and the API, on a connection of their own, so that a slow
@@ -59,7 +60,7 @@ func startHTTP(ctx context.Context, cfg *config.Config, conn bus.Conn, anyPort b
 	h.Server, err = httpapi.New(httpapi.Options{
 		Cluster: h.asker,
 		Queue:   conn, Name: cfg.Manager.Name, Manager: cfg.Raft.Addr, Version: version,
-		Settings: settings, Metrics: metrics, Ready: ready, Auth: h.auth, Logger: log.With("component", "http"),
+		Settings: settings, Metrics: metrics, Ready: ready, RoomKey: func() (roomtoken.Key, error) { return roomKey(cfg) }, Auth: h.auth, Logger: log.With("component", "http"),
 	})
 	if err == nil {
 		if registry != nil {

@@ -46,6 +46,7 @@ func newAPI(mux *http.ServeMux, s *Server) *api {
 	a.tasks()
 	a.managers()
 	a.operate()
+	a.rooms()
 	a.events()
 	return a
 }

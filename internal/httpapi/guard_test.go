@@ -49,6 +49,7 @@ func TestRoles(t *testing.T) {
 		{"GET", "/debug/pprof/goroutine?debug=1", nil, []httpapi.Role{httpapi.Admin}},
 		{"GET", "/debug/pprof/cmdline", nil, []httpapi.Role{httpapi.Admin}},
 		{"POST", "/v1/placements", place, []httpapi.Role{httpapi.Caller, httpapi.Operator, httpapi.Admin}},
+		{"POST", "/v1/rooms/r/tokens", map[string]any{"user": "a"}, []httpapi.Role{httpapi.Caller, httpapi.Operator, httpapi.Admin}},
 	} {
 		if status, _, header := c.do(it.method, it.path, it.body); status != http.StatusUnauthorized || header.Get("WWW-Authenticate") == "" {
 			t.Errorf("%s %s without a token: %d", it.method, it.path, status)

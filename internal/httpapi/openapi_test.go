@@ -96,7 +96,7 @@ func (d *description) answer(method, path string, status int, contentType string
 // The description is OpenAPI 3.1, and every operation answers as it says: statuses,
 // types and every member.
 func TestDescriptionHoldsTheServer(t *testing.T) {
-	c := startCluster(t, httpapi.Options{Version: "v1", Settings: func() []httpapi.Setting { return []httpapi.Setting{{"manager.name", "owt-cluster", "default"}} }})
+	c := startCluster(t, httpapi.Options{RoomKey: testRoomKey, Version: "v1", Settings: func() []httpapi.Setting { return []httpapi.Setting{{"manager.name", "owt-cluster", "default"}} }})
 	c.fleet(6)
 	status, raw, header := c.do(http.MethodGet, "/v1/openapi.json", nil)
 	if status != http.StatusOK || !strings.Contains(header.Get("Content-Type"), "json") {
@@ -149,6 +149,8 @@ func TestDescriptionHoldsTheServer(t *testing.T) {
 		{"GET", "/v1/workers?state=draining", nil, 200},
 		{"DELETE", "/v1/drains/1", nil, 200},
 		{"GET", "/v1/drains/77", nil, 404},
+		{"POST", "/v1/rooms/my%20room/tokens", map[string]any{"user": "alice"}, 200},
+		{"POST", "/v1/rooms/r/tokens", map[string]any{"user": "alice", "owt": "x"}, 422},
 		{"PUT", "/v1/purposes/video/strategy", map[string]any{"strategy": "round-robin"}, 204},
 		{"GET", "/v1/audit", nil, 200},
 		{"DELETE", "/v1/placements/video/mix%201", nil, 204},
@@ -175,7 +177,7 @@ func TestDescriptionHoldsTheServer(t *testing.T) {
 
 // A request that is wrong is refused with problem+json that names the field.
 func TestProblemsNameTheField(t *testing.T) {
-	c := startCluster(t, httpapi.Options{})
+	c := startCluster(t, httpapi.Options{RoomKey: testRoomKey})
 	for _, it := range []struct {
 		method, path, body string
 		status             int
@@ -200,6 +202,11 @@ func TestProblemsNameTheField(t *testing.T) {
 		{"POST", "/v1/placements", `{"purpose":"video"}`, 422, "invalid", "body"},
 		{"POST", "/v1/placements", `{"purpose":"video","task":"a","tsak":"b"}`, 422, "invalid", "body.tsak"},
 		{"POST", "/v1/placements", `{"purpose":"video","task":"a","reserve_ms":-1}`, 422, "invalid", "body.reserve_ms"},
+		{"POST", "/v1/rooms/r/tokens", `{"user":"a","role":"guest"}`, 422, "invalid", "body.role"},
+		{"POST", "/v1/rooms/r/tokens", `{"user":"a","life_ms":5}`, 422, "invalid", "body.life_ms"},
+		{"POST", "/v1/rooms/r/tokens", `{"user":"a\u0007"}`, 422, "invalid", "body.user"},
+		{"POST", "/v1/rooms/r%07/tokens", `{"user":"a"}`, 422, "invalid", "path.room"},
+		{"POST", "/v1/rooms/r/tokens", `{"user":"a","owt":"ftp://x"}`, 422, "invalid", "body.owt"},
 		{"POST", "/v1/placements", `{"purpose"`, 400, "invalid", "body"},
 		{"POST", "/v1/placements", `{"purpose":"` + strings.Repeat("x", 70_000) + `"}`, 413, "http", ""},
 		{"GET", "/v1/nosuch", "", 404, "http", ""},

@@ -10,6 +10,7 @@ import (
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/client"
+	"github.com/muster-fleet/muster/internal/roomtoken"
 )
 
 // Cluster is what the API asks; *client.Client is one.
@@ -61,6 +62,8 @@ type Options struct {
 	// Ready returns why tasks cannot be placed through the manager that this server is
 	// beside, for /readyz; nil where there is none.
 	Ready func(context.Context) error
+	// RoomKey returns what signs the tokens with which people enter rooms; nil makes none.
+	RoomKey func() (roomtoken.Key, error)
 	// Auth says who may do what. Nil lets everybody do everything.
 	Auth *Auth
 	// CallTime bounds each question to the cluster; 0 means DefaultCallTime.
