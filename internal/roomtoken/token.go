@@ -28,18 +28,23 @@ var (
 	ErrInvalid = errors.New("roomtoken: the token is not one of this cluster")
 )
 
-// Key signs and checks.
-type Key struct{ secret []byte }
+// Key signs and checks. turn is the key of credentials for TURN.
+type Key struct{ secret, turn []byte }
 
-// NewKey takes the secret of a cluster. Tokens are signed with a key that is
-// derived from it, so that no other use of the secret can make one.
+// NewKey takes the secret of a cluster. Tokens, and credentials for TURN, are
+// signed with keys that are derived from it, so that no other use of the secret
+// can make one.
 func NewKey(secret []byte) (Key, error) {
 	if len(secret) < MinKey {
 		return Key{}, fmt.Errorf("roomtoken: the key must have %d bytes or more, not %d", MinKey, len(secret))
 	}
-	mac := hmac.New(sha256.New, secret)
-	mac.Write([]byte("muster rooms, version 1"))
-	return Key{mac.Sum(nil)}, nil
+	return Key{sign(secret, "muster rooms, version 1"), sign(secret, "muster turn, version 1")}, nil
+}
+
+func sign(key []byte, text string) []byte {
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(text))
+	return mac.Sum(nil)
 }
 
 // Claims are what a token says.

@@ -60,9 +60,24 @@ type outgoing struct {
 
 var packetPool = sync.Pool{New: func() any { b := make([]byte, 0, maxPacket); return &b }}
 
-func newBatchConn(conn *net.UDPConn) net.PacketConn {
+// plainConn sends packet by packet.
+type plainConn struct{ *net.UDPConn }
+
+// ReadFromAddrPort is ice.AddrPortReaderWriter's.
+func (c plainConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
+	return c.ReadFromUDPAddrPort(b)
+}
+
+// WriteToAddrPort is ice.AddrPortReaderWriter's.
+func (c plainConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
+	return c.WriteToUDPAddrPort(b, to)
+}
+
+func newBatchConn(conn *net.UDPConn) packetConn {
+	_ = conn.SetReadBuffer(socketBuffer)
+	_ = conn.SetWriteBuffer(socketBuffer)
 	if conn.LocalAddr().(*net.UDPAddr).IP.To4() == nil {
-		return conn // golang.org/x/net sends batches per family; this one is rare
+		return plainConn{conn} // golang.org/x/net sends batches per family; this one is rare
 	}
 	c := &batchConn{
 		UDPConn: conn, batch: ipv4.NewPacketConn(conn), known: map[netip.AddrPort]*net.UDPAddr{},

@@ -16,6 +16,10 @@ type Limits struct {
 	// RoomBitrate is the most bits a second that all publishers of a room send
 	// together; 0 is no limit. Pictures beyond it are dropped.
 	RoomBitrate int
+	// Relays is the most relays of TURN at once, UserRelays the most of one
+	// participant: browsers make one for each connection, URL and interface.
+	Relays     int
+	UserRelays int
 }
 
 // DefaultLimits returns the limits with every default filled in.
@@ -25,7 +29,7 @@ func (l Limits) withDefaults() Limits {
 	for _, f := range []struct {
 		field *int
 		value int
-	}{{&l.SDP, 256 << 10}, {&l.Sections, 128}, {&l.Sessions, 2000}, {&l.OwnerSessions, 16}, {&l.Tracks, 500}} {
+	}{{&l.SDP, 256 << 10}, {&l.Sections, 128}, {&l.Sessions, 2000}, {&l.OwnerSessions, 16}, {&l.Tracks, 500}, {&l.Relays, 8000}, {&l.UserRelays, 64}} {
 		if *f.field == 0 {
 			*f.field = f.value
 		}

@@ -1,10 +1,12 @@
 package rtc
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/pion/dtls/v3"
@@ -22,6 +24,51 @@ const (
 	tcpBuffer = 1 << 20
 )
 
+// ports are one for TCP, and the same for UDP at each address.
+type ports struct {
+	host   string
+	number int
+	ips    []net.IP
+	accept net.Listener
+	udp    []*net.UDPConn
+}
+
+// openPorts opens the ports of an address, which may be that of all interfaces.
+func openPorts(address string) (*ports, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, fmt.Errorf("it must be host:port, not %q: %w", address, err)
+	}
+	at, err := net.ResolveIPAddr("ip", host)
+	if err != nil || at.IP == nil {
+		return nil, fmt.Errorf("it must begin with an IP address, or a name that has one, not %q", host)
+	}
+	p := &ports{host: host}
+	if p.ips, err = addresses(at.IP); err != nil {
+		return nil, err
+	}
+	if p.accept, err = net.Listen("tcp", net.JoinHostPort(at.String(), port)); err != nil {
+		return nil, err
+	}
+	p.number = p.accept.Addr().(*net.TCPAddr).Port
+	for _, ip := range p.ips {
+		conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: ip, Port: p.number})
+		if err != nil {
+			return nil, errors.Join(err, p.close())
+		}
+		p.udp = append(p.udp, conn)
+	}
+	return p, nil
+}
+
+func (p *ports) close() error {
+	errs := []error{ignoreClosed(p.accept.Close())}
+	for _, c := range p.udp {
+		errs = append(errs, ignoreClosed(c.Close()))
+	}
+	return errors.Join(errs...)
+}
+
 // network is the two ports of a server.
 type network struct {
 	addr   string
@@ -33,36 +80,22 @@ type network struct {
 	accept net.Listener
 }
 
-// listen opens one port for UDP and the same for TCP.
-func listen(address, public string) (*network, error) {
-	host, _, err := net.SplitHostPort(address)
+// listen opens one port for UDP and the same for TCP. Relays reach them, too, if
+// there are any.
+func listen(address, public string, r *relays) (*network, error) {
+	p, err := openPorts(address)
 	if err != nil {
-		return nil, fmt.Errorf("rtc: the address for media must be host:port, not %q: %w", address, err)
+		return nil, fmt.Errorf("rtc: the address for media: %w", err)
 	}
-	ip := net.ParseIP(host)
-	if ip == nil {
-		return nil, fmt.Errorf("rtc: the address for media must begin with an IP address, not %q", host)
-	}
-	n := &network{public: public}
-	if n.ips, err = addresses(ip); err != nil {
-		return nil, err
-	}
-	if n.accept, err = net.Listen("tcp", address); err != nil {
-		return nil, fmt.Errorf("rtc: port for media: %w", err)
-	}
-	port := n.accept.Addr().(*net.TCPAddr).Port
-	n.addr = net.JoinHostPort(host, fmt.Sprint(port))
+	n := &network{public: public, ips: p.ips, accept: p.accept, addr: net.JoinHostPort(p.host, strconv.Itoa(p.number))}
 	var muxes []ice.UDPMux
-	for _, ip := range n.ips {
-		conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: ip, Port: port})
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("rtc: port for media: %w", err), n.close())
+	for i, udp := range p.udp {
+		conn := newBatchConn(udp)
+		if r != nil {
+			conn = r.attach(conn, cmp.Or(public, p.ips[i].String()))
 		}
-		_ = conn.SetReadBuffer(socketBuffer)
-		_ = conn.SetWriteBuffer(socketBuffer)
-		batched := newBatchConn(conn)
-		n.conns = append(n.conns, batched)
-		muxes = append(muxes, ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: batched}))
+		n.conns = append(n.conns, conn)
+		muxes = append(muxes, ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: conn}))
 	}
 	n.udp = muxes[0]
 	if len(muxes) > 1 {

@@ -35,6 +35,8 @@ type Options struct {
 	// Public is the address in the candidates, if the server is behind a
 	// one-to-one NAT.
 	Public string
+	// TURN is for clients that cannot reach Listen.
+	TURN TURN
 	// Limits bound what clients can ask for.
 	Limits Limits
 	// OnSpeakers gets the tracks that speak in a room, the loudest first,
@@ -52,6 +54,8 @@ type Server struct {
 	limits      Limits
 	log         *slog.Logger
 	net         *network
+	relays      *relays // nil without TURN
+	turn        *turnServer
 	certificate webrtc.Certificate
 	settings    webrtc.SettingEngine
 
@@ -90,14 +94,30 @@ func Start(opts Options) (*Server, error) {
 		opts: opts, limits: opts.Limits.withDefaults(), log: opts.Logger.With("component", "rtc"), certificate: *certificate,
 		sessions: map[string]*session{}, rooms: map[string]*room{}, stop: make(chan struct{}),
 	}
-	if s.net, err = listen(opts.Listen, opts.Public); err != nil {
+	if opts.TURN.enabled() {
+		s.relays = newRelays(s.limits.Relays, s.limits.UserRelays)
+	}
+	if s.net, err = listen(opts.Listen, opts.Public, s.relays); err != nil {
 		return nil, err
 	}
 	if s.settings, err = s.net.settings(); err != nil {
 		return nil, errors.Join(fmt.Errorf("rtc: %w", err), s.net.close())
 	}
+	if s.relays != nil {
+		if s.turn, err = startTURN(opts.TURN, opts.Public, s.relays, s.log); err != nil {
+			return nil, errors.Join(err, s.net.close())
+		}
+	}
 	s.running.Go(s.run)
 	return s, nil
+}
+
+// TURN is the URLs of the server's TURN, if there are any.
+func (s *Server) TURN() []string {
+	if s.turn == nil {
+		return nil
+	}
+	return s.turn.urls
 }
 
 // Addr is the address of the server's ports.
@@ -366,5 +386,9 @@ func (s *Server) Close() error {
 		n.end()
 	}
 	s.running.Wait()
-	return s.net.close()
+	var err error
+	if s.turn != nil {
+		err = s.turn.close()
+	}
+	return errors.Join(err, s.net.close())
 }

@@ -22,6 +22,12 @@ type Stats struct {
 	Sent       uint64 `json:"sent"`
 	Resent     uint64 `json:"resent"`
 	KeyFrames  uint64 `json:"keyFrames"`
+	// Relays are those of TURN now, RelaysRefused counts refused credentials and
+	// relays beyond a limit, Strayed the requests and packets of clients to peers
+	// that are not the server.
+	Relays        int    `json:"relays"`
+	RelaysRefused uint64 `json:"relaysRefused"`
+	Strayed       uint64 `json:"strayed"`
 }
 
 // SessionStats are those of a session.
@@ -86,6 +92,9 @@ func (s *Server) Stats() Stats {
 		Sessions: []SessionStats{}, Tracks: []TrackStats{}, Slots: []SlotStats{},
 		Received: c.received.Load(), Duplicates: c.duplicates.Load(), Malformed: c.malformed.Load(), Limited: c.limited.Load(),
 		Sent: c.sent.Load(), Resent: c.resent.Load(), KeyFrames: c.keyFrames.Load(),
+	}
+	if r := s.relays; r != nil {
+		out.Relays, out.RelaysRefused, out.Strayed = r.count(), r.refused.Load(), r.strayed.Load()
 	}
 	for _, n := range s.all() {
 		out.Sessions = append(out.Sessions, SessionStats{

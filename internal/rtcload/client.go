@@ -25,6 +25,8 @@ type Client struct {
 	Feedback bool
 	// TCP lets it use no UDP.
 	TCP bool
+	// Relay has it go through these servers of TURN, and no other way.
+	Relay []webrtc.ICEServer
 }
 
 // connection is a PeerConnection of the client.
@@ -53,7 +55,11 @@ func (c Client) connection() (*webrtc.PeerConnection, error) {
 	if c.TCP {
 		s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeTCP4})
 	}
+	s.SetRelayAcceptanceMinWait(0) // it waits for better ones where there can be none
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(s))
+	if len(c.Relay) > 0 {
+		return api.NewPeerConnection(webrtc.Configuration{ICEServers: c.Relay, ICETransportPolicy: webrtc.ICETransportPolicyRelay})
+	}
 	return api.NewPeerConnection(webrtc.Configuration{})
 }
 
