@@ -30,15 +30,31 @@ func newSFUCmd() *cobra.Command {
 	logs := loggingFlags(cmd, slog.LevelInfo)
 	listen := cmd.Flags().String("listen", "127.0.0.1:0", "`address` for media, over UDP and over TCP: one port each")
 	public := cmd.Flags().String("public", "", "`address` in the candidates, if it is behind a one-to-one NAT")
+	var relay rtc.TURN
+	cmd.Flags().StringVar(&relay.Listen, "turn", "", "`HOST:PORT` of TURN, over UDP and over TCP, for clients that do not reach --listen (default: none)")
+	cmd.Flags().StringVar(&relay.TLS, "turn-tls", "", "`HOST:PORT` of TURN over TLS (default: none)")
+	cmd.Flags().StringVar(&relay.CertFile, "turn-cert", "", "`file` of the certificate of --turn-tls, in PEM, read again when it changes")
+	cmd.Flags().StringVar(&relay.KeyFile, "turn-key", "", "`file` of its private key, in PEM")
+	cmd.Flags().StringVar(&relay.Host, "turn-host", "", "`name` or address by which clients reach TURN (default: --public, else the HOST at which it listens)")
+	configFile := cmd.Flags().StringP("config", "c", "", "`file` with rooms.key, which TURN needs (default: the secret that the managers of this machine share)")
 	roomRate := cmd.Flags().Int("room-bitrate", 0, "most `kbit/s` that all pictures of a room may take as they arrive; 0 is no limit")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		log := logs.logger(cmd.ErrOrStderr())
-		return onOwnBus(cmd.Context(), log, func(ctx context.Context, conn bus.Conn) error {
-			n, err := sfu.Start(conn, rtc.Options{Listen: *listen, Public: *public, Limits: rtc.Limits{RoomBitrate: *roomRate * 1000}, Logger: log})
+		if relay.Listen != "" || relay.TLS != "" {
+			cfg, err := config.Load(*configFile)
 			if err != nil {
 				return err
 			}
-			log.Info("media", "addr", n.Addr())
+			if relay.Key, err = roomKey(cfg); err != nil {
+				return err
+			}
+		}
+		return onOwnBus(cmd.Context(), log, func(ctx context.Context, conn bus.Conn) error {
+			n, err := sfu.Start(conn, rtc.Options{Listen: *listen, Public: *public, TURN: relay, Limits: rtc.Limits{RoomBitrate: *roomRate * 1000}, Logger: log})
+			if err != nil {
+				return err
+			}
+			log.Info("media", "addr", n.Addr(), "turn", n.TURN())
 			err = node.Run(ctx, n, node.Options{Methods: n.Methods(), Logger: log})
 			return errors.Join(err, n.Close())
 		})

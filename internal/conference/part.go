@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/muster-fleet/muster"
@@ -296,10 +297,28 @@ func (k *keeper) placeOnce(ctx context.Context, part room.Part, drained bool) (r
 		return placed, err
 	}
 	placed.Worker, placed.Node, err = k.start(ctx, client.Request{Purpose: room.PurposeSFU, Task: room.PartTask(k.name, placed.Number), Preference: wish}, nil)
+	if err == nil {
+		placed.TURN, err = k.turnOf(ctx, placed.Node)
+	}
 	if err != nil && placed.Worker != "" {
 		k.avoid(placed.Worker, time.Now())
 	}
 	return placed, err
+}
+
+// turnOf asks an SFU for the URLs of its TURN servers.
+func (k *keeper) turnOf(ctx context.Context, node string) (string, error) {
+	raw, err := k.conf.opts.Conn.Call(ctx, node, "turn")
+	var refused *bus.RemoteError
+	switch {
+	case errors.As(err, &refused):
+		return "", nil // it is of an earlier version
+	case err != nil:
+		return "", err
+	}
+	var urls []string
+	err = json.Unmarshal(raw, &urls)
+	return strings.Join(urls, " "), err
 }
 
 // start places a task of the room and starts it on a node of the worker. With an

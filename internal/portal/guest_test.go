@@ -20,6 +20,7 @@ type guest struct {
 	ticket string
 	state  room.State
 	texts  []string
+	ice    []iceServer
 }
 
 // dial connects without joining.
@@ -74,7 +75,7 @@ func (g *guest) read() (e event, err error) {
 	}
 	switch e.Type {
 	case "state":
-		g.state = *e.State
+		g.state, g.ice = *e.State, e.ICE
 	case "text":
 		g.texts = append(g.texts, e.User+": "+e.Text)
 	}

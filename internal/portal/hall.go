@@ -263,7 +263,7 @@ func (h *hall) sayState() {
 	defer h.mu.Unlock()
 	for _, m := range h.members {
 		state := h.state.For(m.id)
-		m.say(event{Type: "state", State: &state, Portals: portals})
+		m.say(event{Type: "state", State: &state, Portals: portals, ICE: m.iceServers(state.Part)})
 	}
 }
 

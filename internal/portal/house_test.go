@@ -210,9 +210,11 @@ func (h *house) conference() (crash func()) {
 	})
 }
 
-func (h *house) sfu(worker string) (crash func()) {
+func (h *house) sfu(worker string) (crash func()) { return h.sfuWith(worker, rtc.TURN{}) }
+
+func (h *house) sfuWith(worker string, turn rtc.TURN) (crash func()) {
 	return h.agent(worker, room.PurposeSFU, func(ctx context.Context, conn bus.Conn, id string, ready func()) error {
-		n, err := sfu.Start(conn, rtc.Options{Logger: h.log})
+		n, err := sfu.Start(conn, rtc.Options{TURN: turn, Logger: h.log})
 		if err != nil {
 			return err
 		}

@@ -32,9 +32,9 @@ func (p *Portal) handler() *http.ServeMux {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	for _, kind := range []string{"whip", "whep"} {
 		mux.HandleFunc("POST /"+kind+"/{room}", p.endpoint(kind))
-		mux.HandleFunc("OPTIONS /"+kind+"/{room}", options)
+		mux.HandleFunc("OPTIONS /"+kind+"/{room}", p.options)
 		mux.HandleFunc("DELETE /"+kind+"/{room}/{id}", p.endResource)
-		mux.HandleFunc("OPTIONS /"+kind+"/{room}/{id}", options)
+		mux.HandleFunc("OPTIONS /"+kind+"/{room}/{id}", p.options)
 	}
 	return mux
 }

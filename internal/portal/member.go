@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/muster-fleet/muster/internal/room"
 	"github.com/muster-fleet/muster/internal/roomtoken"
@@ -65,6 +66,20 @@ func (m *member) say(e event) {
 	case m.events <- e:
 	default:
 	}
+}
+
+// iceServers are those by which the participant reaches the SFUs of parts where
+// no other way leads there.
+func (m *member) iceServers(parts ...room.Part) []iceServer {
+	var urls []string
+	for _, p := range parts {
+		urls = append(urls, strings.Fields(p.TURN)...)
+	}
+	if len(urls) == 0 {
+		return nil
+	}
+	username, password := m.hall.portal.opts.Key.TURN(m.id, time.Now().Add(ticketLife))
+	return []iceServer{{urls, username, password}}
 }
 
 // displaced ends a connection whose place another has taken.

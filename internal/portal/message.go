@@ -33,6 +33,13 @@ type mediaSaid struct {
 	View    map[string]int    `json:"view,omitempty"`
 }
 
+// iceServer is a server of TURN, as RTCPeerConnection takes it.
+type iceServer struct {
+	URLs       []string `json:"urls"`
+	Username   string   `json:"username"`
+	Credential string   `json:"credential"`
+}
+
 // trackSaid is a track that a client publishes.
 type trackSaid struct {
 	Source string `json:"source"`
@@ -51,6 +58,8 @@ type event struct {
 	// of state, and of the answer to join
 	State   *room.State `json:"state,omitempty"`
 	Portals []string    `json:"portals,omitempty"`
+	// ICE is for the client's connections to the SFU of the state.
+	ICE []iceServer `json:"iceServers,omitempty"`
 	// of speakers
 	Tracks []string `json:"tracks,omitempty"`
 	// of text

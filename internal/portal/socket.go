@@ -151,7 +151,7 @@ func (s *socket) enter(q request) error {
 	answer := event{Type: "answer", Re: q.N, You: id, Ticket: ticket, Portals: p.others()}
 	h.mu.Lock()
 	if state := h.state.For(id); state.Version > 0 { // else a client that comes back would take the room for empty
-		answer.State = &state
+		answer.State, answer.ICE = &state, m.iceServers(state.Part)
 	}
 	h.mu.Unlock()
 	m.say(answer)

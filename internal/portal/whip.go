@@ -3,6 +3,7 @@ package portal
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -79,10 +80,22 @@ func (p *Portal) endpoint(kind string) http.HandlerFunc {
 			refuse(w, err)
 			return
 		}
+		m.hall.mu.Lock()
+		linkICE(w, m.iceServers(m.hall.state.For(m.id).Part))
+		m.hall.mu.Unlock()
 		w.Header().Set("Location", "/"+kind+"/"+r.PathValue("room")+"/"+m.id)
 		w.Header().Set("Content-Type", sdpType)
 		w.WriteHeader(http.StatusCreated)
 		_, _ = io.WriteString(w, answer)
+	}
+}
+
+// linkICE names servers of TURN as RFC 9725 has it (section 4.6).
+func linkICE(w http.ResponseWriter, servers []iceServer) {
+	for _, s := range servers {
+		for _, url := range s.URLs {
+			w.Header().Add("Link", fmt.Sprintf("<%s>; rel=\"ice-server\"; username=%q; credential=%q; credential-type=\"password\"", url, s.Username, s.Credential))
+		}
 	}
 }
 
@@ -234,17 +247,36 @@ func (p *Portal) endResource(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// options says what the endpoints take.
-func options(w http.ResponseWriter, _ *http.Request) {
+// options says what the endpoints take; and to who has a token, which servers of
+// TURN there are, of all SFUs of the room that the
+// portal knows: it will be at one of them.
+func (p *Portal) options(w http.ResponseWriter, r *http.Request) {
 	allowAny(w)
+	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if claims, err := p.opts.Key.Open(token, time.Now()); err == nil && claims.Room == r.PathValue("room") {
+		linkICE(w, p.iceServers(claims))
+	}
 	w.Header().Set("Accept-Post", sdpType)
 	w.Header().Set("Access-Control-Allow-Methods", "POST, DELETE, OPTIONS")
 	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
 	w.WriteHeader(http.StatusNoContent)
 }
 
+// iceServers are those of a room of which somebody is here.
+func (p *Portal) iceServers(c roomtoken.Claims) []iceServer {
+	p.mu.Lock()
+	h := p.halls[c.Room]
+	p.mu.Unlock()
+	if h == nil {
+		return nil
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return newMember(h, c, newID(), 0).iceServers(h.state.Parts...)
+}
+
 // allowAny lets pages of any origin ask: who has a token may.
 func allowAny(w http.ResponseWriter) {
 	w.Header().Set("Access-Control-Allow-Origin", "*")
-	w.Header().Set("Access-Control-Expose-Headers", "Location")
+	w.Header().Set("Access-Control-Expose-Headers", "Location, Link")
 }

@@ -57,6 +57,8 @@ type Part struct {
 	// Worker is the agent that it was placed on, Node the SFU itself.
 	Worker string `json:"worker"`
 	Node   string `json:"node"`
+	// TURN is the URLs of the SFU's TURN servers, separated by spaces.
+	TURN string `json:"turn,omitempty"`
 	// Region is the one for which the SFU was asked; "" is any.
 	Region string `json:"region,omitempty"`
 	// Full: who comes to the room goes to another part, where there is one.

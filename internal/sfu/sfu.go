@@ -8,6 +8,7 @@
 //	change({session, change})  "ok"
 //	end({room, session, owner}) "ok": ends a session, or all of an owner
 //	ping(room.Ping)            room.Health
+//	turn()                     the URLs of its TURN servers
 //	receivers(room)            how many sessions of the room receive
 //	rtcStats()                 rtc.Stats
 //
@@ -114,6 +115,9 @@ func (n *Node) Close() error {
 // Addr is the address of the node's ports.
 func (n *Node) Addr() string { return n.server.Addr() }
 
+// TURN is the URLs of the node's TURN servers.
+func (n *Node) TURN() []string { return n.server.TURN() }
+
 func (n *Node) tell(key string, body room.Notice) {
 	select {
 	case n.notices <- keyed{key, body}:
@@ -207,6 +211,7 @@ func (n *Node) Methods() map[string]bus.Handler {
 			return "ok", nil
 		}),
 		"ping":      method(func(p room.Ping) (any, error) { return n.ping(p), nil }),
+		"turn":      func(r *bus.Request) { r.Reply(n.TURN()) },
 		"receivers": method(func(name string) (any, error) { return n.server.Receivers(name), nil }),
 		"rtcStats":  func(r *bus.Request) { r.Reply(n.server.Stats()) },
 	}

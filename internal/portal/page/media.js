@@ -15,6 +15,10 @@ const encodings = [
   { rid: "q", scaleResolutionDownBy: 4, maxBitrate: 200000 },
 ];
 
+// relayOnly: the link of the page ends with &relay, for lines that let TURN pass
+// and nothing else, and for trying it.
+const relayOnly = new URLSearchParams(location.hash.slice(1)).has("relay");
+
 let count = 0;
 
 // Peer is one PeerConnection to one SFU.
@@ -23,7 +27,9 @@ class Peer {
     this.signal = signal;
     this.node = node;
     this.session = `${kind}-${signal.attach}-${++count}`;
-    this.pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+    this.pc = new RTCPeerConnection({
+      bundlePolicy: "max-bundle", iceServers: signal.iceServers, iceTransportPolicy: relayOnly ? "relay" : "all",
+    });
     this.work = Promise.resolve();
     this.closed = false;
     this.pc.onconnectionstatechange = () => {

@@ -17,6 +17,7 @@ export class Signal extends EventTarget {
     this.waiting = new Map();
     this.tracks = [];
     this.part = 0; // of the room: where we were
+    this.iceServers = [];
     this.over = false;
   }
 
@@ -80,6 +81,7 @@ export class Signal extends EventTarget {
   }
 
   take(m) {
+    this.iceServers = m.iceServers || [];
     if (!m.portals || m.portals.length === 0) return;
     const here = this.portals[0];
     this.portals = [here, ...m.portals.filter((p) => p !== here)];
