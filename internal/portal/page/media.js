@@ -15,9 +15,18 @@ const encodings = [
   { rid: "q", scaleResolutionDownBy: 4, maxBitrate: 200000 },
 ];
 
-// relayOnly: the link of the page ends with &relay, for lines that let TURN pass
-// and nothing else, and for trying it.
-const relayOnly = new URLSearchParams(location.hash.slice(1)).has("relay");
+// A link that ends with &relay has media go over TURN only; &relay=udp, =tcp or
+// =tls says which way.
+const relay = new URLSearchParams(location.hash.slice(1)).get("relay");
+
+function configuration(iceServers) {
+  const way = (url) => (url.startsWith("turns:") ? "tls" : url.split("transport=")[1]);
+  return {
+    bundlePolicy: "max-bundle",
+    iceTransportPolicy: relay === null ? "all" : "relay",
+    iceServers: iceServers.map((s) => ({ ...s, urls: s.urls.filter((url) => !relay || way(url) === relay) })).filter((s) => s.urls.length > 0),
+  };
+}
 
 let count = 0;
 
@@ -27,9 +36,7 @@ class Peer {
     this.signal = signal;
     this.node = node;
     this.session = `${kind}-${signal.attach}-${++count}`;
-    this.pc = new RTCPeerConnection({
-      bundlePolicy: "max-bundle", iceServers: signal.iceServers, iceTransportPolicy: relayOnly ? "relay" : "all",
-    });
+    this.pc = new RTCPeerConnection(configuration(signal.iceServers));
     this.work = Promise.resolve();
     this.closed = false;
     this.pc.onconnectionstatechange = () => {
@@ -54,6 +61,15 @@ class Peer {
 
   change(said) {
     return this.signal.request("change", { node: this.node, session: this.session, ...said });
+  }
+
+  // path is how media go, such as "host udp" or "relay tls".
+  async path() {
+    const stats = await this.pc.getStats();
+    const transport = [...stats.values()].find((s) => s.type === "transport");
+    const pair = stats.get(transport?.selectedCandidatePairId);
+    const own = stats.get(pair?.localCandidateId);
+    return own ? `${own.candidateType} ${own.relayProtocol || own.protocol}` : "";
   }
 
   close(dead) {

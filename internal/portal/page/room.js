@@ -220,6 +220,7 @@ function expose() {
       }));
     },
     get speaking() { return [...document.querySelectorAll(".tile.speaking")].map((b) => b.dataset.key); },
+    paths() { return Promise.all([media.up, media.down].filter(Boolean).map((peer) => peer.path())); },
     reset() { for (const t of tiles.tiles.values()) t.gap = 0; },
   };
 }
