@@ -170,7 +170,7 @@ var keys = []key{
 	{name: "trace.share", env: "MUSTER_TRACE_SHARE", restart: true, meaning: "Share of the traces that this process begins which are recorded. A trace that another program began is recorded if that program does.",
 		field: at(load(), func(c *Config) *float64 { return &c.Trace.Share })},
 
-	{name: "rooms.key", env: "MUSTER_ROOMS_KEY", restart: true, meaning: "Signs the [tokens of rooms](rooms.md#tokens): 16 bytes or more, from a random source, the same for all portals and for `muster token`. Empty: the secret that the managers of this machine share.",
+	{name: "rooms.key", env: "MUSTER_ROOMS_KEY", restart: true, meaning: "Signs the [tokens of rooms](rooms.md#tokens) and the credentials of [TURN](rooms.md#turn): 16 bytes or more, from a random source, the same for all portals, for SFUs with TURN and for `muster token`. Empty: the secret that the managers of this machine share.",
 		field: at(secret(), func(c *Config) *Secret { return &c.Rooms.Key })},
 	{name: "http.addr", env: "MUSTER_HTTP_ADDR", restart: true, meaning: "Host and port at which the page and the [API](http.md) are served. Empty: none. Port 0: any free port, which is logged.",
 		field: at(listenOrNot(), func(c *Config) *string { return &c.HTTP.Addr })},

@@ -247,9 +247,9 @@ func (p *Portal) endResource(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// options says what the endpoints take; and to who has a token, which servers of
-// TURN there are, of all SFUs of the room that the
-// portal knows: it will be at one of them.
+// options says what the endpoints take; and to who has a token, the servers of
+// TURN of all SFUs of the room that the portal knows: the client will be at one of
+// them.
 func (p *Portal) options(w http.ResponseWriter, r *http.Request) {
 	allowAny(w)
 	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
