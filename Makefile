@@ -24,9 +24,10 @@ up: build ## build, then run a queue, a manager and three workers (ARGS='--worke
 demo: build tools ## transcode ten clips while an agent and an ffmpeg are killed; odd files in the background
 	@scripts/demo
 
-# One package at a time: many start brokers and processes, and wait for them.
+# Two packages at a time, on any machine: many start brokers and processes, and mostly
+# wait for them.
 test: tools ## run every test; installs RabbitMQ, Node.js, ffmpeg, Chromium and others where missing (root)
-	@GO='$(GO)' scripts/test -p 1 -timeout 25m $(PKG)
+	@GO='$(GO)' scripts/test -p 2 -timeout 25m $(PKG)
 
 # The packages without brokers, processes and media.
 QUICK = . ./config ./docs ./client ./node ./bus ./bus/connect ./worker/load ./internal/cli ./internal/liveness ./internal/mailbox ./internal/nearest ./internal/pause ./internal/sched ./internal/state ./internal/wire \
@@ -54,16 +55,16 @@ licences: ## list the licences of what is linked; fail on one that is not permis
 vulnerabilities: ## look what is linked up in Go's database of vulnerabilities, where that can be reached
 	@GO='$(GO)' scripts/vulnerabilities
 
-# What these three run in CI; RACE=./..., FUZZ=./... and BENCH=./... are everything.
-RACE  = ./bus ./bus/internal/... ./client ./internal/batch ./internal/connlimit ./internal/lifecycle ./internal/liveness ./internal/mailbox ./internal/pause ./internal/replica/raft ./internal/room ./internal/rtc ./node ./worker
-FUZZ  = . ./bus
-BENCH = ./agent/process ./bus ./internal/manager ./internal/replica/owt ./internal/replica/raft ./internal/state
+# Where the race detector looks in CI: the packages in which goroutines meet, but those
+# that need minutes without it. RACE=./... is everything.
+RACE = ./agent ./bus ./bus/internal/... ./bus/natsbus/... ./client ./internal/batch ./internal/conference ./internal/connlimit ./internal/host ./internal/lifecycle ./internal/liveness \
+	./internal/mailbox ./internal/manager ./internal/pause ./internal/portal/... ./internal/replica/raft ./internal/room ./internal/rtc ./internal/sfu ./internal/socketio ./node ./worker
 
 race: tools ## test packages where goroutines meet under the race detector (RACE=./... for all)
 	CGO_ENABLED=1 $(GO) test -race -timeout 25m $(RACE)
 
-fuzz: ## run fuzz targets for FUZZTIME (default 5s, or 500x for 500 inputs; FUZZ=./... for all)
-	@GO='$(GO)' scripts/fuzz $(FUZZTIME) $(FUZZ)
+fuzz: ## run every fuzz target of PKG for FUZZTIME (default 5s, or 500x for 500 inputs)
+	@GO='$(GO)' scripts/fuzz $(FUZZTIME) $(PKG)
 
 sim: ## simulate whole clusters, and Raft alone, with SEEDS seeds (default 200)
 	$(GO) test ./internal/simtest ./internal/replica/raft -count 1 -timeout 120m -run TestSimulation -seeds $(SEEDS)
@@ -93,8 +94,8 @@ start: build ## measure muster schedule beside the least program on NATS
 bench: ## run every benchmark
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m $(PKG)
 
-bench-once: ## run benchmarks at one iteration, so that none rots (BENCH=./... for all)
-	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 10m $(BENCH)
+bench-once: ## run every benchmark of PKG at one iteration, so that none rots
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 10m $(PKG)
 
 figures: build tools ## measure the figures of docs/benchmarks.md anew (long)
 	scripts/bench-docs -u
