@@ -161,7 +161,7 @@ func TestPings(t *testing.T) {
 	await(t, done)
 
 	silent := make(chan struct{})
-	_, url = begin(t, Options{PingInterval: time.Millisecond, PingTimeout: 10 * time.Millisecond}, func(s *Socket) { <-s.Done(); close(silent) })
+	_, url = begin(t, Options{PingInterval: time.Millisecond, PingTimeout: time.Second}, func(s *Socket) { <-s.Done(); close(silent) })
 	open(t, url)
 	await(t, silent)
 }
