@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -52,6 +53,9 @@ func newRoomsCmd() *cobra.Command {
 				return fmt.Errorf("find this program: %w", err)
 			}
 			o.Server = []string{self, serveRooms}
+			if o.LiveKit != "" && !slices.Contains(o.Kinds, roombench.LiveKit) {
+				o.Kinds = append(slices.Clone(o.Kinds), roombench.LiveKit)
+			}
 			if o.Rounds < 1 || o.Duration <= 0 {
 				return cli.Usagef("--rounds and --duration must be positive, not %d and %v", o.Rounds, o.Duration)
 			}
@@ -61,6 +65,7 @@ func newRoomsCmd() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringSliceVar(&o.Shapes, "shapes", o.Shapes, "`PUBLISHERSxSUBSCRIBERS`, comma-separated")
 	flags.StringSliceVar(&o.Kinds, "servers", o.Kinds, "`servers` to measure, comma-separated: muster, pion")
+	flags.StringVar(&o.LiveKit, "livekit", "", "the `program` of LiveKit's server, to measure it as well")
 	flags.IntVar(&o.Rounds, "rounds", o.Rounds, "turns of each server")
 	flags.DurationVar(&o.Duration, "duration", o.Duration, "time of each turn")
 	flags.IntVar(&trial.Kills, "kill", 0, "how often the SFU of a room is killed; then no forwarding is measured")
@@ -99,10 +104,20 @@ var roomsColumns = []cli.Column[roombench.Result]{
 	cli.Col("shape", func(r roombench.Result) string { return r.Shape }),
 	cli.Col("server", func(r roombench.Result) string { return r.Server }),
 	cli.Col("packets per CPU second", func(r roombench.Result) string { return cli.Thousands(int64(r.PerCPUSecond)) }),
-	cli.Col("÷ pion", func(r roombench.Result) string { return fmt.Sprintf("%.2f", r.Ratio) }),
+	cli.Col("÷ pion", func(r roombench.Result) string { return ratio(r.Ratio) }),
+	cli.Col("÷ LiveKit", func(r roombench.Result) string { return ratio(r.ToLiveKit) }),
 	cli.Col("CPU", func(r roombench.Result) string { return fmt.Sprintf("%.2f", r.CPU) }),
 	cli.Col("lost", func(r roombench.Result) string { return fmt.Sprintf("%.2f %%", 100*r.Lost) }),
 	cli.Col("memory per track", func(r roombench.Result) string { return cli.Thousands(r.Memory) }),
+	cli.Col("without the program", func(r roombench.Result) string { return cli.Thousands(r.Growth) }),
+}
+
+// ratio is a ratio, which is missing where the other was not measured.
+func ratio(r float64) string {
+	if r == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.2f", r)
 }
 
 func printTrial(cmd *cobra.Command, o roombench.TrialOptions, format cli.ResultFormat) error {

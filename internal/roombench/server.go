@@ -8,30 +8,23 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"time"
 
-	"github.com/muster-fleet/muster/internal/bench/measure"
 	"github.com/muster-fleet/muster/internal/room"
 	"github.com/muster-fleet/muster/internal/rtc"
 )
 
 // The servers that are measured.
 const (
-	Muster = "muster"
-	Plain  = "pion"
+	Muster  = "muster"
+	Plain   = "pion"
+	LiveKit = "livekit"
 )
 
-// Kinds are all of them.
+// Kinds are those that need no other program.
 var Kinds = []string{Muster, Plain}
 
-// usage is what a server has used since its start.
-type usage struct {
-	CPU    time.Duration `json:"cpu"`
-	Memory int64         `json:"memory"`
-}
-
-// forwarder is a server that is measured.
+// forwarder is one of them.
 type forwarder interface {
 	Offer(ctx context.Context, o room.Offer) (string, error)
 	Close() error
@@ -84,22 +77,5 @@ func signalling(f forwarder) http.Handler {
 		}
 		_, _ = io.WriteString(w, answer)
 	})
-	mux.HandleFunc("GET /usage", func(w http.ResponseWriter, _ *http.Request) {
-		_ = json.NewEncoder(w).Encode(usage{CPU: measure.CPUTime(), Memory: residentBytes()})
-	})
 	return mux
-}
-
-// residentBytes is the memory that this process holds; 0 where the system does
-// not say.
-func residentBytes() int64 {
-	text, err := os.ReadFile("/proc/self/statm")
-	if err != nil {
-		return 0
-	}
-	var total, resident int64
-	if _, err := fmt.Sscan(string(text), &total, &resident); err != nil {
-		return 0
-	}
-	return resident * int64(os.Getpagesize())
 }

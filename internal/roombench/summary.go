@@ -10,9 +10,12 @@ func summary(shape, kind string, turns map[string][]turn) Result {
 		CPU:          median(turns[kind], func(t turn) float64 { return t.cpu }),
 		Lost:         median(turns[kind], func(t turn) float64 { return t.lost }),
 		Memory:       int64(median(turns[kind], func(t turn) float64 { return float64(t.memory) })),
+		Growth:       int64(median(turns[kind], func(t turn) float64 { return float64(t.growth) })),
 	}
-	if plain := median(turns[Plain], func(t turn) float64 { return t.perCPU }); plain > 0 {
-		r.Ratio = r.PerCPUSecond / plain
+	for other, ratio := range map[string]*float64{Plain: &r.Ratio, LiveKit: &r.ToLiveKit} {
+		if rate := median(turns[other], func(t turn) float64 { return t.perCPU }); rate > 0 {
+			*ratio = r.PerCPUSecond / rate
+		}
 	}
 	return r
 }

@@ -101,22 +101,29 @@ func negotiate(ctx context.Context, pc *webrtc.PeerConnection, signal Signal, o 
 	if err != nil {
 		return err
 	}
-	gathered := webrtc.GatheringCompletePromise(pc)
-	if err := pc.SetLocalDescription(offer); err != nil {
+	if o.SDP, err = describe(ctx, pc, offer); err != nil {
 		return err
 	}
-	select {
-	case <-gathered:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	o.SDP = pc.LocalDescription().SDP
 	fill(&o)
 	answer, err := signal(ctx, o)
 	if err != nil {
 		return err
 	}
 	return pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer})
+}
+
+// describe sets our description, and returns it with all candidates.
+func describe(ctx context.Context, pc *webrtc.PeerConnection, ours webrtc.SessionDescription) (sdp string, err error) {
+	gathered := webrtc.GatheringCompletePromise(pc)
+	if err := pc.SetLocalDescription(ours); err != nil {
+		return "", err
+	}
+	select {
+	case <-gathered:
+		return pc.LocalDescription().SDP, nil
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
 }
 
 // kindOf is what a track is, by its source.

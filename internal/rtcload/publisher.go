@@ -100,7 +100,9 @@ func (p *Publisher) add(t rtc.Track, rids []string) (*webrtc.RTPTransceiver, err
 	return transceiver, nil
 }
 
-// Frame is what is sent at one moment of a track: packets of Size bytes.
+// Frame is what is sent at one moment of a track: packets of Size bytes. Of
+// several encodings each has half the height of the next and a quarter of its
+// packets, and the largest is the frame as it is.
 type Frame struct {
 	Packets, Size int
 	// Key makes a picture a key frame, of that Height.
@@ -115,15 +117,15 @@ type Frame struct {
 	Rate int
 }
 
-// packets are the payloads of a frame. A picture is of that number and height.
-func (f Frame) packets(kind webrtc.RTPCodecType, picture uint16, height int) (payloads [][]byte) {
+// packets are the payloads of a frame. A picture is of that number.
+func (f Frame) packets(kind webrtc.RTPCodecType, picture uint16) (payloads [][]byte) {
 	if len(f.Data) > 0 {
 		return realPackets(f.Data, kind, picture)
 	}
 	for i := range f.Packets {
 		payload := make([]byte, max(f.Size, leastSize))
 		if kind == webrtc.RTPCodecTypeVideo {
-			vp8(payload, i == 0, f.Key, picture, height)
+			vp8(payload, i == 0, f.Key, picture, f.Height)
 		}
 		binary.BigEndian.PutUint32(payload[markAt:], mark)
 		binary.BigEndian.PutUint32(payload[markAt+4:], f.Number)
@@ -195,7 +197,10 @@ func (p *Publisher) Send(track string, f Frame) error {
 		s.timestamp += 90000 / uint32(cmp.Or(f.Rate, pictureRate))
 	}
 	for layer, local := range s.local {
-		payloads := f.packets(s.kind, s.picture, f.Height>>(len(s.local)-1-layer))
+		smaller := len(s.local) - 1 - layer
+		own := f
+		own.Height, own.Packets = f.Height>>smaller, max(1, f.Packets>>(2*smaller))
+		payloads := own.packets(s.kind, s.picture)
 		for i, payload := range payloads {
 			h := rtp.Header{
 				Version: 2, SequenceNumber: s.number[layer], Timestamp: s.timestamp + uint32(layer)*777, Marker: i == len(payloads)-1,
@@ -207,7 +212,9 @@ func (p *Publisher) Send(track string, f Frame) error {
 			if err := local.WriteRTP(&rtp.Packet{Header: h, Payload: payload}); err != nil {
 				return fmt.Errorf("rtcload: sending %s: %w", track, err)
 			}
-			p.sent.Add(1)
+			if layer == len(s.local)-1 {
+				p.sent.Add(1)
+			}
 		}
 	}
 	return nil
@@ -267,7 +274,8 @@ func (p *Publisher) Run(ctx context.Context, track string, rate, packets, size i
 	}
 }
 
-// Sent counts the packets that went out.
+// Sent counts the packets that went out, of several encodings those of the
+// largest.
 func (p *Publisher) Sent() uint64 { return p.sent.Load() }
 
 // AwaitKeyRequest waits until the server asks for a key frame of a track. It

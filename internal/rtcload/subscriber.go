@@ -17,6 +17,7 @@ import (
 type Subscriber struct {
 	pc       *webrtc.PeerConnection
 	received atomic.Uint64
+	tracks   atomic.Int64
 	byMid    map[string]string
 	onPacket func(track string, p *rtp.Packet, a interceptor.Attributes)
 }
@@ -53,7 +54,32 @@ func (c Client) Subscribe(ctx context.Context, signal Signal, room, session stri
 	return s, nil
 }
 
+// Accept makes a subscriber whose server offers: it gets what Answer is given,
+// and counts.
+func (c Client) Accept() (*Subscriber, error) {
+	pc, err := c.connection()
+	if err != nil {
+		return nil, err
+	}
+	s := &Subscriber{pc: pc}
+	pc.OnTrack(s.read)
+	return s, nil
+}
+
+// Answer answers an offer of the server, the first or a later one.
+func (s *Subscriber) Answer(ctx context.Context, offer string) (answer string, err error) {
+	if err := s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer}); err != nil {
+		return "", err
+	}
+	description, err := s.pc.CreateAnswer(nil)
+	if err != nil {
+		return "", err
+	}
+	return describe(ctx, s.pc, description)
+}
+
 func (s *Subscriber) read(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
+	s.tracks.Add(1)
 	track := s.byMid[receiver.RTPTransceiver().Mid()]
 	if s.onPacket == nil {
 		buffer := make([]byte, 1600)
@@ -81,6 +107,9 @@ func (s *Subscriber) AskKeyFrame(ssrc uint32) {
 
 // Received counts the packets that arrived.
 func (s *Subscriber) Received() uint64 { return s.received.Load() }
+
+// Tracks counts the tracks of which a packet has arrived.
+func (s *Subscriber) Tracks() int { return int(s.tracks.Load()) }
 
 // Connection is the client's end, for what this package does not do.
 func (s *Subscriber) Connection() *webrtc.PeerConnection { return s.pc }
