@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync/atomic"
 )
 
 // The garbage collector runs when the heap has grown by so many per cent of what
@@ -43,10 +44,26 @@ func tuneGC() {
 	watchGC(&collector{mostGC, func(percent int) { debug.SetGCPercent(percent) }})
 }
 
+// fixGC has the collector run after so many per cent from now on, whatever is
+// alive: for a process that is not a manager.
+func fixGC(percent int) {
+	if os.Getenv("GOGC") != "" {
+		return
+	}
+	fixed.Store(true)
+	debug.SetGCPercent(percent)
+}
+
+// fixed: the percentage follows nothing.
+var fixed atomic.Bool
+
 // watchGC has c adjusted after each collection: it is garbage at each, and its
 // finalizer takes it up again.
 func watchGC(c *collector) {
 	runtime.SetFinalizer(c, func(c *collector) {
+		if fixed.Load() {
+			return
+		}
 		sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 		metrics.Read(sample)
 		if sample[0].Value.Kind() == metrics.KindUint64 {

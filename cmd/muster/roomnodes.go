@@ -39,6 +39,7 @@ func newSFUCmd() *cobra.Command {
 	configFile := cmd.Flags().StringP("config", "c", "", "`file` with rooms.key, which TURN needs (default: the secret that the managers of this machine share)")
 	roomRate := cmd.Flags().Int("room-bitrate", 0, "most `kbit/s` that all pictures of a room may take as they arrive; 0 is no limit")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		fixGC(rtc.GCPercent)
 		log := logs.logger(cmd.ErrOrStderr())
 		if relay.Listen != "" || relay.TLS != "" {
 			cfg, err := config.Load(*configFile)

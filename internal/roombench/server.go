@@ -8,6 +8,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/muster-fleet/muster/internal/room"
@@ -37,6 +39,9 @@ func Serve(ctx context.Context, kind string, stdout io.Writer) error {
 	var err error
 	switch kind {
 	case Muster:
+		if os.Getenv("GOGC") == "" {
+			debug.SetGCPercent(rtc.GCPercent) // as "muster sfu" does
+		}
 		f, err = rtc.Start(rtc.Options{})
 	case Plain:
 		f = newPlain()

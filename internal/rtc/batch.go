@@ -18,7 +18,7 @@ const (
 	batchWait = 500 * time.Microsecond
 	// batchWaiting is the most packets that wait; a sender that is faster than
 	// the kernel waits with them.
-	batchWaiting = 4096
+	batchWaiting = 1024
 	// mostMessages is the most messages of one system call.
 	mostMessages = 64
 	// mostSegments and mostBytes bound what the kernel cuts into packets itself.

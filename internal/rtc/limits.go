@@ -39,3 +39,8 @@ func (l Limits) withDefaults() Limits {
 
 // maxPacket is the largest RTP packet that is read, in bytes.
 const maxPacket = 1500
+
+// GCPercent is how far the heap of a process that forwards media may grow before
+// Go's collector runs, in per cent of what is alive. Forwarding leaves little
+// garbage, and joining much, which Go's 100 would keep as memory of the process.
+const GCPercent = 50

@@ -232,10 +232,15 @@ func (s *slot) send(p *packet, n sent, again bool) {
 
 // control answers what the subscriber says of the stream, until it ends.
 func (s *slot) control(sender *webrtc.RTPSender) {
+	buffer := make([]byte, maxPacket) // ReadRTCP makes one for each packet
 	for {
-		packets, _, err := sender.ReadRTCP()
+		n, _, err := sender.Read(buffer)
 		if err != nil {
 			return
+		}
+		packets, err := rtcp.Unmarshal(buffer[:n])
+		if err != nil {
+			continue
 		}
 		s.session.feedback(packets)
 		for _, p := range packets {
