@@ -17,13 +17,21 @@ sends, as pion's examples do it. Each is a process of its own; clients are the s
 as browsers give it), on the loopback, and share the machine. The servers take turns.
 
 A publisher sends a picture of 2.1 Mbit/s (240 packets a second) and sound (50). In 1x20 one of them has
-20 subscribers; in 10x10 ten people send and get the other nine.
+20 subscribers; in 10x10 ten people send and get the other nine. 1x20s is simulcast: two smaller encodings
+of the picture as well, and an estimate of what each subscriber's line carries; it begins when the largest
+encoding has come to everybody, or after 20 s. Plain pion chooses no encoding, and is left out there.
+
+--livekit adds the server of LiveKit, on the loopback with one UDP port, its defaults and no log; of
+simulcast with its own estimate by transport-cc (use_send_side_bwe). One who sends and receives is one
+participant there, who has two connections, as with Muster.
 
   per_cpu_second    packets that arrived ÷ seconds of the server's processor time; the median of the turns
   ratio             that ÷ plain pion's
+  ratio_livekit     that ÷ LiveKit's
   cpu               processors that the server kept busy
-  lost              share of the packets that did not arrive
+  lost              share of the packets that did not arrive, of simulcast those of the largest encoding
   memory_per_track  resident memory of the server ÷ tracks that its subscribers get, in bytes
+  growth_per_track  the part of it that the server did not have before they came
 
 With --kill or --drain nothing of that is measured, but what people notice when the SFU of their room is
 killed, or drained: a cluster ("muster up" and one more SFU) is started for it, with clients that follow the
@@ -42,8 +50,8 @@ func newRoomsCmd() *cobra.Command {
 	trial := roombench.DefaultTrialOptions()
 	trial.Kills, trial.Drains = 0, 0
 	cmd := &cobra.Command{
-		Use: "rooms", Short: "Measure forwarding of media beside plain pion", Long: roomsLong, Args: cli.Takes(),
-		Example: "  musterbench rooms\n  musterbench rooms --shapes 1x50 --rounds 5 -o json\n  musterbench rooms --drain 3 --kill 20 --browser",
+		Use: "rooms", Short: "Measure forwarding of media beside plain pion and LiveKit", Long: roomsLong, Args: cli.Takes(),
+		Example: "  musterbench rooms\n  musterbench rooms --shapes 1x50 --rounds 5 -o json\n  musterbench rooms --livekit livekit-server --shapes 1x20,10x10,1x20s\n  musterbench rooms --drain 3 --kill 20 --browser",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if trial.Kills > 0 || trial.Drains > 0 {
 				return printTrial(cmd, trial, f.Format)
@@ -53,6 +61,9 @@ func newRoomsCmd() *cobra.Command {
 				return fmt.Errorf("find this program: %w", err)
 			}
 			o.Server = []string{self, serveRooms}
+			if o.LiveKit == "" && slices.Contains(o.Kinds, roombench.LiveKit) {
+				return cli.Usagef("--servers livekit needs --livekit")
+			}
 			if o.LiveKit != "" && !slices.Contains(o.Kinds, roombench.LiveKit) {
 				o.Kinds = append(slices.Clone(o.Kinds), roombench.LiveKit)
 			}
@@ -64,7 +75,7 @@ func newRoomsCmd() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringSliceVar(&o.Shapes, "shapes", o.Shapes, "`PUBLISHERSxSUBSCRIBERS`, comma-separated")
-	flags.StringSliceVar(&o.Kinds, "servers", o.Kinds, "`servers` to measure, comma-separated: muster, pion")
+	flags.StringSliceVar(&o.Kinds, "servers", o.Kinds, "`servers` to measure, comma-separated: muster, pion, and livekit with --livekit")
 	flags.StringVar(&o.LiveKit, "livekit", "", "the `program` of LiveKit's server, to measure it as well")
 	flags.IntVar(&o.Rounds, "rounds", o.Rounds, "turns of each server")
 	flags.DurationVar(&o.Duration, "duration", o.Duration, "time of each turn")
@@ -72,6 +83,8 @@ func newRoomsCmd() *cobra.Command {
 	flags.IntVar(&trial.Drains, "drain", 0, "how often the SFU of a room is drained before; then no forwarding is measured")
 	flags.IntVar(&trial.People, "people", trial.People, "people in the room of --kill and --drain")
 	flags.IntVar(&trial.Senders, "senders", trial.Senders, "how many of them send a picture and sound")
+	flags.IntVar(&trial.Rate, "rate", trial.Rate, "`frames` a second of each of their tracks")
+	flags.IntVar(&trial.Joins, "joins", trial.Joins, "how often the page of --browser joins")
 	flags.BoolVar(&trial.Browser, "browser", false, "with a page of headless Chromium in the room of --kill and --drain")
 	flags.StringVar(&trial.Muster, "muster", "", "the `muster` program of that room's cluster; default: beside this program, then on PATH")
 	f.Add(cmd)
@@ -124,15 +137,15 @@ func printTrial(cmd *cobra.Command, o roombench.TrialOptions, format cli.ResultF
 	if o.Senders < 2 || o.People < o.Senders {
 		return cli.Usagef("--senders must be 2 or more, and --people no fewer, not %d and %d", o.Senders, o.People)
 	}
+	if o.Rate < 1 || o.Rate > 50 {
+		return cli.Usagef("--rate must be 1 to 50, not %d", o.Rate)
+	}
 	var err error
 	if o.Muster, err = findMuster(o.Muster); err != nil {
 		return err
 	}
-	bar := cli.NewBar(cmd.ErrOrStderr())
-	done := 0
-	o.Progress = func(string) { done++; bar.Set(float64(done) / float64(o.Kills+o.Drains)) }
+	o.Progress = func(line string) { _, _ = fmt.Fprintln(cmd.ErrOrStderr(), line) }
 	results, err := roombench.RunTrial(cmd.Context(), o)
-	bar.Close()
 	if len(results) > 0 {
 		if err := cli.PrintResults(cmd.OutOrStdout(), format, trialColumns, results, true); err != nil {
 			return err

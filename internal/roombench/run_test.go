@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"testing"
 	"time"
@@ -43,5 +44,41 @@ func TestRun(t *testing.T) {
 	o.Shapes = []string{"many"}
 	if _, err := Run(ctx, o); err == nil {
 		t.Error("a shape that is none is measured")
+	}
+}
+
+func TestShapes(t *testing.T) {
+	for text, want := range map[string]shape{
+		"1x20": {1, 20, false}, "10x10": {10, 10, false}, "1x20s": {1, 20, true},
+		"": {}, "s": {}, "1x": {}, "0x3": {}, "3x0": {}, "-1x3": {},
+	} {
+		got, err := parseShape(text)
+		if want.publishers == 0 {
+			if err == nil {
+				t.Errorf("%q is a shape: %+v", text, got)
+			}
+		} else if got != want || err != nil {
+			t.Errorf("%q: %+v, %v", text, got, err)
+		}
+	}
+}
+
+func TestLiveKit(t *testing.T) {
+	program, err := exec.LookPath("livekit-server")
+	if err != nil {
+		t.Skip("livekit-server is not on PATH")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	o := DefaultOptions()
+	o.LiveKit, o.Kinds, o.Shapes, o.Rounds, o.Duration = program, []string{LiveKit}, []string{"1x2", "2x3", "1x1s"}, 1, 300*time.Millisecond
+	results, err := Run(ctx, o)
+	if err != nil || len(results) != 3 {
+		t.Fatalf("%+v, %v", results, err)
+	}
+	for _, r := range results {
+		if r.PerCPUSecond <= 0 || r.ToLiveKit != 1 || r.Memory <= 0 || r.Lost > 0.5 {
+			t.Errorf("%+v", r)
+		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"regexp"
@@ -29,29 +30,28 @@ const (
 	// moveTime is how long a person may take to be served again; one that takes
 	// longer is lost.
 	moveTime = 30 * time.Second
-	// trialRate is how many frames of each track are sent in a second.
-	trialRate = 20
-	// afterFrames is how many frames of each track have to come after a move.
-	afterFrames = trialRate
 )
 
 // TrialOptions say what happens to the SFU of a room.
 type TrialOptions struct {
 	// Muster is the program.
 	Muster string
-	// People are in the room, Senders of them send a picture and sound.
-	People, Senders int
-	// Browser adds a page of headless Chromium, and a tab that sends to it.
+	// People are in the room, Senders of them send a picture and sound of Rate
+	// frames a second each.
+	People, Senders, Rate int
+	// Browser adds a page of headless Chromium, which joins Joins times, and a tab
+	// that sends to it.
 	Browser bool
+	Joins   int
 	// Drains and Kills are how often the SFU is drained, and killed.
 	Drains, Kills int
-	// Progress hears what has happened.
+	// Progress hears what has happened, in a line.
 	Progress func(string)
 }
 
 // DefaultTrialOptions returns what the figures in the documentation use.
 func DefaultTrialOptions() TrialOptions {
-	return TrialOptions{People: 50, Senders: 4, Drains: 3, Kills: 20}
+	return TrialOptions{People: 50, Senders: 2, Rate: 10, Joins: 20, Drains: 3, Kills: 20}
 }
 
 // TrialResult is what the people of a trial noticed. Times are in milliseconds.
@@ -198,7 +198,7 @@ func (t *trial) token(user string, role room.Role) (string, error) {
 // takes to see a first picture.
 func (t *trial) gather(ctx context.Context) error {
 	for i := range t.opts.People {
-		o := rtcload.PersonOptions{Portals: []string{t.portal}, Rate: trialRate}
+		o := rtcload.PersonOptions{Portals: []string{t.portal}, Rate: t.opts.Rate}
 		role := room.Viewer
 		if i < t.opts.Senders {
 			role, o.Publish = room.Presenter, []string{"camera", "mic"}
@@ -229,6 +229,7 @@ func (t *trial) gather(ctx context.Context) error {
 		}
 		if i >= t.opts.Senders {
 			t.joins = append(t.joins, time.Since(began))
+			t.opts.Progress(fmt.Sprintf("person %d of %d sees a picture after %v", i+1, t.opts.People, time.Since(began).Round(time.Millisecond)))
 		}
 	}
 	t.add("join until the first frame, pion", t.joins, 0)
@@ -243,15 +244,21 @@ func (t *trial) gather(ctx context.Context) error {
 		return err
 	}
 	t.stops = append(t.stops, t.page.close)
-	took, err := t.page.join()
-	if err != nil {
-		return err
+	var joins []time.Duration
+	for i := range max(t.opts.Joins, 1) {
+		took, err := t.page.join(i > 0)
+		if err != nil {
+			return fmt.Errorf("page: joining: %w", err)
+		}
+		joins = append(joins, took)
+		t.opts.Progress(fmt.Sprintf("the page has joined %d times, this time in %v", i+1, took.Round(time.Millisecond)))
 	}
-	t.add("join until the first frame, Chromium", []time.Duration{took}, 0)
+	t.add("join until the first frame, Chromium", joins, 0)
 	return t.served(ctx)
 }
 
-// served waits until new frames of each track have come to everybody.
+// served waits until the frames of a second of each track have come to
+// everybody.
 func (t *trial) served(ctx context.Context) error {
 	senders := t.opts.Senders
 	for i, p := range t.people {
@@ -269,7 +276,7 @@ func (t *trial) served(ctx context.Context) error {
 				before = v.Streams
 			}
 			for track, s := range v.Streams {
-				if s.Last < before[track].Last+afterFrames {
+				if s.Last < before[track].Last+uint32(t.opts.Rate) {
 					return false
 				}
 			}
@@ -308,7 +315,7 @@ func (t *trial) part() room.Part { return t.people[0].View().State.Part }
 func (t *trial) drain(ctx context.Context) error {
 	var gaps, pages []time.Duration
 	lost := 0
-	for range t.opts.Drains {
+	for i := range t.opts.Drains {
 		part := t.part()
 		if err := t.reset(); err != nil {
 			return err
@@ -328,11 +335,11 @@ func (t *trial) drain(ctx context.Context) error {
 			}
 			pages = append(pages, gap)
 		}
-		t.opts.Progress("drained")
+		t.opts.Progress(fmt.Sprintf("drained %d of %d times, %d lost", i+1, t.opts.Drains, lost))
 	}
 	for _, p := range t.people {
 		for _, s := range p.View().Streams {
-			gaps = append(gaps, time.Duration(s.Missing)*time.Second/trialRate)
+			gaps = append(gaps, time.Duration(s.Missing)*time.Second/time.Duration(t.opts.Rate))
 		}
 	}
 	if t.opts.Drains > 0 {
@@ -348,7 +355,7 @@ func (t *trial) drain(ctx context.Context) error {
 func (t *trial) kill(ctx context.Context) error {
 	var gaps, pages []time.Duration
 	lost := 0
-	for range t.opts.Kills {
+	for k := range t.opts.Kills {
 		part := t.part()
 		nodes, err := t.client.Nodes(ctx, part.Worker)
 		if err != nil {
@@ -365,12 +372,14 @@ func (t *trial) kill(ctx context.Context) error {
 			return err
 		}
 		lost += t.moved(ctx, part.Number)
+		worst := time.Duration(0)
 		for _, p := range t.people {
 			most := time.Duration(0)
 			for _, s := range p.View().Streams {
 				most = max(most, s.Gap)
 			}
 			gaps = append(gaps, most)
+			worst = max(worst, most)
 		}
 		if t.page != nil {
 			gap, err := t.page.gap()
@@ -378,8 +387,9 @@ func (t *trial) kill(ctx context.Context) error {
 				return err
 			}
 			pages = append(pages, gap)
+			worst = max(worst, gap)
 		}
-		t.opts.Progress("killed")
+		t.opts.Progress(fmt.Sprintf("killed %d of %d times, largest gap %v, %d lost", k+1, t.opts.Kills, worst.Round(time.Millisecond), lost))
 	}
 	if t.opts.Kills > 0 {
 		t.add("kill: largest gap, pion", gaps, lost)
@@ -406,7 +416,7 @@ func (t *trial) add(what string, times []time.Duration, lost int) {
 	}
 	slices.Sort(times)
 	at := func(share float64) float64 {
-		return float64(times[min(len(times)-1, int(share*float64(len(times))))].Microseconds()) / 1000
+		return float64(times[max(0, int(math.Ceil(share*float64(len(times))))-1)].Microseconds()) / 1000
 	}
 	t.results = append(t.results, TrialResult{what, len(times), at(0.5), at(0.95), at(0.99), at(1), lost})
 }
