@@ -2,6 +2,7 @@ package main
 
 import (
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -39,4 +40,22 @@ func TestGCFollowsWhatIsAlive(t *testing.T) {
 	ballast := make([]byte, 350<<20)
 	until(leastGC)
 	runtime.KeepAlive(ballast)
+}
+
+func TestFixedGCFollowsNothing(t *testing.T) {
+	t.Setenv("GOGC", "")
+	before := debug.SetGCPercent(100)
+	defer debug.SetGCPercent(before)
+	defer fixed.Store(false)
+	fixGC(50)
+	watchGC(&collector{1, func(percent int) { t.Errorf("set to %d", percent) }})
+	for range 3 {
+		ran := make(chan struct{})
+		runtime.SetFinalizer(new([16]byte), func(*[16]byte) { close(ran) })
+		runtime.GC()
+		<-ran // finalizers run one after another
+	}
+	if got := debug.SetGCPercent(50); got != 50 {
+		t.Errorf("it is %d", got)
+	}
 }

@@ -134,8 +134,8 @@ func ratio(r float64) string {
 }
 
 func printTrial(cmd *cobra.Command, o roombench.TrialOptions, format cli.ResultFormat) error {
-	if o.Senders < 2 || o.People < o.Senders {
-		return cli.Usagef("--senders must be 2 or more, and --people no fewer, not %d and %d", o.Senders, o.People)
+	if o.Senders < 2 || o.People <= o.Senders {
+		return cli.Usagef("--senders must be 2 or more, and --people more, not %d and %d", o.Senders, o.People)
 	}
 	if o.Rate < 1 || o.Rate > 50 {
 		return cli.Usagef("--rate must be 1 to 50, not %d", o.Rate)

@@ -198,6 +198,11 @@ func (t *trial) token(user string, role room.Role) (string, error) {
 // takes to see a first picture.
 func (t *trial) gather(ctx context.Context) error {
 	for i := range t.opts.People {
+		if i == t.opts.Senders {
+			if err := t.open(ctx); err != nil {
+				return err
+			}
+		}
 		o := rtcload.PersonOptions{Portals: []string{t.portal}, Rate: t.opts.Rate}
 		role := room.Viewer
 		if i < t.opts.Senders {
@@ -233,8 +238,17 @@ func (t *trial) gather(ctx context.Context) error {
 		}
 	}
 	t.add("join until the first frame, pion", t.joins, 0)
+	if err := t.joinPage(ctx); err != nil {
+		return err
+	}
+	return t.served(ctx)
+}
+
+// open opens a page, and another that sends to it. New tracks make everybody
+// connect again, so it is done while there are few.
+func (t *trial) open(ctx context.Context) error {
 	if !t.opts.Browser {
-		return t.served(ctx)
+		return nil
 	}
 	token, err := t.token("browser", room.Presenter)
 	if err != nil {
@@ -244,6 +258,14 @@ func (t *trial) gather(ctx context.Context) error {
 		return err
 	}
 	t.stops = append(t.stops, t.page.close)
+	return nil
+}
+
+// joinPage has the page join, again and again.
+func (t *trial) joinPage(ctx context.Context) error {
+	if t.page == nil {
+		return nil
+	}
 	var joins []time.Duration
 	for i := range max(t.opts.Joins, 1) {
 		took, err := t.page.join(i > 0)
@@ -254,7 +276,7 @@ func (t *trial) gather(ctx context.Context) error {
 		t.opts.Progress(fmt.Sprintf("the page has joined %d times, this time in %v", i+1, took.Round(time.Millisecond)))
 	}
 	t.add("join until the first frame, Chromium", joins, 0)
-	return t.served(ctx)
+	return nil
 }
 
 // served waits until the frames of a second of each track have come to
