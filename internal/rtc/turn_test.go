@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"io"
 	"log/slog"
 	"math/big"
 	"net"
@@ -446,5 +447,22 @@ func TestTURNOptions(t *testing.T) {
 	}
 	if len(start(t, rtc.Options{}).TURN()) != 0 {
 		t.Error("a server without TURN has URLs")
+	}
+}
+
+// A client whose handshake fails gets its connection closed.
+func TestHandshakeWithTURNFails(t *testing.T) {
+	f := startTURN(t, rtc.Limits{})
+	c, err := net.Dial("tcp", f.address(t, "tls"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	if err := tls.Client(c, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}).Handshake(); err == nil {
+		t.Fatal("TLS 1.1 is spoken")
+	}
+	_ = c.SetReadDeadline(time.Now().Add(patience))
+	if _, err := io.Copy(io.Discard, c); errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("the connection stays open")
 	}
 }
