@@ -39,6 +39,9 @@ type Change struct {
 	// Want says by mid which track the client is to get there, by its ID; "" is
 	// none.
 	Want map[string]string `json:"want,omitempty"`
+	// Encoding says by mid which encoding (RID) of a track of several the client is
+	// to get there; "" leaves the choice to the server.
+	Encoding map[string]string `json:"encoding,omitempty"`
 	// View says by track how high its picture is on the client's screen, in
 	// pixels; 0 is hidden.
 	View map[string]int `json:"view,omitempty"`

@@ -15,7 +15,10 @@ func FuzzVP8(f *testing.F) {
 	f.Add([]byte{0x90, 0x80, 0x11, 0x00})
 	f.Fuzz(func(t *testing.T, p []byte) {
 		d, ok := parseVP8(p)
-		vp8Height(p)
+		vp8Size(p)
+		if len(p) > 0 {
+			h264Size(p)
+		}
 		var theirs codecs.VP8Packet
 		if _, err := theirs.Unmarshal(p); err == nil && ok {
 			if theirs.PictureID != d.picture || theirs.TL0PICIDX != d.tl0 || theirs.TID != d.temporal || (theirs.S == 1 && theirs.PID == 0) != d.start {

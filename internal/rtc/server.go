@@ -42,10 +42,23 @@ type Options struct {
 	// OnSpeakers gets the tracks that speak in a room, the loudest first,
 	// whenever that changes. It must not block.
 	OnSpeakers func(room string, tracks []string)
+	// OnConnected gets the name of each session whose client has connected, once.
+	// It must not block.
+	OnConnected func(room, session string)
 	// OnEnded gets the name of each session that has ended. It must not block.
 	OnEnded func(room, session string)
+	// OnPicture gets the size of a track's picture, when it is known and when it
+	// has changed. It must not block.
+	OnPicture func(Picture)
 	// Logger hears of sessions. Nil means none.
 	Logger *slog.Logger
+}
+
+// Picture is the size of a track's picture, in pixels, as a key frame says it.
+// RID names the encoding, where the publisher sends several.
+type Picture struct {
+	Room, Track, RID string
+	Width, Height    int
 }
 
 // Server is an SFU. All methods may be called from several goroutines at once.
@@ -259,6 +272,9 @@ func (s *Server) awaitConnection(n *session) {
 	select {
 	case <-n.connected:
 		s.log.Debug("session connected", "room", n.room.name, "session", n.id)
+		if s.opts.OnConnected != nil {
+			s.opts.OnConnected(n.room.name, n.id)
+		}
 		n.allocate(time.Now())
 	case <-late.C:
 		s.log.Info("client did not connect", "room", n.room.name, "session", n.id)

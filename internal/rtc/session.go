@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -174,6 +175,13 @@ func (s *session) apply(c Change) error {
 		}
 		s.room.want(slot, id)
 	}
+	for mid, rid := range c.Encoding {
+		slot := s.slots[mid]
+		if slot == nil {
+			return fmt.Errorf("rtc: %s wants the encoding %s in section %q, which its offer does not have", s.id, rid, mid)
+		}
+		slot.keepTo(rid)
+	}
 	if c.View != nil {
 		s.view = maps.Clone(c.View)
 	}
@@ -307,6 +315,9 @@ func (s *session) allocate(now time.Time) {
 			continue
 		}
 		d := t.demand(now, view)
+		if rank, only := slot.encoding(t); only {
+			d.Layers = slices.DeleteFunc(d.Layers, func(l Layer) bool { return l.Encoding != rank })
+		}
 		if len(d.Layers) == 0 && d.Height > 0 {
 			slot.hold(s.allocator.Held(now, "", d))
 			continue // nothing arrives yet

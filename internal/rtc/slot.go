@@ -34,6 +34,8 @@ type slot struct {
 	current, target int
 	temporal        uint8
 	paused          bool
+	// rid is the encoding that it keeps to; "" is any.
+	rid string
 	// held is why it does not get the best layer that there is.
 	held   string
 	number numbering
@@ -146,6 +148,21 @@ func (s *slot) aim(l Layer, ok bool) {
 	s.paused, s.target, s.temporal = !ok, l.Encoding, uint8(l.Temporal)
 }
 
+// keepTo has the slot get one encoding only, or any again.
+func (s *slot) keepTo(rid string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rid = rid
+}
+
+// encoding is the one that the slot keeps to, if the track has it.
+func (s *slot) encoding(t *track) (rank int, only bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rank, only = t.ranks[s.rid]
+	return rank, only
+}
+
 // hold notes why the slot does not get the best layer that there is.
 func (s *slot) hold(why string) {
 	s.mu.Lock()
@@ -201,6 +218,9 @@ func (s *slot) forward(t *track, l *layer, p *packet, now time.Time) (needsKey b
 func (s *slot) mayBegin(t *track, l *layer, p *packet) bool {
 	if !t.simulcast() {
 		return true
+	}
+	if rank, only := t.ranks[s.rid]; only {
+		return p.key && l.index == rank
 	}
 	return p.key && (l.index == s.target || s.current < 0)
 }

@@ -40,6 +40,7 @@ type track struct {
 // layer is one encoding of a track.
 type layer struct {
 	index int
+	rid   string
 	ssrc  webrtc.SSRC
 	ring  ring
 	// heard is when the last packet arrived that was no duplicate.
@@ -50,6 +51,7 @@ type layer struct {
 	bitrate  [mostTemporal]int
 	highest  uint8
 	measured time.Time
+	width    int
 	height   int
 }
 
@@ -154,7 +156,7 @@ func (t *track) begin(remote *webrtc.TrackRemote) *layer {
 	t.mime = remote.Codec().MimeType
 	t.codec = codecOf(t.mime)
 	index := t.ranks[remote.RID()]
-	l := &layer{index: index, ssrc: remote.SSRC(), measured: time.Now()}
+	l := &layer{index: index, rid: remote.RID(), ssrc: remote.SSRC(), measured: time.Now()}
 	t.layers[index] = l
 	return l
 }
@@ -193,7 +195,9 @@ func (t *track) arrive(l *layer, h *rtp.Header, payload []byte, level uint8, now
 func (t *track) inspect(l *layer, p *packet, payload []byte) {
 	if t.codec != vp8Codec {
 		p.start = true
-		p.key = beginsKeyFrame(t.codec, payload)
+		if p.key = beginsKeyFrame(t.codec, payload); p.key && t.codec == h264Codec {
+			t.show(l, h264Size(payload))
+		}
 		return
 	}
 	d, ok := parseVP8(payload)
@@ -202,9 +206,19 @@ func (t *track) inspect(l *layer, p *packet, payload []byte) {
 	}
 	p.vp8, p.start, p.key, p.temporal = d, d.start, d.key, d.temporal
 	if d.key {
-		if height := vp8Height(payload); height > 0 {
-			l.height = height
-		}
+		t.show(l, vp8Size(payload[d.size:]))
+	}
+}
+
+// show notes the size of the picture that a key frame begins. The caller has
+// locked t.
+func (t *track) show(l *layer, is size) {
+	if is.height == 0 || is.width == l.width && is.height == l.height {
+		return
+	}
+	l.width, l.height = is.width, is.height
+	if report := t.room.server.opts.OnPicture; report != nil && t.ID != "" {
+		report(Picture{Room: t.room.name, Track: t.ID, RID: l.rid, Width: is.width, Height: is.height})
 	}
 }
 
@@ -302,17 +316,4 @@ func (t *track) name(n Track) (had Track) {
 	defer t.mu.Unlock()
 	had, t.Track = t.Track, n
 	return had
-}
-
-// vp8Height reads the height of a key frame's picture.
-func vp8Height(p []byte) int {
-	d, ok := parseVP8(p)
-	if !ok || !d.key {
-		return 0
-	}
-	at := d.size
-	if len(p) < at+10 || p[at+3] != 0x9d || p[at+4] != 0x01 || p[at+5] != 0x2a {
-		return 0
-	}
-	return (int(p[at+8]) | int(p[at+9])<<8) & 0x3fff
 }
