@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/muster-fleet/muster/internal/owtsdp"
 	"github.com/muster-fleet/muster/internal/portal"
 	"github.com/muster-fleet/muster/internal/room"
 	"github.com/muster-fleet/muster/internal/roomtoken"
@@ -134,19 +135,19 @@ const sdpHead = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUND
 
 // answerTo answers an offer as an SFU does.
 func answerTo(offer string) string {
-	out := blocks(offer)
+	out := owtsdp.Blocks(offer)
 	for i, block := range out[1:] {
-		mid := attribute(block, "mid")
+		mid := owtsdp.Attribute(block, "mid")
 		codec := "96 VP8/90000"
-		if kindOfSection(block) == audio {
+		if owtsdp.Kind(block) == audio {
 			codec = "96 opus/48000/2"
 		}
 		block = strings.TrimRight(block, "\r\n") + "\r\na=rtpmap:" + codec + "\r\n"
-		switch directionOf(block) {
+		switch owtsdp.Direction(block) {
 		case "sendonly":
-			block = direct(block, "recvonly")
+			block = owtsdp.Direct(block, "recvonly")
 		case "recvonly":
-			block = direct(block, "sendonly") + "a=msid:room slot" + mid + "\r\na=ssrc:7 msid:room slot" + mid + "\r\n"
+			block = owtsdp.Direct(block, "sendonly") + "a=msid:room slot" + mid + "\r\na=ssrc:7 msid:room slot" + mid + "\r\n"
 		}
 		out[i+1] = block
 	}

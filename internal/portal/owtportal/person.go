@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/owtsdp"
 	"github.com/muster-fleet/muster/internal/portal"
 	"github.com/muster-fleet/muster/internal/room"
 )
@@ -71,6 +72,15 @@ type transport struct {
 	up bool
 }
 
+// announced is what the client may offer.
+func (t *transport) announced() map[string]owtsdp.Section {
+	out := map[string]owtsdp.Section{}
+	for mid, s := range t.sections {
+		out[mid] = owtsdp.Section{Kind: s.kind, Sends: s.sends, Session: s.session}
+	}
+	return out
+}
+
 // session is a publication or a subscription.
 type session struct {
 	id         string
@@ -88,7 +98,7 @@ type section struct {
 	// of one that sends: the track in the room, and what OWT calls its source
 	track  room.Track
 	source string
-	format *format
+	format *owtsdp.Format
 	// from is the track that one receives.
 	from string
 	// paused: the client does not want to send or receive there.
@@ -316,8 +326,8 @@ func (p *person) signal(c call) work {
 		return nil
 	}
 	c.ok()
-	offer := permit(q.Signaling.SDP, t.sections)
-	mids := midsOf(offer)
+	offer := owtsdp.Permit(q.Signaling.SDP, t.announced())
+	mids := owtsdp.InUse(offer)
 	change := room.Change{Publish: map[string]room.Track{}, Want: map[string]string{}}
 	var answered []*session
 	for _, s := range t.sessions {
@@ -388,7 +398,7 @@ func (p *person) answered(t *transport, node, answer string, err error, sessions
 		p.fail(err.Error())
 		return
 	}
-	p.out("progress", progressNotice{ID: t.id, Status: "soac", Data: sdpData{"answer", label(answer, t.sections)}})
+	p.out("progress", progressNotice{ID: t.id, Status: "soac", Data: sdpData{"answer", owtsdp.Label(answer, t.announced())}})
 	if !t.up {
 		t.up = true
 		p.out("progress", progressNotice{ID: t.id, Status: "ready"})
@@ -402,7 +412,7 @@ func (p *person) answered(t *transport, node, answer string, err error, sessions
 		if s.sends {
 			published = true
 			for _, section := range s.sections {
-				section.format = formatOf(answer, section.mid)
+				section.format = owtsdp.FormatOf(answer, section.mid)
 			}
 		}
 		p.out("progress", progressNotice{ID: t.id, Session: s.id, Status: "ready"})

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/owtsdp"
 	"github.com/muster-fleet/muster/internal/portal"
 	"github.com/muster-fleet/muster/internal/room"
 )
@@ -31,7 +32,7 @@ func sections(direction string, mids ...string) (out []string) {
 // in a room without a mixer.
 func recording(t *testing.T) (told []emission, joined []json.RawMessage) {
 	t.Helper()
-	f, err := os.Open("testdata/conference.jsonl")
+	f, err := os.Open("../../../testdata/owt-media/conference.jsonl")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +179,7 @@ func TestPublishesAndSubscribes(t *testing.T) {
 	s, _ := a.begin("publish", strings.Replace(strings.Replace(publishBoth, `"0"`, `"2"`, 1), `"1"`, `"3"`, 1))
 	second, _ := a.begin("publish", publishScreen)
 	a.offer(transport, slices.Concat(sections("recvonly", "0", "1"), sections("sendonly", "2", "3"), []string{sectionOf(video, "7", "sendonly")})...)
-	if all := blocks(a.seat.sdp); len(all) != 6 || directionOf(all[4]) != "sendonly" || directionOf(all[5]) != "inactive" {
+	if all := owtsdp.Blocks(a.seat.sdp); len(all) != 6 || owtsdp.Direction(all[4]) != "sendonly" || owtsdp.Direction(all[5]) != "inactive" {
 		t.Errorf("the SFU is offered what was not announced: %q", a.seat.sdp)
 	}
 	if diff := cmp.Diff(map[string]room.Track{"2": {ID: "A.mic", Source: "mic"}, "3": {ID: "A.camera", Source: "camera"}}, a.seat.last().Publish); diff != "" {
@@ -371,63 +372,5 @@ func TestTexts(t *testing.T) {
 	a.hear(portal.News{Text: &portal.Text{From: "B", To: "A", Text: "you"}})
 	if diff := cmp.Diff([]string{`text {"from":"B","to":"all","message":"hello"}`, `text {"from":"B","to":"me","message":"you"}`}, a.told()); diff != "" {
 		t.Error(diff)
-	}
-}
-
-// What nobody has announced is not sent on, and its direction and kind must be
-// right.
-func TestOffersAreHeldToWhatWasAnnounced(t *testing.T) {
-	announced := map[string]*section{"0": {kind: audio, sends: true}, "1": {kind: video}}
-	offer := sdpHead + sectionOf(audio, "0", "sendonly") + sectionOf(video, "1", "recvonly") + "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:d\r\n"
-	if got := permit(offer, announced); got != offer {
-		t.Errorf("changed: %q", got)
-	}
-	for name, block := range map[string]string{
-		"unknown":           sectionOf(audio, "7", "sendonly"),
-		"another direction": sectionOf(audio, "0", "recvonly"),
-		"both directions":   sectionOf(audio, "0", "sendrecv"),
-		"another kind":      sectionOf(video, "0", "sendonly"),
-		"no direction":      strings.Replace(sectionOf(audio, "0", "sendonly"), "a=sendonly\r\n", "", 1),
-		"no mid":            strings.Replace(sectionOf(audio, "0", "sendonly"), "a=mid:0\r\n", "", 1),
-		"line feeds only":   strings.ReplaceAll(sectionOf(audio, "7", "sendonly"), "\r", ""),
-		"no end of line":    strings.TrimSuffix(sectionOf(audio, "7", "sendonly"), "\r\n"),
-	} {
-		got := permit(sdpHead+block, announced)
-		if all := blocks(got); len(all) != 2 || directionOf(all[1]) != "inactive" || strings.Contains(got, "a=send") || strings.Contains(got, "a=recv") {
-			t.Errorf("%s: %q", name, got)
-		}
-	}
-}
-
-func FuzzSDP(f *testing.F) {
-	f.Add(sdpHead + sectionOf(audio, "0", "sendonly") + sectionOf(video, "1", "recvonly"))
-	f.Add("m=audio\nm=video 9 x 96\n")
-	f.Fuzz(func(t *testing.T, sdp string) {
-		announced := map[string]*section{"1": {kind: video, session: "u"}}
-		got := permit(sdp, announced)
-		for _, block := range blocks(got)[1:] {
-			if d, kind := directionOf(block), kindOfSection(block); d != "inactive" && (kind == audio || kind == video) && (d != "recvonly" || attribute(block, "mid") != "1") {
-				t.Errorf("%q is permitted in %q", block, sdp)
-			}
-		}
-		label(sdp, announced)
-		formatOf(sdp, "1")
-		midsOf(sdp)
-	})
-}
-
-func TestFormats(t *testing.T) {
-	for rtpmap, want := range map[string]*format{
-		"a=rtpmap:96 VP8/90000\r\n":        {Codec: "vp8"},
-		"a=rtpmap:96 opus/48000/2\r\n":     &opus,
-		"a=rtpmap:97 VP8/90000\r\n":        nil,
-		"a=rtpmap:96 telephone-event/8000": nil,
-		"a=rtpmap:96 H264/90000\r\na=fmtp:96 level-asymmetry-allowed=1;profile-level-id=42e01f\r\n": {Codec: "h264", Profile: "CB"},
-		"a=rtpmap:96 H264/90000\r\na=fmtp:96 profile-level-id=42001f\r\n":                           {Codec: "h264", Profile: "B"},
-		"a=rtpmap:96 H264/90000\r\na=fmtp:96 profile-level-id=64001f\r\n":                           {Codec: "h264", Profile: "H"},
-	} {
-		if diff := cmp.Diff(want, formatOf(sdpHead+sectionOf(video, "1", "recvonly")+rtpmap, "1")); diff != "" {
-			t.Errorf("%q:\n%s", rtpmap, diff)
-		}
 	}
 }

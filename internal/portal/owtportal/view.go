@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/muster-fleet/muster/internal/owtsdp"
 	"github.com/muster-fleet/muster/internal/room"
 )
 
@@ -15,7 +16,7 @@ type about struct {
 	// Source is OWT's name of what it shows.
 	Source string `json:"source"`
 	// Format is how it is encoded, as far as that is known.
-	Format *format `json:"format,omitempty"`
+	Format *owtsdp.Format `json:"format,omitempty"`
 	// MID is its section at the publisher.
 	MID string `json:"mid,omitempty"`
 	// Attributes are what the application says of the stream; of its first track.
@@ -97,12 +98,10 @@ func aboutOf(p room.Participant, t room.PublishedTrack) about {
 		}
 	}
 	if a.Format == nil && kindOf(t.Source) == audio {
-		a.Format = &opus
+		a.Format = &owtsdp.Opus
 	}
 	return a
 }
-
-var opus = format{Codec: "opus", SampleRate: 48000, ChannelNum: 2}
 
 // emission is an event for a client.
 type emission struct {

@@ -1,6 +1,10 @@
 package owtportal
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"github.com/muster-fleet/muster/internal/owtsdp"
+)
 
 // What is said to clients. The names are OWT's.
 
@@ -20,21 +24,14 @@ type streamInfo struct {
 }
 
 type trackInfo struct {
-	ID     string  `json:"id"`
-	Type   string  `json:"type"`
-	Source string  `json:"source"`
-	Format *format `json:"format,omitempty"`
+	ID     string         `json:"id"`
+	Type   string         `json:"type"`
+	Source string         `json:"source"`
+	Format *owtsdp.Format `json:"format,omitempty"`
 	// Optional is what a mixer or a transcoder could make of the track: nothing.
 	Optional struct{} `json:"optional"`
 	Status   string   `json:"status"`
 	MID      string   `json:"mid,omitempty"`
-}
-
-type format struct {
-	Codec      string `json:"codec"`
-	Profile    string `json:"profile,omitempty"`
-	SampleRate int    `json:"sampleRate,omitempty"`
-	ChannelNum int    `json:"channelNum,omitempty"`
 }
 
 type ownerInfo struct {
