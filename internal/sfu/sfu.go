@@ -14,6 +14,8 @@
 //
 // What happens is published on room.Topic: who speaks, and which sessions have
 // ended.
+//
+// The methods of OWT's webrtc nodes are served beside these: see package owtnode.
 package sfu
 
 import (
@@ -21,12 +23,14 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/internal/room"
 	"github.com/muster-fleet/muster/internal/rtc"
+	"github.com/muster-fleet/muster/internal/sfu/owtnode"
 	"github.com/muster-fleet/muster/node"
 	"github.com/muster-fleet/muster/worker"
 )
@@ -58,6 +62,7 @@ type End struct {
 // Node is the work of the node.
 type Node struct {
 	server *rtc.Server
+	owt    *owtnode.Node
 	conn   bus.Conn
 	log    *slog.Logger
 
@@ -88,16 +93,35 @@ func Start(conn bus.Conn, opts rtc.Options) (*Node, error) {
 		n.log = slog.New(slog.DiscardHandler)
 	}
 	opts.OnSpeakers = func(name string, tracks []string) {
-		n.tell(room.KeySpeakers(name), room.Notice{Room: name, Tracks: tracks})
+		if !owtnode.Has(name) {
+			n.tell(room.KeySpeakers(name), room.Notice{Room: name, Tracks: tracks})
+		}
 	}
 	opts.OnEnded = func(name, session string) {
+		if owtnode.Has(session) {
+			n.owt.Ended(session)
+			return
+		}
 		n.tell(room.KeyEnded(name), room.Notice{Room: name, Session: session})
+	}
+	opts.OnConnected = func(_, session string) {
+		if owtnode.Has(session) {
+			n.owt.Connected(session)
+		}
+	}
+	opts.OnPicture = func(p rtc.Picture) {
+		if owtnode.Has(p.Room) {
+			n.owt.Picture(p)
+		}
 	}
 	server, err := rtc.Start(opts)
 	if err != nil {
 		return nil, err
 	}
 	n.server = server
+	if n.owt, err = owtnode.Start(context.Background(), conn, server, n.log); err != nil {
+		return nil, errors.Join(err, server.Close())
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	n.stop = stop
 	n.running.Go(func() { n.publish(ctx) })
@@ -106,7 +130,7 @@ func Start(conn bus.Conn, opts rtc.Options) (*Node, error) {
 
 // Close closes the ports.
 func (n *Node) Close() error {
-	err := n.server.Close()
+	err := errors.Join(n.server.Close(), n.owt.Close())
 	n.stop()
 	n.running.Wait()
 	return err
@@ -146,6 +170,7 @@ func (n *Node) Check(json.RawMessage) error { return nil }
 func (n *Node) Do(ctx context.Context, t *node.Task) error {
 	n.count(t.Room, 1)
 	<-ctx.Done()
+	n.owt.EndTask(t.Name)
 	if n.count(t.Room, -1) == 0 {
 		n.server.EndRoom(t.Room)
 	}
@@ -191,7 +216,7 @@ var ErrNotHere = errors.New("sfu: this node does not serve the room: ask for its
 
 // Methods are served beside those of every node.
 func (n *Node) Methods() map[string]bus.Handler {
-	return map[string]bus.Handler{
+	methods := map[string]bus.Handler{
 		"offer": method(func(o room.Offer) (any, error) {
 			ctx, cancel := context.WithTimeout(context.Background(), answerTime)
 			defer cancel()
@@ -215,6 +240,8 @@ func (n *Node) Methods() map[string]bus.Handler {
 		"receivers": method(func(name string) (any, error) { return n.server.Receivers(name), nil }),
 		"rtcStats":  func(r *bus.Request) { r.Reply(n.server.Stats()) },
 	}
+	maps.Copy(methods, n.owt.Methods())
+	return methods
 }
 
 // ping takes the routes of a room, and says how the node is.
