@@ -21,8 +21,10 @@ import (
 // newSFUCmd is the node of an agent of purpose webrtc.
 func newSFUCmd() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "sfu",
-		Short:   "Forward the media of rooms (a node, started by 'muster agent')",
+		Use:   "sfu",
+		Short: "Forward the media of rooms (a node, started by 'muster agent')",
+		Long: `Forward the media of rooms, on one port for UDP and one for TCP. It serves Muster's conference, and OWT's own
+in place of OWT's webrtc nodes, both at once.`,
 		Hidden:  true,
 		Args:    cli.Takes(),
 		Example: "  muster agent --purpose webrtc --max-nodes 1 --reuse --prerun 1 --notify -- muster sfu --listen 192.0.2.7:7882",

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	_ "embed"
+
+	"github.com/muster-fleet/muster/internal/childproc"
 )
 
 // startTime bounds the start of a program.
@@ -42,6 +44,7 @@ type OWT struct {
 	Portal string
 
 	t        *testing.T
+	launcher *childproc.Launcher
 	dir, env string
 }
 
@@ -70,7 +73,8 @@ func tools(t *testing.T) string {
 func Start(t *testing.T, opts Options) *OWT {
 	t.Helper()
 	tools := tools(t)
-	o := &OWT{t: t, dir: t.TempDir(), Portal: freeAddr(t)}
+	o := &OWT{t: t, launcher: childproc.NewLauncher(), dir: t.TempDir(), Portal: freeAddr(t)}
+	t.Cleanup(o.launcher.Close)
 	database := freeAddr(t)
 	o.env = "OWT_DATABASE=" + database + "/owtdb"
 	data := filepath.Join(o.dir, "data")
@@ -129,13 +133,14 @@ func (o *OWT) run(name, dir string, argv ...string) {
 	}
 	c := exec.Command(argv[0], argv[1:]...)
 	c.Dir, c.Stdout, c.Stderr = dir, log, log
-	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := c.Start(); err != nil {
+	if err := o.launcher.Start(c); err != nil {
 		o.t.Fatal(err)
 	}
 	o.t.Cleanup(func() {
-		_ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL)
+		_ = c.Process.Signal(syscall.SIGTERM) // OWT's agent ends its nodes then
+		late := time.AfterFunc(startTime, func() { _ = c.Process.Kill() })
 		_ = c.Wait()
+		late.Stop()
 		if o.t.Failed() {
 			_, _ = log.Seek(0, io.SeekStart)
 			text, _ := io.ReadAll(log)

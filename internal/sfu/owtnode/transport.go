@@ -3,6 +3,7 @@ package owtnode
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -205,7 +206,8 @@ func (n *Node) withdraw(s *section) {
 func (n *Node) remove(t *transport) {
 	t.ended = true
 	delete(n.transports, t.id)
-	for _, s := range t.sections {
+	for _, mid := range slices.Sorted(maps.Keys(t.sections)) {
+		s := t.sections[mid]
 		delete(n.sessions, s.Session)
 		s.ended = true
 		n.withdraw(s)
