@@ -245,17 +245,19 @@ func newEstimator() *gcc.SendSideBWE {
 }
 
 // send writes a packet of a slot, numbered for transport-cc where the client
-// wants that. The slot is locked.
-func (s *session) send(slot *slot, h *rtp.Header, payload []byte) {
+// wants that. The slot is locked. It reports whether the connection takes packets
+// yet; one that is gone is noticed by its state.
+func (s *session) send(slot *slot, h *rtp.Header, payload []byte) (ready bool) {
 	if slot.sequenceID == 0 || !s.choosing.Load() {
 		h.Extension, h.Extensions = false, h.Extensions[:0]
-		_, _ = slot.writer.WriteRTP(h, payload) // a peer that is gone is noticed by its state
-		return
+		n, _ := slot.writer.WriteRTP(h, payload)
+		return n > 0
 	}
 	n := s.sequence.Add(1)
 	slot.sequence = [2]byte{byte(n >> 8), byte(n)}
 	_ = h.SetExtension(slot.sequenceID, slot.sequence[:])
-	_, _ = s.pacer.Write(h, payload, slot.attribute)
+	written, _ := s.pacer.Write(h, payload, slot.attribute)
+	return written > 0
 }
 
 // feedback takes what the client reports of its line.

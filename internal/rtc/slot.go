@@ -191,24 +191,64 @@ func (s *slot) forward(t *track, l *layer, p *packet, now time.Time) (needsKey b
 			return false
 		}
 	}
+	if s.current < 0 && l.isFresh(now) {
+		if l.index == s.target || !t.layers[s.target].isFresh(now) {
+			s.catchUp(l, now)
+		}
+		return false
+	}
 	if s.current != l.index {
 		if !s.mayBegin(t, l, p) {
 			return s.current < 0
 		}
-		// Two layers may arrive at once, each with a time of its own.
-		elapsed := uint32(max(0, now.Sub(s.lastSent).Seconds()) * float64(s.clockRate))
-		s.number.switchTo(int8(l.index), p, elapsed)
-		s.current = l.index
+		s.switchTo(l, p, now)
+		if !s.pass(p, now) {
+			s.current = -1
+		}
+		return false
 	}
+	s.pass(p, now)
+	return false
+}
+
+// catchUp begins with the layer's last key frame, and sends what has come since:
+// often it came while the subscriber was still connecting. The caller has locked
+// the track and s.
+func (s *slot) catchUp(l *layer, now time.Time) {
+	for n := l.key; int16(l.ring.highest-n) >= 0; n++ {
+		p, ok := l.ring.get(n)
+		switch {
+		case !ok: // lost, or not here yet
+			continue
+		case s.current < 0:
+			s.switchTo(l, p, l.keyed)
+		}
+		if !s.pass(p, now) {
+			s.current = -1
+			return
+		}
+	}
+}
+
+// switchTo begins the layer with a packet that arrived then.
+func (s *slot) switchTo(l *layer, p *packet, arrived time.Time) {
+	// Two layers may arrive at once, each with a time of its own.
+	elapsed := uint32(max(0, arrived.Sub(s.lastSent).Seconds()) * float64(s.clockRate))
+	s.number.switchTo(int8(l.index), p, elapsed)
+	s.current = l.index
+}
+
+// pass sends a packet of the current layer, unless it is to be left out. It is
+// false where the connection takes none yet: then the layer has not begun.
+func (s *slot) pass(p *packet, now time.Time) (ready bool) {
 	numbers, ok := s.number.pass(p, s.temporal)
 	if !ok || len(p.payload) == 0 {
-		return false
+		return true
 	}
 	s.lastSent = now
 	s.packets++
 	s.octets += uint32(len(p.payload))
-	s.send(p, numbers, false)
-	return false
+	return s.send(p, numbers, false)
 }
 
 // mayBegin says whether the slot may begin to carry the layer with this packet:
@@ -226,7 +266,7 @@ func (s *slot) mayBegin(t *track, l *layer, p *packet) bool {
 }
 
 // send writes a packet with the subscriber's numbers.
-func (s *slot) send(p *packet, n sent, again bool) {
+func (s *slot) send(p *packet, n sent, again bool) (ready bool) {
 	h := &s.header
 	h.Marker, h.SequenceNumber, h.Timestamp = p.marker, n.out, p.timestamp+n.timestamp
 	h.PayloadType, h.SSRC = s.payloadType, uint32(s.ssrc)
@@ -246,21 +286,16 @@ func (s *slot) send(p *packet, n sent, again bool) {
 		payload = s.scratch
 		p.vp8.shift(payload, n.picture, n.tl0)
 	}
-	s.session.send(s, h, payload)
 	s.session.server.count.sent.Add(1)
+	return s.session.send(s, h, payload)
 }
 
 // control answers what the subscriber says of the stream, until it ends.
 func (s *slot) control(sender *webrtc.RTPSender) {
-	buffer := make([]byte, maxPacket) // ReadRTCP makes one for each packet
 	for {
-		n, _, err := sender.Read(buffer)
+		packets, _, err := sender.ReadRTCP()
 		if err != nil {
 			return
-		}
-		packets, err := rtcp.Unmarshal(buffer[:n])
-		if err != nil {
-			continue
 		}
 		s.session.feedback(packets)
 		for _, p := range packets {

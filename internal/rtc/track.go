@@ -53,6 +53,16 @@ type layer struct {
 	measured time.Time
 	width    int
 	height   int
+	// key is the first packet of the last key frame, which arrived at keyed.
+	key     uint16
+	keyTime uint32
+	keyed   time.Time
+}
+
+// isFresh reports whether the last key frame is one that a subscriber can begin
+// with: while no other may be asked for.
+func (l *layer) isFresh(now time.Time) bool {
+	return l != nil && !l.keyed.IsZero() && now.Sub(l.keyed) < KeyFrameGap
 }
 
 // simulcast reports whether the publisher announced several encodings.
@@ -181,6 +191,9 @@ func (t *track) arrive(l *layer, h *rtp.Header, payload []byte, level uint8, now
 	l.heard = now
 	l.bytes[min(p.temporal, mostTemporal-1)] += len(payload)
 	l.highest = max(l.highest, min(p.temporal, mostTemporal-1))
+	if p.key && (l.keyed.IsZero() || p.timestamp != l.keyTime) {
+		l.key, l.keyTime, l.keyed = p.number, p.timestamp, now
+	}
 	kept := l.ring.put(p, payload)
 	waiting := false
 	for _, s := range t.slots {
