@@ -119,7 +119,7 @@ const (
 	// Keep takes it for the result, and the task is done. Of several results all
 	// must be there.
 	Keep Existing = "keep"
-	// Append records more segments behind those that are there.
+	// Append adds segments behind those that are there.
 	Append Existing = "append"
 )
 

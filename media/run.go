@@ -39,7 +39,7 @@ func (env *environment) ffmpeg(ctx context.Context, args []string, tell func(Sta
 // checked is ffmpeg with a check of what it finds in its first input, before anything
 // is written: an error of that ends it, and is returned.
 func (env *environment) checked(ctx context.Context, args []string, check func(*Probe) error, tell func(Stats), extra ...func(io.Reader)) (*journal, error) {
-	env.opts.Logger.Debug("ffmpeg starts", "args", args)
+	env.opts.Logger.Debug("ffmpeg starts", "args", redact(strings.Join(args, " ")))
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	said := &journal{}
@@ -275,7 +275,17 @@ func (t *tail) last() []string {
 	return t.lines
 }
 
-// credentials are the name and password in a URL.
-var credentials = lazily(`://[^/@\s]+@`)
+// credentials are the name and password in a URL; streamKey is what follows the
+// host in one of RTMP, where the key of a channel is, and passphrase that of SRT.
+var (
+	credentials = lazily(`://[^/@\s]+@`)
+	streamKey   = lazily(`(rtmp[a-z]*://[^/\s]+/)[^\s'"]*[^\s'":;,.)]`)
+	passphrase  = lazily(`(passphrase|streamid)=[^&\s'"]*`)
+)
 
-func redact(text string) string { return credentials().ReplaceAllString(text, "://***@") }
+// redact takes out of a text what must not be read by all who see it.
+func redact(text string) string {
+	text = credentials().ReplaceAllString(text, "://***@")
+	text = streamKey().ReplaceAllString(text, "${1}***")
+	return passphrase().ReplaceAllString(text, "${1}=***")
+}

@@ -26,7 +26,7 @@ func TestRunKeepsTheLastLines(t *testing.T) {
 	if len(failed.Lines) != tailLines || failed.Lines[0] != "line 44" || len(failed.Lines[7]) != tailBytes {
 		t.Errorf("kept %q", failed.Lines)
 	}
-	if strings.Contains(err.Error(), "password") || !strings.Contains(err.Error(), "rtmp://***@host/x: refused") {
+	if strings.Contains(err.Error(), "password") || !strings.Contains(err.Error(), "rtmp://***@host/***: refused") {
 		t.Errorf("the error is %v", err)
 	}
 }
@@ -110,4 +110,20 @@ func TestPersistenceEnds(t *testing.T) {
 			t.Errorf("ran %d times in 2.75 s, not 6", runs)
 		}
 	})
+}
+
+// The key of a channel is in what follows the host of RTMP, and SRT's are in its query.
+func TestRedact(t *testing.T) {
+	for text, want := range map[string]string{
+		"rtmp://host:1935/app/key: Connection refused":           "rtmp://host:1935/***: Connection refused",
+		"[out#0/flv @ 0x5] Error opening 'rtmps://h/a/k?x=y:z'.": "[out#0/flv @ 0x5] Error opening 'rtmps://h/***'.",
+		"rtmp://name:password@host/app/key":                      "rtmp://***@host/***",
+		"srt://host:1?mode=caller&passphrase=abc&latency=9":      "srt://host:1?mode=caller&passphrase=***&latency=9",
+		"http://host/film.ts: 404":                               "http://host/film.ts: 404",
+		"rtmp://host/: refused":                                  "rtmp://host/: refused",
+	} {
+		if got := redact(text); got != want {
+			t.Errorf("%s becomes %s; want %s", text, got, want)
+		}
+	}
 }

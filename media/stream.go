@@ -105,12 +105,12 @@ func (p streaming) prepare() (made []string, err error) {
 	}
 	_, err = os.Lstat(p.sink.name)
 	switch {
-	case err != nil:
+	case err != nil, p.Existing == Append:
 		return made, nil
 	case p.Existing == Replace:
 		return made, os.Remove(p.sink.name)
 	}
-	return made, exists("output", p.sink.name, "replace")
+	return made, exists("output", p.sink.name, "append", "replace")
 }
 
 func (s *streamer) run(ctx context.Context) (float64, bool, error) {

@@ -33,7 +33,8 @@ type StreamSpec struct {
 	// RetrySeconds is for how long a stream that breaks is begun again; 0 is not
 	// at all. It needs a live input, or loop.
 	RetrySeconds float64 `json:"retry_seconds"`
-	// Existing is Refuse or Replace, for HLS in files.
+	// Existing is Refuse, Replace, or Append, which goes on with the list that is
+	// there; for HLS in files.
 	Existing Existing `json:"existing"`
 	// Upscale lets the picture be larger than that of the input.
 	Upscale bool `json:"upscale"`
@@ -63,7 +64,7 @@ func streamPlan(t *Tool, o Options, s StreamSpec) (streaming, error) {
 	if p.sink, err = o.sink("output", s.Output); err != nil {
 		return p, err
 	}
-	if p.Existing, err = s.Existing.check(Refuse, Replace); err != nil {
+	if p.Existing, err = s.Existing.check(Refuse, Replace, Append); err != nil {
 		return p, err
 	}
 	err = first(positive("duration_seconds", s.DurationSeconds), positive("retry_seconds", s.RetrySeconds),
