@@ -60,7 +60,7 @@ func TestNamesAreCompleted(t *testing.T) {
 		before := path
 		for n := 0; argumentOf(cmd.Use, n) != "" && n < 3; n++ {
 			switch kind := argumentOf(cmd.Use, n); {
-			case kind == "ADDRESS", kind == "USER", strings.HasPrefix(kind, "-"), strings.HasPrefix(kind, "FILE"), kind == "CMD", kind == "ARGS":
+			case kind == "ADDRESS", kind == "USER", kind == "URL", strings.HasPrefix(kind, "-"), strings.HasPrefix(kind, "FILE"), kind == "CMD", kind == "ARGS":
 				return // what is not there yet, is in a room, or is no name
 			case words[kind] == "":
 				t.Errorf("%s: nothing is known of %s", cmd.CommandPath(), kind)

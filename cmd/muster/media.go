@@ -17,7 +17,10 @@ import (
 	"github.com/muster-fleet/muster/config"
 	"github.com/muster-fleet/muster/internal/cli"
 	"github.com/muster-fleet/muster/internal/purposes"
+	"github.com/muster-fleet/muster/internal/room"
 	"github.com/muster-fleet/muster/internal/roomrec"
+	"github.com/muster-fleet/muster/internal/roomstream"
+	"github.com/muster-fleet/muster/internal/roomsub"
 	"github.com/muster-fleet/muster/media"
 	"github.com/muster-fleet/muster/node"
 )
@@ -126,26 +129,36 @@ func newNodeCmd() *cobra.Command {
 			return err
 		}
 		o := media.Options{Root: *root, Mounts: named, AllowArgs: *allowArgs}
-		work, err := media.NewAny(purposes.Of(os.Getenv("MUSTER_PURPOSE")).Media, tool, o)
+		purpose := os.Getenv("MUSTER_PURPOSE")
+		work, err := media.NewAny(purposes.Of(purpose).Media, tool, o)
+		if err == nil {
+			work, err = withRooms(work, purpose, tool, o)
+		}
 		if err != nil {
 			return err
 		}
-		return node.Run(cmd.Context(), withRooms(work, o), node.Options{})
+		return node.Run(cmd.Context(), work, node.Options{})
 	}
 	return cmd
 }
 
-// withRooms adds recordings of rooms to the work of a media node.
-func withRooms(work node.Work, o media.Options) node.Work {
+// withRooms adds recordings of rooms to the work of a media node, or streams of them
+// where its purpose is that.
+func withRooms(work node.Work, purpose string, tool *media.Tool, o media.Options) (node.Work, error) {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	return roomrec.Beside(work, roomrec.New(roomrec.Options{
-		Open: func(ctx context.Context) (bus.Conn, error) {
-			cfg, err := config.Load("") // the agent leads us to the queue by the environment
-			if err != nil {
-				return nil, err
-			}
-			return open(ctx, cfg, "muster recording", log)
-		},
-		Dir: o.Directory, Logger: log,
-	}))
+	open := func(ctx context.Context) (bus.Conn, error) {
+		cfg, err := config.Load("") // the agent leads us to the queue by the environment
+		if err != nil {
+			return nil, err
+		}
+		return open(ctx, cfg, "muster "+purpose, log)
+	}
+	if purpose != room.PurposeStreaming {
+		return roomsub.Beside(work, roomrec.New(roomrec.Options{Open: open, Dir: o.Directory, Logger: log})), nil
+	}
+	rooms, err := roomstream.New(roomstream.Options{Open: open, Tool: tool, Media: o, Logger: log})
+	if err != nil {
+		return nil, err
+	}
+	return roomsub.Beside(work, rooms), nil
 }

@@ -49,6 +49,7 @@ certificate stands before it elsewhere. Several portals may run: a client whose 
 	cmd.Flags().StringVar(&p.public, "public", "", "`URL` at which browsers reach it (default: http:// and the address)")
 	cmd.Flags().StringToIntVar(&p.bitrates, "bitrate", nil, "most kbit/s that the pictures of a participant may take, those sent and those received, by role: `ROLE=KBPS`, as presenter=3000,viewer=1500 (default: no limit)")
 	cmd.Flags().StringVar(&p.region, "region", "", "`region` of the clients that come here: they get an SFU of that region, where there is one")
+	cmd.Flags().StringSliceVar(&p.streamTo, "stream-to", portal.DefaultStreamTo, "what presenters may have rooms streamed to: the `beginnings` of URLs, and of files of the workers of purpose streaming")
 	cmd.Flags().StringVar(&p.id, "id", "", "`name` of the worker (default: one that no other has)")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := settings.load()
@@ -72,6 +73,7 @@ type portalPlan struct {
 	listen, public, id, region string
 
 	bitrates map[string]int // by role, in kbit/s
+	streamTo []string
 	cfg      *config.Config
 	log      *slog.Logger
 	say      func(url string)
@@ -100,7 +102,7 @@ func (p *portalPlan) run(ctx context.Context) error {
 		}
 	}
 	door, err := portal.Start(portal.Options{
-		Conn: conn, Client: client.New(conn, client.Options{Cluster: p.cfg.Manager.Name}), Key: key, ID: p.id, Listen: p.listen, Region: p.region, Logger: p.log, Bitrates: p.limits(),
+		Conn: conn, Client: client.New(conn, client.Options{Cluster: p.cfg.Manager.Name}), Key: key, ID: p.id, Listen: p.listen, Region: p.region, Logger: p.log, Bitrates: p.limits(), StreamTo: p.streamTo,
 		OnEnter: func(who string) { tell(func(w *worker.Worker) { w.AddTask(who) }) },
 		OnLeave: func(who string) { tell(func(w *worker.Worker) { w.RemoveTask(who) }) },
 	})

@@ -126,6 +126,17 @@ func TestTwoBrowsersInARoom(t *testing.T) {
 	bob.click("record")
 	alice.await(`musterRoom.state.recording.on && Boolean(musterRoom.state.recording.node) && !document.getElementById("recording").hidden`)
 	contains(t, done(t, "room", upRoom, "--url", c.url), "recorded by recorder", "as bob said")
+	streams := t.TempDir()
+	begin(t, "agent", "--purpose", room.PurposeStreaming, "--id", "streamer", "--root", streams, "--load", "memory", "--max-load", "1", "--url", c.url, "--dir", t.TempDir())
+	free(t, c.url, "streamer")
+	streamTo(bob, "http://127.0.0.1/secret.m3u8")
+	bob.await(`!document.getElementById("stream-problem").hidden`)
+	streamTo(bob, "streams/lobby.m3u8")
+	bob.await(`!document.getElementById("stream-to").open`)
+	alice.await(`musterRoom.state.streaming.on && Boolean(musterRoom.state.streaming.node) && document.getElementById("streaming").textContent.includes("Streamed to streams/lobby.m3u8")`)
+	alice.shot("streamed")
+	contains(t, done(t, "room", upRoom, "--url", c.url), "streamed to streams/lobby.m3u8 by streamer", "as bob said")
+	done(t, "run", room.PurposeStreaming, "own", "--spec", `{"room": {"room": "`+upRoom+`", "output": "own.m3u8", "layout": "speaker", "width": 640, "height": 360}}`, "--url", c.url)
 	begin(t, append([]string{"agent", "--purpose", room.PurposeSFU, "--id", secondSFU, "--load", "memory", "--max-load", "1", "--max-nodes", "1",
 		"--per", "room", "--reuse", "--prerun", "1", "--notify", "--url", c.url, "--dir", t.TempDir()}, "--", program, "sfu")...)
 	free(t, c.url, secondSFU)
@@ -146,6 +157,13 @@ func TestTwoBrowsersInARoom(t *testing.T) {
 			keepsMoving(bob, a)
 			t.Logf("largest gap of the picture: %.0f ms", value[float64](alice, fmt.Sprintf(`musterRoom.pictures.find((p) => p.key === %q).gap`, o)))
 		}
+	})
+	t.Run("streamed", func(t *testing.T) {
+		done(t, "stop", room.PurposeStreaming, "own", "--url", c.url)
+		contains(t, done(t, "rooms", "stream", upRoom, "--stop", "--url", c.url), "is not streamed")
+		alice.await(`!musterRoom.state.streaming.on && !musterRoom.state.streaming.node && document.getElementById("streaming").hidden`)
+		streamed(t, filepath.Join(streams, "streams", "lobby.m3u8"), "1280,720")
+		streamed(t, filepath.Join(streams, "own.m3u8"), "640,360")
 	})
 	t.Run("recorded", func(t *testing.T) {
 		contains(t, done(t, "rooms", "record", upRoom, "--stop", "--url", c.url), "is not recorded")
@@ -213,6 +231,29 @@ func recorded(t *testing.T, dir string) {
 		if n, _ := strconv.Atoi(frames); err != nil || codec != e.Codec || n < 10 {
 			t.Errorf("%s: %q, %v", e.File, out, err)
 		}
+	}
+}
+
+// streamTo has the page ask for a stream.
+func streamTo(p *tab, url string) {
+	p.t.Helper()
+	if !value[bool](p, `document.getElementById("stream-to").open`) {
+		p.click("stream")
+	}
+	value[bool](p, fmt.Sprintf(`(document.getElementById("stream-url").value = %q, true)`, url))
+	p.click("stream-start")
+}
+
+// streamed checks that what was streamed has a picture of that size and sound, and ends.
+func streamed(t *testing.T, list, size string) {
+	t.Helper()
+	text, err := os.ReadFile(list)
+	if err != nil || !strings.HasSuffix(string(text), "#EXT-X-ENDLIST\n") {
+		t.Errorf("%v\n%s", err, text)
+	}
+	out, err := exec.Command("ffprobe", "-v", "error", "-show_entries", "stream=codec_name,width,height", "-of", "csv=p=0", list).Output()
+	if err != nil || !strings.Contains(string(out), "h264,"+size+"\n") || !strings.Contains(string(out), "aac") {
+		t.Errorf("%s: %q, %v", list, out, err)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/internal/cli"
+	"github.com/muster-fleet/muster/internal/compose"
 	"github.com/muster-fleet/muster/internal/conference"
 	"github.com/muster-fleet/muster/internal/room"
 )
@@ -45,7 +46,7 @@ func newRoomsCmd() *cobra.Command {
 			return printRooms(cmd.OutOrStdout(), states)
 		})
 	}
-	cmd.AddCommand(newRecordCmd())
+	cmd.AddCommand(newRecordCmd(), newStreamCmd())
 	return cmd
 }
 
@@ -62,31 +63,66 @@ in the room see it.`,
 	a := askingFlags(cmd)
 	stop := cmd.Flags().Bool("stop", false, "stop recording")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
-			node, err := conferenceOf(ctx, c, args[0])
-			if err != nil {
-				return err
-			}
-			raw, err := c.Call(ctx, node, "record", conference.RecordOrder{Room: args[0], On: !*stop, By: "an operator"})
-			if err != nil {
-				return err
-			}
-			var r room.Recording
-			if err := json.Unmarshal(raw, &r); err != nil {
-				return err
-			}
-			if *a.output == cli.JSON {
-				return cli.PrintJSON(cmd.OutOrStdout(), r)
-			}
-			word := "is recorded"
-			if !r.On {
-				word = "is not recorded"
-			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), args[0], word)
-			return err
-		})
+		return a.order(cmd, conference.Order{Room: args[0], Outlet: room.Recording, On: !*stop}, "recorded")
 	}
 	return cmd
+}
+
+func newStreamCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "stream ROOM [URL]",
+		Short: "Stream a room to RTMP or HLS, or stop streaming it",
+		Long: `Have a room streamed to a URL, or with --stop not any more. A worker of purpose streaming makes one picture of
+everybody, with the sound of all, and sends it: to rtmp:// or rtmps://, or what else a stream may go to, or as HLS into
+a file that ends in .m3u8, below the --root of the worker's agent or as mount:NAME/.... The stream goes on when people
+come and go, and when the SFU dies; when the worker or the conference dies it is begun again. People in the room see
+that it is streamed, and to which host: the rest of the URL is kept from them, as it may have a key in it.`,
+		Example: "  muster rooms stream standup rtmp://live.example/app/KEY\n  muster rooms stream standup streams/standup.m3u8 --layout speaker\n  muster rooms stream standup --stop",
+		Args:    cli.Takes("ROOM", "[URL]"),
+	}
+	a := askingFlags(cmd)
+	stop := cmd.Flags().Bool("stop", false, "stop streaming")
+	layout := cmd.Flags().String("layout", string(compose.Grid), "`layout` of the picture: grid, or speaker, who is large then")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		o := conference.Order{Room: args[0], Outlet: room.Streaming, On: !*stop}
+		switch {
+		case *stop && len(args) == 2:
+			return cli.Usagef("--stop takes no URL")
+		case !*stop && len(args) == 1:
+			return cli.Usagef("where to? Give a URL, as rtmp://HOST/APP/KEY, or --stop")
+		case !*stop:
+			o.Target = room.Target{Output: args[1], Layout: *layout}
+		}
+		return a.order(cmd, o, "streamed")
+	}
+	return cmd
+}
+
+// order has a room recorded or streamed, or not any more; word is what it is then.
+func (a *asking) order(cmd *cobra.Command, o conference.Order, word string) error {
+	o.By = "an operator"
+	return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
+		node, err := conferenceOf(ctx, c, o.Room)
+		if err != nil {
+			return err
+		}
+		raw, err := c.Call(ctx, node, "order", o)
+		if err != nil {
+			return err
+		}
+		var now room.Outlet
+		if err := json.Unmarshal(raw, &now); err != nil {
+			return err
+		}
+		if *a.output == cli.JSON {
+			return cli.PrintJSON(cmd.OutOrStdout(), now)
+		}
+		if !now.On {
+			word = "not " + word
+		}
+		_, err = fmt.Fprintln(cmd.OutOrStdout(), o.Room, "is", word)
+		return err
+	})
 }
 
 // keeperOf returns the worker that has a room.
@@ -215,6 +251,11 @@ func printRoom(w io.Writer, s room.State) error {
 	}
 	if r := s.Recording; r.On {
 		if _, err := fmt.Fprintf(w, "recorded by %s, as %s said\n", orWord(r.Node, "no recorder yet"), r.By); err != nil {
+			return err
+		}
+	}
+	if o := s.Streaming; o.On {
+		if _, err := fmt.Fprintf(w, "streamed to %s by %s, as %s said\n", o.To, orWord(o.Node, "no worker yet"), o.By); err != nil {
 			return err
 		}
 	}

@@ -20,7 +20,7 @@ and places every task (a WebRTC session, a mixer, a recording) on one of them.
 
 Start with a whole cluster on this machine:  muster up
 Exit status: 0 done, 1 refused (the reason is on stderr), 2 used wrongly.`,
-		Example: `  muster up                          # a message queue, a manager and three workers
+		Example: `  muster up                          # a message queue, a manager and four workers
   muster workers                     # who is there, and how loaded
   muster schedule webrtc room-1      # place a task
   muster why webrtc room-1           # why there

@@ -39,9 +39,9 @@ own that reports what its own work takes of the processors. Ctrl-C ends everythi
 The page that it prints the address of shows the fleet in a browser of this machine, and serves the API of
 docs/http.md.
 
-The workers are for webrtc, video and recording, and so on in turn. Where ffmpeg is installed, those for video
-transcode and mix, and those for recording record: see 'muster run --help'. Those for webrtc forward the media of
-rooms; a conference and a portal complete them, and a link to a room is printed. With --media=false the workers
+The workers are for webrtc, video, recording and streaming, and so on in turn. Where ffmpeg is installed, those for video
+transcode and mix, those for recording record, and those for streaming stream: see 'muster run --help'. Those for webrtc
+forward the media of rooms; a conference and a portal complete them, and a link to a room is printed. With --media=false the workers
 handle no media: see 'muster worker --help'. The death of a worker is reported; it is not replaced.
 
 Media tasks may read and write files in the current directory only, or in that of --root: all programs that reach the
@@ -63,7 +63,7 @@ message queue in the settings, one is started on this machine.` + "\n" + precede
 	cmd.Flags().Lookup("http").Usage = "`address` at which the page and the API are served; of several managers, that of the first, and the ports after it; \"\" for none (default 127.0.0.1:8080, or another port where it is taken)"
 	cmd.Flags().IntVar(&u.managers, "managers", 1, "how many managers to run; several agree by Raft, each in a process of its own")
 	cmd.Flags().IntVar(&u.workers, "workers", len(upPurposes), "how many workers to run")
-	cmd.Flags().BoolVar(&u.media, "media", true, "let ffmpeg do the work of video and recording, where it is installed")
+	cmd.Flags().BoolVar(&u.media, "media", true, "let ffmpeg do the work of video, recording and streaming, where it is installed")
 	cmd.Flags().StringVar(&u.root, "root", ".", "`directory` in which the files of media tasks must be; \"\" is anywhere")
 	cmd.Flags().StringVar(&u.rooms.portal, "portal", defaultPortal, "`address` of the portal of rooms, where it is free; \"\" or --media=false runs none")
 	cmd.Flags().StringSliceVar(&u.loads, "load", []string{"own"}, loadUsage+"; of workers with media, own is that of their tasks")
@@ -99,7 +99,7 @@ type up struct {
 }
 
 // upPurposes are those of the workers, in turn.
-var upPurposes = []string{"webrtc", "video", "recording"}
+var upPurposes = []string{"webrtc", "video", "recording", "streaming"}
 
 // run starts everything, and ends it when ctx is done.
 func (u *up) run(ctx context.Context) error {

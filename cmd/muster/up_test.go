@@ -63,8 +63,8 @@ const impossible = `{"video":{"encode":["av1"],"decode":["vp8"]}}`
 
 func TestUpAndTheVerbs(t *testing.T) {
 	c := beginUp(t)
-	if len(c.pids) != 3 || c.workers["webrtc"].id == "" || c.workers["video"].id == "" || c.workers["recording"].id == "" {
-		t.Fatalf("workers %v; want webrtc, video and recording", c.workers)
+	if len(c.pids) != 4 || c.workers["webrtc"].id == "" || c.workers["video"].id == "" || c.workers["recording"].id == "" || c.workers["streaming"].id == "" {
+		t.Fatalf("workers %v; want webrtc, video, recording and streaming", c.workers)
 	}
 	contains(t, c.out.String(), "workers --url "+c.url, "schedule webrtc room-1 --url "+c.url, "kill -9 ")
 	webrtc := c.workers["webrtc"].id
@@ -75,8 +75,8 @@ func TestUpAndTheVerbs(t *testing.T) {
 		t.Errorf("workers of webrtc: %s", got)
 	}
 	contains(t, refusedWith(t, 1, "workers", "sip", "--url", c.url).stderr, "no worker has the purpose")
-	if got := decoded[[]muster.Worker](t, "workers", "--url", c.url); len(got) != 3 || got[0].Load <= 0 || got[0].Load >= 1 {
-		t.Errorf("workers: %+v; want three with the memory's load", got)
+	if got := decoded[[]muster.Worker](t, "workers", "--url", c.url); len(got) != 4 || got[0].Load <= 0 || got[0].Load >= 1 {
+		t.Errorf("workers: %+v; want four with the memory's load", got)
 	}
 
 	contains(t, done(t, "tasks", "--url", c.url), "no tasks")
@@ -208,7 +208,7 @@ func TestWorkersEndWhenUpIsKilled(t *testing.T) {
 
 func TestUpCyclesThroughThePurposes(t *testing.T) {
 	c := beginUp(t, "--workers", "5", "--cluster", "five")
-	for purpose, want := range map[string]int{"webrtc": 2, "video": 2, "recording": 1} {
+	for purpose, want := range map[string]int{"webrtc": 2, "video": 1, "recording": 1, "streaming": 1} {
 		got := decoded[[]muster.Worker](t, "workers", purpose, "--url", c.url, "--cluster", "five")
 		if len(got) != want {
 			t.Errorf("%d workers for %s, want %d", len(got), purpose, want)

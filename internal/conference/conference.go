@@ -9,7 +9,7 @@
 //
 //	sync(room.Sync)   {state?}: the state, where it is newer than the caller's
 //	room(name)        the room.State
-//	record(RecordOrder)  the room.Recording: has the room recorded, or not any more
+//	order(Order)      the room.Outlet: has the room recorded or streamed, or not any more
 package conference
 
 import (
@@ -47,6 +47,8 @@ const NoRoom = "conference: the room is not here: ask for its conference again"
 // SyncAnswer is the answer of sync.
 type SyncAnswer struct {
 	State *room.State `json:"state,omitempty"`
+	// Target is where the room is streamed to; with a State only.
+	Target room.Target `json:"target,omitzero"`
 }
 
 // Options are what a conference is.
@@ -126,7 +128,7 @@ func (c *Conference) all() []*keeper {
 
 // Methods are served beside those of every node.
 func (c *Conference) Methods() map[string]bus.Handler {
-	return map[string]bus.Handler{"sync": c.sync, "room": c.room, "record": c.record}
+	return map[string]bus.Handler{"sync": c.sync, "room": c.room, "order": c.order}
 }
 
 func (c *Conference) sync(r *bus.Request) {
@@ -144,12 +146,12 @@ func (c *Conference) sync(r *bus.Request) {
 		r.Fail(room.ErrFull.Error())
 		return
 	}
-	state := k.sync(s)
+	state, target := k.sync(s)
 	if state.Version <= s.Version {
 		r.Reply(SyncAnswer{})
 		return
 	}
-	r.Reply(SyncAnswer{&state})
+	r.Reply(SyncAnswer{&state, target})
 }
 
 func (c *Conference) room(r *bus.Request) {

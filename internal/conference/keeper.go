@@ -32,20 +32,18 @@ type keeper struct {
 	shut    time.Time
 	looking bool
 	looked  time.Time
-	// recorderBusy: something is being done with the recorder. It was looked at
-	// last at recorderSeen, and has not answered recorderMissed times since.
-	recorderBusy   bool
-	recorderSeen   time.Time
-	recorderMissed int
-	publish        chan uint64
-	changing       sync.WaitGroup
+	// outlets are the recording and the stream.
+	outlets  []*outlet
+	publish  chan uint64
+	changing sync.WaitGroup
 }
 
 func newKeeper(c *Conference, name string) *keeper {
 	now := time.Now()
 	return &keeper{
 		name: name, conf: c, log: c.log.With("room", name), room: room.New(name, 0),
-		heard: map[string]time.Time{}, parts: map[int]*tending{}, nodes: map[string]*pinging{}, avoided: map[string]time.Time{}, began: now, empty: now, publish: make(chan uint64, 1),
+		heard: map[string]time.Time{}, parts: map[int]*tending{}, nodes: map[string]*pinging{}, avoided: map[string]time.Time{},
+		began: now, empty: now, outlets: newOutlets(), publish: make(chan uint64, 1),
 	}
 }
 
@@ -93,7 +91,9 @@ func (k *keeper) tick(ctx context.Context, now time.Time) (over bool) {
 		return true
 	}
 	k.tend(ctx, now)
-	k.tendRecording(ctx, now)
+	for _, o := range k.outlets {
+		k.tendOutlet(ctx, o, now)
+	}
 	return false
 }
 
@@ -126,13 +126,13 @@ func (k *keeper) tell(ctx context.Context) {
 	}
 }
 
-// sync takes what a portal says, and returns the room.
-func (k *keeper) sync(s room.Sync) room.State {
+// sync takes what a portal says, and returns the room and where it is streamed to.
+func (k *keeper) sync(s room.Sync) (room.State, room.Target) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.heard[s.Portal] = time.Now()
 	k.apply(s)
-	return k.room.State()
+	return k.room.State(), k.room.Target()
 }
 
 func (k *keeper) state() room.State {

@@ -209,9 +209,11 @@ func (k *keeper) exited(node string) {
 			k.lost(p.Node, "its agent says that it ended")
 		}
 	}
-	if rec := k.room.Recording(); rec.Node == node || rec.Worker == node {
-		k.log.Warn("recorder lost: placing the recording again", "node", rec.Node, "task", rec.Task)
-		k.apply(room.RecorderLost{Node: rec.Node})
+	for _, kind := range room.OutletKinds {
+		if o := k.room.Outlet(kind); o.Node == node || o.Worker == node {
+			k.log.Warn(string(kind)+" lost: placing it again", "node", o.Node, "task", o.Task)
+			k.apply(room.OutletLost{Outlet: kind, Node: o.Node})
+		}
 	}
 }
 
@@ -430,12 +432,12 @@ func (k *keeper) receives(ctx context.Context, node string) bool {
 	return json.Unmarshal(raw, &n) != nil || n > 0
 }
 
-// release ends the parts and the recording of a room that has ended.
+// release ends the parts, the recording and the stream of a room that has ended.
 func (k *keeper) release(ctx context.Context) {
 	k.mu.Lock()
-	parts, rec := k.room.Parts(), k.room.Recording()
+	state := k.room.State()
 	k.mu.Unlock()
-	for _, part := range parts {
+	for _, part := range state.Parts {
 		if part.Node != "" {
 			k.end(ctx, room.Former{Number: part.Number, Worker: part.Worker, Node: part.Node})
 		}
@@ -443,8 +445,10 @@ func (k *keeper) release(ctx context.Context) {
 			k.end(ctx, part.Former)
 		}
 	}
-	if rec.Node != "" {
-		k.endRecorder(ctx, rec)
+	for _, kind := range room.OutletKinds {
+		if o := state.Outlet(kind); o.Node != "" {
+			k.endOutlet(ctx, o)
+		}
 	}
 }
 

@@ -25,9 +25,9 @@ const (
 	// findAgain the pause after one that failed.
 	findTime  = 4 * time.Second
 	findAgain = 200 * time.Millisecond
-	// recordTime is how long a conference may take to hear that a room is to be
-	// recorded.
-	recordTime = 4 * time.Second
+	// orderTime is how long a conference may take to hear that a room is to be
+	// recorded or streamed.
+	orderTime = 4 * time.Second
 	// formerNodes is how many SFUs of the past a client may still speak to.
 	formerNodes = 2 * room.MaxParts
 )
@@ -43,7 +43,8 @@ type hall struct {
 	mu      sync.Mutex
 	members map[string]*member
 	state   room.State
-	nodes   []string // the SFUs, and those before them
+	target  room.Target // of the stream, which clients do not see
+	nodes   []string    // the SFUs, and those before them
 	// conference is the node that has the room; "" while it is looked for.
 	conference string
 	changed    chan struct{} // closed, and replaced, when state or conference change
@@ -104,16 +105,17 @@ func (h *hall) located(conference string) {
 	h.changed = make(chan struct{})
 }
 
-// record has the room recorded, or not any more.
-func (h *hall) record(ctx context.Context, on bool, by string) error {
-	ctx, cancel := context.WithTimeout(ctx, recordTime)
+// order has the room recorded or streamed, or not any more.
+func (h *hall) order(ctx context.Context, o conference.Order) error {
+	o.Room = h.name
+	ctx, cancel := context.WithTimeout(ctx, orderTime)
 	defer cancel()
 	for {
 		h.mu.Lock()
 		node, changed := h.conference, h.changed
 		h.mu.Unlock()
 		if node != "" {
-			_, err := h.portal.opts.Conn.Call(ctx, node, "record", conference.RecordOrder{Room: h.name, On: on, By: by})
+			_, err := h.portal.opts.Conn.Call(ctx, node, "order", o)
 			return err
 		}
 		select {
@@ -165,7 +167,7 @@ func (h *hall) sync(ctx context.Context, node string) error {
 		return err
 	}
 	if answer.State != nil {
-		h.take(*answer.State)
+		h.take(*answer.State, answer.Target)
 	}
 	return nil
 }
@@ -173,7 +175,8 @@ func (h *hall) sync(ctx context.Context, node string) error {
 func (h *hall) says() room.Sync {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s := room.Sync{Room: h.name, Portal: h.portal.opts.ID, Participants: []room.Participant{}, Parts: h.state.Parts, Recording: h.state.Recording, Version: h.state.Version}
+	s := room.Sync{Room: h.name, Portal: h.portal.opts.ID, Participants: []room.Participant{}, Parts: h.state.Parts,
+		Recording: h.state.Recording, Streaming: h.state.Streaming, Target: h.target, Version: h.state.Version}
 	for _, m := range h.members {
 		p := m.participant()
 		if part, ok := h.state.PartOf(m.id); ok {
@@ -185,7 +188,7 @@ func (h *hall) says() room.Sync {
 }
 
 // take puts a newer state in force.
-func (h *hall) take(s room.State) {
+func (h *hall) take(s room.State, target room.Target) {
 	h.mu.Lock()
 	if s.Version <= h.state.Version {
 		h.mu.Unlock()
@@ -193,7 +196,7 @@ func (h *hall) take(s room.State) {
 	}
 	s.Participants = h.keepUnsettled(s)
 	stranded := h.stranded(s)
-	h.state = s
+	h.state, h.target = s, target
 	elsewhere := h.elsewhere()
 	for _, node := range s.Nodes() {
 		if !slices.Contains(h.nodes, node) {

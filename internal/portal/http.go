@@ -27,8 +27,10 @@ func (p *Portal) handler() *http.ServeMux {
 	mux.HandleFunc("GET /r/{room}", p.page)
 	mux.Handle("GET /page/", http.StripPrefix("/page/", assets(http.FileServerFS(files))))
 	mux.HandleFunc("GET /socket", p.serveSocket)
-	mux.HandleFunc("POST /recording/{room}", p.recording(true))
-	mux.HandleFunc("DELETE /recording/{room}", p.recording(false))
+	mux.HandleFunc("POST /recording/{room}", p.ordering(room.Recording, true))
+	mux.HandleFunc("DELETE /recording/{room}", p.ordering(room.Recording, false))
+	mux.HandleFunc("POST /stream/{room}", p.ordering(room.Streaming, true))
+	mux.HandleFunc("DELETE /stream/{room}", p.ordering(room.Streaming, false))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	for _, kind := range []string{"whip", "whep"} {
 		mux.HandleFunc("POST /"+kind+"/{room}", p.endpoint(kind))
@@ -61,32 +63,4 @@ func assets(files http.Handler) http.Handler {
 		w.Header().Set("Cache-Control", "no-cache")
 		files.ServeHTTP(w, r)
 	})
-}
-
-// recording has a room recorded, or not any more.
-func (p *Portal) recording(on bool) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		claims, ok := p.bearer(w, r)
-		switch {
-		case !ok:
-			return
-		case claims.Room != r.PathValue("room"):
-			http.Error(w, "the token is for another room", http.StatusForbidden)
-			return
-		case claims.Role != room.Presenter:
-			http.Error(w, errViewerRecords.Error(), http.StatusForbidden)
-			return
-		}
-		h, err := p.hall(claims.Room)
-		if err == nil {
-			err = h.record(r.Context(), on, claims.User)
-			p.leave(h)
-		}
-		if err != nil {
-			w.Header().Set("Retry-After", "1")
-			http.Error(w, err.Error(), http.StatusServiceUnavailable)
-			return
-		}
-		w.WriteHeader(http.StatusNoContent)
-	}
 }

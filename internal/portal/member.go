@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/muster-fleet/muster/internal/conference"
 	"github.com/muster-fleet/muster/internal/room"
 	"github.com/muster-fleet/muster/internal/roomtoken"
 	"github.com/muster-fleet/muster/internal/sfu"
@@ -176,16 +177,15 @@ func (m *member) offer(ctx context.Context, node string, c mediaSaid) (string, e
 	return answer.SDP, err
 }
 
-// record has the room recorded, or not any more. Only who may be seen in a
-// recording decides on it.
-func (m *member) record(ctx context.Context, on bool) error {
-	if m.role != room.Presenter {
-		return errViewerRecords
+// order has the room recorded or streamed, or not any more. Only who may be seen in
+// it decides on that.
+func (m *member) order(ctx context.Context, o conference.Order) error {
+	if err := m.hall.portal.mayOrder(m.role, o); err != nil {
+		return err
 	}
-	return m.hall.record(ctx, on, m.user)
+	o.By = m.user
+	return m.hall.order(ctx, o)
 }
-
-var errViewerRecords = errors.New("a viewer does not record: ask for a token of a presenter")
 
 // text sends a message to a participant, or to everybody if to is "".
 func (m *member) text(ctx context.Context, to, text string) error {

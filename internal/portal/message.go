@@ -16,8 +16,10 @@ type request struct {
 	Tracks []trackSaid `json:"tracks,omitempty"`
 	// of text
 	Text string `json:"text,omitempty"`
-	// of record
+	// of record and stream
 	On bool `json:"on,omitempty"`
+	// of stream
+	room.Target
 	// of offer, change and end
 	Node string `json:"node,omitempty"`
 	mediaSaid

@@ -51,6 +51,10 @@ type Options struct {
 	// Bitrates are the most bits a second that participants of a role may send,
 	// and receive; a role without one has no limit.
 	Bitrates map[room.Role]int
+	// StreamTo are the beginnings of what presenters may have rooms streamed to: of
+	// URLs, and of files as workers of purpose streaming see them. Nil means
+	// DefaultStreamTo.
+	StreamTo []string
 	// OnEnter and OnLeave hear of participants. They must not block.
 	OnEnter, OnLeave func(participant string)
 	// Logger hears of rooms and participants. Nil means none.
@@ -84,6 +88,9 @@ func Start(opts Options) (*Portal, error) {
 	}
 	if opts.OfferTime == 0 {
 		opts.OfferTime = DefaultOfferTime
+	}
+	if opts.StreamTo == nil {
+		opts.StreamTo = DefaultStreamTo
 	}
 	for _, f := range []*func(string){&opts.OnEnter, &opts.OnLeave} {
 		if *f == nil {

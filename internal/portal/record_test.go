@@ -15,14 +15,15 @@ import (
 	"testing"
 
 	"github.com/pion/webrtc/v4/pkg/media/ivfreader"
-	"github.com/pion/webrtc/v4/pkg/media/oggreader"
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/natsbus"
 	"github.com/muster-fleet/muster/client"
+	"github.com/muster-fleet/muster/internal/codectest"
 	"github.com/muster-fleet/muster/internal/room"
 	"github.com/muster-fleet/muster/internal/roomrec"
+	"github.com/muster-fleet/muster/internal/roomsub"
 	"github.com/muster-fleet/muster/internal/rtcload"
 	"github.com/muster-fleet/muster/media"
 	"github.com/muster-fleet/muster/node"
@@ -42,7 +43,7 @@ func (h *house) recorder(id, dir string) (crash func()) {
 	}
 	return h.agent(id, room.PurposeRecording, func(ctx context.Context, conn bus.Conn, nodeID string, ready func()) error {
 		open := func(ctx context.Context) (bus.Conn, error) { return natsbus.Dial(ctx, bus.Options{URL: h.url}) }
-		work := roomrec.Beside(other, roomrec.New(roomrec.Options{Open: open, Dir: o.Directory, Logger: h.log}))
+		work := roomsub.Beside(other, roomrec.New(roomrec.Options{Open: open, Dir: o.Directory, Logger: h.log}))
 		return node.Serve(ctx, conn, work, node.Options{ID: nodeID, Agent: id, Purpose: room.PurposeRecording}, ready)
 	})
 }
@@ -61,8 +62,14 @@ func ffmpeg(t *testing.T, args ...string) []byte {
 // filmed are real frames of a picture and of sound, key frames each.
 func filmed(t *testing.T) map[string][][]byte {
 	t.Helper()
+	return filmOf(t, "testsrc2=size=320x180:rate=50", "sine=frequency=440")
+}
+
+// filmOf are a second's frames of a picture and of sound that ffmpeg makes.
+func filmOf(t *testing.T, picture, sound string) map[string][][]byte {
+	t.Helper()
 	out := map[string][][]byte{}
-	video, _, err := ivfreader.NewWith(bytes.NewReader(ffmpeg(t, "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=50", "-t", "1", "-c:v", "libvpx", "-g", "1",
+	video, _, err := ivfreader.NewWith(bytes.NewReader(ffmpeg(t, "-f", "lavfi", "-i", picture, "-t", "1", "-c:v", "libvpx", "-g", "1",
 		"-deadline", "realtime", "-b:v", "1M", "-f", "ivf", "-")))
 	if err != nil {
 		t.Fatal(err)
@@ -77,22 +84,8 @@ func filmed(t *testing.T) map[string][][]byte {
 		}
 		out["camera"] = append(out["camera"], frame)
 	}
-	sound, _, err := oggreader.NewWith(bytes.NewReader(ffmpeg(t, "-f", "lavfi", "-i", "sine=frequency=440", "-t", "1", "-c:a", "libopus", "-page_duration", "20000", "-f", "ogg", "-")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		page, _, err := sound.ParseNextPage()
-		if err == io.EOF {
-			return out
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.HasPrefix(page, []byte("Opus")) {
-			out["mic"] = append(out["mic"], page)
-		}
-	}
+	out["mic"] = codectest.Opus(t, sound)
+	return out
 }
 
 // probed is what ffprobe says of the first stream of a file.

@@ -11,6 +11,8 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/muster-fleet/muster/internal/conference"
+	"github.com/muster-fleet/muster/internal/room"
 	"github.com/muster-fleet/muster/internal/roomtoken"
 	"github.com/muster-fleet/muster/internal/sfu"
 )
@@ -212,7 +214,9 @@ func (s *socket) handle(ctx context.Context, q request) (event, error) {
 	case "text":
 		return event{}, s.member.text(ctx, "", q.Text)
 	case "record":
-		return event{}, s.member.record(ctx, q.On)
+		return event{}, s.member.order(ctx, conference.Order{Outlet: room.Recording, On: q.On})
+	case "stream":
+		return event{}, s.member.order(ctx, conference.Order{Outlet: room.Streaming, On: q.On, Target: q.Target})
 	case "offer", "change", "end":
 		if !m.hall.knows(q.Node) {
 			return event{}, errors.New("this SFU does not serve the room: see the state")

@@ -23,6 +23,9 @@ const (
 	// PurposeRecording is of those that record; of rooms, a task is a recording as
 	// RecordingTask names it.
 	PurposeRecording = "recording"
+	// PurposeStreaming is of those that stream; of rooms, a task is a stream as
+	// StreamingTask names it.
+	PurposeStreaming = "streaming"
 )
 
 // LabelSFU is the label that names a worker with SFUs, each its own, so that a
@@ -50,10 +53,10 @@ var ErrFull = fmt.Errorf("room: the room is full (%d participants)", MaxParticip
 // old one.
 func PartTask(room string, number int) string { return fmt.Sprintf("%s#%d", room, number) }
 
-// RecordingTask is the task of a recording of a room, of which each placement has
-// a number of its own, too.
-func RecordingTask(room string, number int) string {
-	return fmt.Sprintf("%s#recording-%d", room, number)
+// OutletTask is the task of a recording or a stream of a room, of which each
+// placement has a number of its own, too.
+func OutletTask(room string, k OutletKind, number int) string {
+	return fmt.Sprintf("%s#%s-%d", room, k, number)
 }
 
 // key is a room's name as a word of a topic's key.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Role is what a participant may do.
@@ -76,19 +77,65 @@ type Former struct {
 	Node   string `json:"node"`
 }
 
-// Recording is that of a room: whether it is wanted, and what records it.
-type Recording struct {
+// Outlet is what takes the media of a room elsewhere, a recording or a stream:
+// whether it is wanted, and what does it.
+type Outlet struct {
 	// Number rises with each order and each placement; 0 is neither.
 	Number int `json:"number"`
-	// On: the room is to be recorded, since By said so, at the Unix time Since.
+	// On: it is wanted, since By said so, at the Unix time Since.
 	On    bool   `json:"on"`
 	By    string `json:"by,omitempty"`
 	Since int64  `json:"since,omitempty"`
-	// Worker is the agent of the recorder, Node the recorder itself; "" while one
-	// is looked for. Task is its task.
+	// To is where a stream goes, without what is secret; see Target.Shown.
+	To string `json:"to,omitempty"`
+	// Worker is the agent that does it, Node the node; "" while one is looked for.
+	// Task is its task.
 	Worker string `json:"worker,omitempty"`
 	Node   string `json:"node,omitempty"`
 	Task   string `json:"task,omitempty"`
+}
+
+// Wants reports whether a task is to go on that may have been replaced.
+func (o Outlet) Wants(task string) bool { return o.On && (o.Task == "" || o.Task == task) }
+
+// OutletKind is a kind of Outlet, of which a room has one each.
+type OutletKind string
+
+// The kinds.
+const (
+	Recording OutletKind = "recording"
+	Streaming OutletKind = "streaming"
+)
+
+// OutletKinds are all of them.
+var OutletKinds = []OutletKind{Recording, Streaming}
+
+// Target is where a stream goes, and how it looks. Those who are in the room do
+// not see it: a URL may have the key of a channel in it.
+type Target struct {
+	// Output is that of a stream's spec (package media).
+	Output string `json:"output,omitempty"`
+	// Layout is the name of one; "" is the usual one.
+	Layout string `json:"layout,omitempty"`
+}
+
+// Shown is the target as everybody may see it: of a URL only the host.
+func (t Target) Shown() string {
+	scheme, rest, is := strings.Cut(t.Output, "://")
+	if !is {
+		return t.Output
+	}
+	host, _, _ := strings.Cut(rest, "/")
+	host, _, _ = strings.Cut(host, "?")
+	return scheme + "://" + host[strings.LastIndex(host, "@")+1:] + "/…"
+}
+
+// Hide puts what everybody may see into a text in place of the target.
+func (t Target) Hide(text string) string {
+	if t.Output == "" {
+		return text
+	}
+	return strings.ReplaceAll(text, t.Output, t.Shown())
 }
 
 // State is what everybody may know of a room.
@@ -104,8 +151,17 @@ type State struct {
 	Part  Part   `json:"part"`
 	Parts []Part `json:"parts"`
 
-	Recording    Recording     `json:"recording"`
+	Recording    Outlet        `json:"recording"`
+	Streaming    Outlet        `json:"streaming"`
 	Participants []Participant `json:"participants"`
+}
+
+// Outlet is that of a kind.
+func (s State) Outlet(k OutletKind) Outlet {
+	if k == Streaming {
+		return s.Streaming
+	}
+	return s.Recording
 }
 
 // Sync is all that a portal says of a room.
@@ -114,10 +170,12 @@ type Sync struct {
 	Portal string `json:"portal"`
 	// Participants are all of the portal's.
 	Participants []Participant `json:"participants"`
-	// Parts and Recording are what the portal knows of the placements, for a
-	// conference that begins.
-	Parts     []Part    `json:"parts"`
-	Recording Recording `json:"recording"`
+	// Parts, Recording, Streaming and Target are what the portal knows of the
+	// placements, for a conference that begins.
+	Parts     []Part `json:"parts"`
+	Recording Outlet `json:"recording"`
+	Streaming Outlet `json:"streaming"`
+	Target    Target `json:"target,omitzero"`
 	// Version is that of the State that it has.
 	Version uint64 `json:"version"`
 }
@@ -127,7 +185,9 @@ type Room struct {
 	name      string
 	version   uint64
 	settled   bool
-	recording Recording
+	recording Outlet
+	streaming Outlet
+	target    Target // of streaming
 	byPortal  map[string]map[string]Participant
 	seating   seating
 }
@@ -139,7 +199,7 @@ func New(name string, above uint64) *Room {
 }
 
 // Command changes a room: a Sync, PortalGone, Placed, Lost, Left, Retired,
-// Measured, NoSFU, Reopen, Settle, Record, Recorded or RecorderLost.
+// Measured, NoSFU, Reopen, Settle, Order, OutletPlaced or OutletLost.
 type Command interface{ apply(*Room) }
 
 // Apply carries a command out, and reports whether anything has changed.
@@ -170,6 +230,9 @@ func (s Sync) apply(r *Room) {
 	if s.Recording.Number > r.recording.Number {
 		r.recording = s.Recording
 	}
+	if s.Streaming.Number > r.streaming.Number {
+		r.streaming, r.target = s.Streaming, s.Target
+	}
 	r.version = max(r.version, s.Version)
 }
 
@@ -180,45 +243,57 @@ func (c PortalGone) apply(r *Room) {
 	delete(r.byPortal, c.Portal)
 }
 
-// Record says whether the room is to be recorded. Who says what is already so
-// changes nothing.
-type Record struct {
-	On bool
-	By string
-	At int64
+// Order says whether the room is to be recorded, or streamed to Target. Who says
+// what is already so changes nothing.
+type Order struct {
+	Outlet OutletKind
+	On     bool
+	By     string
+	At     int64
+	Target Target
 }
 
-func (c Record) apply(r *Room) {
-	if c.On == r.recording.On {
+func (c Order) apply(r *Room) {
+	o := r.outlet(c.Outlet)
+	if c.On == o.On {
 		return
 	}
-	r.recording.Number++
-	r.recording.On, r.recording.By, r.recording.Since = c.On, c.By, c.At
+	o.Number++
+	o.On, o.By, o.Since = c.On, c.By, c.At
+	if c.Outlet == Streaming {
+		r.target, o.To = c.Target, c.Target.Shown()
+	}
 }
 
-// Recorded says what records the room.
-type Recorded struct {
+// OutletPlaced says what records the room, or streams it.
+type OutletPlaced struct {
+	Outlet             OutletKind
 	Number             int
 	Worker, Node, Task string
 }
 
-func (c Recorded) apply(r *Room) {
-	if c.Number <= r.recording.Number {
+func (c OutletPlaced) apply(r *Room) {
+	o := r.outlet(c.Outlet)
+	if c.Number <= o.Number {
 		return
 	}
-	r.recording.Number, r.recording.Worker, r.recording.Node, r.recording.Task = c.Number, c.Worker, c.Node, c.Task
+	o.Number, o.Worker, o.Node, o.Task = c.Number, c.Worker, c.Node, c.Task
 }
 
-// RecorderLost says that what recorded the room has ended. The number rises, so
-// that portals which still name it are not believed.
-type RecorderLost struct{ Node string }
+// OutletLost says that what recorded the room, or streamed it, has ended. The
+// number rises, so that portals which still name it are not believed.
+type OutletLost struct {
+	Outlet OutletKind
+	Node   string
+}
 
-func (c RecorderLost) apply(r *Room) {
-	if c.Node == "" || c.Node != r.recording.Node {
+func (c OutletLost) apply(r *Room) {
+	o := r.outlet(c.Outlet)
+	if c.Node == "" || c.Node != o.Node {
 		return
 	}
-	r.recording.Number++
-	r.recording.Worker, r.recording.Node, r.recording.Task = "", "", ""
+	o.Number++
+	o.Worker, o.Node, o.Task = "", "", ""
 }
 
 // Settle says that every portal had time to speak.
@@ -247,7 +322,7 @@ func (r *Room) people() []Participant {
 
 // State is the room as everybody may know it.
 func (r *Room) State() State {
-	s := State{Name: r.name, Version: r.version, Settled: r.settled, Parts: r.seating.list(), Recording: r.recording, Participants: r.people()}
+	s := State{Name: r.name, Version: r.version, Settled: r.settled, Parts: r.seating.list(), Recording: r.recording, Streaming: r.streaming, Participants: r.people()}
 	for i, p := range s.Participants {
 		s.Participants[i].Part = r.seating.assigned[p.ID]
 	}
@@ -271,11 +346,21 @@ func (r *Room) Parts() []Part { return r.seating.list() }
 // PartPeople is how many people are in the part of that ID.
 func (r *Room) PartPeople(id int) int { return r.seating.count(id) }
 
-// Recording is that at present.
-func (r *Room) Recording() Recording { return r.recording }
+// Outlet is that at present.
+func (r *Room) Outlet(k OutletKind) Outlet { return *r.outlet(k) }
+
+// Target is where the room is streamed to.
+func (r *Room) Target() Target { return r.target }
+
+func (r *Room) outlet(k OutletKind) *Outlet {
+	if k == Streaming {
+		return &r.streaming
+	}
+	return &r.recording
+}
 
 func equal(a, b State) bool {
-	return a.Version == b.Version && a.Settled == b.Settled && slices.Equal(a.Parts, b.Parts) && a.Recording == b.Recording &&
+	return a.Version == b.Version && a.Settled == b.Settled && slices.Equal(a.Parts, b.Parts) && a.Recording == b.Recording && a.Streaming == b.Streaming &&
 		slices.EqualFunc(a.Participants, b.Participants, func(x, y Participant) bool {
 			return cmp.Or(cmp.Compare(x.ID, y.ID), cmp.Compare(x.User, y.User), cmp.Compare(x.Role, y.Role), cmp.Compare(x.Portal, y.Portal),
 				cmp.Compare(x.Region, y.Region), cmp.Compare(x.Part, y.Part), cmp.Compare(x.Attach, y.Attach)) == 0 && slices.Equal(x.Tracks, y.Tracks)

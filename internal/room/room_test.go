@@ -22,6 +22,7 @@ func TestRoomIsWhatPortalsSay(t *testing.T) {
 		said := map[string]Sync{}
 		version := r.State().Version
 		portal := rapid.SampledFrom([]string{"a", "b", "c"})
+		outlet := rapid.SampledFrom(OutletKinds)
 		person := rapid.SampledFrom([]string{"p1", "p2", "p3", "p4"})
 		region := map[string]string{"a": "", "b": "eu", "c": "us"}
 		of := func(p Participant, s State) Participant {
@@ -32,7 +33,7 @@ func TestRoomIsWhatPortalsSay(t *testing.T) {
 		}
 		speak := func(name string) {
 			state := r.State()
-			s := Sync{Room: "room", Portal: name, Parts: state.Parts, Recording: state.Recording, Version: state.Version}
+			s := Sync{Room: "room", Portal: name, Parts: state.Parts, Recording: state.Recording, Streaming: state.Streaming, Target: r.Target(), Version: state.Version}
 			for _, p := range portals[name] {
 				s.Participants = append(s.Participants, of(p, state))
 			}
@@ -129,32 +130,39 @@ func TestRoomIsWhatPortalsSay(t *testing.T) {
 			"an SFU says how full it is": func(t *rapid.T) {
 				r.Apply(Measured{some(t, live).ID, rapid.Float64Range(0, 1).Draw(t, "share"), 0.3})
 			},
-			"it is to be recorded, or not": func(t *rapid.T) {
-				on := rapid.Bool().Draw(t, "on")
-				changes := on != r.Recording().On
-				if r.Apply(Record{On: on, By: "somebody"}) != changes || r.Recording().On != on {
-					t.Fatalf("%+v after the order %v", r.Recording(), on)
+			"it is to be recorded or streamed, or not": func(t *rapid.T) {
+				on, kind := rapid.Bool().Draw(t, "on"), outlet.Draw(t, "outlet")
+				changes := on != r.Outlet(kind).On
+				to := Target{Output: fmt.Sprint("rtmp://host/key-", r.State().Version)}
+				if r.Apply(Order{Outlet: kind, On: on, By: "somebody", Target: to}) != changes || r.Outlet(kind).On != on {
+					t.Fatalf("%+v after the order %v", r.Outlet(kind), on)
+				}
+				if changes && kind == Streaming && r.Target() != to {
+					t.Fatalf("to %+v", r.Target())
 				}
 			},
-			"a recorder is found": func(*rapid.T) {
-				n := r.Recording().Number + 1
-				r.Apply(Recorded{n, "w", fmt.Sprint("recorder", n), RecordingTask("room", n)})
+			"what does it is found": func(t *rapid.T) {
+				kind := outlet.Draw(t, "outlet")
+				n := r.Outlet(kind).Number + 1
+				r.Apply(OutletPlaced{kind, n, "w", fmt.Sprint("node", n), OutletTask("room", kind, n)})
 			},
-			"an old recorder is found, or lost": func(t *rapid.T) {
-				before := r.Recording()
-				if r.Apply(Recorded{before.Number, "w", "other", "task"}) || r.Apply(RecorderLost{"other"}) {
-					t.Fatal("news of an older recorder are a change")
+			"an older one is found, or lost": func(t *rapid.T) {
+				kind := outlet.Draw(t, "outlet")
+				before := r.Outlet(kind)
+				if r.Apply(OutletPlaced{kind, before.Number, "w", "other", "task"}) || r.Apply(OutletLost{kind, "other"}) {
+					t.Fatal("news of an older one are a change")
 				}
 			},
-			"the recorder is lost": func(t *rapid.T) {
-				before := r.Recording()
-				r.Apply(RecorderLost{before.Node})
-				if after := r.Recording(); after.Node != "" || after.On != before.On {
+			"what does it is lost": func(t *rapid.T) {
+				kind := outlet.Draw(t, "outlet")
+				before := r.Outlet(kind)
+				r.Apply(OutletLost{kind, before.Node})
+				if after := r.Outlet(kind); after.Node != "" || after.On != before.On {
 					t.Fatalf("%+v after %+v", after, before)
 				}
 			},
 			"the conference begins again": func(t *rapid.T) {
-				before := r.State()
+				before, target := r.State(), r.Target()
 				if slices.ContainsFunc(before.Participants, func(p Participant) bool { return before.Parts[p.Part-1].Number == 0 }) {
 					t.Skip("a part that was never placed is another one afterwards")
 				}
@@ -162,7 +170,7 @@ func TestRoomIsWhatPortalsSay(t *testing.T) {
 				order := rapid.Permutation([]string{"a", "b", "c"}).Draw(t, "order")
 				for _, name := range order {
 					if s, ok := said[name]; ok {
-						s.Version, s.Parts, s.Recording = before.Version, before.Parts, before.Recording
+						s.Version, s.Parts, s.Recording, s.Streaming, s.Target = before.Version, before.Parts, before.Recording, before.Streaming, target
 						for i, p := range s.Participants {
 							s.Participants[i] = of(p, before)
 						}
@@ -170,7 +178,10 @@ func TestRoomIsWhatPortalsSay(t *testing.T) {
 					}
 				}
 				if len(said) == 0 {
-					r.seating.parts, r.recording, r.version = unmeasured(before.Parts), before.Recording, before.Version
+					r.seating.parts, r.recording, r.streaming, r.target, r.version = unmeasured(before.Parts), before.Recording, before.Streaming, target, before.Version
+				}
+				if r.Target() != target && before.Streaming.Number > 0 {
+					t.Fatalf("streamed to %+v after %+v", r.Target(), target)
 				}
 				after := r.State()
 				before.Parts = unmeasured(before.Parts)
@@ -294,5 +305,23 @@ func TestNames(t *testing.T) {
 	}
 	if KeyState("a.b") == KeyState("a") || KeyAll("x")[2:] != KeyText("x")[len("text."):] {
 		t.Error("the keys of rooms")
+	}
+}
+
+// Of where a room is streamed to, those in it see the host only.
+func TestTargetShown(t *testing.T) {
+	for output, want := range map[string]string{
+		"rtmp://live.example/app/key":              "rtmp://live.example/…",
+		"rtmps://user:secret@live.example:443/a/k": "rtmps://live.example:443/…",
+		"https://host?signature=abc":               "https://host/…",
+		"streams/standup.m3u8":                     "streams/standup.m3u8",
+		"mount:live/x.m3u8":                        "mount:live/x.m3u8",
+	} {
+		if got := (Target{Output: output}).Shown(); got != want {
+			t.Errorf("%s is shown as %s; want %s", output, got, want)
+		}
+		if got := (Target{Output: output}).Hide("it is " + output + ": refused"); got != "it is "+want+": refused" {
+			t.Errorf("%s is hidden as %s", output, got)
+		}
 	}
 }

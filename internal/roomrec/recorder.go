@@ -13,12 +13,10 @@ import (
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/internal/room"
+	"github.com/muster-fleet/muster/internal/roomsub"
 	"github.com/muster-fleet/muster/node"
 	"github.com/muster-fleet/muster/worker"
 )
-
-// Kind is the word for a recording of a room in a spec: {"room": {...}}.
-const Kind = "room"
 
 // Spec says what to record, and where to.
 type Spec struct {
@@ -101,47 +99,11 @@ func (r *Recorder) Do(ctx context.Context, t *node.Task) error {
 	if err != nil {
 		return err
 	}
+	log := r.opts.Logger.With("component", "recording", "room", s.Room)
 	rec := &recording{
-		name: s.Room, task: t.Name, wished: s.Wished, conn: conn, client: client.New(conn, client.Options{Cluster: s.Cluster}), dir: dir, index: x,
-		log: r.opts.Logger.With("component", "recording", "room", s.Room), say: t, notify: t.Notify, takes: map[string]*running{}, nodes: map[string]string{}, moved: make(chan struct{}),
-		failed: make(chan error, 1),
+		room: &roomsub.Room{Name: s.Room, Task: t.Name, Conn: conn, Client: client.New(conn, client.Options{Cluster: s.Cluster}), Log: log},
+		task: t.Name, wished: s.Wished, dir: dir, index: x, log: log, say: t, notify: t.Notify, takes: map[string]*running{},
 	}
 	err = rec.run(ctx)
 	return errors.Join(err, x.end())
-}
-
-// Beside returns a work that records rooms where a spec says {"room": {...}}, and
-// does everything else as before.
-func Beside(other node.Work, r *Recorder) node.Work { return beside{other, r} }
-
-type beside struct {
-	other node.Work
-	rooms *Recorder
-}
-
-func (b beside) Check(spec json.RawMessage) error {
-	if own, is := ofRoom(spec); is {
-		return b.rooms.Check(own)
-	}
-	return b.other.Check(spec)
-}
-
-func (b beside) Do(ctx context.Context, t *node.Task) error {
-	own, is := ofRoom(t.Spec)
-	if !is {
-		return b.other.Do(ctx, t)
-	}
-	one := *t
-	one.Spec = own
-	return b.rooms.Do(ctx, &one)
-}
-
-// ofRoom finds the spec of a recording of a room.
-func ofRoom(spec json.RawMessage) (own json.RawMessage, is bool) {
-	var members map[string]json.RawMessage
-	if json.Unmarshal(spec, &members) != nil || len(members) != 1 {
-		return nil, false
-	}
-	own, is = members[Kind]
-	return own, is
 }

@@ -2,155 +2,84 @@ package roomrec
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"maps"
 	"os"
 	"slices"
-	"sync"
 	"time"
 
-	"github.com/muster-fleet/muster/bus"
-	"github.com/muster-fleet/muster/client"
-	"github.com/muster-fleet/muster/internal/mailbox"
 	"github.com/muster-fleet/muster/internal/room"
+	"github.com/muster-fleet/muster/internal/roomsub"
 	"github.com/muster-fleet/muster/node"
-)
-
-const (
-	// lookTime is how often the room is looked at when it says nothing, and how
-	// often the index is written while files grow.
-	lookTime = time.Second
-	// askRoomTime is how long the conference may take to answer.
-	askRoomTime = 2 * time.Second
-	// overTime is how long a room may not be there before the recording ends.
-	overTime = time.Minute
 )
 
 // recording is a task.
 type recording struct {
-	name, task string
-	wished     bool
-	conn       bus.Conn
-	client     *client.Client
-	dir        *os.Root
-	index      *index
-	log        *slog.Logger
-	say        *node.Task
-	notify     func(event string, data any)
-	// failed gets why the recording cannot go on.
-	failed chan error
+	room   *roomsub.Room
+	task   string
+	wished bool
+	dir    *os.Root
+	index  *index
+	log    *slog.Logger
+	say    *node.Task
+	notify func(event string, data any)
+	// fail ends the recording.
+	fail context.CancelCauseFunc
 
-	conference string // the node that was asked last
-	takes      map[string]*running
-
-	mu    sync.Mutex
-	nodes map[string]string // the SFU of each participant who has one
-	moved chan struct{}     // closed, and replaced, when nodes change
+	takes map[string]*running
 }
 
-// running is a take with what it runs on.
+// running is a take with what it receives.
 type running struct {
-	take *take
-	stop context.CancelFunc
-	over chan struct{}
+	*take
+	from *roomsub.Subscription
 }
+
+// errUnwished ends a recording that the room does not wish any more.
+var errUnwished = errors.New("recording is not wished any more")
 
 // run records until ctx ends, or the room ends.
 func (r *recording) run(ctx context.Context) error {
-	wake := mailbox.NewSignal()
-	heard, err := r.conn.Subscribe(ctx, room.Topic, room.KeyState(r.name), func(string, json.RawMessage) { wake.Raise() })
-	if err != nil {
-		return err
+	own, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	r.fail = fail
+	err := r.room.Watch(own, func(s *room.State) error {
+		switch {
+		case s == nil:
+		case r.unwanted(*s):
+			return errUnwished
+		default:
+			r.follow(own, *s)
+		}
+		return r.report()
+	})
+	switch {
+	case errors.Is(err, errUnwished), errors.Is(err, roomsub.ErrOver):
+		r.log.Info("ending", "task", r.task, "reason", err)
+		err = nil
+	case err == nil && ctx.Err() == nil:
+		err = context.Cause(own)
 	}
-	defer func() { _ = heard.Close() }()
-	tick := time.NewTicker(lookTime)
-	defer tick.Stop()
-	seen := time.Now()
-	for {
-		switch state, err := r.ask(ctx); {
-		case err == nil:
-			seen = time.Now()
-			if r.unwanted(state) {
-				r.log.Info("recording is not wished any more", "task", r.task)
-				return r.stop()
-			}
-			r.follow(ctx, state)
-		case time.Since(seen) > overTime:
-			r.log.Info("room is over: ending its recording")
-			return r.stop()
-		}
-		if err := r.report(); err != nil {
-			return errors.Join(err, r.stop())
-		}
-		select {
-		case <-ctx.Done():
-			return r.stop()
-		case err := <-r.failed:
-			return errors.Join(err, r.stop())
-		case <-wake:
-		case <-tick.C:
-		}
-	}
+	return errors.Join(err, r.stop())
 }
 
 // unwanted reports whether the recording is to end although nobody stopped it:
 // who was to do so could not reach it.
 func (r *recording) unwanted(s room.State) bool {
-	now := s.Recording
-	return r.wished && s.Settled && (!now.On || now.Task != "" && now.Task != r.task)
-}
-
-// ask asks the conference for the room.
-func (r *recording) ask(ctx context.Context) (room.State, error) {
-	ctx, cancel := context.WithTimeout(ctx, askRoomTime)
-	defer cancel()
-	var s room.State
-	if r.conference == "" {
-		worker, err := r.client.Scheduled(ctx, room.PurposeConference, r.name)
-		if err != nil {
-			return s, err
-		}
-		report, err := r.client.QueryTask(ctx, worker, r.name)
-		if err != nil {
-			return s, err
-		}
-		r.conference = report.Node
-	}
-	raw, err := r.conn.Call(ctx, r.conference, "room", r.name)
-	if err == nil {
-		err = json.Unmarshal(raw, &s)
-	}
-	if err != nil {
-		r.conference = ""
-	}
-	return s, err
+	return r.wished && s.Settled && !s.Recording.Wants(r.task)
 }
 
 // follow records what is in the room.
 func (r *recording) follow(ctx context.Context, s room.State) {
-	r.mu.Lock()
-	nodes := maps.Clone(r.nodes) // while somebody has no SFU, his last one counts
-	for _, p := range s.Participants {
-		if part, ok := s.PartOf(p.ID); ok && part.Node != "" {
-			nodes[p.ID] = part.Node
-		}
-	}
-	if !maps.Equal(nodes, r.nodes) {
-		r.nodes = nodes
-		close(r.moved)
-		r.moved = make(chan struct{})
-	}
-	r.mu.Unlock()
 	there := map[string]bool{}
 	for _, p := range s.Participants {
 		for _, t := range p.Tracks {
 			there[t.ID] = true
 			if r.takes[t.ID] == nil {
-				r.take(ctx, p, t.Track)
+				one := &take{rec: r, who: p, what: t.Track}
+				r.takes[t.ID] = &running{one, r.room.Subscribe(ctx, p.ID, t.Track, one)}
 			}
 		}
 	}
@@ -165,20 +94,8 @@ func (r *recording) follow(ctx context.Context, s room.State) {
 	}
 }
 
-// take begins to record a track.
-func (r *recording) take(ctx context.Context, who room.Participant, what room.Track) {
-	ctx, stop := context.WithCancel(ctx)
-	one := &running{&take{rec: r, who: who, what: what}, stop, make(chan struct{})}
-	r.takes[what.ID] = one
-	go func() {
-		defer close(one.over)
-		one.take.follow(ctx)
-	}()
-}
-
 func (r *running) end() error {
-	r.stop()
-	<-r.over
+	r.from.Stop()
 	return r.take.end()
 }
 
@@ -186,7 +103,7 @@ func (r *running) end() error {
 func (r *recording) stop() error {
 	var errs []error
 	for _, one := range r.takes {
-		one.stop()
+		one.from.Cancel()
 	}
 	for _, one := range r.takes {
 		errs = append(errs, one.end())
@@ -194,41 +111,10 @@ func (r *recording) stop() error {
 	return errors.Join(errs...)
 }
 
-// follow receives the track from the SFU that serves its publisher. A connection to
-// an SFU that is left lasts until another gives what it gave.
-func (t *take) follow(ctx context.Context) {
-	var receiving sync.WaitGroup
-	defer receiving.Wait()
-	var leave context.CancelFunc = func() {}
-	node := ""
-	for {
-		t.rec.mu.Lock()
-		now, moved := t.rec.nodes[t.who.ID], t.rec.moved
-		t.rec.mu.Unlock()
-		if now != "" && now != node {
-			node = now
-			old := leave
-			own, cancel := context.WithCancel(ctx)
-			leave = cancel
-			r := &receiver{take: t, node: node, first: old}
-			receiving.Go(func() {
-				defer cancel()
-				defer old() // where this one ends without a frame
-				r.run(own)
-			})
-		}
-		select {
-		case <-moved:
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
 // create begins a file of a track.
-func (r *recording) create(t *take, f format, first frame, now time.Time) (*file, *Entry, error) {
+func (r *recording) create(t *take, c roomsub.Codec, first roomsub.Frame, now time.Time) (*roomsub.Writer, *Entry, error) {
 	ending := ".mkv"
-	if f.webm {
+	if c.WebM {
 		ending = ".webm"
 	}
 	base := fileName(t.who.User) + "-" + fileName(t.what.Source)
@@ -237,20 +123,24 @@ func (r *recording) create(t *take, f format, first frame, now time.Time) (*file
 		if i > 1 {
 			name = fmt.Sprintf("%s-%d%s", base, i, ending)
 		}
-		out, err := createFile(r.dir, name, f, first, now)
+		out, err := r.dir.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 		if errors.Is(err, fs.ErrExist) {
 			continue
+		}
+		var w *roomsub.Writer
+		if err == nil {
+			w, err = roomsub.NewWriter(out, c, first, now)
 		}
 		if err != nil {
 			return nil, nil, fmt.Errorf("output: %w", err)
 		}
 		e := &Entry{
-			File: name, User: t.who.User, Participant: t.who.ID, Source: t.what.Source, Codec: f.codec,
+			File: name, User: t.who.User, Participant: t.who.ID, Source: t.what.Source, Codec: c.Name,
 			Start: now.Sub(r.index.says.Began).Seconds(), Gaps: []Gap{},
 		}
 		r.index.add(e)
 		r.notify("file", e)
-		return out, e, nil
+		return w, e, nil
 	}
 }
 
@@ -262,14 +152,6 @@ func (r *recording) gap(t *take, g Gap) {
 		File string `json:"file"`
 		Gap
 	}{t.entry.File, g})
-}
-
-// fail ends the recording.
-func (r *recording) fail(err error) {
-	select {
-	case r.failed <- err:
-	default: // another reason came first
-	}
 }
 
 // detail is the detail of the task's report.

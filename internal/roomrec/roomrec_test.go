@@ -2,7 +2,6 @@ package roomrec
 
 import (
 	"bytes"
-	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -12,13 +11,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/pion/rtp"
-	"github.com/pion/rtp/codecs"
-	"github.com/pion/webrtc/v4"
-	"github.com/pion/webrtc/v4/pkg/media/h264reader"
-	"github.com/pion/webrtc/v4/pkg/media/ivfreader"
 
+	"github.com/muster-fleet/muster/internal/codectest"
 	"github.com/muster-fleet/muster/internal/room"
+	"github.com/muster-fleet/muster/internal/roomsub"
 )
 
 func run(t *testing.T, name string, args ...string) []byte {
@@ -30,58 +26,6 @@ func run(t *testing.T, name string, args ...string) []byte {
 		t.Fatalf("%s %q: %v: %s", name, args, err, said.String())
 	}
 	return out.Bytes()
-}
-
-// encoded are the frames of a second of film.
-func encoded(t *testing.T, encoder ...string) (frames [][]byte) {
-	t.Helper()
-	format := "ivf"
-	if encoder[0] == "libx264" {
-		format = "h264"
-	}
-	args := append([]string{"-v", "error", "-nostdin", "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=10", "-t", "1", "-pix_fmt", "yuv420p", "-c:v"}, encoder...)
-	stream := bytes.NewReader(run(t, "ffmpeg", append(args, "-f", format, "-")...))
-	if format == "h264" {
-		return units(t, stream)
-	}
-	r, _, err := ivfreader.NewWith(stream)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		frame, _, err := r.ParseNextFrame()
-		if err == io.EOF {
-			return frames
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		frames = append(frames, frame)
-	}
-}
-
-// units are pictures of H.264 with one slice each.
-func units(t *testing.T, stream io.Reader) (frames [][]byte) {
-	t.Helper()
-	r, err := h264reader.NewReader(stream)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var frame []byte
-	for {
-		unit, err := r.NextNAL()
-		if err == io.EOF {
-			return frames
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		frame = append(append(frame, 0, 0, 0, 1), unit.Data...)
-		if kind := unit.Data[0] & 0x1f; kind == 1 || kind == unitIDR {
-			frames = append(frames, frame)
-			frame = nil
-		}
-	}
 }
 
 func testRecording(t *testing.T) (*recording, string) {
@@ -96,34 +40,25 @@ func testRecording(t *testing.T) (*recording, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &recording{name: "r", task: "own", dir: dir, index: x, log: slog.New(slog.DiscardHandler), notify: func(string, any) {}}, path
+	return &recording{task: "own", dir: dir, index: x, log: slog.New(slog.DiscardHandler), notify: func(string, any) {}}, path
 }
 
 // What each codec's packets say is in a file that others decode.
 func TestFormats(t *testing.T) {
-	for mime, c := range map[string]struct {
-		encoder []string
-		payload rtp.Payloader
-		file    string
-	}{
-		"video/VP8":  {[]string{"libvpx", "-deadline", "realtime"}, &codecs.VP8Payloader{EnablePictureID: true}, "a-camera.webm"},
-		"video/VP9":  {[]string{"libvpx-vp9", "-deadline", "realtime", "-lag-in-frames", "0"}, &codecs.VP9Payloader{}, "a-camera.webm"},
-		"video/H264": {[]string{"libx264", "-tune", "zerolatency", "-threads", "1"}, &codecs.H264Payloader{}, "a-camera.mkv"},
-	} {
-		t.Run(mime, func(t *testing.T) {
+	for _, c := range codectest.Codecs {
+		t.Run(c.Name, func(t *testing.T) {
 			rec, dir := testRecording(t)
 			one := &take{rec: rec, who: room.Participant{ID: "p", User: "a"}, what: room.Track{ID: "p.camera", Source: "camera"}}
-			a, err := newAssembler(webrtc.RTPCodecParameters{RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: mime}})
+			a, err := roomsub.NewAssembler(c.MIME)
 			if err != nil {
 				t.Fatal(err)
 			}
-			frames := encoded(t, c.encoder...)
 			began := time.Now()
-			packets := rtp.NewPacketizer(1200, 96, 1, c.payload, rtp.NewFixedSequencer(65530), 90000)
-			for i, data := range frames {
+			packets := c.Packetizer()
+			for i, data := range c.Frames(t, "testsrc2=size=320x180:rate=10") {
 				for _, p := range packets.Packetize(data, 9000) {
-					for _, f := range a.push(p) {
-						if taken, err := one.add(1, a.format, f, began.Add(time.Duration(i)*100*time.Millisecond)); err != nil || !taken {
+					for _, f := range a.Push(p) {
+						if taken, err := one.add(1, a.Codec, f, began.Add(time.Duration(i)*100*time.Millisecond)); err != nil || !taken {
 							t.Fatalf("frame %d: taken %v, %v", i, taken, err)
 						}
 					}
@@ -132,10 +67,13 @@ func TestFormats(t *testing.T) {
 			if err := one.end(); err != nil {
 				t.Fatal(err)
 			}
-			path := filepath.Join(dir, c.file)
-			got := string(run(t, "ffprobe", "-v", "error", "-count_frames", "-show_entries", "stream=codec_name,width,height,nb_read_frames", "-of", "csv=p=0", path))
-			if want := a.format.codec + ",320,180,9"; strings.TrimSpace(got) != want { // the last one waits for the next
-				t.Errorf("%s has %s; want %s", c.file, got, want)
+			file := "a-camera.webm"
+			if !a.Codec.WebM {
+				file = "a-camera.mkv"
+			}
+			got := string(run(t, "ffprobe", "-v", "error", "-count_frames", "-show_entries", "stream=codec_name,width,height,nb_read_frames", "-of", "csv=p=0", filepath.Join(dir, file)))
+			if want := c.Name + ",320,180,9"; strings.TrimSpace(got) != want || a.Codec.Name != c.Name { // the last one waits for the next
+				t.Errorf("%s has %s; want %s", file, got, want)
 			}
 		})
 	}
@@ -146,7 +84,11 @@ func TestTimes(t *testing.T) {
 	rec, _ := testRecording(t)
 	one := &take{rec: rec, who: room.Participant{User: "a/../b"}, what: room.Track{Source: "mic"}}
 	began := time.Now()
-	kind := formats["audio/opus"]
+	sound, err := roomsub.NewAssembler("audio/opus")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kind := sound.Codec
 	for _, f := range []struct {
 		from        int64
 		stamp       uint32
@@ -163,7 +105,7 @@ func TestTimes(t *testing.T) {
 		{1, 98584, 5 * time.Second, true, false, 5}, // one that was left
 		{2, 1960, 9 * time.Second, true, true, 9},   // nothing was sent, and the stamps do not say so
 	} {
-		taken, err := one.add(f.from, kind, frame{data: []byte{0xf8, 0xff, 0xfe}, timestamp: f.stamp, key: f.key}, began.Add(f.at))
+		taken, err := one.add(f.from, kind, roomsub.Frame{Data: []byte{0xf8, 0xff, 0xfe}, Timestamp: f.stamp, Key: f.key}, began.Add(f.at))
 		if err != nil || taken != f.taken {
 			t.Fatalf("%+v: taken %v, %v", f, taken, err)
 		}
@@ -174,7 +116,7 @@ func TestTimes(t *testing.T) {
 	if err := one.end(); err != nil {
 		t.Fatal(err)
 	}
-	if taken, err := one.add(3, kind, frame{key: true}, time.Now()); taken || err != nil {
+	if taken, err := one.add(3, kind, roomsub.Frame{Key: true}, time.Now()); taken || err != nil {
 		t.Errorf("a frame is taken after the end: %v", err)
 	}
 	e := rec.index.copy().Files[0]
@@ -194,9 +136,9 @@ func TestUnwanted(t *testing.T) {
 		state room.State
 		want  bool
 	}{
-		"it goes on":              {room.State{Settled: true, Recording: room.Recording{On: true, Task: "own"}}, false},
-		"another is looked for":   {room.State{Settled: true, Recording: room.Recording{On: true}}, false},
-		"another took its place":  {room.State{Settled: true, Recording: room.Recording{On: true, Task: "other"}}, true},
+		"it goes on":              {room.State{Settled: true, Recording: room.Outlet{On: true, Task: "own"}}, false},
+		"another is looked for":   {room.State{Settled: true, Recording: room.Outlet{On: true}}, false},
+		"another took its place":  {room.State{Settled: true, Recording: room.Outlet{On: true, Task: "other"}}, true},
 		"it was switched off":     {room.State{Settled: true}, true},
 		"the conference is young": {room.State{}, false},
 	} {

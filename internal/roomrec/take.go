@@ -3,10 +3,10 @@ package roomrec
 import (
 	"bytes"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/muster-fleet/muster/internal/room"
+	"github.com/muster-fleet/muster/internal/roomsub"
 )
 
 const (
@@ -24,14 +24,11 @@ type take struct {
 	who  room.Participant
 	what room.Track
 
-	// connections counts those that were made.
-	connections atomic.Int64
-
 	mu     sync.Mutex
 	closed bool
-	file   *file
+	file   *roomsub.Writer
 	entry  *Entry
-	kind   format
+	kind   roomsub.Codec
 	// private is what the file says of its codec.
 	private []byte
 	// from is the number of the connection from which frames are taken; ticks
@@ -46,23 +43,32 @@ type take struct {
 	last  int64
 }
 
+// Take is roomsub.Taker's.
+func (t *take) Take(from int64, kind roomsub.Codec, f roomsub.Frame, now time.Time) (taken, askKey bool) {
+	taken, err := t.add(from, kind, f, now)
+	if err != nil {
+		t.rec.fail(err)
+	}
+	return taken, !taken
+}
+
 // add takes a frame of a connection. A connection with a higher number is a
 // newer one: its first key frame ends the older ones. taken reports whether the
 // frame is in the file.
-func (t *take) add(from int64, kind format, f frame, now time.Time) (taken bool, err error) {
+func (t *take) add(from int64, kind roomsub.Codec, f roomsub.Frame, now time.Time) (taken bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.closed || from < t.from || from > t.from && !f.key {
+	if t.closed || from < t.from || from > t.from && !f.Key {
 		return false, nil
 	}
-	if t.file != nil && (kind.id != t.kind.id || f.private != nil && !bytes.Equal(f.private, t.private)) {
+	if t.file != nil && (kind.Matroska != t.kind.Matroska || f.Private != nil && !bytes.Equal(f.Private, t.private)) {
 		if err := t.finish(); err != nil {
 			return false, err
 		}
 	}
 	moved := t.file != nil && from != t.from
 	if t.file == nil {
-		if !f.key {
+		if !f.Key {
 			return false, nil
 		}
 		if err := t.begin(kind, f, now); err != nil {
@@ -71,24 +77,24 @@ func (t *take) add(from int64, kind format, f frame, now time.Time) (taken bool,
 	} else if moved {
 		t.base, t.ticks = now.Sub(t.began).Milliseconds(), 0
 	} else {
-		t.ticks += int64(int32(f.timestamp - t.stamp))
+		t.ticks += int64(int32(f.Timestamp - t.stamp))
 	}
-	t.from, t.stamp = from, f.timestamp
+	t.from, t.stamp = from, f.Timestamp
 	return true, t.write(f, now, moved)
 }
 
 // begin begins a file. The caller has locked t.
-func (t *take) begin(kind format, f frame, now time.Time) error {
+func (t *take) begin(kind roomsub.Codec, f roomsub.Frame, now time.Time) error {
 	var err error
-	t.kind, t.private, t.began = kind, f.private, now
+	t.kind, t.private, t.began = kind, f.Private, now
 	t.base, t.ticks, t.last = 0, 0, 0
 	t.file, t.entry, err = t.rec.create(t, kind, f, now)
 	return err
 }
 
 // write puts a frame at its time. The caller has locked t.
-func (t *take) write(f frame, now time.Time, moved bool) error {
-	at, arrived := t.base+t.ticks*1000/int64(t.kind.clock), now.Sub(t.began).Milliseconds()
+func (t *take) write(f roomsub.Frame, now time.Time, moved bool) error {
+	at, arrived := t.base+t.ticks*1000/int64(t.kind.Clock), now.Sub(t.began).Milliseconds()
 	if off := at - arrived; off > driftTime.Milliseconds() || -off > driftTime.Milliseconds() {
 		t.base, t.ticks = arrived, 0
 		at = arrived
@@ -99,7 +105,7 @@ func (t *take) write(f frame, now time.Time, moved bool) error {
 	}
 	t.last = at
 	t.rec.index.grow(t.entry, seconds(at))
-	return t.file.write(f.data, f.key, at)
+	return t.file.Write(f, at)
 }
 
 func seconds(milliseconds int64) float64 { return float64(milliseconds) / 1000 }
@@ -117,7 +123,7 @@ func (t *take) finish() error {
 	if t.file == nil {
 		return nil
 	}
-	err := t.file.close()
+	err := t.file.Close()
 	t.rec.index.whole(t.entry)
 	t.file, t.entry = nil, nil
 	return err

@@ -127,8 +127,42 @@ function showRecording() {
   if (on && $("recording").textContent !== text) $("recording").textContent = text;
 }
 
+// toggleStream asks where to stream the room to, or ends its stream.
+function toggleStream() {
+  if (!state.streaming?.on) {
+    $("stream-problem").hidden = true;
+    $("stream-to").showModal();
+    return;
+  }
+  signal.request("stream", { on: false }).catch((err) => status(err.message));
+}
+
+// beginStream closes the dialog when the order was taken. The field is emptied, as it
+// has a key in it.
+async function beginStream() {
+  try {
+    await signal.request("stream", { on: true, output: $("stream-url").value.trim(), layout: $("stream-layout").value });
+  } catch (err) {
+    $("stream-problem").textContent = err.message;
+    $("stream-problem").hidden = false;
+    return;
+  }
+  $("stream-url").value = "";
+  $("stream-to").close();
+}
+
+// showStreaming: everybody sees that the room is streamed, where to, and who said so.
+function showStreaming() {
+  const { on = false, by = "", node = "", to = "" } = state.streaming || {};
+  $("stream").setAttribute("aria-pressed", String(on));
+  $("streaming").hidden = !on;
+  const text = node ? `● Streamed to ${to}, as ${by} wished` : `○ Streaming begins, as ${by} wished`;
+  if (on && $("streaming").textContent !== text) $("streaming").textContent = text;
+}
+
 function show() {
   showRecording();
+  showStreaming();
   tiles.show(state, signal.you, own);
   const n = state.participants.length;
   status(n === 1 ? "You are alone here" : `${n} people`);
@@ -180,7 +214,7 @@ async function enter() {
     $("lobby").hidden = true;
     $("room").hidden = $("tools").hidden = false;
   }, { once: true });
-  for (const id of ["mic", "camera", "screen", "record"]) $(id).hidden = !presenter;
+  for (const id of ["mic", "camera", "screen", "record", "stream"]) $(id).hidden = !presenter;
   expose();
   const started = [];
   if (presenter && $("with-mic").checked) started.push(begin("mic"));
@@ -237,13 +271,19 @@ $("write").addEventListener("submit", (e) => {
 });
 for (const source of ["mic", "camera", "screen"]) $(source).addEventListener("click", () => toggle(source));
 $("record").addEventListener("click", toggleRecording);
+$("stream").addEventListener("click", toggleStream);
+$("stream-cancel").addEventListener("click", () => $("stream-to").close());
+$("stream-form").addEventListener("submit", (e) => {
+  e.preventDefault();
+  beginStream();
+});
 $("chat").addEventListener("click", chat);
 $("leave").addEventListener("click", leave);
 document.addEventListener("keydown", (e) => {
   if ($("tools").hidden || e.ctrlKey || e.metaKey || e.altKey) return;
   if (e.key === "Escape" && !$("panel").hidden) chat();
-  if (e.target instanceof HTMLInputElement) return;
-  const press = { m: "mic", c: "camera", s: "screen", r: "record", t: "chat" }[e.key];
+  if (e.target instanceof HTMLInputElement || $("stream-to").open) return;
+  const press = { m: "mic", c: "camera", s: "screen", r: "record", b: "stream", t: "chat" }[e.key];
   if (press && !$(press).hidden) {
     e.preventDefault();
     $(press).click();

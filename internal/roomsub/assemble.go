@@ -1,4 +1,4 @@
-package roomrec
+package roomsub
 
 import (
 	"encoding/binary"
@@ -7,7 +7,6 @@ import (
 
 	"github.com/pion/rtp"
 	"github.com/pion/rtp/codecs"
-	"github.com/pion/webrtc/v4"
 	"github.com/pion/webrtc/v4/pkg/media/samplebuilder"
 
 	"github.com/muster-fleet/muster/internal/h264"
@@ -17,57 +16,60 @@ import (
 // asked for meanwhile.
 const mostLate = 200
 
-// frame is a picture, or a piece of sound.
-type frame struct {
-	data      []byte
-	timestamp uint32
-	// key: a player can begin here. Of sound, each one is.
-	key bool
-	// broken: packets before it are lost for good.
-	broken bool
-	// width and height are those of a key frame's picture; private is what its
+// Frame is a picture, or a piece of sound.
+type Frame struct {
+	Data []byte
+	// Timestamp is the publisher's, in ticks of the codec's clock.
+	Timestamp uint32
+	// Key: a player can begin here. Of sound, each one is.
+	Key bool
+	// Broken: packets before it are lost for good.
+	Broken bool
+	// Width and Height are those of a key frame's picture; Private is what its
 	// decoder needs to know before.
-	width, height int
-	private       []byte
+	Width, Height int
+	Private       []byte
 }
 
-// assembler makes frames of the packets of a codec.
-type assembler struct {
-	format  format
+// Assembler makes frames of the packets of a codec.
+type Assembler struct {
+	Codec   Codec
 	builder *samplebuilder.SampleBuilder
 }
 
-// format is how a codec is kept in a file.
-type format struct {
-	// codec is the word for people, id that of Matroska.
-	codec, id string
-	// webm: WebM holds it, else Matroska is needed.
-	webm    bool
-	sound   bool
-	clock   int
+// Codec is a codec whose frames are known.
+type Codec struct {
+	// Name is the word for people, Matroska that of Matroska.
+	Name, Matroska string
+	// WebM holds it, else Matroska is needed.
+	WebM  bool
+	Sound bool
+	// Clock is how many ticks of its timestamps a second has.
+	Clock   int
 	unpack  func() rtp.Depacketizer
-	inspect func(*frame)
+	inspect func(*Frame)
 }
 
-var formats = map[string]format{
+var known = map[string]Codec{
 	"video/vp8":  {"vp8", "V_VP8", true, false, 90000, func() rtp.Depacketizer { return &codecs.VP8Packet{} }, inspectVP8},
 	"video/vp9":  {"vp9", "V_VP9", true, false, 90000, func() rtp.Depacketizer { return &codecs.VP9Packet{} }, inspectVP9},
 	"video/h264": {"h264", "V_MPEG4/ISO/AVC", false, false, 90000, func() rtp.Depacketizer { return &codecs.H264Packet{IsAVC: true} }, inspectH264},
-	"audio/opus": {"opus", "A_OPUS", true, true, 48000, func() rtp.Depacketizer { return &codecs.OpusPacket{} }, func(f *frame) { f.key = true }},
+	"audio/opus": {"opus", "A_OPUS", true, true, 48000, func() rtp.Depacketizer { return &codecs.OpusPacket{} }, func(f *Frame) { f.Key = true }},
 }
 
-var errCodec = errors.New("roomrec: no file is written of a codec other than VP8, VP9, H.264 and Opus")
+var errCodec = errors.New("roomsub: frames are made of VP8, VP9, H.264 and Opus only")
 
-func newAssembler(c webrtc.RTPCodecParameters) (*assembler, error) {
-	f, ok := formats[strings.ToLower(c.MimeType)]
+// NewAssembler returns one for a codec by its MIME type, as "video/VP8".
+func NewAssembler(mime string) (*Assembler, error) {
+	c, ok := known[strings.ToLower(mime)]
 	if !ok {
 		return nil, errCodec
 	}
-	return &assembler{f, samplebuilder.New(mostLate, f.unpack(), uint32(f.clock))}, nil
+	return &Assembler{c, samplebuilder.New(mostLate, c.unpack(), uint32(c.Clock))}, nil
 }
 
-// push takes a packet, and returns the frames that are whole now.
-func (a *assembler) push(p *rtp.Packet) (whole []frame) {
+// Push takes a packet, and returns the frames that are whole now.
+func (a *Assembler) Push(p *rtp.Packet) (whole []Frame) {
 	if len(p.Payload) == 0 {
 		return nil
 	}
@@ -76,22 +78,22 @@ func (a *assembler) push(p *rtp.Packet) (whole []frame) {
 		if len(s.Data) == 0 {
 			continue
 		}
-		f := frame{data: s.Data, timestamp: s.PacketTimestamp, broken: s.PrevDroppedPackets > 0}
-		a.format.inspect(&f)
+		f := Frame{Data: s.Data, Timestamp: s.PacketTimestamp, Broken: s.PrevDroppedPackets > 0}
+		a.Codec.inspect(&f)
 		whole = append(whole, f)
 	}
 	return whole
 }
 
 // inspectVP8 reads the header of RFC 6386, section 9.1.
-func inspectVP8(f *frame) {
-	d := f.data
+func inspectVP8(f *Frame) {
+	d := f.Data
 	if len(d) < 10 || d[0]&1 != 0 || d[3] != 0x9d || d[4] != 0x01 || d[5] != 0x2a {
 		return
 	}
-	f.key = true
-	f.width = int(binary.LittleEndian.Uint16(d[6:]) & 0x3fff)
-	f.height = int(binary.LittleEndian.Uint16(d[8:]) & 0x3fff)
+	f.Key = true
+	f.Width = int(binary.LittleEndian.Uint16(d[6:]) & 0x3fff)
+	f.Height = int(binary.LittleEndian.Uint16(d[8:]) & 0x3fff)
 }
 
 // bits reads bits from the highest on; beyond the end they are 0.
@@ -113,8 +115,8 @@ func (b *bits) read(n int) (v int) {
 
 // inspectVP9 reads the beginning of the uncompressed header (VP9 bitstream
 // specification, section 6.2).
-func inspectVP9(f *frame) {
-	b := bits{data: f.data}
+func inspectVP9(f *Frame) {
+	b := bits{data: f.Data}
 	if b.read(2) != 2 {
 		return
 	}
@@ -142,7 +144,7 @@ func inspectVP9(f *frame) {
 	} else if profile == 1 || profile == 3 {
 		b.read(1)
 	}
-	f.key, f.width, f.height = true, b.read(16)+1, b.read(16)+1
+	f.Key, f.Width, f.Height = true, b.read(16)+1, b.read(16)+1
 }
 
 // The types of H.264's units.
@@ -154,9 +156,9 @@ const (
 
 // inspectH264 finds the parameter sets, of which the file has a copy, and
 // whether a player can begin here.
-func inspectH264(f *frame) {
+func inspectH264(f *Frame) {
 	var sps, pps []byte
-	for rest := f.data; len(rest) > 4; {
+	for rest := f.Data; len(rest) > 4; {
 		size := int(binary.BigEndian.Uint32(rest))
 		if size <= 0 || size > len(rest)-4 {
 			return
@@ -168,20 +170,20 @@ func inspectH264(f *frame) {
 		case unitPPS:
 			pps = unit
 		case unitIDR:
-			f.key = true
+			f.Key = true
 		}
 		rest = rest[4+size:]
 	}
-	if !f.key || len(sps) < 4 || pps == nil {
-		f.key = false // without them a player cannot begin
+	if !f.Key || len(sps) < 4 || pps == nil {
+		f.Key = false // without them a player cannot begin
 		return
 	}
 	shown, err := h264.ReadSPS(sps)
 	if err != nil {
-		f.key = false
+		f.Key = false
 		return
 	}
-	f.private, f.width, f.height = avcConfig(sps, pps), shown.Width, shown.Height
+	f.Private, f.Width, f.Height = avcConfig(sps, pps), shown.Width, shown.Height
 }
 
 // avcConfig is an AVCDecoderConfigurationRecord (ISO/IEC 14496-15).

@@ -1,4 +1,4 @@
-package roomrec
+package roomsub
 
 import (
 	"context"
@@ -54,11 +54,11 @@ func api() (*webrtc.API, error) {
 
 // receiver receives one track from an SFU.
 type receiver struct {
-	take *take
+	*Subscription
 	node string
 	// number is that of its connection: a later one has a higher number.
 	number int64
-	// first is called with the first frame that is in the file.
+	// first is called with the first frame that was taken.
 	first func()
 }
 
@@ -67,11 +67,11 @@ func (r *receiver) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := r.once(ctx)
 		if errors.Is(err, errCodec) {
-			r.take.rec.log.Warn("track is not recorded: no file is written of its codec", "track", r.take.what.ID)
+			r.room.Log.Warn("track not received: its codec is not known", "track", r.track.ID)
 			return
 		}
 		if err != nil && ctx.Err() == nil {
-			r.take.rec.log.Debug("no media of a track: trying again", "track", r.take.what.ID, "node", r.node, "err", err)
+			r.room.Log.Debug("no media of a track: trying again", "track", r.track.ID, "node", r.node, "err", err)
 		}
 		pause.For(ctx, againTime)
 	}
@@ -79,12 +79,12 @@ func (r *receiver) run(ctx context.Context) {
 
 // session names the connection on its SFU.
 func (r *receiver) session() string {
-	return fmt.Sprintf("%s.%s.%d", r.take.rec.task, r.take.what.ID, r.number)
+	return fmt.Sprintf("%s.%s.%d", r.room.Task, r.track.ID, r.number)
 }
 
 // once is one connection.
 func (r *receiver) once(ctx context.Context) error {
-	r.number = r.take.connections.Add(1)
+	r.number = r.connections.Add(1)
 	api, err := api()
 	if err != nil {
 		return err
@@ -102,7 +102,7 @@ func (r *receiver) once(ctx context.Context) error {
 	}
 	defer func() {
 		_ = pc.Close()
-		_ = r.take.rec.conn.Cast(context.WithoutCancel(ctx), r.node, "end", sfu.End{Room: r.take.rec.name, Session: r.session()}) // silence ends it too
+		_ = r.room.Conn.Cast(context.WithoutCancel(ctx), r.node, "end", sfu.End{Room: r.room.Name, Session: r.session()}) // silence ends it too
 	}()
 	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
 		if s == webrtc.PeerConnectionStateFailed {
@@ -110,23 +110,39 @@ func (r *receiver) once(ctx context.Context) error {
 		}
 	})
 	pc.OnTrack(func(remote *webrtc.TrackRemote, _ *webrtc.RTPReceiver) { fail(r.read(pc, remote)) })
-	if err := r.offer(ctx, pc); err != nil {
+	change, viewed := r.view()
+	if err := r.offer(ctx, pc, change); err != nil {
 		return err
 	}
-	select {
-	case <-ctx.Done():
-		return nil
-	case err := <-ended:
-		return err
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-ended:
+			return err
+		case <-viewed:
+			change, viewed = r.view()
+			if err := r.change(ctx, change); err != nil {
+				return err
+			}
+		}
 	}
 }
 
+// change says to the SFU how the track is looked at.
+func (r *receiver) change(ctx context.Context, c room.Change) error {
+	ctx, cancel := context.WithTimeout(ctx, offerTime)
+	defer cancel()
+	_, err := r.room.Conn.Call(ctx, r.node, "change", sfu.ChangeOf{Session: r.session(), Change: c})
+	return err
+}
+
 // offer has the SFU answer.
-func (r *receiver) offer(ctx context.Context, pc *webrtc.PeerConnection) error {
+func (r *receiver) offer(ctx context.Context, pc *webrtc.PeerConnection, change room.Change) error {
 	ctx, cancel := context.WithTimeout(ctx, offerTime)
 	defer cancel()
 	kind := webrtc.RTPCodecTypeVideo
-	if r.take.what.Source == "mic" || r.take.what.Source == "sound" {
+	if r.track.Source == "mic" || r.track.Source == "sound" {
 		kind = webrtc.RTPCodecTypeAudio
 	}
 	section, err := pc.AddTransceiverFromKind(kind, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
@@ -146,9 +162,10 @@ func (r *receiver) offer(ctx context.Context, pc *webrtc.PeerConnection) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	raw, err := r.take.rec.conn.Call(ctx, r.node, "offer", room.Offer{
-		Room: r.take.rec.name, Session: r.session(), Owner: r.take.rec.task + "." + r.take.what.ID, ReceiveOnly: true,
-		SDP: pc.LocalDescription().SDP, Change: room.Change{Want: map[string]string{section.Mid(): r.take.what.ID}},
+	change.Want = map[string]string{section.Mid(): r.track.ID}
+	raw, err := r.room.Conn.Call(ctx, r.node, "offer", room.Offer{
+		Room: r.room.Name, Session: r.session(), Owner: r.room.Task + "." + r.track.ID, ReceiveOnly: true,
+		SDP: pc.LocalDescription().SDP, Change: change,
 	})
 	if err != nil {
 		return err
@@ -162,7 +179,7 @@ func (r *receiver) offer(ctx context.Context, pc *webrtc.PeerConnection) error {
 
 // read takes what arrives, until the connection ends.
 func (r *receiver) read(pc *webrtc.PeerConnection, remote *webrtc.TrackRemote) error {
-	frames, err := newAssembler(remote.Codec())
+	frames, err := NewAssembler(remote.Codec().MimeType)
 	if err != nil {
 		return err
 	}
@@ -173,17 +190,13 @@ func (r *receiver) read(pc *webrtc.PeerConnection, remote *webrtc.TrackRemote) e
 			return err
 		}
 		now := time.Now()
-		for _, f := range frames.push(p) {
-			taken, err := r.take.add(r.number, frames.format, f, now)
-			if err != nil {
-				r.take.rec.fail(err)
-				return err
-			}
+		for _, f := range frames.Push(p) {
+			taken, askKey := r.taker.Take(r.number, frames.Codec, f, now)
 			if taken && !began {
 				began = true
 				r.first()
 			}
-			if (!taken || f.broken) && !frames.format.sound && now.Sub(asked) > askTime {
+			if (askKey || f.Broken) && !frames.Codec.Sound && now.Sub(asked) > askTime {
 				asked = now
 				_ = pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(remote.SSRC())}}) // a connection that is gone is made again
 			}
