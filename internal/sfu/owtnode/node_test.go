@@ -63,6 +63,9 @@ func TestOnePeerConnection(t *testing.T) {
 	b.silent("2", "4")
 	r.ok("unpublish", "s1")
 	r.says(removed("s1", "s1-0"), removed("s1", "s1-1"))
+	if tracks := r.stats().Tracks; len(tracks) != 2 || tracks[0].Track != "s2-0" || tracks[1].Track != "s2-1" {
+		t.Errorf("tracks after the end of s1: %+v", tracks)
+	}
 	r.ok("destroyTransport", "s1")
 	r.ok("destroyTransport", "s2")
 	for range 4 {
@@ -228,8 +231,7 @@ func TestSimulcast(t *testing.T) {
 		width int
 	}{{"q", 640}, {"h", 1280}, {"q", 640}} {
 		r.ok("linkup", "u1-0", from("video", "s1-0:"+layer.rid))
-		for widthOf(b.hears("0", 1).Packet) != layer.width { // until the switch
-		}
+		r.turns(b, layer.width)
 		for range 50 {
 			if got := widthOf(b.hears("0", 1).Packet); got != layer.width {
 				t.Fatalf("a picture %d wide of encoding %s", got, layer.rid)
@@ -245,11 +247,19 @@ func TestSimulcast(t *testing.T) {
 		t.Fatalf("switches %s and %s", first, second)
 	}
 	r.ok("linkup", "u1-0", from("video", strings.Split(first, `"`)[3]))
-	for widthOf(b.hears("0", 1).Packet) != 1280 { // nothing limits it
-	}
+	r.turns(b, 1280) // nothing limits it
 	r.ok("mediaOnOff", "s1", []string{"s1-0:q", "s1-0:h"}, "in", "off")
 	r.ok("mediaOnOff", "s1", []string{"s1-0:q", "s1-0:h"}, "in", "on")
-	for widthOf(b.hears("0", 1).Packet) != 1280 {
+	r.turns(b, 1280)
+}
+
+// turns waits until a client's picture has that width.
+func (r *rig) turns(c *client, width int) {
+	r.t.Helper()
+	for widthOf(c.hears("0", 1).Packet) != width {
+		if r.ctx.Err() != nil {
+			r.t.Fatalf("no picture is %d wide", width)
+		}
 	}
 }
 

@@ -59,7 +59,7 @@ func startRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = queue.Close() })
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	t.Cleanup(cancel)
 	r := &rig{t: t, ctx: ctx, casts: make(chan cast, 1000)}
 	if r.conn, err = natsbus.Dial(ctx, bus.Options{URL: queue.URL()}); err != nil {
