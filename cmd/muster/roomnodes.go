@@ -40,6 +40,9 @@ in place of OWT's webrtc nodes, both at once.`,
 	cmd.Flags().StringVar(&relay.Host, "turn-host", "", "`name` or address by which clients reach TURN (default: --public, else the HOST at which it listens)")
 	configFile := cmd.Flags().StringP("config", "c", "", "`file` with rooms.key, which TURN needs (default: the secret that the managers of this machine share)")
 	roomRate := cmd.Flags().Int("room-bitrate", 0, "most `kbit/s` that all pictures of a room may take as they arrive; 0 is no limit")
+	limits := rtc.DefaultLimits()
+	sessions := cmd.Flags().Int("max-sessions", limits.Sessions, "most sessions, of which a participant has two; from 80 % on, people who come to a room go to another SFU")
+	packets := cmd.Flags().Int("max-packets", limits.Packets, "RTP packets a second, in and out, that are all the machine can do; from 80 % on, people go to another SFU")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		fixGC(rtc.GCPercent)
 		log := logs.logger(cmd.ErrOrStderr())
@@ -53,7 +56,7 @@ in place of OWT's webrtc nodes, both at once.`,
 			}
 		}
 		return onOwnBus(cmd.Context(), log, func(ctx context.Context, conn bus.Conn) error {
-			n, err := sfu.Start(conn, rtc.Options{Listen: *listen, Public: *public, TURN: relay, Limits: rtc.Limits{RoomBitrate: *roomRate * 1000}, Logger: log})
+			n, err := sfu.Start(conn, rtc.Options{Listen: *listen, Public: *public, TURN: relay, Limits: rtc.Limits{RoomBitrate: *roomRate * 1000, Sessions: *sessions, Packets: *packets}, Logger: log})
 			if err != nil {
 				return err
 			}

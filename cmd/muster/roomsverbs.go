@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,6 +16,7 @@ import (
 	"github.com/muster-fleet/muster/internal/compose"
 	"github.com/muster-fleet/muster/internal/conference"
 	"github.com/muster-fleet/muster/internal/room"
+	"github.com/muster-fleet/muster/internal/rtc"
 )
 
 func newRoomsCmd() *cobra.Command {
@@ -186,9 +188,11 @@ func servedBy(s room.State) (nodes []string) {
 
 func newRoomCmd() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "room ROOM",
-		Short:   "Show who is in a room",
-		Long:    "Show who is in a room, what they publish, at which portal they are, and which SFU serves them.",
+		Use:   "room ROOM",
+		Short: "Show who is in a room",
+		Long: `Show who is in a room, what they publish, at which portal and in which part of the room they are, and which SFU serves
+each part. A room has one part until it outgrows an SFU or people come from another region. Then what people of one
+part want of those of another comes over a link between the SFUs.`,
 		Example: "  muster room standup",
 		Args:    cli.Takes("ROOM"),
 	}
@@ -203,10 +207,11 @@ func newRoomCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			shown := shownRoom{s, linksOf(ctx, c, s)}
 			if *a.output == cli.JSON {
-				return cli.PrintJSON(cmd.OutOrStdout(), s)
+				return cli.PrintJSON(cmd.OutOrStdout(), shown)
 			}
-			return printRoom(cmd.OutOrStdout(), s)
+			return shown.print(cmd.OutOrStdout())
 		})
 	}
 	return cmd
@@ -245,9 +250,60 @@ func printParts(w io.Writer, s room.State) error {
 	return err
 }
 
-func printRoom(w io.Writer, s room.State) error {
+// shownRoom is a room with the links between its parts.
+type shownRoom struct {
+	room.State
+	Links []partLink `json:"links"`
+}
+
+// partLink is what comes to an SFU from another.
+type partLink struct {
+	// To is the SFU that wants it.
+	To string `json:"to"`
+	rtc.LinkStats
+}
+
+// linksOf asks the SFUs of a room for their links. One that does not answer has none.
+func linksOf(ctx context.Context, c *client.Client, s room.State) []partLink {
+	links := []partLink{}
+	nodes := s.Nodes()
+	if len(nodes) < 2 {
+		return links
+	}
+	for _, node := range nodes {
+		stats, err := sfuStats(ctx, c, node)
+		if err != nil {
+			continue
+		}
+		for _, l := range stats.Links {
+			if l.Room == s.Name {
+				links = append(links, partLink{node, l})
+			}
+		}
+	}
+	return links
+}
+
+// text says what comes over the link.
+func (l partLink) text() string {
+	coming := 0
+	for _, layers := range l.Layers {
+		if len(layers) > 0 {
+			coming++
+		}
+	}
+	return fmt.Sprintf("link from %s to %s: %s, %d tracks", l.Node, l.To, orWord(strings.Join(slices.Compact(slices.Sorted(slices.Values(l.Connections))), ", "), "not connected"), coming)
+}
+
+func (r shownRoom) print(w io.Writer) error {
+	s := r.State
 	if err := printParts(w, s); err != nil {
 		return err
+	}
+	for _, l := range r.Links {
+		if _, err := fmt.Fprintln(w, l.text()); err != nil {
+			return err
+		}
 	}
 	if r := s.Recording; r.On {
 		if _, err := fmt.Fprintf(w, "recorded by %s, as %s said\n", orWord(r.Node, "no recorder yet"), r.By); err != nil {

@@ -21,7 +21,7 @@ func newWhyParticipantCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "participant ROOM USER",
 		Short: "Explain which SFU serves somebody, and what he receives",
-		Long: `Explain which SFU serves somebody in a room, and why that one, what he sends, and in which layer he receives each
+		Long: `Explain in which part of a room somebody is, which SFU serves that and why, what he sends, and in which layer he receives each
 track of the others. HELD BACK says why it is not the best layer that the publisher sends. USER is a user or the id
 of a participant.`,
 		Example: "  muster why participant standup alice",
@@ -52,6 +52,8 @@ of a participant.`,
 type whyParticipant struct {
 	Participant room.Participant `json:"participant"`
 	Part        room.Part        `json:"part"`
+	// Others says of the other parts why they are not his.
+	Others []string `json:"others"`
 	// Placement is why the part is on that worker, nil where the manager has
 	// forgotten that.
 	Placement *muster.Explanation `json:"placement"`
@@ -87,6 +89,7 @@ func explainParticipants(ctx context.Context, c *client.Client, name, user strin
 		}
 		w := whyParticipant{Participant: p, Sessions: []rtc.SessionStats{}, Sends: []rtc.TrackStats{}, Receives: []received{}}
 		w.Part, _ = s.PartOf(p.ID)
+		w.Others = otherParts(s, p)
 		if w.Part.Node != "" {
 			stats, err := sfuStats(ctx, c, w.Part.Node)
 			if err != nil {
@@ -103,6 +106,28 @@ func explainParticipants(ctx context.Context, c *client.Client, name, user strin
 		return nil, fmt.Errorf("%q is not in room %q: see 'muster room %s'", user, name, name)
 	}
 	return found, nil
+}
+
+// otherParts says of the other parts of the room what they are: people go to the first
+// part of their region that is not full when they come, and stay there.
+func otherParts(s room.State, p room.Participant) []string {
+	out := []string{}
+	for _, part := range s.Parts {
+		if part.ID == p.Part || part.Node == "" {
+			continue
+		}
+		text := fmt.Sprintf("part %d, on %s, has room", part.ID, part.Node)
+		switch {
+		case part.Full:
+			text = fmt.Sprintf("part %d, on %s, is full", part.ID, part.Node)
+		case p.Region != "" && part.Region != p.Region:
+			text = fmt.Sprintf("part %d, on %s, is not for his region, %s", part.ID, part.Node, p.Region)
+		case part.ID > p.Part:
+			text += ", and is a later one"
+		}
+		out = append(out, text)
+	}
+	return out
 }
 
 // sfuStats asks an SFU what it does.
@@ -148,6 +173,9 @@ func (w *whyParticipant) take(s room.State, stats rtc.Stats) {
 func (w whyParticipant) print(out io.Writer) error {
 	p := w.Participant
 	fmt.Fprintf(out, "%s (%s, %s) is at portal %s, in part %d of the room, on %s\n", p.User, p.Role, p.ID, p.Portal, w.Part.ID, orWord(w.Part.Node, "no SFU yet"))
+	for _, other := range w.Others {
+		fmt.Fprintln(out, other)
+	}
 	if w.Placement != nil {
 		fmt.Fprintln(out, verdict(*w.Placement, time.Now()))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -45,6 +46,8 @@ type hall struct {
 	state   room.State
 	target  room.Target // of the stream, which clients do not see
 	nodes   []string    // the SFUs, and those before them
+	// speakers are the tracks that speak at each SFU.
+	speakers map[string][]string
 	// conference is the node that has the room; "" while it is looked for.
 	conference string
 	changed    chan struct{} // closed, and replaced, when state or conference change
@@ -53,7 +56,7 @@ type hall struct {
 func newHall(p *Portal, name string) *hall {
 	return &hall{
 		portal: p, name: name, over: make(chan struct{}), wake: mailbox.NewSignal(),
-		members: map[string]*member{}, state: room.State{Name: name, Participants: []room.Participant{}}, changed: make(chan struct{}),
+		members: map[string]*member{}, speakers: map[string][]string{}, state: room.State{Name: name, Participants: []room.Participant{}}, changed: make(chan struct{}),
 	}
 }
 
@@ -297,8 +300,26 @@ func (h *hall) notice(_ string, body json.RawMessage) {
 	case n.Session != "":
 		h.ended(n.Session)
 	default:
-		h.tell(event{Type: "speakers", Tracks: orEmpty(n.Tracks)})
+		h.tell(event{Type: "speakers", Tracks: h.speaking(n.Node, n.Tracks)})
 	}
+}
+
+// speaking takes who speaks at an SFU, and returns who speaks at any.
+func (h *hall) speaking(node string, tracks []string) []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.speakers[node] = tracks
+	live := h.state.Nodes()
+	maps.DeleteFunc(h.speakers, func(other string, _ []string) bool { return other != node && !slices.Contains(live, other) })
+	out := []string{}
+	for _, at := range slices.Sorted(maps.Keys(h.speakers)) {
+		for _, track := range h.speakers[at] {
+			if !slices.Contains(out, track) { // one who moves is at two
+				out = append(out, track)
+			}
+		}
+	}
+	return out
 }
 
 // text passes a message on to whom it is for.
@@ -314,13 +335,6 @@ func (h *hall) text(n room.Notice) {
 	if m != nil {
 		m.say(e)
 	}
-}
-
-func orEmpty(tracks []string) []string {
-	if tracks == nil {
-		return []string{}
-	}
-	return tracks
 }
 
 // hurry has the hall speak with the conference at once.

@@ -210,11 +210,12 @@ func (h *house) conference() (crash func()) {
 	})
 }
 
-func (h *house) sfu(worker string) (crash func()) { return h.sfuWith(worker, rtc.TURN{}) }
+func (h *house) sfu(worker string) (crash func()) { return h.sfuWith(worker, rtc.Options{}) }
 
-func (h *house) sfuWith(worker string, turn rtc.TURN) (crash func()) {
+func (h *house) sfuWith(worker string, o rtc.Options) (crash func()) {
+	o.Logger = h.log
 	return h.agent(worker, room.PurposeSFU, func(ctx context.Context, conn bus.Conn, id string, ready func()) error {
-		n, err := sfu.Start(conn, rtc.Options{TURN: turn, Logger: h.log})
+		n, err := sfu.Start(conn, o)
 		if err != nil {
 			return err
 		}

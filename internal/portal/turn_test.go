@@ -39,7 +39,7 @@ func TestTURNOfTheRoom(t *testing.T) {
 	h := newHouse(t)
 	h.conference()
 	turn := rtc.TURN{Listen: "127.0.0.1:0", Key: h.key}
-	crash := h.sfuWith("sfu-1", turn)
+	crash := h.sfuWith("sfu-1", rtc.Options{TURN: turn})
 	p := h.portal("portal-1")
 	alice := h.join(p, request{Token: h.token("alice", room.Presenter)})
 	alice.until("the servers", func() bool { return len(alice.ice) == 1 && len(alice.ice[0].URLs) == 2 })
@@ -51,7 +51,7 @@ func TestTURNOfTheRoom(t *testing.T) {
 	}
 
 	before := alice.ice[0].URLs
-	h.sfuWith("sfu-2", turn)
+	h.sfuWith("sfu-2", rtc.Options{TURN: turn})
 	crash()
 	alice.until("the servers of the next SFU", func() bool {
 		return alice.state.Part.Worker != "" && len(alice.ice) == 1 && !slices.Equal(alice.ice[0].URLs, before)

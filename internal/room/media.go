@@ -18,6 +18,9 @@ type Offer struct {
 	Owner string `json:"owner"`
 	// ReceiveOnly: the participant must not send.
 	ReceiveOnly bool `json:"receiveOnly,omitempty"`
+	// Link: the session is another SFU's, which serves another part of the room. It
+	// gets only what is published here.
+	Link bool `json:"link,omitempty"`
 	// Both: the session may send and receive. It is for clients that make one
 	// connection for everything.
 	Both bool `json:"both,omitempty"`
@@ -42,6 +45,9 @@ type Change struct {
 	// Encoding says by mid which encoding (RID) of a track of several the client is
 	// to get there; "" leaves the choice to the server.
 	Encoding map[string]string `json:"encoding,omitempty"`
+	// Layers says by mid which simulcast encoding is sent there, 0 the smallest,
+	// whatever the line and the screen are.
+	Layers map[string]int `json:"layers,omitempty"`
 	// View says by track how high its picture is on the client's screen, in
 	// pixels; 0 is hidden.
 	View map[string]int `json:"view,omitempty"`

@@ -96,8 +96,10 @@ type Notice struct {
 	Room string `json:"room"`
 	// Version is that of the state, for KeyState.
 	Version uint64 `json:"version,omitempty"`
-	// Tracks are those that speak, for KeySpeakers.
+	// Tracks are those that speak, for KeySpeakers, of those that are published at
+	// the SFU Node.
 	Tracks []string `json:"tracks,omitempty"`
+	Node   string   `json:"node,omitempty"`
 	// From, User and Text are a message, for KeyText, and To the participant
 	// who gets it; "" is everybody.
 	From string `json:"from,omitempty"`

@@ -1,5 +1,7 @@
 package rtc
 
+import "runtime"
+
 // Limits bound what clients can ask of a server. A field that is zero has its
 // default.
 type Limits struct {
@@ -13,6 +15,9 @@ type Limits struct {
 	OwnerSessions int
 	// Tracks is the most tracks of a room.
 	Tracks int
+	// Packets is how many RTP packets a second, those that come and those that go, are
+	// all that the machine can do. Nothing is refused because of it: see Load.
+	Packets int
 	// RoomBitrate is the most bits a second that all publishers of a room send
 	// together; 0 is no limit. Pictures beyond it are dropped.
 	RoomBitrate int
@@ -29,13 +34,17 @@ func (l Limits) withDefaults() Limits {
 	for _, f := range []struct {
 		field *int
 		value int
-	}{{&l.SDP, 256 << 10}, {&l.Sections, 128}, {&l.Sessions, 2000}, {&l.OwnerSessions, 16}, {&l.Tracks, 500}, {&l.Relays, 8000}, {&l.UserRelays, 64}} {
+	}{{&l.SDP, 256 << 10}, {&l.Sections, 128}, {&l.Sessions, 2000}, {&l.OwnerSessions, 16}, {&l.Tracks, 500}, {&l.Relays, 8000}, {&l.UserRelays, 64}, {&l.Packets, packetsPerCPU * runtime.GOMAXPROCS(0)}} {
 		if *f.field == 0 {
 			*f.field = f.value
 		}
 	}
 	return l
 }
+
+// packetsPerCPU is some half of what a processor forwards; docs/benchmarks.md has
+// the measurement.
+const packetsPerCPU = 60_000
 
 // maxPacket is the largest RTP packet that is read, in bytes.
 const maxPacket = 1500

@@ -142,9 +142,7 @@ func (n *network) settings() (webrtc.SettingEngine, error) {
 	s.DisableMediaEngineCopy(true) // see codecs.go
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	s.SetIncludeLoopbackCandidate(true)
-	s.SetIPFilter(func(ip net.IP) bool {
-		return slices.ContainsFunc(n.ips, func(ours net.IP) bool { return ours.Equal(ip) })
-	})
+	s.SetIPFilter(n.has)
 	s.SetNetworkTypes([]webrtc.NetworkType{
 		webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6,
 	})
@@ -157,6 +155,25 @@ func (n *network) settings() (webrtc.SettingEngine, error) {
 	return s, s.SetICEAddressRewriteRules(webrtc.ICEAddressRewriteRule{
 		External: []string{n.public}, AsCandidateType: webrtc.ICECandidateTypeHost, Mode: webrtc.ICEAddressRewriteReplace,
 	})
+}
+
+// clientSettings are those of connections on which we are the client of another
+// SFU: they have ports of their own.
+func (n *network) clientSettings() webrtc.SettingEngine {
+	var s webrtc.SettingEngine
+	s.DisableMediaEngineCopy(true)
+	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	s.SetIncludeLoopbackCandidate(true)
+	s.SetIPFilter(n.has)
+	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
+	s.SetICETimeouts(disconnectedTime, failedTime, keepAliveTime)
+	s.SetSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80)
+	return s
+}
+
+// has reports whether an address is one at which we listen.
+func (n *network) has(ip net.IP) bool {
+	return slices.ContainsFunc(n.ips, func(ours net.IP) bool { return ours.Equal(ip) })
 }
 
 func (n *network) close() error {

@@ -16,6 +16,12 @@ type room struct {
 	tracks   map[string]*track
 	wanted   map[*slot]string
 	sessions int
+	// successors are the tracks that take a name with their first key frame, by that
+	// name, and with what they will be called.
+	successors map[string]successor
+	// links are the links to other SFUs by node, demands what is to come by each.
+	links   map[string]*link
+	demands demands
 
 	hearing  sync.Mutex
 	speakers Speakers
@@ -46,6 +52,12 @@ func (r *room) publish(t *track, as Track) error {
 		t.name(as)
 		return nil
 	}
+	if old != nil && old.link != "" && old.live(time.Now()) { // the same picture, by a link
+		r.unname(t)
+		t.successor.Store(true)
+		r.successors[as.ID] = successor{t, as}
+		return nil
+	}
 	if old == nil && len(r.tracks) >= r.server.limits.Tracks {
 		return fmt.Errorf("rtc: room %s has %d tracks, which is the limit", r.name, len(r.tracks))
 	}
@@ -53,6 +65,16 @@ func (r *room) publish(t *track, as Track) error {
 		r.unname(old)
 	}
 	r.unname(t)
+	r.put(t, as)
+	return nil
+}
+
+// put publishes a track under a name that no other has. The caller has locked r.
+func (r *room) put(t *track, as Track) {
+	if r.successors[as.ID].track == t {
+		delete(r.successors, as.ID)
+	}
+	t.successor.Store(false)
 	t.name(as)
 	r.tracks[as.ID] = t
 	for s, id := range r.wanted {
@@ -60,11 +82,59 @@ func (r *room) publish(t *track, as Track) error {
 			t.attach(s)
 		}
 	}
-	return nil
+}
+
+// successor is a track that is to be published as something.
+type successor struct {
+	track *track
+	as    Track
+}
+
+// promote has a track take the place of the one before it.
+func (r *room) promote(t *track) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id, s := range r.successors {
+		if s.track == t {
+			if old := r.tracks[id]; old != nil {
+				r.unname(old)
+			}
+			r.put(t, s.as)
+		}
+	}
+}
+
+// succeed promotes the tracks whose predecessors send nothing any more, and asks the
+// others for the key frame with which they begin.
+func (r *room) succeed(now time.Time) {
+	r.mu.Lock()
+	var due, waiting []*track
+	for id, s := range r.successors {
+		if old := r.tracks[id]; old == nil || !old.live(now) {
+			due = append(due, s.track)
+		} else {
+			waiting = append(waiting, s.track)
+		}
+	}
+	r.mu.Unlock()
+	for _, t := range due {
+		r.promote(t)
+	}
+	for _, t := range waiting {
+		t.mu.Lock()
+		t.askKeyFrame(now)
+		t.mu.Unlock()
+	}
 }
 
 // unname takes a track out of the room. The caller has locked r.
 func (r *room) unname(t *track) {
+	for id, s := range r.successors {
+		if s.track == t {
+			delete(r.successors, id)
+			t.successor.Store(false)
+		}
+	}
 	had := t.name(Track{})
 	if had.ID == "" || r.tracks[had.ID] != t {
 		return

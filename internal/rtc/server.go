@@ -50,6 +50,8 @@ type Options struct {
 	// OnPicture gets the size of a track's picture, when it is known and when it
 	// has changed. It must not block.
 	OnPicture func(Picture)
+	// Upstream reaches other SFUs, for what is published there; nil: there are none.
+	Upstream Upstream
 	// Logger hears of sessions. Nil means none.
 	Logger *slog.Logger
 }
@@ -75,16 +77,18 @@ type Server struct {
 	mu       sync.Mutex
 	sessions map[string]*session
 	rooms    map[string]*room
+	routes   map[string]routes
 	closed   bool
 
 	count   counters
+	rate    packetRate
 	stop    chan struct{}
 	running sync.WaitGroup
 }
 
 // counters are of the whole server, since its start.
 type counters struct {
-	received, duplicates, malformed, limited, sent, resent, keyFrames atomic.Uint64
+	received, duplicates, malformed, limited, sent, resent, keyFrames, lanes atomic.Uint64
 }
 
 // Start opens the ports of a server.
@@ -105,7 +109,7 @@ func Start(opts Options) (*Server, error) {
 	}
 	s := &Server{
 		opts: opts, limits: opts.Limits.withDefaults(), log: opts.Logger.With("component", "rtc"), certificate: *certificate,
-		sessions: map[string]*session{}, rooms: map[string]*room{}, stop: make(chan struct{}),
+		sessions: map[string]*session{}, rooms: map[string]*room{}, routes: map[string]routes{}, stop: make(chan struct{}),
 	}
 	if opts.TURN.enabled() {
 		s.relays = newRelays(s.limits.Relays, s.limits.UserRelays)
@@ -187,6 +191,7 @@ func (s *Server) session(o Offer, publishes bool) (*session, bool, error) {
 		return nil, false, fmt.Errorf("rtc: session %s sent before and receives now, or the other way round: make another", o.Session)
 	case known != nil:
 		return known, false, nil
+	case o.Link: // of which other SFUs have few
 	case len(s.sessions) >= s.limits.Sessions:
 		return nil, false, fmt.Errorf("rtc: the server has %d sessions, which is the limit", len(s.sessions))
 	case s.sessionsOf(o) >= s.limits.OwnerSessions:
@@ -205,7 +210,7 @@ func (s *Server) session(o Offer, publishes bool) (*session, bool, error) {
 		return nil, false, fmt.Errorf("rtc: %w", err)
 	}
 	n := &session{
-		server: s, room: s.room(o.Room), id: o.Session, owner: o.Owner, pc: pc, api: api, publishes: publishes,
+		server: s, room: s.room(o.Room), id: o.Session, owner: o.Owner, pc: pc, api: api, publishes: publishes, link: o.Link,
 		connected: make(chan struct{}), gone: make(chan struct{}),
 		sections: map[string]*track{}, slots: map[string]*slot{},
 	}
@@ -242,7 +247,7 @@ func (s *Server) watch(n *session) {
 func (s *Server) room(name string) *room {
 	r := s.rooms[name]
 	if r == nil {
-		r = &room{server: s, name: name, tracks: map[string]*track{}, wanted: map[*slot]string{}}
+		r = &room{server: s, name: name, tracks: map[string]*track{}, wanted: map[*slot]string{}, successors: map[string]successor{}, links: map[string]*link{}}
 		s.rooms[name] = r
 	}
 	r.sessions++
@@ -258,6 +263,7 @@ func (s *Server) forget(n *session) {
 	}
 	if n.room.sessions--; n.room.sessions == 0 {
 		delete(s.rooms, n.room.name)
+		n.room.abandon()
 	}
 	s.log.Debug("session ended", "room", n.room.name, "session", n.id)
 	if s.opts.OnEnded != nil && !s.closed {
@@ -371,6 +377,8 @@ func (s *Server) run() {
 
 func (s *Server) tick(now time.Time, i int) {
 	for _, r := range s.allRooms() {
+		r.succeed(now)
+		s.link(r, now)
 		for _, t := range r.list() {
 			t.tick(now)
 		}
@@ -378,6 +386,7 @@ func (s *Server) tick(now time.Time, i int) {
 			s.opts.OnSpeakers(r.name, active)
 		}
 	}
+	s.rate.measure(now, s.count.received.Load()+s.count.sent.Load())
 	for k, n := range s.all() {
 		if (i+k)%5 == 0 {
 			n.allocate(now)

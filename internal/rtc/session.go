@@ -38,6 +38,8 @@ type session struct {
 	api    *webrtc.API
 	// publishes: it sends to us, else it only receives.
 	publishes bool
+	// link: it is another SFU's.
+	link bool
 	// connected is closed with the first connection, gone with the last state.
 	connected, gone chan struct{}
 	ending          sync.Once
@@ -124,7 +126,7 @@ func (s *session) addSections(d *description) {
 	defer s.mu.Unlock()
 	for _, m := range d.media {
 		if m.sends && s.sections[m.mid] == nil {
-			s.sections[m.mid] = &track{room: s.room, kind: m.kind, from: s, ranks: rankRIDs(m.rids)}
+			s.sections[m.mid] = &track{room: s.room, kind: m.kind, from: s, ranks: rankRIDs(m.rids), several: len(m.rids) > 1}
 		}
 	}
 }
@@ -173,6 +175,9 @@ func (s *session) apply(c Change) error {
 		if slot == nil {
 			return fmt.Errorf("rtc: %s wants %s in section %q, which its offer does not have", s.id, id, mid)
 		}
+		if layer, ok := c.Layers[mid]; ok {
+			slot.fix(layer)
+		}
 		s.room.want(slot, id)
 	}
 	for mid, rid := range c.Encoding {
@@ -206,8 +211,10 @@ func (s *session) onTrack(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiv
 	t.read(remote, level)
 }
 
-// tell sends RTCP to the client. A client that is gone does not get it.
-func (s *session) tell(p rtcp.Packet) { _ = s.pc.WriteRTCP([]rtcp.Packet{p}) }
+// askKeyFrame asks the client for a key frame. One that is gone does not hear it.
+func (s *session) askKeyFrame(l *layer) {
+	_ = s.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(l.ssrc)}})
+}
 
 // writer is where a slot writes: past the estimator, where there is
 // transport-cc.
@@ -319,6 +326,9 @@ func (s *session) allocate(now time.Time) {
 		d := t.demand(now, view)
 		if rank, only := slot.encoding(t); only {
 			d.Layers = slices.DeleteFunc(d.Layers, func(l Layer) bool { return l.Encoding != rank })
+		}
+		if slot.fixed(d.Layers) {
+			continue
 		}
 		if len(d.Layers) == 0 && d.Height > 0 {
 			slot.hold(s.allocator.Held(now, "", d))

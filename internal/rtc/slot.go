@@ -2,6 +2,7 @@ package rtc
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -36,6 +37,8 @@ type slot struct {
 	paused          bool
 	// rid is the encoding that it keeps to; "" is any.
 	rid string
+	// only: the layer is target, whatever the allocator says.
+	only bool
 	// held is why it does not get the best layer that there is.
 	held   string
 	number numbering
@@ -163,6 +166,41 @@ func (s *slot) encoding(t *track) (rank int, only bool) {
 	return rank, only
 }
 
+// fix has it send one layer and no other.
+func (s *slot) fix(layer int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.only, s.target, s.temporal = true, layer, mostTemporal-1
+}
+
+// fixed reports whether it sends one layer only, and pauses it while that does not
+// arrive.
+func (s *slot) fixed(layers []Layer) bool {
+	s.mu.Lock()
+	only, target := s.only, s.target
+	s.mu.Unlock()
+	if only {
+		arrives := slices.ContainsFunc(layers, func(l Layer) bool { return l.Encoding == target })
+		s.aim(Layer{Encoding: target, Temporal: mostTemporal - 1}, arrives)
+	}
+	return only
+}
+
+// needs are the layers that it sends, or will, a bit each.
+func (s *slot) needs() (layers uint) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.kind == webrtc.RTPCodecTypeAudio:
+		return 1
+	case s.paused:
+		return 0
+	case s.current >= 0 && s.source != nil:
+		layers = 1 << s.current
+	}
+	return layers | 1<<s.target
+}
+
 // hold notes why the slot does not get the best layer that there is.
 func (s *slot) hold(why string) {
 	s.mu.Lock()
@@ -199,7 +237,7 @@ func (s *slot) forward(t *track, l *layer, p *packet, now time.Time) (needsKey b
 	}
 	if s.current != l.index {
 		if !s.mayBegin(t, l, p) {
-			return s.current < 0
+			return s.current < 0 && (!s.only || l.index == s.target)
 		}
 		s.switchTo(l, p, now)
 		if !s.pass(p, now) {
@@ -262,7 +300,7 @@ func (s *slot) mayBegin(t *track, l *layer, p *packet) bool {
 	if rank, only := t.ranks[s.rid]; only {
 		return p.key && l.index == rank
 	}
-	return p.key && (l.index == s.target || s.current < 0)
+	return p.key && (l.index == s.target || s.current < 0 && !s.only)
 }
 
 // send writes a packet with the subscriber's numbers.

@@ -11,6 +11,7 @@ type Stats struct {
 	Sessions []SessionStats `json:"sessions"`
 	Tracks   []TrackStats   `json:"tracks"`
 	Slots    []SlotStats    `json:"slots"`
+	Links    []LinkStats    `json:"links"`
 	// Received and Sent count RTP packets, Duplicates those that had arrived
 	// before, Resent those that were sent again, KeyFrames the requests for one,
 	// Malformed the packets that could not be read, Limited those of pictures that
@@ -47,6 +48,8 @@ type TrackStats struct {
 	Room  string `json:"room"`
 	Track string `json:"track"`
 	Codec string `json:"codec"`
+	// From is the node of the SFU that it comes from, "" if it is published here.
+	From string `json:"from,omitempty"`
 	// Slots is how many get it.
 	Slots  int     `json:"slots"`
 	Layers []Layer `json:"layers"`
@@ -89,7 +92,7 @@ func (s *slot) stats(track string) SlotStats {
 func (s *Server) Stats() Stats {
 	c := &s.count
 	out := Stats{
-		Sessions: []SessionStats{}, Tracks: []TrackStats{}, Slots: []SlotStats{},
+		Sessions: []SessionStats{}, Tracks: []TrackStats{}, Slots: []SlotStats{}, Links: []LinkStats{},
 		Received: c.received.Load(), Duplicates: c.duplicates.Load(), Malformed: c.malformed.Load(), Limited: c.limited.Load(),
 		Sent: c.sent.Load(), Resent: c.resent.Load(), KeyFrames: c.keyFrames.Load(),
 	}
@@ -106,16 +109,22 @@ func (s *Server) Stats() Stats {
 		for _, t := range r.list() {
 			layers := t.offers(now)
 			t.mu.Lock()
-			out.Tracks = append(out.Tracks, TrackStats{Room: r.name, Track: t.ID, Codec: t.mime, Slots: len(t.slots), Layers: layers})
+			out.Tracks = append(out.Tracks, TrackStats{Room: r.name, Track: t.ID, Codec: t.mime, From: t.link, Slots: len(t.slots), Layers: layers})
 			t.mu.Unlock()
 		}
 		for slot, track := range r.wants() {
 			out.Slots = append(out.Slots, slot.stats(track))
 		}
+		for _, l := range r.allLinks() {
+			out.Links = append(out.Links, l.stats())
+		}
 	}
 	slices.SortFunc(out.Sessions, func(a, b SessionStats) int { return cmp.Compare(a.Session, b.Session) })
 	slices.SortFunc(out.Tracks, func(a, b TrackStats) int {
 		return cmp.Or(cmp.Compare(a.Room, b.Room), cmp.Compare(a.Track, b.Track))
+	})
+	slices.SortFunc(out.Links, func(a, b LinkStats) int {
+		return cmp.Or(cmp.Compare(a.Room, b.Room), cmp.Compare(a.Node, b.Node))
 	})
 	slices.SortFunc(out.Slots, func(a, b SlotStats) int {
 		return cmp.Or(cmp.Compare(a.Session, b.Session), cmp.Compare(a.Mid, b.Mid))

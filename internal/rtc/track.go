@@ -4,9 +4,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 )
@@ -25,16 +25,32 @@ const (
 type track struct {
 	room  *room
 	kind  webrtc.RTPCodecType
-	from  *session
+	from  origin
 	ranks map[string]int
+	// several: there are several encodings.
+	several bool
+	// link is the node of the SFU that it comes from, "" if it is published here.
+	link string
+	// successor: it takes its name from another track with its first key frame.
+	successor atomic.Bool
 
 	mu sync.Mutex
+	// remote are the layers that can be had of a track that comes by a link.
+	remote []Layer
 	Track
 	mime     string
 	codec    codec
 	layers   [mostLayers]*layer
 	slots    []*slot
 	throttle Throttle
+}
+
+// origin is what a track comes from: a publisher's session, or a link.
+type origin interface {
+	// passes reports whether a packet of a picture is within the limits.
+	passes(bytes int, now time.Time) bool
+	// askKeyFrame asks for a key frame of a layer.
+	askKeyFrame(l *layer)
 }
 
 // layer is one encoding of a track.
@@ -66,7 +82,7 @@ func (l *layer) isFresh(now time.Time) bool {
 }
 
 // simulcast reports whether the publisher announced several encodings.
-func (t *track) simulcast() bool { return len(t.ranks) > 1 }
+func (t *track) simulcast() bool { return t.several }
 
 // rankRIDs orders the encodings that an offer names, the smallest first. The
 // order in an offer means nothing: browsers list what the page listed.
@@ -127,8 +143,25 @@ func (t *track) take(l *layer, header *rtp.Header, packet []byte, levelID uint8,
 			return false
 		}
 	}
+	if t.successor.Load() && t.canBegin(payload) {
+		t.room.promote(t)
+	}
 	t.arrive(l, header, payload, levelOf(header, levelID), now)
 	return true
+}
+
+// canBegin reports whether a subscriber can begin with this packet.
+func (t *track) canBegin(payload []byte) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.kind == webrtc.RTPCodecTypeAudio || beginsKeyFrame(t.codec, payload)
+}
+
+// live reports whether packets arrive.
+func (t *track) live(now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.ContainsFunc(t.layers[:], func(l *layer) bool { return l != nil && now.Sub(l.heard) < liveFor })
 }
 
 // noLevel is the level of a packet that says none.
@@ -247,7 +280,7 @@ func (t *track) sendPLI() {
 	for _, l := range t.layers {
 		if l != nil {
 			t.room.server.count.keyFrames.Add(1)
-			t.from.tell(&rtcp.PictureLossIndication{MediaSSRC: uint32(l.ssrc)})
+			t.from.askKeyFrame(l)
 			return
 		}
 	}
@@ -296,6 +329,9 @@ func (l *layer) measure(now time.Time) {
 func (t *track) offers(now time.Time) []Layer {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.link != "" {
+		return slices.Clone(t.remote)
+	}
 	var out []Layer
 	for _, l := range t.layers {
 		if l == nil || now.Sub(l.heard) > liveFor {

@@ -8,6 +8,8 @@ type (
 	Track = wire.Track
 	// Offer is a client's offer for a session, the first or a later one.
 	Offer = wire.Offer
+	// Routes say where what people publish arrives.
+	Routes = wire.Routes
 	// Change is what a session publishes and wants.
 	Change = wire.Change
 )

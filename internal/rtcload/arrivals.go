@@ -11,7 +11,7 @@ type Stream struct {
 	Frames int
 	Last   uint32
 	// Missing is the longest run of frames that did not arrive, between the
-	// first and the last one that did.
+	// first, or the last one before ResetGaps, and the last one that did.
 	Missing int
 	// Gap is the longest time between two arrivals since the last ResetGaps.
 	Gap time.Duration
@@ -51,7 +51,7 @@ func (a *arrivals) reset() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, s := range a.streams {
-		s.gap = 0
+		s.gap, s.first = 0, s.last
 	}
 }
 

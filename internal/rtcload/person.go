@@ -149,7 +149,7 @@ func (p *Person) View() View {
 	return View{p.you, p.portal, p.state, p.refused, p.moves, p.arrived.list(time.Now())}
 }
 
-// ResetGaps begins the measurement of gaps again.
+// ResetGaps begins the measurement of gaps and of missing frames again.
 func (p *Person) ResetGaps() { p.arrived.reset() }
 
 // change announces a change. The caller has locked p.

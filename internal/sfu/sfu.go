@@ -9,6 +9,7 @@
 //	end({room, session, owner}) "ok": ends a session, or all of an owner
 //	ping(room.Ping)            room.Health
 //	turn()                     the URLs of its TURN servers
+//	published({room, tracks})  []rtc.Published: those of the tracks that are published here
 //	receivers(room)            how many sessions of the room receive
 //	rtcStats()                 rtc.Stats
 //
@@ -69,7 +70,10 @@ type Node struct {
 	mu      sync.Mutex
 	parts   map[string]int
 	changed chan struct{} // closed, and replaced, when parts change
-	routes  map[string]room.Routes
+	// routes are the sums of the routes that the server has, by room; self is how
+	// others call this node.
+	routes map[string]string
+	self   string
 
 	notices chan keyed
 	running sync.WaitGroup
@@ -88,15 +92,16 @@ const noticeBacklog = 256
 
 // Start opens the ports. conn carries notices, and stays the caller's.
 func Start(conn bus.Conn, opts rtc.Options) (*Node, error) {
-	n := &Node{conn: conn, log: opts.Logger, parts: map[string]int{}, routes: map[string]room.Routes{}, changed: make(chan struct{}), notices: make(chan keyed, noticeBacklog)}
+	n := &Node{conn: conn, log: opts.Logger, parts: map[string]int{}, routes: map[string]string{}, changed: make(chan struct{}), notices: make(chan keyed, noticeBacklog)}
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)
 	}
 	opts.OnSpeakers = func(name string, tracks []string) {
 		if !owtnode.Has(name) {
-			n.tell(room.KeySpeakers(name), room.Notice{Room: name, Tracks: tracks})
+			n.tell(room.KeySpeakers(name), room.Notice{Room: name, Tracks: tracks, Node: n.name()})
 		}
 	}
+	opts.Upstream = upstream{conn}
 	opts.OnEnded = func(name, session string) {
 		if owtnode.Has(session) {
 			n.owt.Ended(session)
@@ -168,6 +173,9 @@ func (n *Node) Check(json.RawMessage) error { return nil }
 // Do is node.Work's: a part lasts until it is stopped. What is left of the room
 // then ends with its last part.
 func (n *Node) Do(ctx context.Context, t *node.Task) error {
+	n.mu.Lock()
+	n.self = t.Node
+	n.mu.Unlock()
 	n.count(t.Room, 1)
 	<-ctx.Done()
 	n.owt.EndTask(t.Name)
@@ -185,6 +193,7 @@ func (n *Node) count(name string, by int) int {
 	if left == 0 {
 		delete(n.parts, name)
 		delete(n.routes, name)
+		n.server.Unroute(name)
 	}
 	close(n.changed)
 	n.changed = make(chan struct{})
@@ -237,6 +246,7 @@ func (n *Node) Methods() map[string]bus.Handler {
 		}),
 		"ping":      method(func(p room.Ping) (any, error) { return n.ping(p), nil }),
 		"turn":      func(r *bus.Request) { r.Reply(n.TURN()) },
+		"published": method(func(a asked) (any, error) { return n.server.Published(a.Room, a.Tracks), nil }),
 		"receivers": method(func(name string) (any, error) { return n.server.Receivers(name), nil }),
 		"rtcStats":  func(r *bus.Request) { r.Reply(n.server.Stats()) },
 	}
@@ -248,15 +258,22 @@ func (n *Node) Methods() map[string]bus.Handler {
 func (n *Node) ping(p room.Ping) room.Health {
 	s := n.server.Stats()
 	h := room.Health{Sessions: len(s.Sessions), Tracks: len(s.Tracks)}
+	h.Share, h.Person = n.server.Load()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if p.Routes != nil && n.parts[p.Room] > 0 {
-		n.routes[p.Room] = *p.Routes
+		n.routes[p.Room] = p.Sum
+		n.server.Route(n.self, *p.Routes)
 	}
-	if routes, ok := n.routes[p.Room]; ok {
-		h.Sum = routes.Sum()
-	}
+	h.Sum = n.routes[p.Room]
 	return h
+}
+
+// name is how others call this node.
+func (n *Node) name() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.self
 }
 
 // method is a method that takes some time, with one argument.
