@@ -226,7 +226,7 @@ func (h *hall) take(s room.State, target room.Target) {
 // more: they have to come again. The caller has locked h.
 func (h *hall) stranded(next room.State) (gone []*member) {
 	for _, m := range h.members {
-		before, now := h.state.For(m.id).Part.Node, next.For(m.id).Part
+		before, now := m.sees(h.state).Part.Node, m.sees(next).Part
 		if m.only != "" && before != "" && now.Node != before && now.Former.Node != before {
 			gone = append(gone, m)
 		}
@@ -268,7 +268,7 @@ func (h *hall) sayState() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, m := range h.members {
-		state := h.state.For(m.id)
+		state := m.sees(h.state)
 		m.say(event{Type: "state", State: &state, Portals: portals, ICE: m.iceServers(state.Part)})
 	}
 }
@@ -409,7 +409,7 @@ func (h *hall) ended(session string) {
 func (h *hall) node(ctx context.Context, m *member) (string, error) {
 	for {
 		h.mu.Lock()
-		node, changed := h.state.For(m.id).Part.Node, h.changed
+		node, changed := m.sees(h.state).Part.Node, h.changed
 		h.mu.Unlock()
 		if node != "" {
 			return node, nil

@@ -44,6 +44,9 @@ type house struct {
 	// managers are several that agree by Raft; none where there is one.
 	managers []*oneOfManagers
 
+	// regions are those of workers.
+	regions map[string][]string
+
 	mu    sync.Mutex
 	conns map[string][]bus.Conn // of agents and their nodes, by agent
 }
@@ -75,7 +78,7 @@ func newHouseOf(t *testing.T, managers int) *house {
 	t.Cleanup(func() { _ = queue.Close() })
 	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
 	t.Cleanup(cancel)
-	h := &house{t: t, ctx: ctx, url: queue.URL(), conns: map[string][]bus.Conn{}}
+	h := &house{t: t, ctx: ctx, url: queue.URL(), conns: map[string][]bus.Conn{}, regions: map[string][]string{}}
 	h.log = slog.New(slog.NewTextHandler(&h.logs, nil))
 	if managers == 1 {
 		h.manage(nil)
@@ -126,7 +129,7 @@ func (h *house) agent(id, purpose string, run func(ctx context.Context, conn bus
 	conn := h.dial()
 	h.conns[id] = []bus.Conn{conn}
 	a, err := agent.Start(h.ctx, conn, agent.Options{
-		Worker: worker.Options{Purpose: purpose, ID: id, Labels: map[string]string{room.LabelSFU: id}, Load: load.Func(func() float64 { return 0.1 }), LoadInterval: 50 * time.Millisecond},
+		Worker: worker.Options{Purpose: purpose, ID: id, Capacity: muster.Capacity{Regions: h.regions[id]}, Labels: map[string]string{room.LabelSFU: id}, Load: load.Func(func() float64 { return 0.1 }), LoadInterval: 50 * time.Millisecond},
 		Policy: agent.Policy{Prerun: 1, MaxNodes: 1, ReuseWhenFull: true},
 		Launcher: agent.InProcess(func(ctx context.Context, s process.Spec, ready func()) error {
 			ctx, stop := context.WithCancelCause(ctx)
@@ -225,10 +228,12 @@ func (h *house) sfuWith(worker string, o rtc.Options) (crash func()) {
 }
 
 // portal starts one more portal.
-func (h *house) portal(id string) *Portal {
+func (h *house) portal(id string) *Portal { return h.portalIn(id, "") }
+
+func (h *house) portalIn(id, region string) *Portal {
 	h.t.Helper()
 	conn := h.dial()
-	p, err := Start(Options{Conn: conn, Client: client.New(conn, client.Options{}), Key: h.key, ID: id, Listen: "127.0.0.1:0", Logger: h.log})
+	p, err := Start(Options{Conn: conn, Client: client.New(conn, client.Options{}), Key: h.key, ID: id, Region: region, Listen: "127.0.0.1:0", Logger: h.log})
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -54,6 +54,9 @@ func (m *member) participant() room.Participant {
 	return room.Participant{ID: m.id, User: m.user, Role: m.role, Region: m.hall.portal.opts.Region, Part: m.part, Attach: m.attach, Tracks: append([]room.PublishedTrack{}, m.tracks...)}
 }
 
+// sees is the state as the participant gets it.
+func (m *member) sees(s room.State) room.State { return s.For(m.id, m.hall.portal.opts.Region) }
+
 // task is the participant as a task of the portal: a name of its own for each
 // time that the client attached, since the task of a portal that died stays its
 // own until the manager gives it up.

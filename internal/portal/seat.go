@@ -93,7 +93,7 @@ func (s *Seat) ID() string { return s.m.id }
 func (s *Seat) State() room.State {
 	s.m.hall.mu.Lock()
 	defer s.m.hall.mu.Unlock()
-	return s.m.hall.state.For(s.m.id)
+	return s.m.sees(s.m.hall.state)
 }
 
 // Leave takes the participant out of the room.

@@ -152,7 +152,7 @@ func (s *socket) enter(q request) error {
 	s.member, s.claims = m, claims
 	answer := event{Type: "answer", Re: q.N, You: id, Ticket: ticket, Portals: p.others()}
 	h.mu.Lock()
-	if state := h.state.For(id); state.Version > 0 { // else a client that comes back would take the room for empty
+	if state := m.sees(h.state); state.Version > 0 { // else a client that comes back would take the room for empty
 		answer.State, answer.ICE = &state, m.iceServers(state.Part)
 	}
 	h.mu.Unlock()

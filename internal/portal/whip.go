@@ -81,7 +81,7 @@ func (p *Portal) endpoint(kind string) http.HandlerFunc {
 			return
 		}
 		m.hall.mu.Lock()
-		linkICE(w, m.iceServers(m.hall.state.For(m.id).Part))
+		linkICE(w, m.iceServers(m.sees(m.hall.state).Part))
 		m.hall.mu.Unlock()
 		w.Header().Set("Location", "/"+kind+"/"+r.PathValue("room")+"/"+m.id)
 		w.Header().Set("Content-Type", sdpType)

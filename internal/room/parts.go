@@ -5,8 +5,10 @@ import "slices"
 const (
 	// MaxParts is the most parts of a room.
 	MaxParts = 32
-	// fullAt is the share of its limits from which an SFU counts as full.
+	// fullAt is the share of its limits from which an SFU counts as full, until it
+	// uses less than roomAt: each change goes to everybody.
 	fullAt = 0.8
+	roomAt = 0.7
 )
 
 // seating is who is in which part.
@@ -57,7 +59,6 @@ func (s *seating) list() []Part {
 		if !placed {
 			p = Part{ID: p.ID}
 		}
-		p.Full = placed && s.full(p)
 		if out = append(out, p); placed {
 			last = len(out)
 		}
@@ -89,7 +90,10 @@ func (s *seating) load(p Part) float64 {
 	return max(m.Share, m.Person*float64(s.count(p.ID)))
 }
 
-func (s *seating) full(p Part) bool { return s.load(p) >= fullAt }
+func (s *seating) full(p Part) bool {
+	load := s.load(p)
+	return load >= fullAt || p.Full && load >= roomAt
+}
 
 // assign gives everybody a part who has none. What a portal says of somebody's
 // part counts where this conference has not assigned him yet; in one that has just
@@ -116,6 +120,9 @@ func (s *seating) assign(people []Participant, settled bool) {
 			continue
 		}
 		s.assigned[p.ID] = s.choose(p.Region)
+	}
+	for i, p := range s.parts {
+		s.parts[i].Full = s.full(p)
 	}
 }
 
@@ -286,11 +293,11 @@ func (s State) PartOf(participant string) (p Part, ok bool) {
 	return s.Parts[j], true
 }
 
-// For is the state as a participant gets it. Somebody of whom the room does not
-// know yet needs not wait where there is one part with room for him.
-func (s State) For(participant string) State {
+// For is the state as a participant gets it, who comes from a region. Somebody of whom
+// the room does not know yet needs not wait where there is one part with room for him.
+func (s State) For(participant, region string) State {
 	p, ok := s.PartOf(participant)
-	if live := slices.DeleteFunc(slices.Clone(s.Parts), func(p Part) bool { return p.Node == "" }); !ok && len(live) == 1 && !live[0].Full {
+	if live := slices.DeleteFunc(slices.Clone(s.Parts), func(p Part) bool { return p.Node == "" }); !ok && len(live) == 1 && !live[0].Full && (region == "" || region == live[0].Region) {
 		p = live[0]
 	}
 	s.Part = p

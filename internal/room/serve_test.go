@@ -224,7 +224,7 @@ func (w *world) act(id string, to string) {
 		w.portals[to].people[id] = attached{c.attach, c.state.Part.ID}
 		return
 	}
-	if s := p.state.For(id); s.Part.ID > 0 { // else the portal has not heard of the room yet, or of this client
+	if s := p.state.For(id, ""); s.Part.ID > 0 { // else the portal has not heard of the room yet, or of this client
 		c.state = s
 	}
 	part := c.state.Part

@@ -36,7 +36,7 @@ func (s *Server) Unroute(room string) {
 }
 
 // demands are the layers of each track that are to come from other SFUs, by node and
-// track, a bit each. Without a bit the track is wanted, and on nobody's screen.
+// track, a bit each. Without a bit the track is wanted, and on no screen.
 type demands map[string]map[string]uint
 
 func (d demands) add(node, track string, layers uint) {

@@ -68,7 +68,7 @@ func (s *Server) Published(name string, ids []string) []Published {
 		if t == nil || t.link != "" {
 			continue
 		}
-		p := Published{Kind: t.kind.String(), Several: t.several, Layers: t.offers(now)}
+		p := Published{Kind: t.kind.String(), Several: t.simulcast(), Layers: t.offers(now)}
 		t.mu.Lock()
 		p.Track, p.Codec = t.Track, t.mime
 		t.mu.Unlock()

@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/interceptor"
+	"github.com/pion/rtp"
+
 	"github.com/muster-fleet/muster/internal/room"
 	"github.com/muster-fleet/muster/internal/rtc"
 	"github.com/muster-fleet/muster/internal/rtcload"
@@ -68,7 +71,7 @@ func (m *mesh) add(t *testing.T, node string) *rtc.Server {
 	return s
 }
 
-// kill ends an SFU, of which the others are not told.
+// kill ends an SFU without a notice to the others.
 func (m *mesh) kill(t *testing.T, node string) {
 	t.Helper()
 	m.mu.Lock()
@@ -108,7 +111,7 @@ func comes(layers ...int) func([]rtc.LinkStats) bool {
 }
 
 // What is published at one SFU reaches the people of another, in the layers that
-// somebody there needs and no others; and when nobody wants it, the link ends.
+// somebody there needs and no others; and when it is no longer wanted, the link ends.
 func TestLink(t *testing.T) {
 	m := &mesh{nodes: map[string]*rtc.Server{}}
 	a, b := m.add(t, "a"), m.add(t, "b")
@@ -149,7 +152,7 @@ func TestLink(t *testing.T) {
 	_, _ = small.Close(), large.Close()
 	b.EndOwner("room", "small")
 	b.EndOwner("room", "large")
-	links(t, b, "nobody wants anything", func(l []rtc.LinkStats) bool { return len(l) == 0 })
+	links(t, b, "nothing is wanted", func(l []rtc.LinkStats) bool { return len(l) == 0 })
 	for late := time.Now().Add(patience); len(a.Stats().Sessions) > 1; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(late) {
 			t.Fatalf("left at the SFU of the publisher: %+v", a.Stats().Sessions)
@@ -166,13 +169,13 @@ func TestLinksAreOneHop(t *testing.T) {
 	send(t, publish(t, a, "up", nil, camera), camera)
 	subscribe(t, b, rtcload.Client{}, "b", camera).next(t, camera)
 	c.Route("c", room.Routes{Room: "room", Parts: []room.Route{{Nodes: []string{"b"}, People: []string{"alice"}}}})
-	astray := subscribe(t, c, rtcload.Client{}, "c", camera)
+	wrong := subscribe(t, c, rtcload.Client{}, "c", camera)
 	links(t, c, "a link to b", func(l []rtc.LinkStats) bool { return len(l) == 1 && l[0].Node == "b" })
 	if got := b.Published("room", []string{camera.ID}); len(got) != 0 {
 		t.Errorf("b says that it publishes %+v", got)
 	}
 	m.route("a")
-	astray.next(t, camera)
+	wrong.next(t, camera)
 }
 
 // A publisher who moves from one SFU to another, or to that of the subscriber, is
@@ -278,5 +281,51 @@ func (b *both) goesOn() {
 			b.missing = max(b.missing, int(n-b.last-1))
 		}
 		b.last = max(b.last, n)
+	}
+}
+
+// What a link adds to the delay is logged, not judged: the same frames arrive at a
+// subscriber of the publisher's SFU and at one of another.
+func TestLinkDelay(t *testing.T) {
+	m := &mesh{nodes: map[string]*rtc.Server{}}
+	a, b := m.add(t, "a"), m.add(t, "b")
+	m.route("a")
+	p := publish(t, a, "up", nil, mic)
+	var mu sync.Mutex
+	at := map[string]map[uint32]time.Time{"near": {}, "far": {}}
+	for session, sfu := range map[string]*rtc.Server{"near": a, "far": b} {
+		in, err := rtcload.Client{}.Subscribe(within(t), sfu.Offer, "room", session, func(_ string, p *rtp.Packet, _ interceptor.Attributes) {
+			mu.Lock()
+			defer mu.Unlock()
+			at[session][rtcload.NumberOf(p.Payload)] = time.Now()
+		}, mic)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = in.Close() })
+	}
+	send(t, p, mic)
+	for late := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		mu.Lock()
+		n := len(at["far"])
+		mu.Unlock()
+		if n >= 100 {
+			break
+		}
+		if time.Now().After(late) {
+			t.Fatalf("%d frames", n)
+		}
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	var more []time.Duration
+	for n, far := range at["far"] {
+		if near, ok := at["near"][n]; ok {
+			more = append(more, far.Sub(near))
+		}
+	}
+	slices.Sort(more)
+	if len(more) > 0 {
+		t.Logf("%d frames: median %v, largest %v", len(more), more[len(more)/2], more[len(more)-1])
 	}
 }

@@ -126,7 +126,7 @@ func (s *session) addSections(d *description) {
 	defer s.mu.Unlock()
 	for _, m := range d.media {
 		if m.sends && s.sections[m.mid] == nil {
-			s.sections[m.mid] = &track{room: s.room, kind: m.kind, from: s, ranks: rankRIDs(m.rids), several: len(m.rids) > 1}
+			s.sections[m.mid] = &track{room: s.room, kind: m.kind, from: s, ranks: rankRIDs(m.rids)}
 		}
 	}
 }

@@ -170,7 +170,7 @@ func (s *slot) encoding(t *track) (rank int, only bool) {
 func (s *slot) fix(layer int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.only, s.target, s.temporal = true, layer, mostTemporal-1
+	s.only, s.target, s.temporal = true, min(max(layer, 0), mostLayers-1), mostTemporal-1
 }
 
 // fixed reports whether it sends one layer only, and pauses it while that does not
@@ -230,7 +230,7 @@ func (s *slot) forward(t *track, l *layer, p *packet, now time.Time) (needsKey b
 		}
 	}
 	if s.current < 0 && l.isFresh(now) {
-		if l.index == s.target || !t.layers[s.target].isFresh(now) {
+		if l.index == s.target || !s.only && !t.layers[s.target].isFresh(now) {
 			s.catchUp(l, now)
 		}
 		return false

@@ -27,7 +27,7 @@ type track struct {
 	kind  webrtc.RTPCodecType
 	from  origin
 	ranks map[string]int
-	// several: there are several encodings.
+	// several: it comes by a link, and its publisher announced several encodings.
 	several bool
 	// link is the node of the SFU that it comes from, "" if it is published here.
 	link string
@@ -82,7 +82,7 @@ func (l *layer) isFresh(now time.Time) bool {
 }
 
 // simulcast reports whether the publisher announced several encodings.
-func (t *track) simulcast() bool { return t.several }
+func (t *track) simulcast() bool { return t.several || len(t.ranks) > 1 }
 
 // rankRIDs orders the encodings that an offer names, the smallest first. The
 // order in an offer means nothing: browsers list what the page listed.
