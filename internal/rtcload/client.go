@@ -25,6 +25,9 @@ type Client struct {
 	Feedback bool
 	// TCP lets it use no UDP.
 	TCP bool
+	// UDP is the socket of its connections, such as one in another network
+	// namespace; nil opens one for each.
+	UDP net.PacketConn
 	// Relay has it go through these servers of TURN, and no other way.
 	Relay []webrtc.ICEServer
 }
@@ -54,6 +57,10 @@ func (c Client) connection() (*webrtc.PeerConnection, error) {
 	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
 	if c.TCP {
 		s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeTCP4})
+	}
+	if c.UDP != nil {
+		s.SetIPFilter(func(net.IP) bool { return true })
+		s.SetICEUDPMux(webrtc.NewICEUDPMux(nil, c.UDP))
 	}
 	s.SetRelayAcceptanceMinWait(0) // it waits for better ones where there can be none
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(s))
