@@ -39,6 +39,7 @@ require (
 	charm.land/bubbletea/v2 v2.1.1
 	github.com/at-wat/ebml-go v0.19.4
 	github.com/bluenviron/gortsplib/v4 v4.16.2
+	github.com/bluenviron/mediacommon/v2 v2.4.1
 	github.com/bmatcuk/doublestar/v4 v4.10.4
 	github.com/chromedp/chromedp v0.23.1
 	github.com/coder/websocket v1.8.15
@@ -68,7 +69,6 @@ require (
 )
 
 require (
-	github.com/bluenviron/mediacommon/v2 v2.4.1 // indirect
 	github.com/charmbracelet/colorprofile v0.4.3 // indirect
 	github.com/charmbracelet/ultraviolet v0.0.0-20261008173134-6b8d4baf91b4 // indirect
 	github.com/charmbracelet/x/ansi v0.11.9 // indirect

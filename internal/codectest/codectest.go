@@ -26,6 +26,7 @@ type Codec struct {
 var Codecs = []Codec{
 	{"video/VP8", "vp8", []string{"libvpx", "-deadline", "realtime"}, func() rtp.Payloader { return &codecs.VP8Payloader{EnablePictureID: true} }},
 	{"video/VP9", "vp9", []string{"libvpx-vp9", "-deadline", "realtime", "-lag-in-frames", "0"}, func() rtp.Payloader { return &codecs.VP9Payloader{} }},
+	{"video/AV1", "av1", []string{"libaom-av1", "-usage", "realtime", "-cpu-used", "8", "-lag-in-frames", "0"}, func() rtp.Payloader { return &codecs.AV1Payloader{} }},
 	{"video/H264", "h264", []string{"libx264", "-tune", "zerolatency", "-threads", "1"}, func() rtp.Payloader { return &codecs.H264Payloader{} }},
 }
 

@@ -54,10 +54,11 @@ var known = map[string]Codec{
 	"video/vp8":  {"vp8", "V_VP8", true, false, 90000, func() rtp.Depacketizer { return &codecs.VP8Packet{} }, inspectVP8},
 	"video/vp9":  {"vp9", "V_VP9", true, false, 90000, func() rtp.Depacketizer { return &codecs.VP9Packet{} }, inspectVP9},
 	"video/h264": {"h264", "V_MPEG4/ISO/AVC", false, false, 90000, func() rtp.Depacketizer { return &codecs.H264Packet{IsAVC: true} }, inspectH264},
+	"video/av1":  {"av1", "V_AV1", true, false, 90000, func() rtp.Depacketizer { return &codecs.AV1Depacketizer{} }, inspectAV1},
 	"audio/opus": {"opus", "A_OPUS", true, true, 48000, func() rtp.Depacketizer { return &codecs.OpusPacket{} }, func(f *Frame) { f.Key = true }},
 }
 
-var errCodec = errors.New("roomsub: frames are made of VP8, VP9, H.264 and Opus only")
+var errCodec = errors.New("roomsub: frames are made of VP8, VP9, H.264, AV1 and Opus only")
 
 // NewAssembler returns one for a codec by its MIME type, as "video/VP8".
 func NewAssembler(mime string) (*Assembler, error) {
