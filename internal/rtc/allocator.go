@@ -11,13 +11,31 @@ const (
 	// headroom is how much of the estimate must be left before a layer is
 	// raised: an estimate that just fits is overshot at the next key frame.
 	headroom = 1.15
-	// raiseAfter is how long a layer is not raised after one was lowered, at
-	// first; it doubles with each raise that fails, up to raiseAfterMost.
+	// raiseAfter is how long a layer is not raised after one was lowered. To what
+	// was too much it is not raised for longer: twice as long with each raise that
+	// fails, up to raiseAfterMost.
 	raiseAfter     = 2 * time.Second
-	raiseAfterMost = 32 * time.Second
+	raiseAfterMost = 16 * time.Second
 	// failsWithin is how soon after a raise a lowering says that it failed.
 	failsWithin = 4 * time.Second
+	// calmAfter is how long after the last sign that it is full a line counts as calm
+	// again, and tryEvery the least time between two raises to more than the estimate.
+	calmAfter = time.Second
+	tryEvery  = time.Second
+	// fallen is the share of the last estimate below which it has fallen: a little
+	// less is noise.
+	fallen = 0.98
 )
+
+// Line is what is known of the line of a subscriber.
+type Line struct {
+	// Estimate is what it carries, in bits per second; 0 means that it is not known.
+	Estimate int
+	// Congested: packets are late or lost as it carries no more.
+	Congested bool
+	// Limit is what the subscriber may get, in bits per second; 0 is no limit.
+	Limit int
+}
 
 // Layer is a way in which a track can be had.
 type Layer struct {
@@ -51,23 +69,33 @@ type Allocator struct {
 	chosen  map[string]Layer
 	lowered time.Time
 	raised  time.Time
+	// tried: it is not known yet whether the last raise failed. One to tooMuch bits
+	// per second did, and is not tried again before wait.
+	tried   bool
+	tooMuch int
 	wait    time.Duration
+	// estimate is the last one, and troubled when it fell or the line was congested.
+	estimate int
+	troubled time.Time
 }
 
 // Allocate returns the layer of each track; a track that is missing gets
-// nothing. estimate is in bits per second; 0 means that it is not known, and
-// everyone gets what fits the screen.
+// nothing. While neither estimate nor limit is known, everyone gets what fits the
+// screen.
 //
-// Every track on the screen gets its smallest layer before any gets more. What
-// does not fit is lowered at once. What fits again is raised only with
-// headroom, one step a call, and the later the more often raising failed.
-func (a *Allocator) Allocate(now time.Time, estimate int, demands []Demand) map[string]Layer {
+// Every track on the screen gets its smallest layer before any gets more. When the
+// line is full, what does not fit the estimate is lowered at once. What fits again
+// is raised only with headroom, one step a call, and to what was too much the later
+// the more often that failed.
+//
+// An estimate cannot be much more than what is sent, since nothing shows what else
+// the line would carry. So while the line is not full, what is sent stays, and a
+// step more is tried, as if the estimate had room for it.
+func (a *Allocator) Allocate(now time.Time, line Line, demands []Demand) map[string]Layer {
 	ladders := ladders(demands)
-	var at []int
-	if estimate > 0 {
-		at = a.limit(now, estimate, ladders, fill(ladders, estimate))
-	} else {
-		at = tops(ladders)
+	at := tops(ladders)
+	if budget := a.budget(now, line, ladders); budget > 0 {
+		at = a.limit(now, budget, line.Limit, ladders)
 	}
 	out := map[string]Layer{}
 	for i, l := range ladders {
@@ -98,8 +126,8 @@ func (a *Allocator) Held(now time.Time, line string, d Demand) string {
 		return ""
 	case byQuality(got, enough[len(enough)-1]) >= 0:
 		return fmt.Sprintf("its picture is %d pixels high on the screen", d.Height)
-	case !a.mayRaise(now):
-		return fmt.Sprintf("%s; a better layer was too much, and is tried again in %v", line, (a.wait - now.Sub(a.lowered)).Round(time.Second))
+	case !a.mayRaise(now, a.tooMuch):
+		return fmt.Sprintf("%s; a better layer was too much, and is tried again in %v", line, (a.pause(a.tooMuch) - now.Sub(a.lowered)).Round(time.Second))
 	}
 	return line
 }
@@ -200,6 +228,12 @@ func (l ladder) more(at int) (bitrate int, ok bool) {
 	return l.steps[at+1].Bitrate - l.steps[at].Bitrate, true
 }
 
+// moreOf is more of a step that there is.
+func (l ladder) moreOf(at int) int {
+	bitrate, _ := l.more(at)
+	return bitrate
+}
+
 // find is the step that is no larger than the layer.
 func (l ladder) find(had Layer) int {
 	best := 0
@@ -211,9 +245,43 @@ func (l ladder) find(had Layer) int {
 	return best
 }
 
-// limit lowers at once, and holds raises back. wanted is the step of each that
-// would fit.
-func (a *Allocator) limit(now time.Time, estimate int, ladders []ladder, wanted []int) []int {
+// budget is what may be sent, in bits per second, 0 where there is no bound.
+func (a *Allocator) budget(now time.Time, line Line, ladders []ladder) int {
+	if line.Congested || float64(line.Estimate) < fallen*float64(a.estimate) {
+		a.troubled = now
+	}
+	a.estimate = line.Estimate
+	budget := line.Estimate
+	if budget > 0 && a.chosen != nil && a.calm(now) {
+		budget = max(budget, a.sent(ladders))
+	}
+	if line.Limit > 0 && (budget == 0 || line.Limit < budget) {
+		return line.Limit
+	}
+	return budget
+}
+
+// calm reports whether the line has carried what was sent for a while.
+func (a *Allocator) calm(now time.Time) bool {
+	return a.troubled.IsZero() || now.Sub(a.troubled) >= calmAfter
+}
+
+// sent is what the last choice takes now, and the least of tracks that are new.
+func (a *Allocator) sent(ladders []ladder) (bitrate int) {
+	for _, l := range ladders {
+		step := 0
+		if had, ok := a.chosen[l.track]; ok {
+			step = l.find(had)
+		}
+		bitrate += l.steps[step].Bitrate
+	}
+	return bitrate
+}
+
+// limit lowers at once, and holds raises back. most is what the subscriber may
+// get, 0 for no limit.
+func (a *Allocator) limit(now time.Time, budget, most int, ladders []ladder) []int {
+	wanted := fill(ladders, budget)
 	at := make([]int, len(ladders))
 	used, lowered := 0, false
 	for i, l := range ladders {
@@ -229,15 +297,21 @@ func (a *Allocator) limit(now time.Time, estimate int, ladders []ladder, wanted 
 		}
 	}
 	if lowered {
-		a.failed(now)
-	}
-	if lowered || !a.mayRaise(now) {
+		a.failed(now, a.sent(ladders))
 		return at
 	}
-	if i := raisable(ladders, at, wanted); i >= 0 {
-		if more, _ := ladders[i].more(at[i]); float64(used+more)*headroom <= float64(estimate) {
+	i := raisable(ladders, at, wanted)
+	fits := func(to int) bool { return float64(to)*headroom <= float64(budget) }
+	if i < 0 || !fits(used+ladders[i].moreOf(at[i])) {
+		i = raisable(ladders, at, tops(ladders))
+		fits = func(to int) bool {
+			return a.estimate > 0 && a.chosen != nil && a.calm(now) && now.Sub(a.raised) >= tryEvery && (most == 0 || to <= most)
+		}
+	}
+	if i >= 0 {
+		if to := used + ladders[i].moreOf(at[i]); fits(to) && a.mayRaise(now, to) {
 			at[i]++
-			a.raised = now
+			a.raised, a.tried = now, true
 		}
 	}
 	return at
@@ -258,16 +332,27 @@ func raisable(ladders []ladder, at, wanted []int) int {
 	return best
 }
 
-// failed notes that something was lowered: soon after a raise, that it failed.
-func (a *Allocator) failed(now time.Time) {
-	if !a.raised.IsZero() && now.Sub(a.raised) < failsWithin {
-		a.wait = min(2*max(a.wait, raiseAfter), raiseAfterMost)
-	} else {
-		a.wait = raiseAfter
+// failed notes that something was lowered when so much was sent: soon after a
+// raise, that it failed.
+func (a *Allocator) failed(now time.Time, sent int) {
+	switch soon := now.Sub(a.raised) < failsWithin; {
+	case soon && a.tried:
+		a.wait, a.tooMuch = min(2*max(a.wait, raiseAfter), raiseAfterMost), sent
+	case !soon && sent >= a.tooMuch: // it was not too much for a while
+		a.wait, a.tooMuch = raiseAfter, 0
 	}
-	a.lowered = now
+	a.lowered, a.tried = now, false
 }
 
-func (a *Allocator) mayRaise(now time.Time) bool {
-	return a.lowered.IsZero() || now.Sub(a.lowered) >= a.wait
+// mayRaise reports whether so much may be sent again.
+func (a *Allocator) mayRaise(now time.Time, to int) bool {
+	return a.lowered.IsZero() || now.Sub(a.lowered) >= a.pause(to)
+}
+
+// pause is how long after something was lowered so much may be sent again.
+func (a *Allocator) pause(to int) time.Duration {
+	if a.tooMuch > 0 && float64(to)*headroom >= float64(a.tooMuch) {
+		return a.wait
+	}
+	return raiseAfter
 }

@@ -294,14 +294,31 @@ func (s *session) estimate() int {
 	return e.GetTargetBitrate()
 }
 
-// budget is what the client may get, in bits per second, 0 where that is not
-// known, and in words.
-func (s *session) budget() (bits int, line string) {
-	bits = s.estimate()
-	if limit := int(s.bitrate.Load()); limit > 0 && (bits == 0 || limit < bits) {
-		return limit, fmt.Sprintf("its role may get %d kbit/s", limit/1000)
+// mostLost is the share of packets from whose loss on a line counts as congested, as
+// GCC has it.
+const mostLost = 0.1
+
+// congested reports whether packets are late or lost on the client's line.
+func (s *session) congested() bool {
+	s.mu.Lock()
+	e := s.estimator
+	s.mu.Unlock()
+	if e == nil {
+		return false
 	}
-	return bits, fmt.Sprintf("the line carries %d kbit/s", bits/1000)
+	stats := e.GetStats()
+	lost, _ := stats["averageLoss"].(float64)
+	return stats["usage"] == "overuse" || lost > mostLost
+}
+
+// line is what is known of the client's line, and what bounds it in words.
+func (s *session) line() (l Line, words string) {
+	l = Line{Estimate: s.estimate(), Limit: int(s.bitrate.Load())}
+	l.Congested = l.Estimate > 0 && s.congested()
+	if l.Limit > 0 && (l.Estimate == 0 || l.Limit < l.Estimate) {
+		return l, fmt.Sprintf("its role may get %d kbit/s", l.Limit/1000)
+	}
+	return l, fmt.Sprintf("the line carries %d kbit/s", l.Estimate/1000)
 }
 
 // allocate chooses the layers of everything that the client gets.
@@ -343,12 +360,12 @@ func (s *session) allocate(now time.Time) {
 	if len(bySlot) == 0 {
 		return
 	}
-	estimate, line := s.budget()
-	chosen := s.allocator.Allocate(now, estimate, demands)
+	line, words := s.line()
+	chosen := s.allocator.Allocate(now, line, demands)
 	for slot, d := range bySlot {
 		l, ok := chosen[d.Track]
 		slot.aim(l, ok)
-		slot.hold(s.allocator.Held(now, line, d))
+		slot.hold(s.allocator.Held(now, words, d))
 	}
 }
 
