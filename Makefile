@@ -58,7 +58,7 @@ vulnerabilities: ## look what is linked up in Go's database of vulnerabilities, 
 # Where the race detector looks in CI: the packages in which goroutines meet, but those
 # that need minutes without it. RACE=./... is everything.
 RACE = ./agent ./bus ./bus/internal/... ./bus/natsbus/... ./client ./internal/batch ./internal/conference ./internal/connlimit ./internal/host ./internal/lifecycle ./internal/liveness \
-	./internal/mailbox ./internal/pause ./internal/portal/... ./internal/replica/raft ./internal/room ./internal/rtc ./internal/sfu/... ./internal/socketio ./node ./worker
+	./internal/mailbox ./internal/pause ./internal/portal/owtportal ./internal/replica/raft ./internal/room ./internal/rtc ./internal/sfu/... ./internal/socketio ./node ./worker
 
 race: tools ## test packages where goroutines meet under the race detector (RACE=./... for all)
 	CGO_ENABLED=1 $(GO) test -race -timeout 25m $(RACE)

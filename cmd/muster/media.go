@@ -18,6 +18,7 @@ import (
 	"github.com/muster-fleet/muster/internal/cli"
 	"github.com/muster-fleet/muster/internal/purposes"
 	"github.com/muster-fleet/muster/internal/room"
+	"github.com/muster-fleet/muster/internal/roomfeed"
 	"github.com/muster-fleet/muster/internal/roomrec"
 	"github.com/muster-fleet/muster/internal/roomstream"
 	"github.com/muster-fleet/muster/internal/roomsub"
@@ -142,8 +143,8 @@ func newNodeCmd() *cobra.Command {
 	return cmd
 }
 
-// withRooms adds recordings of rooms to the work of a media node, or streams of them
-// where its purpose is that.
+// withRooms adds what the purpose of a media node does with rooms: it streams them,
+// records them, or does its work on what somebody sends.
 func withRooms(work node.Work, purpose string, tool *media.Tool, o media.Options) (node.Work, error) {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	open := func(ctx context.Context) (bus.Conn, error) {
@@ -153,12 +154,12 @@ func withRooms(work node.Work, purpose string, tool *media.Tool, o media.Options
 		}
 		return open(ctx, cfg, "muster "+purpose, log)
 	}
-	if purpose != room.PurposeStreaming {
+	switch purpose {
+	case room.PurposeStreaming:
+		rooms, err := roomstream.New(roomstream.Options{Open: open, Tool: tool, Media: o, Logger: log})
+		return roomsub.Beside(work, rooms), err
+	case room.PurposeRecording:
 		return roomsub.Beside(work, roomrec.New(roomrec.Options{Open: open, Dir: o.Directory, Logger: log})), nil
 	}
-	rooms, err := roomstream.New(roomstream.Options{Open: open, Tool: tool, Media: o, Logger: log})
-	if err != nil {
-		return nil, err
-	}
-	return roomsub.Beside(work, rooms), nil
+	return roomsub.Beside(work, roomfeed.New(roomfeed.Options{Open: open, Work: work, Logger: log})), nil
 }

@@ -127,7 +127,9 @@ func (h *house) agent(id, purpose string, run func(ctx context.Context, conn bus
 	h.t.Helper()
 	crashes := make(chan struct{}, 1)
 	conn := h.dial()
+	h.mu.Lock()
 	h.conns[id] = []bus.Conn{conn}
+	h.mu.Unlock()
 	a, err := agent.Start(h.ctx, conn, agent.Options{
 		Worker: worker.Options{Purpose: purpose, ID: id, Capacity: muster.Capacity{Regions: h.regions[id]}, Labels: map[string]string{room.LabelSFU: id}, Load: load.Func(func() float64 { return 0.1 }), LoadInterval: 50 * time.Millisecond},
 		Policy: agent.Policy{Prerun: 1, MaxNodes: 1, ReuseWhenFull: true},

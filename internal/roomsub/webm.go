@@ -61,7 +61,12 @@ const opusPreRoll = 80 * time.Millisecond
 // NewWriter begins one track with what its first frame says. began is the time of
 // that frame. Close closes out, too.
 func NewWriter(out io.WriteCloser, c Codec, first Frame, began time.Time) (*Writer, error) {
-	entry := webm.TrackEntry{TrackNumber: 1, TrackUID: 1, CodecID: c.Matroska, CodecPrivate: first.Private, TrackType: 1}
+	return Mux(out, c.WebM, began, Entry(1, c, first))
+}
+
+// Entry is that of a track, by its number, with what its first frame says.
+func Entry(number int, c Codec, first Frame) webm.TrackEntry {
+	entry := webm.TrackEntry{TrackNumber: uint64(number), TrackUID: uint64(number), CodecID: c.Matroska, CodecPrivate: first.Private, TrackType: 1}
 	if c.Sound {
 		entry.TrackType = 2
 		entry.CodecPrivate, entry.SeekPreRoll = opusHead(), uint64(opusPreRoll)
@@ -69,7 +74,7 @@ func NewWriter(out io.WriteCloser, c Codec, first Frame, began time.Time) (*Writ
 	} else {
 		entry.Video = &webm.Video{PixelWidth: uint64(first.Width), PixelHeight: uint64(first.Height)}
 	}
-	return Mux(out, c.WebM, began, entry)
+	return entry
 }
 
 // Mux begins tracks in the form of WebM or of Matroska, with their entries in the
