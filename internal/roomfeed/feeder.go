@@ -144,10 +144,10 @@ func (w *Feeder) Do(ctx context.Context, t *node.Task) error {
 	})
 	log.Info("waiting for media", "from", s.From, "source", s.Source)
 	if !l.await(watching) {
-		if why := context.Cause(watching); ctx.Err() == nil && !errors.Is(why, errLeft) && !errors.Is(why, roomsub.ErrOver) {
-			return why
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
-		return ctx.Err()
+		return fmt.Errorf("no media came: %w", context.Cause(watching))
 	}
 	one := *t
 	if one.Spec, err = s.with(l.feed.url()); err != nil {
