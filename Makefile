@@ -9,7 +9,7 @@ FAULTS   ?= 200
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help build up demo test quick check fmt vet lint race fuzz sim soak flood newcomer churn peers owt-scheduler livekit start bench bench-once figures licences vulnerabilities docs tools dist clean
+.PHONY: help build up demo test quick check fmt vet lint race fuzz sim soak flood newcomer churn peers owt-scheduler owt-conference livekit start bench bench-once figures licences vulnerabilities docs tools dist clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -86,6 +86,9 @@ peers: build tools ## measure Muster beside a key-value bucket and etcd (ten min
 
 owt-scheduler: build tools ## measure Muster's scheduler beside OWT's scheduler.js (ARGS: a checkout of owt-server)
 	@scripts/peers-owt $(ARGS)
+
+owt-conference: tools ## test OWT's own conference and portal with Muster's SFU (ARGS: a checkout of owt-server)
+	@GO='$(GO)' scripts/owt-conference $(ARGS)
 
 livekit: build ## measure Muster's SFU beside LiveKit's server (ARGS: that program, 1.9.11)
 	@scripts/peers-livekit $(ARGS)

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -17,6 +18,10 @@ import (
 // and our node for webrtc; OWT's browser SDK in two pages. The media that one
 // sends arrives at the other, all calls are made, and the node is killed.
 func TestOWTConference(t *testing.T) {
+	source := os.Getenv("MUSTER_OWT_SERVER")
+	if source == "" {
+		t.Skip("OWT's sources are not here: make owt-conference")
+	}
 	queue := rabbit.Broker(t).Addr()
 	host, port, err := net.SplitHostPort(queue)
 	if err != nil {
@@ -32,7 +37,7 @@ func TestOWTConference(t *testing.T) {
 	agent := begin(t, "agent", "--purpose", "webrtc", "--max-nodes", "1", "--reuse", "--load", "memory", "--prerun", "1", "--notify", "--dir", t.TempDir(),
 		"--url", url, "--cluster", cluster, "--", program, "sfu", "--listen", "127.0.0.1:0")
 	id := agent.await(`(?m)^(webrtc-\S+)$`)[1]
-	owt := owttest.Start(t, owttest.Options{Source: "../../testdata/owt-server", Queue: queue, Cluster: cluster})
+	owt := owttest.Start(t, owttest.Options{Source: source, Queue: queue, Cluster: cluster})
 
 	files := http.NewServeMux()
 	files.Handle("/", http.FileServer(http.Dir("../../internal/portal/owtportal/testdata")))
