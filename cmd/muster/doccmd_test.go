@@ -43,6 +43,7 @@ var otherPrograms = map[string]string{
 	"systemctl":   "the units are held by package deploy; there is no systemd to ask in a test",
 	"kubectl":     "the manifests are held by package deploy; there is no cluster to ask in a test",
 	"docker":      "builds and runs an image",
+	"daemon.sh":   "of OWT",
 	"export":      "of the shell", "cd": "of the shell", "set": "of the shell", "test": "of the shell", "exit": "of the shell", "echo": "of the shell",
 	"sh": "of the system", "wc": "of the system", "tail": "of the system", "jq": "of the system", "kill": "of the system", "pidof": "of the system",
 	"tar": "of the system", "cp": "of the system", "install": "of the system", "sudo": "of the system", "apt": "of the system", "openssl": "of the system",

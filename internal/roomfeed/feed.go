@@ -168,24 +168,8 @@ func (f *feed) begin(w http.ResponseWriter, p piece) (*roomsub.Writer, error) {
 	if f.second != nil {
 		entries = append(entries, roomsub.Entry(2, f.second.known(), roomsub.Frame{}))
 	}
-	return roomsub.Mux(direct{w, http.NewResponseController(w)}, false, p.at, entries...)
+	return roomsub.Mux(roomsub.Live(w), false, p.at, entries...)
 }
-
-// direct writes without delay.
-type direct struct {
-	http.ResponseWriter
-	control *http.ResponseController
-}
-
-func (d direct) Write(p []byte) (int, error) {
-	n, err := d.ResponseWriter.Write(p)
-	if err == nil {
-		err = d.control.Flush()
-	}
-	return n, err
-}
-
-func (direct) Close() error { return nil }
 
 // track is a track of a feed, as roomsub.Taker.
 type track struct {

@@ -80,7 +80,7 @@ func (f *film) show(m moment) {
 func (f *film) serve(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "video/x-matroska")
 	picture, sound := f.entries()
-	out, err := roomsub.Mux(direct{w, http.NewResponseController(w)}, false, time.Now(), picture, sound)
+	out, err := roomsub.Mux(roomsub.Live(w), false, time.Now(), picture, sound)
 	if err != nil {
 		return
 	}
@@ -109,22 +109,6 @@ func (f *film) serve(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 }
-
-// direct writes without delay.
-type direct struct {
-	http.ResponseWriter
-	control *http.ResponseController
-}
-
-func (d direct) Write(p []byte) (int, error) {
-	n, err := d.ResponseWriter.Write(p)
-	if err == nil {
-		err = d.control.Flush()
-	}
-	return n, err
-}
-
-func (direct) Close() error { return nil }
 
 func write(out *roomsub.Writer, m moment, at int64) error {
 	if m.picture != nil {
