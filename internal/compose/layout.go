@@ -49,7 +49,7 @@ type Tile struct {
 
 // Arrange places sources in a picture of width and height, which are even. Where
 // there are more than MostTiles, screens come first, and then those who spoke last.
-// Those shown keep the order of sources, so that nobody jumps about who need not.
+// Those shown keep the order of sources, so that tiles move only where they must.
 func Arrange(l Layout, width, height int, sources []Source) []Tile {
 	shown := choose(sources)
 	if at := large(l, shown); at >= 0 && len(shown) > 1 {

@@ -15,7 +15,7 @@ func sectionOf(kind, mid, direction string) string {
 
 const sdpHead = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1\r\n"
 
-// What nobody has announced is not sent on, and its direction and kind must be
+// What was not announced is not sent on, and its direction and kind must be
 // right.
 func TestOffersAreHeldToWhatWasAnnounced(t *testing.T) {
 	announced := map[string]Section{"0": {Kind: Audio, Sends: true}, "1": {Kind: Video}}

@@ -241,7 +241,7 @@ func sitting(t *rapid.T, s State) {
 	}
 }
 
-// unmeasured are parts of which nobody knows how full they are.
+// unmeasured are parts whose load is not known.
 func unmeasured(parts []Part) []Part {
 	out := slices.Clone(parts)
 	for i := range out {
