@@ -94,6 +94,9 @@ type Drain struct {
 	// of them was included.
 	Left  int `json:"left"`
 	Total int `json:"total"`
+	// Lost is how many tasks its workers had when they left the cluster: these did
+	// not end, even where no task is left.
+	Lost int `json:"lost,omitempty"`
 	// EstimateMillis is in how many milliseconds it will probably be empty, as
 	// tasks of these purposes lasted before; -1 where too few have ended to say.
 	EstimateMillis int64 `json:"estimate_ms"`

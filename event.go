@@ -40,10 +40,11 @@ type (
 		Info            Info
 	}
 	// WorkerLeft is a worker that is gone. A TaskReleased for each of its
-	// tasks comes before it.
+	// tasks, which were so many, comes before it.
 	WorkerLeft struct {
 		Purpose, Worker string
 		Reason          LeaveReason
+		Tasks           int
 	}
 	// WorkerStateChanged is a worker that reported its readiness.
 	WorkerStateChanged struct {

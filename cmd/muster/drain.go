@@ -114,16 +114,21 @@ func (a *asking) showDrain(ctx context.Context, c *client.Client, d muster.Drain
 
 // drainLine says how far a drain is.
 func drainLine(d muster.Drain) string {
-	what := fmt.Sprintf("drain %d of %s (%s): ", d.ID, selected(d), count(d.Workers, "worker"))
+	text := fmt.Sprintf("drain %d of %s (%s): ", d.ID, selected(d), count(d.Workers, "worker"))
 	switch d.State {
 	case muster.DrainCalledOff:
-		return what + fmt.Sprintf("called off with %s left", count(d.Left, "task"))
+		text += fmt.Sprintf("called off with %s left", count(d.Left, "task"))
 	case muster.DrainOver:
-		return what + "over, its workers have left"
+		text += "over, its workers have left"
 	case muster.DrainEmpty:
-		return what + "empty"
+		text += "empty"
+	default:
+		text += leftOf(d)
 	}
-	return what + leftOf(d)
+	if d.Lost > 0 {
+		text += fmt.Sprintf(" (%s lost with workers that left)", count(d.Lost, "task"))
+	}
+	return text
 }
 
 // selected is what a drain is of.

@@ -46,8 +46,11 @@ func TestMisleadingAnswers(t *testing.T) {
 	}
 	contains(t, done(t, "--version"), "muster v0.0.0-test (go")
 
+	drained := begin(t, "drain", "video-1", "--force", "--follow", "--url", url)
+	drained.await(`1 of 1 task left`)
 	signalAll(t, []int{worker.cmd.Process.Pid}, syscall.SIGTERM)
 	<-worker.gone
+	drained.await(`\(1 worker\): empty \(1 task lost with workers that left\)`)
 	eventually(t, "the worker is not gone", func() bool {
 		got := invoke(t, "workers", "video", "--url", url)
 		return got.status == 1 || got.stdout == "no workers\n"

@@ -45,6 +45,7 @@ type Drain struct {
 	Ended      int64           `json:"ended" doc:"0: not yet."`
 	Left       int             `json:"left" doc:"Tasks on its workers."`
 	Total      int             `json:"total" doc:"Tasks that were on each worker when it was included."`
+	Lost       int             `json:"lost" doc:"Tasks that its workers had when they left the cluster: these did not end."`
 	EstimateMs int64           `json:"estimate_ms" doc:"In how long it will probably be empty; -1: too few tasks have ended to say."`
 	Workers    int             `json:"workers"`
 	Members    []DrainMember   `json:"members,omitempty" doc:"The workers, in the answer for one drain only."`
@@ -64,7 +65,7 @@ func drainOf(d muster.Drain) Drain {
 	out := Drain{
 		ID: d.ID, Title: d.Selector.String(), Selector: Selector(d.Selector), Sticky: d.Sticky, Policy: string(d.Policy), Forced: d.Forced, By: d.By,
 		State: string(d.State), Since: int64(d.Since), Deadline: int64(d.Deadline), Overdue: d.Overdue, Emptied: int64(d.Emptied), Ended: int64(d.Ended),
-		Left: d.Left, Total: d.Total, EstimateMs: d.EstimateMillis, Workers: d.Workers,
+		Left: d.Left, Total: d.Total, Lost: d.Lost, EstimateMs: d.EstimateMillis, Workers: d.Workers,
 	}
 	for _, m := range d.Members {
 		out.Members = append(out.Members, DrainMember{m.ID, m.Purpose, m.Running, m.Reserved, m.Total, int64(m.Gone)})

@@ -43,10 +43,10 @@ type drain struct {
 	overdue         bool
 	members         []*member // in the order of their inclusion
 	byWorker        map[string]*member
-	// workers and total count the members that were forgotten, and the tasks
-	// that they had; remaining
-	// counts the tasks that were left when the drain ended.
-	workers, total, remaining int
+	// workers and total count the members that were forgotten, and the tasks that
+	// they had; remaining counts the tasks that were left when the drain ended, lost
+	// those that workers had when they left the cluster.
+	workers, total, remaining, lost int
 }
 
 // member is a worker in a drain.
@@ -315,9 +315,12 @@ func (s *State) hold(w *worker) {
 	w.SetHeld(w.drain != nil, c != nil)
 }
 
-// letGo notes that a worker left. A sticky drain would include it again by its
-// selector, and need not remember it.
-func (s *State) letGo(w *worker) {
+// letGo notes that a worker left, with so many tasks. A sticky drain would include
+// it again by its selector, and need not remember it.
+func (s *State) letGo(w *worker, tasks int) {
+	if w.drain != nil {
+		w.drain.lost += tasks
+	}
 	for _, d := range s.drains {
 		m := d.member(w.ID)
 		if m == nil {

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -80,6 +81,28 @@ func TestDrainKeepsNewTasksAway(t *testing.T) {
 	c.place("video", "e", `{}`)
 	if why, _ = c.Why("video", "e"); why.Candidates != 3 {
 		t.Errorf("after undrain: %+v", why)
+	}
+}
+
+// A worker that dies leaves its drain empty, but its tasks did not end.
+func TestDrainCountsTasksThatWereLost(t *testing.T) {
+	c := drainable(t)
+	c.drain(muster.DrainOrder{Selector: of("w0")})
+	c.do(LayDownTask{Worker: "w0", Task: "a"})
+	c.do(WorkerLost{"w0"})
+	if d, _ := c.DrainByID(1); d.State != muster.DrainEmpty || d.Left != 0 || d.Lost != 2 {
+		t.Errorf("%+v", d)
+	}
+	again, err := Restore(c.Snapshot())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d, _ := again.DrainByID(1); d.Lost != 2 {
+		t.Errorf("restored: %+v", d)
+	}
+	c.do(Undrain{Drain: 1})
+	if d, _ := c.DrainByID(1); d.Lost != 2 {
+		t.Errorf("called off: %+v", d)
 	}
 }
 
@@ -432,5 +455,20 @@ func TestSnapshotOfVersion2(t *testing.T) {
 	}
 	if _, err := Restore(s.Snapshot()); errors.Is(err, errSnapshot) {
 		t.Error(err)
+	}
+}
+
+// The same, with what operators did.
+func TestSnapshotOfVersion3(t *testing.T) {
+	old, err := os.ReadFile("testdata/snapshot-3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Restore(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(s.Snapshot(), sample().Snapshot()) {
+		t.Error("it is not the state that it was taken of")
 	}
 }

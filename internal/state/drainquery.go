@@ -91,7 +91,7 @@ func (s *State) viewDrain(d *drain, members bool) *muster.Drain {
 	v := &muster.Drain{
 		ID: d.id, Selector: d.order.Selector, Sticky: d.order.Sticky, Policy: d.order.Policy, Forced: d.order.Force, By: d.order.By,
 		State: d.state, Since: d.since, Deadline: d.deadline, Overdue: d.overdue, Emptied: d.emptied, Ended: d.ended,
-		Left: d.remaining, Total: d.total, Workers: d.workers,
+		Left: d.remaining, Total: d.total, Lost: d.lost, Workers: d.workers,
 	}
 	for _, m := range d.members {
 		if m.off {

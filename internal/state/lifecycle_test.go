@@ -145,7 +145,7 @@ func TestWorkerThatLeavesReleasesItsTasks(t *testing.T) {
 		c.events(tc.op,
 			muster.TaskReleased{Purpose: "sip", Task: "running", Worker: "w", Reason: muster.ReleasedWorkerLeft},
 			muster.TaskReleased{Purpose: "sip", Task: "reserved", Worker: "w", Reason: muster.ReleasedWorkerLeft},
-			muster.WorkerLeft{Purpose: "sip", Worker: "w", Reason: tc.reason})
+			muster.WorkerLeft{Purpose: "sip", Worker: "w", Reason: tc.reason, Tasks: 2})
 		if c.Has("w") {
 			t.Error("it is still there")
 		}

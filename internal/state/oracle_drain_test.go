@@ -21,6 +21,7 @@ type oracleDrain struct {
 	gone     map[string]muster.Instant
 	overdue  bool
 	ended    bool
+	lost     int
 }
 
 // oracleHeld is what operators did.
@@ -331,7 +332,7 @@ func (o *oracle) dumpHeld() string {
 		fmt.Fprintf(&b, "%s drain %d cordoned %v\n", w.id, id, cordoned)
 	}
 	for _, d := range o.operators.drains {
-		fmt.Fprintf(&b, "drain %d %v ended %v overdue %v", d.id, d.order, d.ended, d.overdue)
+		fmt.Fprintf(&b, "drain %d %v ended %v overdue %v lost %d", d.id, d.order, d.ended, d.overdue, d.lost)
 		if !d.ended {
 			fmt.Fprintf(&b, " left %d", o.leftIn(d))
 		}
@@ -347,7 +348,7 @@ func (s *State) dumpHeld() string {
 		fmt.Fprintf(&b, "%s drain %d cordoned %v\n", w.ID, w.Drain, w.Cordoned)
 	}
 	for _, d := range s.drains {
-		fmt.Fprintf(&b, "drain %d %v ended %v overdue %v", d.id, d.order, !d.active(), d.overdue)
+		fmt.Fprintf(&b, "drain %d %v ended %v overdue %v lost %d", d.id, d.order, !d.active(), d.overdue, d.lost)
 		if d.active() {
 			fmt.Fprintf(&b, " left %d", s.viewDrain(d, true).Left)
 		}

@@ -126,6 +126,13 @@ func (o *oracle) last(t *oracleTask) {
 }
 
 func (o *oracle) remove(w *oracleWorker) {
+	if d := o.drainOf(w); d != nil {
+		for _, t := range o.tasks {
+			if t.on == w {
+				d.lost++
+			}
+		}
+	}
 	o.drop(func(t *oracleTask) bool { return t.on == w })
 	o.workers = slices.DeleteFunc(o.workers, func(v *oracleWorker) bool { return v == w })
 	m := o.memory[w.purpose]

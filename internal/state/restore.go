@@ -28,7 +28,7 @@ func Restore(snapshot []byte) (*State, error) {
 
 // versionOf returns the version of a snapshot's format, 0 for what is none.
 func versionOf(snapshot []byte) int {
-	for i, magic := range []string{snapshotMagic1, snapshotMagic2, snapshotMagic} {
+	for i, magic := range []string{snapshotMagic1, snapshotMagic2, snapshotMagic3, snapshotMagic} {
 		if bytes.HasPrefix(snapshot, []byte(magic)) {
 			return i + 1
 		}

@@ -12,12 +12,14 @@ import (
 
 // snapshotMagic begins a snapshot. Its digit is the version of the format.
 // Version 1 had no placement numbers, version 2 nothing of what operators do and
-// how long tasks last; both can still be read.
+// how long tasks last, version 3 not the tasks that drains lost; all can still be
+// read.
 const (
-	snapshotMagic   = "muster-state 3\n"
+	snapshotMagic   = "muster-state 4\n"
+	snapshotMagic3  = "muster-state 3\n"
 	snapshotMagic2  = "muster-state 2\n"
 	snapshotMagic1  = "muster-state 1\n"
-	snapshotVersion = 3
+	snapshotVersion = 4
 )
 
 // Snapshot returns all that decisions depend on, as bytes: equal states give

@@ -79,7 +79,7 @@ func (w writer) drain(d *drain) {
 	}
 	w.Text(string(d.state))
 	w.Bool(d.overdue)
-	for _, n := range []int{d.workers, d.total, d.remaining} {
+	for _, n := range []int{d.workers, d.total, d.remaining, d.lost} {
 		w.Int(int64(n))
 	}
 	w.Uint(uint64(len(d.members)))
@@ -113,6 +113,9 @@ func (r reader) drain(s *State) *drain {
 	r.Check(slices.Contains(muster.DrainPolicies, d.order.Policy))
 	d.overdue = r.Bool()
 	d.workers, d.total, d.remaining = r.figure(), r.figure(), r.figure()
+	if r.version > 3 {
+		d.lost = r.figure()
+	}
 	for n := r.Count(); n > 0 && !r.Bad(); n-- {
 		m := &member{worker: r.Text(), purpose: r.Text(), total: r.figure(), off: r.Bool(), gone: r.past(s)}
 		r.Check(d.active() && d.member(m.worker) == nil)

@@ -96,7 +96,7 @@ func (s *State) foldJoined(e muster.WorkerJoined) {
 		return
 	}
 	if w != nil {
-		s.foldLeft(muster.WorkerLeft{Worker: e.Worker})
+		s.foldLeft(muster.WorkerLeft{Worker: e.Worker, Tasks: w.running.n + w.reserved.n})
 	}
 	s.add(s.purpose(e.Purpose), e.Worker, info)
 }
@@ -123,9 +123,10 @@ func (s *State) remove(id string, why muster.LeaveReason) error {
 }
 
 func (s *State) leave(w *worker, why muster.LeaveReason) {
+	tasks := w.running.n + w.reserved.n
 	s.releaseAll(&w.running, muster.ReleasedWorkerLeft)
 	s.releaseAll(&w.reserved, muster.ReleasedWorkerLeft)
-	s.do(muster.WorkerLeft{Purpose: w.purpose.name, Worker: w.ID, Reason: why})
+	s.do(muster.WorkerLeft{Purpose: w.purpose.name, Worker: w.ID, Reason: why, Tasks: tasks})
 }
 
 func (s *State) releaseAll(tasks *list, why muster.ReleaseReason) {
@@ -146,7 +147,7 @@ func (s *State) foldLeft(e muster.WorkerLeft) {
 	}
 	w.purpose.pool.Remove(&w.Worker)
 	w.purpose.vacant = s.now
-	s.letGo(w)
+	s.letGo(w, e.Tasks)
 	s.depart(w.ID, e.Reason)
 	delete(s.workers, e.Worker)
 	s.order.remove(w)

@@ -92,7 +92,7 @@ export function drains() {
       const active = d.state === "draining" || d.state === "empty";
       const key = JSON.stringify(d) + store.status?.role;
       const left = d.estimate_ms > 0 ? `, about ${span(d.estimate_ms)} to go` : "";
-      set(c.text, `${d.left} of ${plural(d.total, "task")} left on ${plural(d.workers, "worker")}${d.state === "draining" ? left : ""}${d.deadline && d.state === "draining" ? `; ${d.overdue ? "overdue" : `deadline in ${span(d.deadline - Date.now())}`}, then ${d.policy}` : ""}.`);
+      set(c.text, `${d.left} of ${plural(d.total, "task")} left on ${plural(d.workers, "worker")}${d.state === "draining" ? left : ""}${d.deadline && d.state === "draining" ? `; ${d.overdue ? "overdue" : `deadline in ${span(d.deadline - Date.now())}`}, then ${d.policy}` : ""}${d.lost ? `; ${plural(d.lost, "task")} lost with workers that left` : ""}.`);
       if (c.key === key) continue;
       c.key = key;
       replace(c.state, badge(d.state));
