@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/bluenviron/mediacommon/v2/pkg/codecs/vp9"
 	"github.com/pion/rtp"
 	"github.com/pion/rtp/codecs"
 	"github.com/pion/webrtc/v4/pkg/media/samplebuilder"
@@ -97,55 +98,13 @@ func inspectVP8(f *Frame) {
 	f.Height = int(binary.LittleEndian.Uint16(d[8:]) & 0x3fff)
 }
 
-// bits reads bits from the highest on; beyond the end they are 0.
-type bits struct {
-	data []byte
-	at   int
-}
-
-func (b *bits) read(n int) (v int) {
-	for range n {
-		v <<= 1
-		if i := b.at / 8; i < len(b.data) {
-			v |= int(b.data[i] >> (7 - b.at%8) & 1)
-		}
-		b.at++
-	}
-	return v
-}
-
 // inspectVP9 reads the beginning of the uncompressed header (VP9 bitstream
 // specification, section 6.2).
 func inspectVP9(f *Frame) {
-	b := bits{data: f.Data}
-	if b.read(2) != 2 {
-		return
+	var h vp9.Header
+	if h.Unmarshal(f.Data) == nil && h.FrameSize != nil { // only a key frame has a size
+		f.Key, f.Width, f.Height = true, h.Width(), h.Height()
 	}
-	profile := b.read(1) | b.read(1)<<1
-	if profile == 3 {
-		b.read(1)
-	}
-	if b.read(1) == 1 { // an old picture is shown again
-		return
-	}
-	inter := b.read(1)
-	b.read(2) // whether it is shown, and error resilience
-	if inter == 1 || b.read(24) != 0x498342 {
-		return
-	}
-	if profile >= 2 {
-		b.read(1) // 10 or 12 bits
-	}
-	const sRGB = 7
-	if space := b.read(3); space != sRGB {
-		b.read(1)
-		if profile == 1 || profile == 3 {
-			b.read(3)
-		}
-	} else if profile == 1 || profile == 3 {
-		b.read(1)
-	}
-	f.Key, f.Width, f.Height = true, b.read(16)+1, b.read(16)+1
 }
 
 // The types of H.264's units.

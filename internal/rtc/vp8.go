@@ -1,5 +1,7 @@
 package rtc
 
+import "github.com/pion/rtp/codecs"
+
 // vp8Descriptor is the payload descriptor of a VP8 packet (RFC 7741, section
 // 4.2).
 type vp8Descriptor struct {
@@ -26,55 +28,27 @@ type vp8Descriptor struct {
 // parseVP8 reads the descriptor. ok is false where the payload is too short
 // for what it announces.
 func parseVP8(p []byte) (d vp8Descriptor, ok bool) {
-	if len(p) < 1 {
+	var v codecs.VP8Packet
+	frame, err := v.Unmarshal(p)
+	if err != nil || len(frame) == 0 {
 		return d, false
 	}
-	first, at := p[0], 1
-	d.start = first&0x10 != 0 && first&0x07 == 0
-	if first&0x80 != 0 {
-		if len(p) < 2 {
-			return d, false
-		}
-		flags := p[1]
-		at = 2
-		if flags&0x80 != 0 {
-			if len(p) <= at {
-				return d, false
-			}
-			d.pictureAt = at
-			if d.long = p[at]&0x80 != 0; d.long {
-				if len(p) <= at+1 {
-					return d, false
-				}
-				d.picture = uint16(p[at]&0x7f)<<8 | uint16(p[at+1])
-				at += 2
-			} else {
-				d.picture = uint16(p[at])
-				at++
-			}
-		}
-		if flags&0x40 != 0 {
-			if len(p) <= at {
-				return d, false
-			}
-			d.tl0At, d.tl0 = at, p[at]
-			at++
-		}
-		if flags&0x30 != 0 {
-			if len(p) <= at {
-				return d, false
-			}
-			if flags&0x20 != 0 {
-				d.temporal, d.sync = p[at]>>6, p[at]&0x20 != 0
-			}
+	d = vp8Descriptor{
+		size: len(p) - len(frame), start: v.S == 1 && v.PID == 0,
+		picture: v.PictureID, tl0: v.TL0PICIDX, temporal: v.TID, sync: v.Y == 1,
+	}
+	d.key = d.start && frame[0]&0x01 == 0
+	at := 2 // the optional numbers begin after two bytes of flags
+	if v.I == 1 {
+		d.pictureAt, d.long = at, p[at]&0x80 != 0
+		at++
+		if d.long {
 			at++
 		}
 	}
-	if len(p) <= at {
-		return d, false
+	if v.L == 1 {
+		d.tl0At = at
 	}
-	d.size = at
-	d.key = d.start && p[at]&0x01 == 0
 	return d, true
 }
 
