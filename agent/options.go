@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -73,25 +74,15 @@ func (o Options) withDefaults() Options {
 	if o.Policy == (Policy{}) {
 		o.Policy = DefaultPolicy(o.Worker.Purpose)
 	}
-	orDefault(&o.ReadyTimeout, DefaultReadyTimeout)
-	orDefault(&o.AnswerWithin, DefaultAnswerWithin)
-	orDefault(&o.StopGrace, DefaultStopGrace)
+	o.ReadyTimeout = cmp.Or(o.ReadyTimeout, DefaultReadyTimeout)
+	o.AnswerWithin = cmp.Or(o.AnswerWithin, DefaultAnswerWithin)
+	o.StopGrace = cmp.Or(o.StopGrace, DefaultStopGrace)
 	if o.SlotOf == nil {
 		o.SlotOf = func(json.RawMessage) string { return "" }
 	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
-	if o.Worker.Logger == nil {
-		o.Worker.Logger = o.Logger
-	}
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
+	o.Worker.Logger = cmp.Or(o.Worker.Logger, o.Logger)
 	return o
-}
-
-func orDefault(d *time.Duration, value time.Duration) {
-	if *d == 0 {
-		*d = value
-	}
 }
 
 // Validate returns what is wrong, by the name of the field.

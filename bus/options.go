@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"crypto/tls"
 	"log/slog"
 )
@@ -31,8 +32,5 @@ type Options struct {
 
 // Log returns the Logger, or one that discards.
 func (o Options) Log() *slog.Logger {
-	if o.Logger == nil {
-		return slog.New(slog.DiscardHandler)
-	}
-	return o.Logger
+	return cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 }

@@ -12,6 +12,7 @@
 package mustertest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -164,9 +165,7 @@ func (c *Cluster) join(ctx context.Context, o worker.Options) (*worker.Worker, e
 	if o.Load == nil {
 		o.Load = load.Func(func() float64 { return 0 })
 	}
-	if o.LoadInterval == 0 {
-		o.LoadInterval = loadInterval
-	}
+	o.LoadInterval = cmp.Or(o.LoadInterval, loadInterval)
 	conn, err := c.connect(ctx)
 	if err != nil {
 		return nil, err

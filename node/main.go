@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -72,9 +73,7 @@ func (o Options) fromEnvironment() Options {
 			*f.field = os.Getenv(f.name)
 		}
 	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.NewTextHandler(os.Stderr, nil))
-	}
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	return o
 }
 

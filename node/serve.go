@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -37,13 +38,8 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	if o.Linger == 0 {
-		o.Linger = DefaultLinger
-	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
-	o.Logger = o.Logger.With("node", o.ID)
+	o.Linger = cmp.Or(o.Linger, DefaultLinger)
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler)).With("node", o.ID)
 	return o
 }
 

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
@@ -19,11 +20,7 @@ func (o Options) withIdentity() Options {
 		o.IP = Address()
 	}
 	if o.ID == "" {
-		host := o.Hostname
-		if host == "" {
-			host = o.IP
-		}
-		o.ID = newID(o.Purpose, host)
+		o.ID = newID(o.Purpose, cmp.Or(o.Hostname, o.IP))
 	}
 	return o
 }
@@ -51,14 +48,9 @@ func Address() string {
 		if network.IP.To4() != nil {
 			return network.IP.String()
 		}
-		if second == "" {
-			second = network.IP.String()
-		}
+		second = cmp.Or(second, network.IP.String())
 	}
-	if second == "" {
-		return "127.0.0.1"
-	}
-	return second
+	return cmp.Or(second, "127.0.0.1")
 }
 
 // info describes the worker when it joins.

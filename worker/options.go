@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -112,29 +113,20 @@ func DefaultOptions(purpose string) Options {
 }
 
 func (o Options) withDefaults() Options {
-	orDefault(&o.Cluster, DefaultCluster)
-	orDefault(&o.MaxLoad, DefaultMaxLoad)
-	orDefault(&o.LoadInterval, DefaultLoadInterval)
-	orDefault(&o.LoadRepeat, DefaultLoadRepeat)
-	orDefault(&o.JoinRetries, DefaultJoinRetries)
-	orDefault(&o.JoinInterval, DefaultJoinInterval)
-	orDefault(&o.KeepAlive, DefaultKeepAlive)
-	orDefault(&o.Misses, DefaultMisses)
-	orDefault(&o.CallTimeout, DefaultCallTimeout)
+	o.Cluster = cmp.Or(o.Cluster, DefaultCluster)
+	o.MaxLoad = cmp.Or(o.MaxLoad, DefaultMaxLoad)
+	o.LoadInterval = cmp.Or(o.LoadInterval, DefaultLoadInterval)
+	o.LoadRepeat = cmp.Or(o.LoadRepeat, DefaultLoadRepeat)
+	o.JoinRetries = cmp.Or(o.JoinRetries, DefaultJoinRetries)
+	o.JoinInterval = cmp.Or(o.JoinInterval, DefaultJoinInterval)
+	o.KeepAlive = cmp.Or(o.KeepAlive, DefaultKeepAlive)
+	o.Misses = cmp.Or(o.Misses, DefaultMisses)
+	o.CallTimeout = cmp.Or(o.CallTimeout, DefaultCallTimeout)
 	if o.Load == nil {
 		o.Load = load.CPU()
 	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	return o
-}
-
-func orDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }
 
 // Validate returns what is wrong, by the name of the field. A field that is

@@ -112,11 +112,3 @@ func located(err error) error {
 	}
 	return fmt.Errorf("%d:%d: %s%w", line, column, key, at)
 }
-
-func orElse[T comparable](value, standard T) T {
-	var zero T
-	if value == zero {
-		return standard
-	}
-	return value
-}

@@ -1,6 +1,7 @@
 package agentfile
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 
@@ -82,8 +83,8 @@ func knownIP(ip string) string {
 // file returns the File of the sections, without the configuration of the nodes.
 func (s *sections) file(purpose string, o own) *File {
 	return &File{
-		Policy: s.policy(purpose), Cluster: orElse(s.Cluster.Name, worker.DefaultCluster),
-		JoinRetries: s.retries(), LoadInterval: s.interval(), MaxLoad: orElse(s.Cluster.MaxLoad, worker.DefaultMaxLoad),
+		Policy: s.policy(purpose), Cluster: cmp.Or(s.Cluster.Name, worker.DefaultCluster),
+		JoinRetries: s.retries(), LoadInterval: s.interval(), MaxLoad: cmp.Or(s.Cluster.MaxLoad, worker.DefaultMaxLoad),
 		Load: s.load(purpose), Capacity: s.Capacity.of(), IP: s.address(), Hostname: o.Hostname, Port: o.Port,
 	}
 }

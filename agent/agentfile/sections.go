@@ -1,6 +1,7 @@
 package agentfile
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -120,9 +121,9 @@ const defaultMbps = 1000
 func (s *sections) load(purpose string) Load {
 	switch purposes.Of(purpose).Load {
 	case purposes.Network:
-		return Load{Item: "network", Interface: orElse(s.Cluster.NetworkName, "lo"), Mbps: orElse(s.Cluster.NetworkMaxScale, defaultMbps)}
+		return Load{Item: "network", Interface: cmp.Or(s.Cluster.NetworkName, "lo"), Mbps: cmp.Or(s.Cluster.NetworkMaxScale, defaultMbps)}
 	case purposes.Disk:
-		return Load{Item: "disk", Disk: orElse(s.Recording.Path, "/tmp")}
+		return Load{Item: "disk", Disk: cmp.Or(s.Recording.Path, "/tmp")}
 	case purposes.GPU:
 		if s.Video.Accelerated {
 			return Load{Item: "gpu"}

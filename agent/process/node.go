@@ -1,6 +1,7 @@
 package process
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -314,7 +315,7 @@ func (n *node) verdict(ended error) error {
 	case n.isAsked():
 		return nil
 	case n.processTree.outOfMemory():
-		return fmt.Errorf("killed: it needed more than its memory limit: %w", orUnasked(ended))
+		return fmt.Errorf("killed: it needed more than its memory limit: %w", cmp.Or(ended, errUnasked))
 	case ended != nil:
 		return ended
 	case n.limits.endless:
@@ -323,11 +324,4 @@ func (n *node) verdict(ended error) error {
 		return fmt.Errorf("ended before it said %s", n.limits.readiness)
 	}
 	return nil
-}
-
-func orUnasked(err error) error {
-	if err == nil {
-		return errUnasked
-	}
-	return err
 }

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -59,13 +60,10 @@ func (o Options) complete() (Options, error) {
 		return o, fmt.Errorf("process: Options.Dir: %w", err)
 	}
 	o.Dir = dir
-	o.LogSize = orDefault(o.LogSize, defaultLogSize)
-	o.LogFiles = orDefault(o.LogFiles, defaultLogFiles)
-	o.LogNodes = orDefault(o.LogNodes, defaultLogNodes)
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
-	o.Logger = o.Logger.With("component", "process")
+	o.LogSize = cmp.Or(o.LogSize, defaultLogSize)
+	o.LogFiles = cmp.Or(o.LogFiles, defaultLogFiles)
+	o.LogNodes = cmp.Or(o.LogNodes, defaultLogNodes)
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler)).With("component", "process")
 	return o, nil
 }
 
@@ -87,11 +85,4 @@ func (o Options) check() error {
 		return fmt.Errorf("process: Options.Limits.CPUs is %v: use a number of processors, or 0 for no limit", o.Limits.CPUs)
 	}
 	return nil
-}
-
-func orDefault[T int | int64](v, otherwise T) T {
-	if v == 0 {
-		return otherwise
-	}
-	return v
 }

@@ -2,6 +2,7 @@ package process
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -76,7 +77,7 @@ func (o owtNodes) Launch(ctx context.Context, s Spec) (Node, error) {
 			return kind{}, err
 		}
 		k := kind{env: c.Env, dir: c.Dir, notifyChannel: channel, limits: c.limits()}
-		program, args := orText(c.Program, "node"), []string{orText(c.Script, "./workingNode"), s.ID, s.Agent}
+		program, args := cmp.Or(c.Program, "node"), []string{cmp.Or(c.Script, "./workingNode"), s.ID, s.Agent}
 		if len(c.Config) == 0 {
 			k.argv = append(append(k.argv, program), append(args, "{}")...)
 			return k, nil
@@ -89,18 +90,11 @@ func (o owtNodes) Launch(ctx context.Context, s Spec) (Node, error) {
 	})
 }
 
-func orText(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
-}
-
 // limits are OWT's: its agent signals the first process only, and takes every
 // end that it did not ask for as a failure, whatever the exit status.
 func (c OWTCommand) limits() limits {
 	return limits{
-		awaited: orTime(c.ReadyTimeout, defaultReadyTimeout), silence: orTime(c.Silence, owtSilence),
+		awaited: cmp.Or(c.ReadyTimeout, defaultReadyTimeout), silence: cmp.Or(c.Silence, owtSilence),
 		endless: true, signs: "IMOK", readiness: "READY",
 	}
 }

@@ -2,6 +2,7 @@ package process
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -175,18 +176,11 @@ func (p programs) notifyChannel() notifyChannel {
 func (c Command) limits() limits {
 	m := limits{whole: true, signs: "WATCHDOG=1", readiness: "READY=1"}
 	if c.Notify {
-		m.awaited = orTime(c.ReadyTimeout, defaultReadyTimeout)
+		m.awaited = cmp.Or(c.ReadyTimeout, defaultReadyTimeout)
 		m.silence = c.Watchdog
-		m.parting = orTime(c.StopTimeout, defaultStopTimeout)
+		m.parting = cmp.Or(c.StopTimeout, defaultStopTimeout)
 	}
 	return m
-}
-
-func orTime(t, otherwise time.Duration) time.Duration {
-	if t == 0 {
-		return otherwise
-	}
-	return t
 }
 
 // largestInline is how large an input may be for the environment. Linux takes

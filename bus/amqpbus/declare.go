@@ -1,6 +1,10 @@
 package amqpbus
 
-import amqp "github.com/rabbitmq/amqp091-go"
+import (
+	"cmp"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
 
 // All programs must declare with the same flags, or the broker refuses the later
 // one. These are OWT's flags.
@@ -27,8 +31,5 @@ func declareOwn(ch *amqp.Channel, exchange, key string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if key == "" {
-		key = q.Name
-	}
-	return q.Name, ch.QueueBind(q.Name, key, exchange, false, nil)
+	return q.Name, ch.QueueBind(q.Name, cmp.Or(key, q.Name), exchange, false, nil)
 }

@@ -4,6 +4,7 @@
 package failover
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -120,9 +121,7 @@ func (o Options) withDefaults() Options {
 	if o.Cluster == "" {
 		o.Cluster = fmt.Sprintf("muster-failover-%d", os.Getpid())
 	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	if o.Progress == nil {
 		o.Progress = func(int, int) {}
 	}

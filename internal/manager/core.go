@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"math/rand/v2"
@@ -75,12 +76,8 @@ type parts struct {
 }
 
 func newCore(opts Options, out surroundings, seed rand.Source, shared parts) *core {
-	log := opts.Logger
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
 	c := &core{
-		opts: opts, log: log,
+		opts: opts, log: cmp.Or(opts.Logger, slog.New(slog.DiscardHandler)),
 		out: out, at: out.now(), seed: seed, replica: opts.Replica,
 		staleReads: staleReads{after: opts.StaleAfter},
 		drainer:    newDrainer(),

@@ -18,6 +18,7 @@
 package manager
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -76,9 +77,7 @@ func Start(ctx context.Context, conn bus.Conn, opts Options) (*Manager, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
 	}
-	if opts.ClusterID == "" {
-		opts.ClusterID = opts.Cluster
-	}
+	opts.ClusterID = cmp.Or(opts.ClusterID, opts.Cluster)
 	alone := opts.Replica == nil
 	if alone {
 		if err := probe(ctx, conn, opts.Cluster); err != nil {
@@ -131,11 +130,7 @@ func (m *Manager) closeBeacon() error {
 }
 
 func newManager(conn bus.Conn, opts Options, alone bool) *Manager {
-	log := opts.Logger
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
-	opts.Logger = log.With("component", "manager", "cluster", opts.Cluster)
+	opts.Logger = cmp.Or(opts.Logger, slog.New(slog.DiscardHandler)).With("component", "manager", "cluster", opts.Cluster)
 	m := &Manager{conn: conn, log: opts.Logger, clock: newClock(), ownerCalls: make(chan input), errands: newErrands(conn, opts.Logger)}
 	m.probe, m.feed = newProbe(conn, opts.Cluster), newFeed(conn, opts.Cluster, m.log)
 	if !alone {

@@ -1,6 +1,7 @@
 package natsserver
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -19,10 +20,8 @@ type serverLog struct {
 var _ server.Logger = (*serverLog)(nil)
 
 func newServerLog(log *slog.Logger) *serverLog {
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
-	return &serverLog{log: log.With("component", "nats-server"), fatal: make(chan string, 1)}
+	log = cmp.Or(log, slog.New(slog.DiscardHandler)).With("component", "nats-server")
+	return &serverLog{log: log, fatal: make(chan string, 1)}
 }
 
 func (l *serverLog) say(level slog.Level, format string, v []any) {

@@ -3,6 +3,7 @@
 package natsserver
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -82,9 +83,7 @@ type Server struct {
 // Start runs a server and returns when clients can connect. Where the address
 // is taken the error wraps syscall.EADDRINUSE.
 func Start(o Options) (*Server, error) {
-	if o.Listen == "" {
-		o.Listen = DefaultListen
-	}
+	o.Listen = cmp.Or(o.Listen, DefaultListen)
 	own, err := o.ownUser()
 	if err != nil {
 		return nil, err
@@ -170,9 +169,7 @@ func splitListen(listen string) (string, int, error) {
 	if err != nil || port < 0 || port > 65535 {
 		return "", 0, fmt.Errorf("natsserver: listen address %q: the port must be a number from 0 (any free one) to 65535", listen)
 	}
-	if port == 0 {
-		port = server.RANDOM_PORT
-	}
+	port = cmp.Or(port, server.RANDOM_PORT)
 	return host, port, nil
 }
 
