@@ -67,11 +67,7 @@ func printLines[T any](w io.Writer, values []T) error {
 }
 
 func printAudit(w io.Writer, entries []muster.AuditEntry) error {
-	if len(entries) == 0 {
-		_, err := fmt.Fprintln(w, "no entries")
-		return err
-	}
-	t := cli.Table{Heading: []string{"NUMBER", "AT", "BY", "ACTION", "TARGET", "BEFORE", "AFTER"}}
+	t := cli.Table{Empty: "no entries", Heading: []string{"NUMBER", "AT", "BY", "ACTION", "TARGET", "BEFORE", "AFTER"}}
 	for _, e := range entries {
 		t.Add(fmt.Sprint(e.Number), e.At.Time().Format("2006-01-02 15:04:05"), by(e.By), e.Action, e.Target, e.Before, e.After)
 	}

@@ -125,7 +125,7 @@ func placeRuns(o bench.PlaceOptions, workers []int, strategy string) ([]bench.Pl
 	return runs, nil
 }
 
-func benchPlace(cmd *cobra.Command, runs []bench.PlaceOptions, format cli.ResultFormat) error {
+func benchPlace(cmd *cobra.Command, runs []bench.PlaceOptions, format cli.Format) error {
 	bar := cli.NewBar(cmd.ErrOrStderr())
 	defer bar.Close()
 	var results []bench.PlaceResult
@@ -206,7 +206,7 @@ func newBenchRPCCmd() *cobra.Command {
 	return cmd
 }
 
-func benchRPC(cmd *cobra.Command, o bench.RPCOptions, format cli.ResultFormat) error {
+func benchRPC(cmd *cobra.Command, o bench.RPCOptions, format cli.Format) error {
 	return cli.Measure(cmd, format, rpcColumns, true, func(bar *cli.Bar) ([]bench.RPCResult, error) {
 		o.Progress = cli.Part[time.Duration](bar)
 		return bench.RPC(cmd.Context(), o)

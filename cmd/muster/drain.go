@@ -98,18 +98,13 @@ func (a *asking) lastWorkers(err error) error {
 
 // showDrain prints a drain, or follows it until it is empty.
 func (a *asking) showDrain(ctx context.Context, c *client.Client, d muster.Drain, follow bool) error {
-	out := a.cmd.OutOrStdout()
 	if follow {
 		var err error
 		if d, err = followDrain(ctx, c, d, newDrainShow(a.cmd.ErrOrStderr())); err != nil {
 			return err
 		}
 	}
-	if *a.output == cli.JSON {
-		return cli.PrintJSON(out, d)
-	}
-	_, err := fmt.Fprintln(out, drainLine(d))
-	return err
+	return printAs(*a.output, a.cmd.OutOrStdout(), d, func(p *cli.Page, d muster.Drain) { p.Linef("%s", drainLine(d)) })
 }
 
 // drainLine says how far a drain is.
@@ -245,7 +240,7 @@ purpose lasted that long before.` + "\n" + precedence,
 			if *follow {
 				return cli.Usagef("--follow needs the NUMBER of a drain")
 			}
-			return a.ask(cmd.Context(), a.listDrains)
+			return show(a, func(ctx context.Context, c *client.Client) ([]muster.Drain, error) { return c.Drains(ctx) }, printDrains)
 		}
 		id, err := drainNumber(args[0])
 		if err != nil {
@@ -256,34 +251,22 @@ purpose lasted that long before.` + "\n" + precedence,
 			if err != nil {
 				return err
 			}
-			if *follow || *a.output == cli.JSON {
-				return a.showDrain(ctx, c, d, *follow)
+			if *follow {
+				return a.showDrain(ctx, c, d, true)
 			}
-			return printDrain(cmd.OutOrStdout(), d)
+			return printAs(*a.output, cmd.OutOrStdout(), d, printDrain)
 		})
 	}
 	return cmd
 }
 
-func (a *asking) listDrains(ctx context.Context, c *client.Client) error {
-	drains, err := c.Drains(ctx)
-	if err != nil {
-		return err
-	}
-	out := a.cmd.OutOrStdout()
-	if *a.output == cli.JSON {
-		return cli.PrintJSON(out, drains)
-	}
-	if len(drains) == 0 {
-		_, err := fmt.Fprintln(out, "no drains")
-		return err
-	}
-	t := cli.Table{Heading: []string{"DRAIN", "WORKERS", "OF", "STATE", "LEFT", "ABOUT", "SINCE", "DEADLINE", "BY"}}
+func printDrains(p *cli.Page, drains []muster.Drain) {
+	t := cli.Table{Empty: "no drains", Heading: []string{"DRAIN", "WORKERS", "OF", "STATE", "LEFT", "ABOUT", "SINCE", "DEADLINE", "BY"}}
 	for _, d := range drains {
 		t.Add(fmt.Sprint(d.ID), fmt.Sprint(d.Workers), selected(d), string(d.State),
 			fmt.Sprintf("%d of %d", d.Left, max(d.Total, d.Left)), about(d), ago(time.Since(d.Since.Time()))+" ago", deadlineOf(d), by(d.By))
 	}
-	return t.Print(out)
+	p.Table(t)
 }
 
 func about(d muster.Drain) string {
@@ -312,9 +295,10 @@ func by(o muster.Operator) string {
 	return strings.Trim(o.Name+"@"+o.From, "@")
 }
 
-func printDrain(w io.Writer, d muster.Drain) error {
-	if _, err := fmt.Fprintf(w, "%s\n\n", drainLine(d)); err != nil || len(d.Members) == 0 {
-		return err
+func printDrain(p *cli.Page, d muster.Drain) {
+	p.Linef("%s\n", drainLine(d))
+	if len(d.Members) == 0 {
+		return
 	}
 	t := cli.Table{Heading: []string{"WORKER", "PURPOSE", "RUNNING", "RESERVED", "OF", "IN THE CLUSTER"}}
 	for _, m := range d.Members {
@@ -324,5 +308,5 @@ func printDrain(w io.Writer, d muster.Drain) error {
 		}
 		t.Add(m.ID, m.Purpose, fmt.Sprint(m.Running), fmt.Sprint(m.Reserved), fmt.Sprint(m.Total), there)
 	}
-	return t.Print(w)
+	p.Table(t)
 }

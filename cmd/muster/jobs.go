@@ -127,8 +127,7 @@ func newJobsShowCmd() *cobra.Command {
 		Long:    "Show the tasks of a batch and how they ended, as 'muster run' prints them. The exit status is 1 if tasks failed or are left.",
 		Example: "  muster jobs show video-20261129-213000-abcd -o csv",
 	}
-	output := runFormat(cli.Tabular)
-	cmd.Flags().VarP(&output, "output", "o", "how to print")
+	output := cli.OutputFlag(cmd, cli.CSV)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		b, err := opened(args[0])
 		if err != nil {
@@ -138,7 +137,7 @@ func newJobsShowCmd() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := printRun(cmd.OutOrStdout(), output, results); err != nil {
+		if err := printRun(cmd.OutOrStdout(), *output, results); err != nil {
 			return err
 		}
 		if line.State == "running" {
@@ -204,9 +203,8 @@ passing reason; media tasks leave nothing half-made.` + "\n" + precedence,
 
 // batchRunner adds the flags of a batch that was recorded.
 func batchRunner(cmd *cobra.Command) *runner {
-	r := &runner{settings: settingsOf(cmd), output: runFormat(cli.Tabular)}
+	r := &runner{settings: settingsOf(cmd), output: cli.OutputFlag(cmd, cli.CSV)}
 	r.settings.reach(clusterURL)
-	cmd.Flags().VarP(&r.output, "output", "o", "how to print")
 	r.batchFlags(cmd)
 	return r
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -46,24 +45,14 @@ func newManagersCmd() *cobra.Command {
 		Args:    cli.Takes(),
 	}
 	a := askingFlags(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
+	cmd.RunE = func(*cobra.Command, []string) error {
+		return show(a, func(ctx context.Context, c *client.Client) ([]muster.Member, error) {
 			s, err := c.Status(ctx)
-			if err != nil {
-				return err
-			}
-			return a.printManagers(cmd.OutOrStdout(), s.Managers)
-		})
+			return s.Managers, err
+		}, printManagers)
 	}
 	cmd.AddCommand(newManagersAddCmd(), newManagersRemoveCmd())
 	return cmd
-}
-
-func (a *asking) printManagers(w io.Writer, managers []muster.Member) error {
-	if *a.output == cli.JSON {
-		return cli.PrintJSON(w, managers)
-	}
-	return managerTable(managers).Print(w)
 }
 
 func newManagersAddCmd() *cobra.Command {
@@ -73,19 +62,16 @@ func newManagersAddCmd() *cobra.Command {
 address as --raft and those of the others as --peers. To ask again is harmless.` + "\n" + precedence,
 		Example: "  muster managers add 10.0.0.4:7400",
 	}
-	a := changingFlags(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
+	a := askingFor(cmd, changeTimeout)
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		return show(a, func(ctx context.Context, c *client.Client) ([]muster.Member, error) {
 			members, err := until(ctx, func() ([]muster.Member, error) { return c.AddManager(ctx, args[0]) },
 				func(members []muster.Member) bool { return slices.ContainsFunc(members, votesAt(args[0])) })
-			if err != nil {
-				return err
+			if err == nil && !slices.ContainsFunc(members, votesAt(args[0])) {
+				err = notThere(args[0], members)
 			}
-			if !slices.ContainsFunc(members, votesAt(args[0])) {
-				return notThere(args[0], members)
-			}
-			return a.printManagers(cmd.OutOrStdout(), members)
-		})
+			return members, err
+		}, printManagers)
 	}
 	return cmd
 }
@@ -115,28 +101,25 @@ first. End its process afterwards.
 It is refused where those that stay and are heard would be no majority: with --force it is done all the same.` + "\n" + precedence,
 		Example: "  muster managers remove 10.0.0.2:7400\n  muster managers rm 5f0c3c1b9d0e7a42",
 	}
-	a := changingFlags(cmd)
+	a := askingFor(cmd, changeTimeout)
 	force := cmd.Flags().Bool("force", false, "even if the others are then no majority, so that there is no leader until silent ones are back")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		return show(a, func(ctx context.Context, c *client.Client) ([]muster.Member, error) {
 			s, err := c.Status(ctx)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			addr, err := addressOf(args[0], s.Managers)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			gone := func(members []muster.Member) bool { return !slices.Contains(addresses(members), addr) }
 			members, err := until(ctx, func() ([]muster.Member, error) { return c.RemoveManager(ctx, addr, *force) }, gone)
-			if err != nil {
-				return err
+			if err == nil && !gone(members) {
+				err = fmt.Errorf("%s is not out yet: a majority of the managers has to agree, see `muster managers`, and ask again", addr)
 			}
-			if !gone(members) {
-				return fmt.Errorf("%s is not out yet: a majority of the managers has to agree, see `muster managers`, and ask again", addr)
-			}
-			return a.printManagers(cmd.OutOrStdout(), members)
-		})
+			return members, err
+		}, printManagers)
 	}
 	return cmd
 }
@@ -166,14 +149,6 @@ func addresses(members []muster.Member) []string {
 // others are the addresses of those that are elsewhere.
 func others(members []muster.Member, addr string) []string {
 	return slices.DeleteFunc(addresses(members), func(a string) bool { return a == addr })
-}
-
-// changingFlags are those of a command that asks, and waits longer.
-func changingFlags(cmd *cobra.Command) *asking {
-	a := askingFlags(cmd)
-	*a.timeout = changeTimeout
-	cmd.Flags().Lookup("timeout").DefValue = changeTimeout.String()
-	return a
 }
 
 // until asks again until it is done, or ctx is about to end, and returns

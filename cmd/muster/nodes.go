@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -27,17 +26,10 @@ none.` + "\n" + precedence,
 		Args:    cli.Takes("[WORKER]"),
 	}
 	a := askingFlags(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
-			nodes, err := nodesOf(ctx, c, optional(args))
-			if err != nil {
-				return err
-			}
-			if *a.output == cli.JSON {
-				return cli.PrintJSON(cmd.OutOrStdout(), nodes)
-			}
-			return printNodes(cmd.OutOrStdout(), nodes)
-		})
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		return show(a, func(ctx context.Context, c *client.Client) ([]muster.Node, error) {
+			return nodesOf(ctx, c, optional(args))
+		}, printNodes)
 	}
 	return cmd
 }
@@ -96,14 +88,10 @@ func absentWorker(ctx context.Context, c *client.Client, worker string) error {
 	return fmt.Errorf("no worker %s is known; there are %s%s ('muster workers' lists them)", worker, strings.Join(near, ", "), more)
 }
 
-func printNodes(w io.Writer, nodes []muster.Node) error {
-	if len(nodes) == 0 {
-		_, err := fmt.Fprintln(w, "no nodes")
-		return err
-	}
-	t := cli.Table{Heading: []string{"NODE", "PID", "STATE", "AGE", "TASKS", "STATUS"}}
+func printNodes(p *cli.Page, nodes []muster.Node) {
+	t := cli.Table{Empty: "no nodes", Heading: []string{"NODE", "PID", "STATE", "AGE", "TASKS", "STATUS"}}
 	for _, n := range nodes {
 		t.Add(n.ID, fmt.Sprint(n.PID), string(n.State), ago(time.Duration(n.AgeMillis)*time.Millisecond), strings.Join(n.Tasks, " "), n.Status)
 	}
-	return t.Print(w)
+	p.Table(t)
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -28,12 +27,9 @@ func newRoomsCmd() *cobra.Command {
 		Args:    cli.Takes(),
 	}
 	a := askingFlags(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
+	cmd.RunE = func(*cobra.Command, []string) error {
+		return show(a, func(ctx context.Context, c *client.Client) ([]room.State, error) {
 			tasks, err := c.ListTasks(ctx, room.PurposeConference)
-			if err != nil {
-				return err
-			}
 			states := []room.State{}
 			for _, t := range tasks {
 				s, err := roomState(ctx, c, t)
@@ -42,11 +38,8 @@ func newRoomsCmd() *cobra.Command {
 				}
 				states = append(states, s)
 			}
-			if *a.output == cli.JSON {
-				return cli.PrintJSON(cmd.OutOrStdout(), states)
-			}
-			return printRooms(cmd.OutOrStdout(), states)
-		})
+			return states, err
+		}, printRooms)
 	}
 	cmd.AddCommand(newRecordCmd(), newStreamCmd())
 	return cmd
@@ -64,8 +57,8 @@ in the room see it.`,
 	}
 	a := askingFlags(cmd)
 	stop := cmd.Flags().Bool("stop", false, "stop recording")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return a.order(cmd, conference.Order{Room: args[0], Outlet: room.Recording, On: !*stop}, "recorded")
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		return a.order(conference.Order{Room: args[0], Outlet: room.Recording, On: !*stop}, "recorded")
 	}
 	return cmd
 }
@@ -85,7 +78,7 @@ that it is streamed, and to which host: the rest of the URL is kept from them, a
 	a := askingFlags(cmd)
 	stop := cmd.Flags().Bool("stop", false, "stop streaming")
 	layout := cmd.Flags().String("layout", string(compose.Grid), "`layout` of the picture: grid, or speaker, who is large then")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		o := conference.Order{Room: args[0], Outlet: room.Streaming, On: !*stop}
 		switch {
 		case *stop && len(args) == 2:
@@ -95,35 +88,29 @@ that it is streamed, and to which host: the rest of the URL is kept from them, a
 		case !*stop:
 			o.Target = room.Target{Output: args[1], Layout: *layout}
 		}
-		return a.order(cmd, o, "streamed")
+		return a.order(o, "streamed")
 	}
 	return cmd
 }
 
 // order has a room recorded or streamed, or not any more; word is what it is then.
-func (a *asking) order(cmd *cobra.Command, o conference.Order, word string) error {
+func (a *asking) order(o conference.Order, word string) error {
 	o.By = "an operator"
-	return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
+	return show(a, func(ctx context.Context, c *client.Client) (now room.Outlet, err error) {
 		node, err := conferenceOf(ctx, c, o.Room)
 		if err != nil {
-			return err
+			return now, err
 		}
 		raw, err := c.Call(ctx, node, "order", o)
 		if err != nil {
-			return err
+			return now, err
 		}
-		var now room.Outlet
-		if err := json.Unmarshal(raw, &now); err != nil {
-			return err
-		}
-		if *a.output == cli.JSON {
-			return cli.PrintJSON(cmd.OutOrStdout(), now)
-		}
+		return now, json.Unmarshal(raw, &now)
+	}, func(p *cli.Page, now room.Outlet) {
 		if !now.On {
 			word = "not " + word
 		}
-		_, err = fmt.Fprintln(cmd.OutOrStdout(), o.Room, "is", word)
-		return err
+		p.Linef("%s is %s", o.Room, word)
 	})
 }
 
@@ -146,6 +133,15 @@ func conferenceOf(ctx context.Context, c *client.Client, name string) (string, e
 	return report.Node, err
 }
 
+// keptRoom is roomState of the room of a name.
+func keptRoom(ctx context.Context, c *client.Client, name string) (room.State, error) {
+	worker, err := keeperOf(ctx, c, name)
+	if err != nil {
+		return room.State{}, err
+	}
+	return roomState(ctx, c, client.Task{Task: name, Worker: worker})
+}
+
 // roomState asks the conference that has a room.
 func roomState(ctx context.Context, c *client.Client, t client.Task) (room.State, error) {
 	var s room.State
@@ -160,20 +156,16 @@ func roomState(ctx context.Context, c *client.Client, t client.Task) (room.State
 	return s, json.Unmarshal(raw, &s)
 }
 
-func printRooms(w io.Writer, states []room.State) error {
-	if len(states) == 0 {
-		_, err := fmt.Fprintln(w, "no rooms")
-		return err
-	}
-	t := cli.Table{Heading: []string{"ROOM", "PEOPLE", "TRACKS", "SFU"}}
+func printRooms(p *cli.Page, states []room.State) {
+	t := cli.Table{Empty: "no rooms", Heading: []string{"ROOM", "PEOPLE", "TRACKS", "SFU"}}
 	for _, s := range states {
 		tracks := 0
-		for _, p := range s.Participants {
-			tracks += len(p.Tracks)
+		for _, who := range s.Participants {
+			tracks += len(who.Tracks)
 		}
 		t.Add(s.Name, fmt.Sprint(len(s.Participants)), fmt.Sprint(tracks), orWord(strings.Join(servedBy(s), ", "), "-"))
 	}
-	return t.Print(w)
+	p.Table(t)
 }
 
 // servedBy are the SFUs of the parts of a room.
@@ -197,28 +189,20 @@ part want of those of another comes over a link between the SFUs.`,
 		Args:    cli.Takes("ROOM"),
 	}
 	a := askingFlags(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
-			worker, err := keeperOf(ctx, c, args[0])
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		return show(a, func(ctx context.Context, c *client.Client) (shownRoom, error) {
+			s, err := keptRoom(ctx, c, args[0])
 			if err != nil {
-				return err
+				return shownRoom{}, err
 			}
-			s, err := roomState(ctx, c, client.Task{Task: args[0], Worker: worker})
-			if err != nil {
-				return err
-			}
-			shown := shownRoom{s, linksOf(ctx, c, s)}
-			if *a.output == cli.JSON {
-				return cli.PrintJSON(cmd.OutOrStdout(), shown)
-			}
-			return shown.print(cmd.OutOrStdout())
-		})
+			return shownRoom{s, linksOf(ctx, c, s)}, nil
+		}, printRoom)
 	}
 	return cmd
 }
 
 // printParts says what serves the room: a line for each part.
-func printParts(w io.Writer, s room.State) error {
+func printParts(page *cli.Page, s room.State) {
 	people := map[int]int{}
 	for _, p := range s.Participants {
 		people[p.Part]++
@@ -239,15 +223,11 @@ func printParts(w io.Writer, s room.State) error {
 		if p.Drained {
 			line += ", leaving " + p.Former.Node
 		}
-		if _, err := fmt.Fprintln(w, line); err != nil {
-			return err
-		}
+		page.Linef("%s", line)
 	}
-	if served {
-		return nil
+	if !served {
+		page.Linef("%s: no SFU yet", s.Name)
 	}
-	_, err := fmt.Fprintf(w, "%s: no SFU yet\n", s.Name)
-	return err
 }
 
 // shownRoom is a room with the links between its parts.
@@ -295,31 +275,19 @@ func (l partLink) text() string {
 	return fmt.Sprintf("link from %s to %s: %s, %d tracks", l.Node, l.To, orWord(strings.Join(slices.Compact(slices.Sorted(slices.Values(l.Connections))), ", "), "not connected"), coming)
 }
 
-func (r shownRoom) print(w io.Writer) error {
+func printRoom(page *cli.Page, r shownRoom) {
 	s := r.State
-	if err := printParts(w, s); err != nil {
-		return err
-	}
+	printParts(page, s)
 	for _, l := range r.Links {
-		if _, err := fmt.Fprintln(w, l.text()); err != nil {
-			return err
-		}
+		page.Linef("%s", l.text())
 	}
 	if r := s.Recording; r.On {
-		if _, err := fmt.Fprintf(w, "recorded by %s, as %s said\n", orWord(r.Node, "no recorder yet"), r.By); err != nil {
-			return err
-		}
+		page.Linef("recorded by %s, as %s said", orWord(r.Node, "no recorder yet"), r.By)
 	}
 	if o := s.Streaming; o.On {
-		if _, err := fmt.Fprintf(w, "streamed to %s by %s, as %s said\n", o.To, orWord(o.Node, "no worker yet"), o.By); err != nil {
-			return err
-		}
+		page.Linef("streamed to %s by %s, as %s said", o.To, orWord(o.Node, "no worker yet"), o.By)
 	}
-	if len(s.Participants) == 0 {
-		_, err := fmt.Fprintln(w, "no participants")
-		return err
-	}
-	t := cli.Table{Heading: []string{"USER", "ROLE", "PARTICIPANT", "TRACKS", "PORTAL", "PART"}}
+	t := cli.Table{Empty: "no participants", Heading: []string{"USER", "ROLE", "PARTICIPANT", "TRACKS", "PORTAL", "PART"}}
 	for _, p := range s.Participants {
 		var tracks []string
 		for _, track := range p.Tracks {
@@ -331,7 +299,7 @@ func (r shownRoom) print(w io.Writer) error {
 		}
 		t.Add(p.User, string(p.Role), p.ID, orWord(strings.Join(tracks, ", "), "-"), p.Portal, partWord(p.Part))
 	}
-	return t.Print(w)
+	page.Table(t)
 }
 
 // partWord names the part of a participant.

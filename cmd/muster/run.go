@@ -48,10 +48,9 @@ func newRunCmd() *cobra.Command {
   muster run video clip-1 --spec ladder.json --wait
   muster run video --each 'in/**/*.mp4' --spec '{"input":"{file}","output":"out/{relpath}","ladder":[{"height":360}]}' --detach`,
 	}
-	r := &runner{settings: settingsOf(cmd), output: runFormat(cli.Tabular)}
+	r := &runner{settings: settingsOf(cmd), output: cli.OutputFlag(cmd, cli.CSV)}
 	r.settings.reach(clusterURL)
 	f := cmd.Flags()
-	f.VarP(&r.output, "output", "o", "how to print")
 	f.StringVar(&r.spec, "spec", "", "what is to be done: `FILE|JSON`; - reads it from stdin")
 	f.StringVar(&r.room, "room", "", "`room` that the task belongs to (default: one of its own)")
 	f.StringVar(&r.preference, "preference", "", "what the task needs of a worker, as `JSON`")
@@ -80,7 +79,7 @@ func (r *runner) batchFlags(cmd *cobra.Command) {
 // runner is the command run.
 type runner struct {
 	settings               *settings
-	output                 runFormat
+	output                 *cli.Format
 	spec, room, preference string
 	each, list             string
 	wait, detach, staged   bool
@@ -155,7 +154,7 @@ func (r *runner) begin(ctx context.Context, c *client.Client, j job.Job, cfg *co
 	if err != nil {
 		return plain(err, cfg, r.patience)
 	}
-	if r.output == runFormat(cli.JSON) {
+	if *r.output == cli.JSON {
 		return cli.PrintJSON(r.stdout, map[string]string{"purpose": j.Purpose, "task": j.Task, "worker": worker, "node": node})
 	}
 	_, err = fmt.Fprintf(r.stdout, "%s %s runs on %s\n", j.Purpose, j.Task, node)

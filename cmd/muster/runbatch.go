@@ -156,7 +156,7 @@ func (r *runner) leave(b *batch.Batch) error {
 	if err := cmd.Process.Release(); err != nil {
 		return fmt.Errorf("--detach: %w", err)
 	}
-	if r.output == runFormat(cli.JSON) {
+	if *r.output == cli.JSON {
 		return cli.PrintJSON(r.stdout, map[string]any{"job": b.ID, "tasks": len(b.Tasks)})
 	}
 	_, err = fmt.Fprintf(r.stdout, "%s\n", b.ID)

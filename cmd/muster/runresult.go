@@ -17,26 +17,6 @@ import (
 	"github.com/muster-fleet/muster/job"
 )
 
-// runFormat is a cli.Format, or CSV.
-type runFormat string
-
-const formatCSV runFormat = "csv"
-
-// Set makes a runFormat a flag, with String and Type.
-func (f *runFormat) Set(text string) error {
-	var usual cli.Format
-	if text != string(formatCSV) && usual.Set(text) != nil {
-		return errors.New("must be table, json or csv")
-	}
-	*f = runFormat(text)
-	return nil
-}
-
-func (f *runFormat) String() string { return string(*f) }
-
-// Type is what help shows for the value.
-func (f *runFormat) Type() string { return "table|json|csv" }
-
 // result is an outcome in the words of -o json.
 type result struct {
 	Purpose  string  `json:"purpose"`
@@ -126,7 +106,7 @@ func (r *result) named() string {
 
 // tell prints how a task ended; its error is that it failed.
 func (r *runner) tell(o job.Outcome) error {
-	if err := printRun(r.stdout, r.output, []result{resultOf(o)}); err != nil {
+	if err := printRun(r.stdout, *r.output, []result{resultOf(o)}); err != nil {
 		return err
 	}
 	return interrupted(o.Err)
@@ -134,7 +114,7 @@ func (r *runner) tell(o job.Outcome) error {
 
 // tellAll prints how the tasks of a batch ended; its error is that some are left.
 func (r *runner) tellAll(results []result, id string) error {
-	if err := printRun(r.stdout, r.output, results); err != nil {
+	if err := printRun(r.stdout, *r.output, results); err != nil {
 		return err
 	}
 	return leftOver(results, id)
@@ -172,11 +152,11 @@ func interrupted(err error) error {
 }
 
 // printRun prints results in a format.
-func printRun(w io.Writer, f runFormat, results []result) error {
+func printRun(w io.Writer, f cli.Format, results []result) error {
 	switch f {
-	case runFormat(cli.JSON):
+	case cli.JSON:
 		return cli.PrintJSON(w, results)
-	case formatCSV:
+	case cli.CSV:
 		return printRunCSV(w, results)
 	}
 	t := cli.Table{Heading: []string{"TASK", "WORKER", "SECONDS", "ATTEMPTS", "WARNINGS", "RESULT"}}

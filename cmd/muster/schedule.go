@@ -70,18 +70,14 @@ func newScheduleCmd() *cobra.Command {
 			if err != nil {
 				return notPlaced(cmd.OutOrStdout(), *a.output, err)
 			}
-			return printPlacement(cmd.OutOrStdout(), *a.output, placed)
+			return printAs(*a.output, cmd.OutOrStdout(), placed, printPlacement)
 		})
 	}
 	return cmd
 }
 
-func printPlacement(w io.Writer, f cli.Format, p muster.Placement) error {
-	if f == cli.JSON {
-		return cli.PrintJSON(w, p)
-	}
-	_, err := fmt.Fprintf(w, "%s %s is on %s\n", p.Purpose, p.Task, p.Worker)
-	return err
+func printPlacement(page *cli.Page, p muster.Placement) {
+	page.Linef("%s %s is on %s", p.Purpose, p.Task, p.Worker)
 }
 
 // refused is the JSON of a task that was not placed.
@@ -96,13 +92,17 @@ type refused struct {
 // rule excluded how many workers.
 func notPlaced(w io.Writer, f cli.Format, err error) error {
 	var none *client.NoWorkerError
-	if !errors.As(err, &none) {
-		return printRefused(w, f, err)
+	said, noWorker := refused{Error: err.Error(), Code: codeOf(err)}, errors.As(err, &none)
+	if noWorker {
+		said = refusalOf(err)
 	}
 	if f == cli.JSON {
-		if err := cli.PrintJSON(w, refused{none.Error(), codeOf(err), none.Explanation}); err != nil {
+		if err := cli.PrintJSON(w, said); err != nil {
 			return err
 		}
+	}
+	if !noWorker {
+		return err
 	}
 	r := &cli.Refusal{Err: errors.New(none.Error())}
 	switch {
@@ -116,17 +116,6 @@ func notPlaced(w io.Writer, f cli.Format, err error) error {
 		r.Details = exclusions(none.Explanation)
 	}
 	return r
-}
-
-// printRefused prints a refusal of another kind; err stays what is wrong.
-func printRefused(w io.Writer, f cli.Format, err error) error {
-	if f != cli.JSON {
-		return err
-	}
-	if failed := cli.PrintJSON(w, refused{Error: err.Error(), Code: codeOf(err)}); failed != nil {
-		return failed
-	}
-	return err
 }
 
 // codeOf is why a task was not placed, in a word for scripts: "full", "no-match" or

@@ -2,12 +2,14 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/internal/cli"
 )
@@ -51,10 +53,7 @@ func scheduleMany(ctx context.Context, c *client.Client, each client.Request, na
 	if err != nil {
 		return err
 	}
-	if err := printOutcomes(w, f, outcomes); err != nil {
-		return err
-	}
-	return refusedOf(outcomes)
+	return cmp.Or(printAs(f, w, outcomesOf(outcomes), printOutcomes), refusedOf(outcomes))
 }
 
 // notPlacedTask is the JSON of one task of several that was not placed.
@@ -64,17 +63,8 @@ type notPlacedTask struct {
 	refused
 }
 
-func printOutcomes(w io.Writer, f cli.Format, outcomes []client.Outcome) error {
-	if f != cli.JSON {
-		for _, o := range outcomes {
-			if o.Err == nil {
-				if err := printPlacement(w, f, o.Placement); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
-	}
+// outcomesOf is the JSON of several tasks.
+func outcomesOf(outcomes []client.Outcome) map[string][]any {
 	tasks := make([]any, 0, len(outcomes))
 	for _, o := range outcomes {
 		if o.Err == nil {
@@ -83,7 +73,16 @@ func printOutcomes(w io.Writer, f cli.Format, outcomes []client.Outcome) error {
 		}
 		tasks = append(tasks, notPlacedTask{o.Purpose, o.Task, refusalOf(o.Err)})
 	}
-	return cli.PrintJSON(w, map[string]any{"tasks": tasks})
+	return map[string][]any{"tasks": tasks}
+}
+
+// printOutcomes prints the tasks that were placed.
+func printOutcomes(p *cli.Page, outcomes map[string][]any) {
+	for _, one := range outcomes["tasks"] {
+		if placed, is := one.(muster.Placement); is {
+			printPlacement(p, placed)
+		}
+	}
 }
 
 func refusalOf(err error) refused {

@@ -40,6 +40,14 @@ func askingFlags(cmd *cobra.Command) *asking {
 	return a
 }
 
+// askingFor is askingFlags for a command that needs more time than others.
+func askingFor(cmd *cobra.Command, timeout time.Duration) *asking {
+	a := askingFlags(cmd)
+	*a.timeout = timeout
+	cmd.Flags().Lookup("timeout").DefValue = timeout.String()
+	return a
+}
+
 // ask connects, runs f, and explains errors in plain words. All of it together
 // takes no longer than --timeout.
 func (a *asking) ask(ctx context.Context, f func(context.Context, *client.Client) error) error {
@@ -48,6 +56,25 @@ func (a *asking) ask(ctx context.Context, f func(context.Context, *client.Client
 		defer func() { end(err) }()
 		return f(bus.OnStale(limited, func(age time.Duration) { tellStale(a.cmd.ErrOrStderr(), age) }), c)
 	})
+}
+
+// show asks for something and prints it, in the format of -o: text is for people.
+func show[T any](a *asking, ask func(context.Context, *client.Client) (T, error), text func(*cli.Page, T)) error {
+	return a.ask(a.cmd.Context(), func(ctx context.Context, c *client.Client) error {
+		got, err := ask(ctx, c)
+		if err != nil {
+			return err
+		}
+		return printAs(*a.output, a.cmd.OutOrStdout(), got, text)
+	})
+}
+
+// printAs prints what was asked for in a format.
+func printAs[T any](f cli.Format, w io.Writer, got T, text func(*cli.Page, T)) error {
+	if f == cli.JSON {
+		return cli.PrintJSON(w, got)
+	}
+	return cli.PrintPage(w, func(p *cli.Page) { text(p, got) })
 }
 
 // attend is ask for a command that goes on: each of its calls takes no longer than

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 
 	"github.com/spf13/cobra"
 
@@ -28,52 +27,37 @@ workers are not given up: too-many, no-quorum, no-queue.` + "\n" + precedence,
 		Args:    cli.Takes(),
 	}
 	a := askingFlags(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
-			s, err := c.Status(ctx)
-			if err != nil {
-				return err
-			}
-			if *a.output == cli.JSON {
-				return cli.PrintJSON(cmd.OutOrStdout(), s)
-			}
-			return printStatus(cmd.OutOrStdout(), s)
-		})
+	cmd.RunE = func(*cobra.Command, []string) error {
+		return show(a, func(ctx context.Context, c *client.Client) (client.Status, error) { return c.Status(ctx) }, printStatus)
 	}
 	return cmd
 }
 
-func printStatus(w io.Writer, s client.Status) error {
-	if _, err := fmt.Fprintf(w, "%s is %s\n\n", cli.Bold(w, "Cluster "+s.Cluster), s.State); err != nil {
-		return err
-	}
+func printStatus(p *cli.Page, s client.Status) {
+	p.Linef("%s is %s\n", p.Bold("Cluster "+s.Cluster), s.State)
 	if e := evictionsLine(s.Evictions); e != "" {
-		if _, err := fmt.Fprintf(w, "%s\n\n", e); err != nil {
-			return err
-		}
+		p.Linef("%s\n", e)
 	}
-	if err := managerTable(s.Managers).Print(w); err != nil || len(s.Purposes) == 0 {
-		return err
+	printManagers(p, s.Managers)
+	if len(s.Purposes) == 0 {
+		return
 	}
+	p.Linef("")
 	purposes := cli.Table{Heading: []string{"PURPOSE", "STRATEGY", "WORKERS", "READY", "FULL", "RUNNING", "RESERVED"}}
-	for _, p := range s.Purposes {
-		purposes.Add(p.Purpose, string(p.Strategy), fmt.Sprint(p.Workers), fmt.Sprint(p.Ready), fmt.Sprint(p.Full),
-			fmt.Sprint(p.Running), fmt.Sprint(p.Reserved))
+	for _, one := range s.Purposes {
+		purposes.Add(one.Purpose, string(one.Strategy), fmt.Sprint(one.Workers), fmt.Sprint(one.Ready), fmt.Sprint(one.Full),
+			fmt.Sprint(one.Running), fmt.Sprint(one.Reserved))
 	}
-	if _, err := fmt.Fprintln(w); err != nil {
-		return err
-	}
-	return purposes.Print(w)
+	p.Table(purposes)
 }
 
-// managerTable is how the managers stand.
-func managerTable(managers []muster.Member) *cli.Table {
-	t := &cli.Table{Heading: []string{"MANAGER", "PID", "VERSION", "ROLE", "TERM", "INDEX", "LAG", "VOTES", "HEARD"}}
+func printManagers(p *cli.Page, managers []muster.Member) {
+	t := cli.Table{Heading: []string{"MANAGER", "PID", "VERSION", "ROLE", "TERM", "INDEX", "LAG", "VOTES", "HEARD"}}
 	for _, m := range managers {
 		t.Add(named(m), fmt.Sprint(m.PID), m.Version, m.Role, fmt.Sprint(m.Term), fmt.Sprint(m.Index), fmt.Sprint(m.Lag),
 			yesNo(m.Voter), yesNo(m.Active))
 	}
-	return t
+	p.Table(t)
 }
 
 // evictionsLine says what is not as ever, "" where all is.

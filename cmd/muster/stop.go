@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -11,6 +12,10 @@ import (
 	"github.com/muster-fleet/muster/internal/cli"
 	"github.com/muster-fleet/muster/job"
 )
+
+// stopTimeout is how long stop waits where --timeout does not say: a node may have
+// much to finish.
+const stopTimeout = 15 * time.Second
 
 func newStopCmd() *cobra.Command {
 	cmd := &cobra.Command{
@@ -21,29 +26,17 @@ again. Stopping may take longer than --timeout where a node has much to finish.`
 		Example: "  muster stop recording talk",
 		Args:    cli.Takes("PURPOSE", "TASK"),
 	}
-	a := askingFlags(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+	a := askingFor(cmd, stopTimeout)
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		purpose, task := args[0], args[1]
-		return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
+		return show(a, func(ctx context.Context, c *client.Client) (map[string]string, error) {
 			worker, node, err := job.Stop(ctx, c, purpose, task)
 			if errors.Is(err, job.ErrWorkerSilent) {
-				return &cli.Refusal{Err: fmt.Errorf("worker %s, which has %s %s, does not answer: look at its log; the task may run there until the manager has evicted it",
+				err = &cli.Refusal{Err: fmt.Errorf("worker %s, which has %s %s, does not answer: look at its log; the task may run there until the manager has evicted it",
 					worker, purpose, task)}
 			}
-			if err != nil {
-				return err
-			}
-			if *a.output == cli.JSON {
-				return cli.PrintJSON(cmd.OutOrStdout(), map[string]string{"purpose": purpose, "task": task, "worker": worker, "node": node})
-			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s %s is stopped\n", purpose, task)
-			return err
-		})
+			return map[string]string{"purpose": purpose, "task": task, "worker": worker, "node": node}, err
+		}, func(p *cli.Page, _ map[string]string) { p.Linef("%s %s is stopped", purpose, task) })
 	}
-	if err := cmd.Flags().Set("timeout", "15s"); err != nil {
-		panic(err) // askingFlags has added it
-	}
-	cmd.Flags().Lookup("timeout").DefValue = "15s"
-	cmd.Flags().Lookup("timeout").Changed = false
 	return cmd
 }

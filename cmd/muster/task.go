@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,22 +36,10 @@ func newTaskCmd() *cobra.Command {
 		Example: "  muster task video clip-1", Args: cli.Takes("PURPOSE", "TASK"),
 	}
 	a := askingFlags(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
-			t, err := findTask(ctx, c, args[0], args[1])
-			if err != nil {
-				return err
-			}
-			if *a.output == cli.JSON {
-				return cli.PrintJSON(cmd.OutOrStdout(), t)
-			}
-			for _, line := range t.lines() {
-				if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%-9s %s\n", line[0], line[1]); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		return show(a, func(ctx context.Context, c *client.Client) (taskStory, error) {
+			return findTask(ctx, c, args[0], args[1])
+		}, printTask)
 	}
 	return cmd
 }
@@ -143,15 +132,18 @@ func (t taskStory) result() result {
 	return r
 }
 
-// lines are a task for people: names and values.
-func (t taskStory) lines() [][2]string {
+// printTask prints what is known of a task for people: names and values.
+func printTask(p *cli.Page, t taskStory) {
 	r := t.result()
-	lines := [][2]string{{"task", t.Task}, {"purpose", t.Purpose}, {"state", r.Result}, {"worker", t.Worker}}
 	add := func(name, value string) {
 		if value != "" {
-			lines = append(lines, [2]string{name, value})
+			p.Linef("%-9s %s", name, value)
 		}
 	}
+	add("task", t.Task)
+	add("purpose", t.Purpose)
+	add("state", r.Result)
+	add("worker", t.Worker)
 	add("node", t.Node)
 	if t.Attempt > 0 {
 		add("attempts", fmt.Sprint(t.Attempt))
@@ -170,7 +162,6 @@ func (t taskStory) lines() [][2]string {
 	for _, w := range r.Warnings {
 		add("warning", w.Name+": "+w.Text)
 	}
-	return lines
 }
 
 const historyLong = `List the tasks that ended last, the newest first: of each agent at most its last 200. See 'muster task' for how long
@@ -184,28 +175,25 @@ func newHistoryCmd() *cobra.Command {
 	a := askingFlags(cmd)
 	limit := cmd.Flags().Int("limit", 50, "the most tasks to list")
 	failed := cmd.Flags().Bool("failed", false, "list those only that failed")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		if *limit < 1 {
 			return cli.Usagef("--limit must be at least 1, but is %d", *limit)
 		}
-		return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
+		return show(a, func(ctx context.Context, c *client.Client) ([]taskStory, error) {
 			all, err := endedTasks(ctx, c, optional(args), *failed)
-			if err != nil {
-				return err
-			}
-			all = all[:min(len(all), *limit)]
-			if *a.output == cli.JSON {
-				return cli.PrintJSON(cmd.OutOrStdout(), all)
-			}
-			t := cli.Table{Heading: []string{"ENDED", "PURPOSE", "TASK", "WORKER", "SECONDS", "ATTEMPTS", "WARNINGS", "RESULT"}}
-			for _, one := range all {
-				r := one.result()
-				t.Add(one.EndedAt.Time().Local().Format(time.DateTime), one.Purpose, one.Task, one.Worker, fmt.Sprintf("%.1f", one.Seconds), fmt.Sprint(one.Attempt), orWord(r.named(), "-"), oneLine(r))
-			}
-			return t.Print(cmd.OutOrStdout())
-		})
+			return all[:min(len(all), *limit)], err
+		}, printHistory)
 	}
 	return cmd
+}
+
+func printHistory(p *cli.Page, tasks []taskStory) {
+	t := cli.Table{Heading: []string{"ENDED", "PURPOSE", "TASK", "WORKER", "SECONDS", "ATTEMPTS", "WARNINGS", "RESULT"}}
+	for _, one := range tasks {
+		r := one.result()
+		t.Add(one.EndedAt.Time().Local().Format(time.DateTime), one.Purpose, one.Task, one.Worker, fmt.Sprintf("%.1f", one.Seconds), fmt.Sprint(one.Attempt), orWord(r.named(), "-"), oneLine(r))
+	}
+	p.Table(t)
 }
 
 // endedTasks asks all agents of a purpose, or of all, the newest task first.
@@ -232,10 +220,7 @@ func endedTasks(ctx context.Context, c *client.Client, purpose string, failedOnl
 		return list
 	})
 	slices.SortFunc(all, func(a, b taskStory) int {
-		if a.EndedAt != b.EndedAt {
-			return int(b.EndedAt - a.EndedAt)
-		}
-		return strings.Compare(a.Task, b.Task)
+		return cmp.Or(cmp.Compare(b.EndedAt, a.EndedAt), strings.Compare(a.Task, b.Task))
 	})
 	return all, nil
 }

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,26 +27,20 @@ A task is "reserved" until its worker picks it up, and "running" from then on. W
 	}
 	a, part := askingFlags(cmd), partFlags(cmd, "reserved or running")
 	worker := cmd.Flags().String("worker", "", "only those on the worker with this `id`")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		if err := part.check(taskStates...); err != nil {
 			return err
 		}
 		query := client.TaskQuery{
 			Purpose: optional(args), Worker: *worker, State: client.TaskState(part.state), Region: part.region, Labels: part.labels, Limit: part.page(),
 		}
-		return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
+		return show(a, func(ctx context.Context, c *client.Client) ([]client.Task, error) {
 			tasks, err := firstOf(c.EachTask(ctx, query), part.limit)
 			if err == nil {
 				err = knownPurpose(ctx, c, optional(args), len(tasks))
 			}
-			if err != nil {
-				return err
-			}
-			if *a.output == cli.JSON {
-				return cli.PrintJSON(cmd.OutOrStdout(), tasks)
-			}
-			return printTasks(cmd.OutOrStdout(), tasks, time.Now())
-		})
+			return tasks, err
+		}, printTasks)
 	}
 	return cmd
 }
@@ -61,21 +53,17 @@ func optional(args []string) string {
 	return args[0]
 }
 
-func printTasks(w io.Writer, tasks []client.Task, now time.Time) error {
-	if len(tasks) == 0 {
-		_, err := fmt.Fprintln(w, "no tasks")
-		return err
-	}
-	t := cli.Table{Heading: []string{"PURPOSE", "TASK", "WORKER", "STATE"}}
+func printTasks(p *cli.Page, tasks []client.Task) {
+	t := cli.Table{Empty: "no tasks", Heading: []string{"PURPOSE", "TASK", "WORKER", "STATE"}}
 	for _, task := range tasks {
-		t.Add(task.Purpose, task.Task, task.Worker, taskState(task, now))
+		t.Add(task.Purpose, task.Task, task.Worker, taskState(task))
 	}
-	return t.Print(w)
+	p.Table(t)
 }
 
-func taskState(t client.Task, now time.Time) string {
+func taskState(t client.Task) string {
 	if t.State == client.TaskReserved {
-		return "reserved, " + ago(t.Until.Time().Sub(now)) + " left"
+		return "reserved, " + ago(time.Until(t.Until.Time())) + " left"
 	}
 	return string(t.State)
 }

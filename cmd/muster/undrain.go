@@ -91,17 +91,10 @@ func cordonCmd(
 		if err != nil {
 			return err
 		}
-		return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
+		return show(a, func(ctx context.Context, c *client.Client) (map[string][]string, error) {
 			workers, err := do(c, ctx, client.Cordon{Selector: sel, Force: *force})
-			if err != nil {
-				return a.lastWorkers(err)
-			}
-			if *a.output == cli.JSON {
-				return cli.PrintJSON(cmd.OutOrStdout(), map[string][]string{"workers": workers})
-			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), cordonLine(workers, one, many))
-			return err
-		})
+			return map[string][]string{"workers": workers}, a.lastWorkers(err)
+		}, func(p *cli.Page, got map[string][]string) { p.Linef("%s", cordonLine(got["workers"], one, many)) })
 	}
 	return cmd
 }
@@ -141,7 +134,7 @@ func newStrategyCmd() *cobra.Command {
 	f.StringVar(&debit.Mode, "debit", "", "where a placement's debit comes from, a `mode`: learned, fixed or off; \"reset\" leaves it to the configuration")
 	f.Float64Var(&debit.Fixed, "debit-fixed", 0, "`load`, from 0 to 1, that each placement adds with --debit fixed")
 	f.Float64Var(&debit.Floor, "debit-floor", 0, "least `load`, from 0 to 1, that a placement adds with --debit learned")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		switch {
 		case debit.Mode != "" && (len(args) > 0 || *reset):
 			return cli.Usagef("--debit is for all purposes: leave PURPOSE, NAME and --reset out (--debit reset)")
@@ -152,7 +145,7 @@ func newStrategyCmd() *cobra.Command {
 				return cli.Usagef("%v", err)
 			}
 		}
-		return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
+		return show(a, func(ctx context.Context, c *client.Client) ([]pickedBy, error) {
 			var err error
 			switch {
 			case debit.Mode != "":
@@ -168,34 +161,37 @@ func newStrategyCmd() *cobra.Command {
 				err = c.SetStrategy(ctx, order)
 			}
 			if err != nil {
-				return err
+				return nil, err
 			}
-			return a.printStrategies(ctx, c, optional(args))
-		})
+			return strategies(ctx, c, optional(args))
+		}, printStrategies)
 	}
 	return cmd
 }
 
-func (a *asking) printStrategies(ctx context.Context, c *client.Client, purpose string) error {
+// pickedBy is a purpose and its strategy.
+type pickedBy struct {
+	Purpose  string          `json:"purpose"`
+	Strategy muster.Strategy `json:"strategy"`
+	Debit    float64         `json:"debit"`
+}
+
+// strategies lists the strategies of all purposes, or of one.
+func strategies(ctx context.Context, c *client.Client, purpose string) ([]pickedBy, error) {
 	s, err := c.Status(ctx)
-	if err != nil {
-		return err
-	}
-	type line struct {
-		Purpose  string          `json:"purpose"`
-		Strategy muster.Strategy `json:"strategy"`
-		Debit    float64         `json:"debit"`
-	}
-	lines := []line{}
-	t := cli.Table{Heading: []string{"PURPOSE", "STRATEGY", "DEBIT"}}
+	list := []pickedBy{}
 	for _, p := range s.Purposes {
 		if purpose == "" || purpose == p.Purpose {
-			lines = append(lines, line{p.Purpose, p.Strategy, p.Debit})
-			t.Add(p.Purpose, string(p.Strategy), percent(p.Debit))
+			list = append(list, pickedBy{p.Purpose, p.Strategy, p.Debit})
 		}
 	}
-	if *a.output == cli.JSON {
-		return cli.PrintJSON(a.cmd.OutOrStdout(), lines)
+	return list, err
+}
+
+func printStrategies(p *cli.Page, list []pickedBy) {
+	t := cli.Table{Heading: []string{"PURPOSE", "STRATEGY", "DEBIT"}}
+	for _, s := range list {
+		t.Add(s.Purpose, string(s.Strategy), percent(s.Debit))
 	}
-	return t.Print(a.cmd.OutOrStdout())
+	p.Table(t)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -20,21 +19,16 @@ on, and is forgotten when its worker lays it down.` + "\n" + precedence,
 		Args:    cli.Takes("PURPOSE", "TASK"),
 	}
 	a := askingFlags(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		purpose, task := args[0], args[1]
-		return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
+		return show(a, func(ctx context.Context, c *client.Client) (map[string]string, error) {
 			worker, err := c.Scheduled(ctx, purpose, task)
-			if err != nil {
-				return err
+			if err == nil {
+				err = c.Unschedule(ctx, worker, task)
 			}
-			if err := c.Unschedule(ctx, worker, task); err != nil {
-				return err
-			}
-			if *a.output == cli.JSON {
-				return cli.PrintJSON(cmd.OutOrStdout(), map[string]string{"purpose": purpose, "task": task, "worker": worker})
-			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s %s is no longer held on %s\n", purpose, task, worker)
-			return err
+			return map[string]string{"purpose": purpose, "task": task, "worker": worker}, err
+		}, func(p *cli.Page, got map[string]string) {
+			p.Linef("%s %s is no longer held on %s", purpose, task, got["worker"])
 		})
 	}
 	return cmd

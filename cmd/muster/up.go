@@ -298,7 +298,7 @@ func (u *up) kindArgs(purpose string) []string {
 // commonArgs say to each process where the cluster is.
 func (u *up) commonArgs(h *managerProcess) []string {
 	args := []string{"--cluster", h.cfg.Manager.Name,
-		"--log-level", u.logs.level.String(), "--log-format", string(u.logs.format)}
+		"--log-level", u.logs.level.String(), "--log-format", u.logs.format}
 	if h.server != nil {
 		args = append(args, "--url", h.server.URL())
 	}

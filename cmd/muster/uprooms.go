@@ -71,7 +71,7 @@ func (u *up) roomAgent(h *managerProcess, purpose string, node ...string) (child
 	args = append(args, u.loadArgs("agent")...)
 	args = append(args, "--", this)
 	args = append(args, node...)
-	args = append(args, "--log-level", u.logs.level.String(), "--log-format", string(u.logs.format))
+	args = append(args, "--log-level", u.logs.level.String(), "--log-format", u.logs.format)
 	return childSpec{name: id, purpose: purpose, args: args}, nil
 }
 

@@ -25,9 +25,8 @@ func newWaitCmd() *cobra.Command {
 ended before is answered at once, as long as its agent remembers it; see 'muster task'. Ctrl-C leaves the task alone.` + "\n" + precedence,
 		Example: "  muster wait video clip-1",
 	}
-	r := &runner{settings: settingsOf(cmd), output: runFormat(cli.Tabular)}
+	r := &runner{settings: settingsOf(cmd), output: cli.OutputFlag(cmd, cli.CSV)}
 	r.settings.reach(clusterURL)
-	cmd.Flags().VarP(&r.output, "output", "o", "how to print")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return r.connected(cmd.Context(), func(c *client.Client, _ *config.Config) error {
 			t, err := awaitTask(cmd.Context(), c, args[0], args[1])
@@ -35,7 +34,7 @@ ended before is answered at once, as long as its agent remembers it; see 'muster
 				return err
 			}
 			one := t.result()
-			if err := printRun(cmd.OutOrStdout(), r.output, []result{one}); err != nil {
+			if err := printRun(cmd.OutOrStdout(), *r.output, []result{one}); err != nil {
 				return err
 			}
 			if one.Result == resultFailed {

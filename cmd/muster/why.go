@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -27,54 +26,37 @@ and last-used the turn, 0 being the worker whose turn it is.` + "\n" + precedenc
 		Args:    cli.Takes("PURPOSE", "TASK"),
 	}
 	a := askingFlags(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
-			why, err := c.Why(ctx, args[0], args[1])
-			if err != nil {
-				return err
-			}
-			if *a.output == cli.JSON {
-				return cli.PrintJSON(cmd.OutOrStdout(), why)
-			}
-			return printWhy(cmd.OutOrStdout(), why, time.Now())
-		})
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		return show(a, func(ctx context.Context, c *client.Client) (muster.Explanation, error) {
+			return c.Why(ctx, args[0], args[1])
+		}, printWhy)
 	}
 	cmd.AddCommand(newWhyParticipantCmd())
 	return cmd
 }
 
-func printWhy(w io.Writer, e muster.Explanation, now time.Time) error {
-	if _, err := fmt.Fprintln(w, verdict(e, now)); err != nil {
-		return err
-	}
+func printWhy(p *cli.Page, e muster.Explanation) {
+	p.Linef("%s", verdict(e))
 	if len(e.Ignored) > 0 {
-		if _, err := fmt.Fprintf(w, "ignored, since unknown, in its preference: %s\n", strings.Join(e.Ignored, ", ")); err != nil {
-			return err
-		}
+		p.Linef("ignored, since unknown, in its preference: %s", strings.Join(e.Ignored, ", "))
 	}
 	if e.Candidates < e.Workers {
-		if err := printExcluded(w, e); err != nil {
-			return err
-		}
+		printExcluded(p, e)
 	}
-	if e.Chosen == nil {
-		return nil
+	if e.Chosen != nil {
+		p.Linef("\n%d of %d workers could take it, and %s took the first of them:\n", e.Candidates, e.Workers, e.Strategy)
+		printCandidates(p, e)
 	}
-	if _, err := fmt.Fprintf(w, "\n%d of %d workers could take it, and %s took the first of them:\n\n",
-		e.Candidates, e.Workers, e.Strategy); err != nil {
-		return err
-	}
-	return printCandidates(w, e)
 }
 
-func verdict(e muster.Explanation, now time.Time) string {
-	when := ago(now.Sub(e.At.Time())) + " ago"
+func verdict(e muster.Explanation) string {
+	when := ago(time.Since(e.At.Time())) + " ago"
 	if e.Chosen == nil {
 		return fmt.Sprintf("%s %s was not placed, %s: %s", e.Purpose, e.Task, when, e.Reason)
 	}
 	text := fmt.Sprintf("%s %s was placed on %s, %s", e.Purpose, e.Task, e.Chosen.Worker, when)
 	if e.Gone != nil {
-		text += fmt.Sprintf("; that worker left the cluster %s ago (%s), and the task with it", ago(now.Sub(e.Gone.At.Time())), e.Gone.Reason)
+		text += fmt.Sprintf("; that worker left the cluster %s ago (%s), and the task with it", ago(time.Since(e.Gone.At.Time())), e.Gone.Reason)
 	}
 	return text
 }
@@ -92,23 +74,21 @@ var ruleWords = [muster.NumRules]string{
 	muster.RuleRegion:   "are outside the wanted region",
 }
 
-func printExcluded(w io.Writer, e muster.Explanation) error {
-	if _, err := fmt.Fprintln(w); err != nil {
-		return err
-	}
+func printExcluded(p *cli.Page, e muster.Explanation) {
+	p.Linef("")
 	t := cli.Table{Heading: []string{"RULE", "EXCLUDED", "WHICH"}}
 	for rule, n := range e.Excluded {
 		if n > 0 {
 			t.Add(muster.Rule(rule).String(), fmt.Sprintf("%d of %d", n, e.Workers), ruleWords[rule])
 		}
 	}
-	return t.Print(w)
+	p.Table(t)
 }
 
-func printCandidates(w io.Writer, e muster.Explanation) error {
+func printCandidates(p *cli.Page, e muster.Explanation) {
 	t := cli.Table{Heading: []string{"WORKER", "LOAD", "DEBIT", "SCORE"}}
 	for _, c := range append([]muster.Candidate{*e.Chosen}, e.Others...) {
 		t.Add(c.Worker, percent(c.Load), percent(c.Debit), fmt.Sprintf("%.4g", c.Score))
 	}
-	return t.Print(w)
+	p.Table(t)
 }

@@ -4,9 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -28,21 +26,13 @@ of a participant.`,
 		Args:    cli.Takes("ROOM", "USER"),
 	}
 	a := askingFlags(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
-			found, err := explainParticipants(ctx, c, args[0], args[1])
-			if err != nil {
-				return err
-			}
-			if *a.output == cli.JSON {
-				return cli.PrintJSON(cmd.OutOrStdout(), found)
-			}
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		return show(a, func(ctx context.Context, c *client.Client) ([]whyParticipant, error) {
+			return explainParticipants(ctx, c, args[0], args[1])
+		}, func(p *cli.Page, found []whyParticipant) {
 			for _, w := range found {
-				if err := w.print(cmd.OutOrStdout()); err != nil {
-					return err
-				}
+				w.print(p)
 			}
-			return nil
 		})
 	}
 	return cmd
@@ -74,11 +64,7 @@ type received struct {
 
 // explainParticipants explains everybody in the room who has that name.
 func explainParticipants(ctx context.Context, c *client.Client, name, user string) ([]whyParticipant, error) {
-	worker, err := keeperOf(ctx, c, name)
-	if err != nil {
-		return nil, err
-	}
-	s, err := roomState(ctx, c, client.Task{Task: name, Worker: worker})
+	s, err := keptRoom(ctx, c, name)
 	if err != nil {
 		return nil, err
 	}
@@ -170,43 +156,41 @@ func (w *whyParticipant) take(s room.State, stats rtc.Stats) {
 	}
 }
 
-func (w whyParticipant) print(out io.Writer) error {
+func (w whyParticipant) print(page *cli.Page) {
 	p := w.Participant
-	fmt.Fprintf(out, "%s (%s, %s) is at portal %s, in part %d of the room, on %s\n", p.User, p.Role, p.ID, p.Portal, w.Part.ID, orWord(w.Part.Node, "no SFU yet"))
+	page.Linef("%s (%s, %s) is at portal %s, in part %d of the room, on %s", p.User, p.Role, p.ID, p.Portal, w.Part.ID, orWord(w.Part.Node, "no SFU yet"))
 	for _, other := range w.Others {
-		fmt.Fprintln(out, other)
+		page.Linef("%s", other)
 	}
 	if w.Placement != nil {
-		fmt.Fprintln(out, verdict(*w.Placement, time.Now()))
+		page.Linef("%s", verdict(*w.Placement))
 	}
 	for _, n := range w.Sessions {
 		line := "its line is not measured"
 		if n.Estimate > 0 {
 			line = fmt.Sprintf("its line carries %d kbit/s", n.Estimate/1000)
 		}
-		fmt.Fprintf(out, "connection %s is %s; %s\n", n.Session, n.State, line)
+		page.Linef("connection %s is %s; %s", n.Session, n.State, line)
 	}
 	if len(w.Sends) > 0 {
-		fmt.Fprintln(out)
+		page.Linef("")
 		t := cli.Table{Heading: []string{"SENDS", "CODEC", "LAYERS", "TO"}}
 		for _, track := range w.Sends {
 			_, source, _ := strings.Cut(track.Track, ".")
 			t.Add(source, track.Codec, layersText(track.Layers), fmt.Sprint(track.Slots))
 		}
-		if err := t.Print(out); err != nil {
-			return err
-		}
+		page.Table(t)
 	}
 	if len(w.Receives) == 0 {
-		_, err := fmt.Fprintln(out, "receives nothing")
-		return err
+		page.Linef("receives nothing")
+		return
 	}
-	fmt.Fprintln(out)
+	page.Linef("")
 	t := cli.Table{Heading: []string{"RECEIVES", "OF", "LAYER", "HELD BACK"}}
 	for _, r := range w.Receives {
 		t.Add(orWord(r.Source, r.Track), orWord(r.User, "-"), r.layer(), orWord(r.Held, "-"))
 	}
-	return t.Print(out)
+	page.Table(t)
 }
 
 // layer says what arrives of a track.

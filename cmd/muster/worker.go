@@ -43,7 +43,7 @@ programs of your own, written with the package worker.` + "\n" + precedence,
 	flags := workerFlagsOf(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 1 {
-			return a.showWorker(cmd.Context(), args[0])
+			return a.showWorker(args[0])
 		}
 		cfg, err := a.load()
 		if err != nil {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -33,40 +32,30 @@ shows everything about one.` + "\n" + precedence,
 		Args:    cli.Takes("[PURPOSE]"),
 	}
 	a, part := askingFlags(cmd), partFlags(cmd, "ready, full, draining, cordoned, not-ready or initializing")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		if err := part.check(workerStates...); err != nil {
 			return err
 		}
 		query := client.WorkerQuery{
 			Purpose: optional(args), State: part.state, Region: part.region, Labels: part.labels, Names: true, Limit: part.page(),
 		}
-		return a.ask(cmd.Context(), func(ctx context.Context, c *client.Client) error {
+		return show(a, func(ctx context.Context, c *client.Client) ([]muster.Worker, error) {
 			workers, err := firstOf(c.EachWorker(ctx, query), part.limit)
 			if err == nil {
 				err = knownPurpose(ctx, c, optional(args), len(workers))
 			}
-			if err != nil {
-				return err
-			}
-			if *a.output == cli.JSON {
-				return cli.PrintJSON(cmd.OutOrStdout(), workers)
-			}
-			return printWorkers(cmd.OutOrStdout(), workers)
-		})
+			return workers, err
+		}, printWorkers)
 	}
 	return cmd
 }
 
-func printWorkers(w io.Writer, workers []muster.Worker) error {
-	if len(workers) == 0 {
-		_, err := fmt.Fprintln(w, "no workers")
-		return err
-	}
-	t := cli.Table{Heading: []string{"PURPOSE", "WORKER", "STATE", "LAST HEARD", "LOAD", "DEBIT", "LIMIT", "TASKS", "SERVES"}}
+func printWorkers(p *cli.Page, workers []muster.Worker) {
+	t := cli.Table{Empty: "no workers", Heading: []string{"PURPOSE", "WORKER", "STATE", "LAST HEARD", "LOAD", "DEBIT", "LIMIT", "TASKS", "SERVES"}}
 	for _, x := range workers {
 		t.Add(x.Purpose, x.ID, stateOf(x), heard(x), loadText(x), percent(x.Debit), percent(x.Info.MaxLoad), taskCount(x), serves(x.Info))
 	}
-	return t.Print(w)
+	p.Table(t)
 }
 
 // loadText is the load that a worker reported, "-" before that.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -49,17 +48,8 @@ type wholeWorker struct {
 }
 
 // showWorker prints everything about a worker.
-func (a *asking) showWorker(ctx context.Context, id string) error {
-	return a.ask(ctx, func(ctx context.Context, c *client.Client) error {
-		whole, err := findWorker(ctx, c, id)
-		if err != nil {
-			return err
-		}
-		if *a.output == cli.JSON {
-			return cli.PrintJSON(a.cmd.OutOrStdout(), whole)
-		}
-		return whole.print(a.cmd.OutOrStdout())
-	})
+func (a *asking) showWorker(id string) error {
+	return show(a, func(ctx context.Context, c *client.Client) (*wholeWorker, error) { return findWorker(ctx, c, id) }, printWholeWorker)
 }
 
 func findWorker(ctx context.Context, c *client.Client, id string) (*wholeWorker, error) {
@@ -89,7 +79,7 @@ func findWorker(ctx context.Context, c *client.Client, id string) (*wholeWorker,
 	return whole, nil
 }
 
-func (x *wholeWorker) print(w io.Writer) error {
+func printWholeWorker(p *cli.Page, x *wholeWorker) {
 	lines := [][2]string{
 		{"worker", x.ID}, {"purpose", x.Purpose}, {"state", stateOf(x.Worker)}, {"last heard", heard(x.Worker)},
 		{"load", fmt.Sprintf("%s, debit %s, limit %s", percent(x.Load), percent(x.Debit), percent(x.Info.MaxLoad))},
@@ -104,16 +94,12 @@ func (x *wholeWorker) print(w io.Writer) error {
 			t.Add(line[0], line[1])
 		}
 	}
-	if err := t.Print(w); err != nil {
-		return err
+	p.Table(t)
+	printPlaced(p, x.Placed)
+	if len(x.Nodes) > 0 {
+		p.Linef("")
+		printNodes(p, x.Nodes)
 	}
-	if err := printPlaced(w, x.Placed); err != nil || len(x.Nodes) == 0 {
-		return err
-	}
-	if _, err := fmt.Fprintln(w); err != nil {
-		return err
-	}
-	return printNodes(w, x.Nodes)
 }
 
 func hostOf(info muster.Info) string {
@@ -124,13 +110,11 @@ func hostOf(info muster.Info) string {
 	return text
 }
 
-func printPlaced(w io.Writer, tasks []client.Task) error {
+func printPlaced(p *cli.Page, tasks []client.Task) {
 	if len(tasks) == 0 {
-		return nil
+		return
 	}
-	if _, err := fmt.Fprintln(w); err != nil {
-		return err
-	}
+	p.Linef("")
 	t := cli.Table{Heading: []string{"TASK", "STATE", "PLACEMENT", "HELD FOR"}}
 	for _, task := range tasks {
 		held := "-"
@@ -139,5 +123,5 @@ func printPlaced(w io.Writer, tasks []client.Task) error {
 		}
 		t.Add(task.Task, string(task.State), fmt.Sprint(task.Placement), held)
 	}
-	return t.Print(w)
+	p.Table(t)
 }

@@ -70,7 +70,7 @@ func newFailoverCmd() *cobra.Command {
 	return cmd
 }
 
-func printFailover(cmd *cobra.Command, o failover.Options, format cli.ResultFormat) error {
+func printFailover(cmd *cobra.Command, o failover.Options, format cli.Format) error {
 	return cli.Measure(cmd, format, failoverColumns, true, func(bar *cli.Bar) ([]failover.Result, error) {
 		o.Progress = cli.Part[int](bar)
 		result, err := failover.Run(cmd.Context(), o)

@@ -66,7 +66,7 @@ func newMediaCmd() *cobra.Command {
 }
 
 // measured measures, and prints what there is also where it fails.
-func measured[R any](cmd *cobra.Command, o *mediabench.Options, format cli.ResultFormat, run func(context.Context, mediabench.Options) ([]R, error), columns []cli.Column[R]) error {
+func measured[R any](cmd *cobra.Command, o *mediabench.Options, format cli.Format, run func(context.Context, mediabench.Options) ([]R, error), columns []cli.Column[R]) error {
 	return cli.Measure(cmd, format, columns, false, func(bar *cli.Bar) ([]R, error) {
 		o.Progress = bar.Set
 		return run(cmd.Context(), *o)

@@ -57,7 +57,7 @@ func newPeersCmd() *cobra.Command {
 	return cmd
 }
 
-func printPeers(cmd *cobra.Command, o peers.Options, format cli.ResultFormat) error {
+func printPeers(cmd *cobra.Command, o peers.Options, format cli.Format) error {
 	return cli.Measure(cmd, format, peersColumns, false, func(bar *cli.Bar) ([]peers.Result, error) {
 		o.Progress = bar.Set
 		return peers.Run(cmd.Context(), o)

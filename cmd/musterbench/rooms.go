@@ -106,7 +106,7 @@ func newServeRoomsCmd() *cobra.Command {
 	return cmd
 }
 
-func printRooms(cmd *cobra.Command, o roombench.Options, format cli.ResultFormat) error {
+func printRooms(cmd *cobra.Command, o roombench.Options, format cli.Format) error {
 	return cli.Measure(cmd, format, roomsColumns, true, func(bar *cli.Bar) ([]roombench.Result, error) {
 		o.Progress = cli.Part[int](bar)
 		return roombench.Run(cmd.Context(), o)
@@ -133,7 +133,7 @@ func ratio(r float64) string {
 	return fmt.Sprintf("%.2f", r)
 }
 
-func printTrial(cmd *cobra.Command, o roombench.TrialOptions, format cli.ResultFormat) error {
+func printTrial(cmd *cobra.Command, o roombench.TrialOptions, format cli.Format) error {
 	if o.Senders < 2 || o.People <= o.Senders {
 		return cli.Usagef("--senders must be 2 or more, and --people more, not %d and %d", o.Senders, o.People)
 	}

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -45,3 +47,34 @@ func PlainFlags(root *cobra.Command) {
 
 // LocalFlags is where cobra's template of help has the flags of a command.
 const LocalFlags = "{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}"
+
+// WordVar adds a flag that takes one of some words, of which the first is the
+// default.
+func WordVar[T ~string](flags *pflag.FlagSet, to *T, name, shorthand, usage string, words ...T) {
+	*to = words[0]
+	w := &word[T]{to: to}
+	for _, one := range words {
+		w.words = append(w.words, string(one))
+	}
+	flags.VarP(w, name, shorthand, usage)
+}
+
+// word is the value of such a flag.
+type word[T ~string] struct {
+	to    *T
+	words []string
+}
+
+func (w *word[T]) Set(text string) error {
+	if !slices.Contains(w.words, text) {
+		last := len(w.words) - 1
+		return fmt.Errorf("must be %s or %s", strings.Join(w.words[:last], ", "), w.words[last])
+	}
+	*w.to = T(text)
+	return nil
+}
+
+func (w *word[T]) String() string { return string(*w.to) }
+
+// Type is what help shows for the value.
+func (w *word[T]) Type() string { return strings.Join(w.words, "|") }

@@ -10,14 +10,13 @@ import (
 
 // MeasureFlags are the flags that every benchmark has.
 type MeasureFlags struct {
-	Format     ResultFormat
+	Format     Format
 	cpuProfile string
 }
 
 // Add adds the flags to a command.
 func (f *MeasureFlags) Add(cmd *cobra.Command) {
-	f.Format = ResultFormat(Tabular)
-	cmd.Flags().VarP(&f.Format, "output", "o", "how to print")
+	WordVar(cmd.Flags(), &f.Format, "output", "o", "how to print", Tabular, JSON, Markdown)
 	cmd.Flags().StringVar(&f.cpuProfile, "cpuprofile", "", "write a CPU profile, for go tool pprof, to this `file`")
 }
 
@@ -41,7 +40,7 @@ func (f *MeasureFlags) Profiled(run func() error) error {
 // Measure shows a progress bar while run measures, and prints the results, also
 // those of a measurement that failed or was interrupted. single prints one
 // result as an object in JSON.
-func Measure[R any](cmd *cobra.Command, format ResultFormat, columns []Column[R], single bool, run func(*Bar) ([]R, error)) error {
+func Measure[R any](cmd *cobra.Command, format Format, columns []Column[R], single bool, run func(*Bar) ([]R, error)) error {
 	bar := NewBar(cmd.ErrOrStderr())
 	results, err := run(bar)
 	bar.Close()

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -16,35 +15,23 @@ import (
 	"golang.org/x/term"
 )
 
-// Format is how a command prints: "table" for people, "json" for scripts.
+// Format is how a command prints: a table for people, JSON for scripts. Some
+// commands know others as well.
 type Format string
 
+// The formats. Markdown is for docs/benchmarks.md.
 const (
-	Tabular Format = "table"
-	JSON    Format = "json"
+	Tabular  Format = "table"
+	JSON     Format = "json"
+	CSV      Format = "csv"
+	Markdown Format = "markdown"
 )
 
-var formats = []string{string(Tabular), string(JSON)}
-
-// Set makes a Format a flag, with String and Type.
-func (f *Format) Set(s string) error {
-	if !slices.Contains(formats, s) {
-		return fmt.Errorf("must be %s", strings.Join(formats, " or "))
-	}
-	*f = Format(s)
-	return nil
-}
-
-func (f *Format) String() string { return string(*f) }
-
-// Type is what help shows for the value.
-func (f *Format) Type() string { return strings.Join(formats, "|") }
-
-// OutputFlag adds -o to a command.
-func OutputFlag(cmd *cobra.Command) *Format {
-	f := Tabular
-	cmd.Flags().VarP(&f, "output", "o", "how to print")
-	return &f
+// OutputFlag adds -o to a command that knows tables, JSON and more formats.
+func OutputFlag(cmd *cobra.Command, more ...Format) *Format {
+	f := new(Format)
+	WordVar(cmd.Flags(), f, "output", "o", "how to print", append([]Format{Tabular, JSON}, more...)...)
+	return f
 }
 
 // PrintJSON writes v as indented JSON.
@@ -59,12 +46,18 @@ func PrintJSON(w io.Writer, v any) error {
 type Table struct {
 	Heading []string
 	Rows    [][]string
+	// Empty is printed in place of a table without rows, unless it is "".
+	Empty string
 }
 
 func (t *Table) Add(cells ...string) { t.Rows = append(t.Rows, cells) }
 
 // Print writes the table; the heading is bold on a terminal.
 func (t *Table) Print(w io.Writer) error {
+	if len(t.Rows) == 0 && t.Empty != "" {
+		_, err := fmt.Fprintln(w, t.Empty)
+		return err
+	}
 	var text bytes.Buffer
 	aligned := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	for _, row := range append([][]string{t.Heading}, t.Rows...) {
@@ -83,6 +76,37 @@ func (t *Table) Print(w io.Writer) error {
 	_, err := io.WriteString(w, strings.Join(lines, ""))
 	return err
 }
+
+// Page is text for people. After an error, which it keeps, nothing more is
+// printed.
+type Page struct {
+	w   io.Writer
+	err error
+}
+
+// PrintPage prints what f puts on a page.
+func PrintPage(w io.Writer, f func(*Page)) error {
+	p := &Page{w: w}
+	f(p)
+	return p.err
+}
+
+// Linef prints a line.
+func (p *Page) Linef(format string, args ...any) {
+	if p.err == nil {
+		_, p.err = fmt.Fprintf(p.w, format+"\n", args...)
+	}
+}
+
+// Table prints a table.
+func (p *Page) Table(t Table) {
+	if p.err == nil {
+		p.err = t.Print(p.w)
+	}
+}
+
+// Bold returns text in bold where the page may show it.
+func (p *Page) Bold(text string) string { return Bold(p.w, text) }
 
 // Bold returns text in bold where w is a terminal that may show it.
 func Bold(w io.Writer, text string) string {

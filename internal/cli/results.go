@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -18,38 +17,14 @@ type Column[R any] struct {
 // Col returns a column with that title, and the text that it shows of a result.
 func Col[R any](title string, text func(R) string) Column[R] { return Column[R]{title, text} }
 
-// ResultFormat is a format, or "markdown" for docs/benchmarks.md.
-type ResultFormat string
-
-const formatMarkdown ResultFormat = "markdown"
-
-// Set makes a ResultFormat a flag, with String and Type.
-func (f *ResultFormat) Set(s string) error {
-	if ResultFormat(s) == formatMarkdown {
-		*f = formatMarkdown
-		return nil
-	}
-	var usual Format
-	if usual.Set(s) != nil {
-		return errors.New("must be table, json or markdown")
-	}
-	*f = ResultFormat(usual)
-	return nil
-}
-
-func (f *ResultFormat) String() string { return string(*f) }
-
-// Type is what help shows for the value.
-func (f *ResultFormat) Type() string { return "table|json|markdown" }
-
 // PrintResults prints results. JSON is one object where a single one was asked
 // for, else an array.
-func PrintResults[R any](w io.Writer, f ResultFormat, columns []Column[R], results []R, single bool) error {
+func PrintResults[R any](w io.Writer, f Format, columns []Column[R], results []R, single bool) error {
 	rows := resultRows(results, columns)
 	switch {
-	case f == formatMarkdown:
+	case f == Markdown:
 		return printMarkdown(w, rows)
-	case f == ResultFormat(Tabular):
+	case f == Tabular:
 		t := Table{Heading: rows[0], Rows: rows[1:]}
 		return t.Print(w)
 	case single && len(results) == 1:
