@@ -63,6 +63,7 @@ type Core struct {
 	incarnation uint64 // counts the incarnations in this Core
 	rn          *etcd.RawNode
 	store       *memLog
+	hard        *pb.HardState // the last that was written; the disk may not have it yet
 	conf        *pb.ConfState
 	roster      roster
 	// applied and appliedTerm are of the last entry that was handed to the
@@ -134,7 +135,7 @@ func NewCore(cfg CoreConfig, saved *Saved) (*Core, error) {
 func (c *Core) renew() {
 	c.id = newID(c.rng)
 	c.incarnation++
-	c.rn, c.store, c.conf = nil, newMemLog(), &pb.ConfState{}
+	c.rn, c.store, c.hard, c.conf = nil, newMemLog(), nil, &pb.ConfState{}
 	c.roster = roster{addrs: map[uint64]string{}}
 	c.version++
 	c.applied, c.ledTerm = 0, 0

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	etcd "go.etcd.io/raft/v3"
 	pb "go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
 
@@ -189,9 +190,13 @@ type Saved struct {
 
 // write outputs what the library wants to have on the disk.
 func (c *Core) write(m *pb.Message) {
-	w := Write{Entries: m.GetEntries(), responses: m.GetResponses(), Sync: len(m.GetResponses()) > 0}
+	w := Write{Entries: m.GetEntries(), responses: m.GetResponses(), Sync: len(m.GetEntries()) > 0}
 	if m.Term != nil {
 		w.Hard = &pb.HardState{Term: proto.Uint64(m.GetTerm()), Vote: proto.Uint64(m.GetVote()), Commit: proto.Uint64(m.GetCommit())}
+		// A new commit index alone may be lost, also if responses wait for it: they
+		// need what was written before, which has been synced by then.
+		w.Sync = w.Sync || etcd.MustSync(w.Hard, c.hard, 0)
+		c.hard = w.Hard
 	}
 	if m.GetSnapshot().GetMetadata() != nil {
 		w.Snapshot, w.Install = m.GetSnapshot(), true

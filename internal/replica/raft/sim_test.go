@@ -57,6 +57,8 @@ type simNode struct {
 	jobs    []*SnapshotJob
 	disk    *Saved
 	log     *memLog // of the disk
+	synced  *Saved  // what of the disk a power failure leaves
+	later   []Write // what was written after that
 	backup  *Saved  // an older copy of the disk
 	latest  *Saved  // what the disk had before the older copy was put back
 	down    bool
@@ -107,14 +109,23 @@ func (c *cluster) boot(addr string, peers []string) {
 		n.applier.piece = 1 // a worker at a time
 	}
 	n.commits, n.writes, n.jobs = nil, nil, nil
+	n.synced, n.later = nil, nil
+	if n.disk != nil {
+		n.synced = copyOf(n.disk) // opening the log syncs it
+	}
 	c.collect(n)
 }
 
-// crash ends a manager. A random prefix of its unconfirmed writes is on the disk.
+// crash ends a manager. A random prefix of its unconfirmed writes is on the disk. A
+// power failure also loses what was confirmed and not synced.
 func (c *cluster) crash(n *simNode) {
 	c.logf("crash %s", n.addr)
 	for range c.rng.IntN(len(n.writes) + 1) {
 		c.save(n)
+	}
+	if n.synced != nil && c.rng.IntN(2) == 0 {
+		c.logf("the power of %s fails, which loses %d writes", n.addr, len(n.later))
+		n.loseUnsynced()
 	}
 	n.down = true
 	c.flights = slices.DeleteFunc(c.flights, func(f flight) bool { return f.from == n.addr && c.rng.IntN(2) == 0 })
@@ -141,7 +152,22 @@ func (c *cluster) save(n *simNode) Write {
 	}
 	n.log.append(w.Entries)
 	n.disk.Snapshot, n.disk.Entries = n.log.snap, slices.Clone(n.log.entries)
+	n.later = append(n.later, w)
+	if w.Sync || w.Identity != nil || w.Snapshot != nil {
+		synced := *n.disk
+		n.synced, n.later = &synced, nil
+	}
 	return w
+}
+
+// loseUnsynced puts the disk back to the last sync. What is known of the other
+// members stays: losing it is a limit of the check for older directories.
+func (n *simNode) loseUnsynced() {
+	acks := n.disk.Acks
+	disk := *n.synced
+	disk.Acks = acks
+	n.disk, n.later = &disk, nil
+	n.log.entries = slices.Clone(disk.Entries)
 }
 
 // collect takes the output of a Core.
