@@ -20,21 +20,42 @@ import (
 
 // The log on a disk is one file of records. Each is written with one call:
 //
-//	file:   magic, salt
-//	record: "MREC", length and number, checksum, parts
+//	file:   magic, salt, records, zeros up to what is allocated
+//	record: "MREC", length, number, safe, checksum, parts
 //	part:   identity | hard state | entry | the snapshot that the log begins at | acknowledgements of the members
 //
-// A crash during a write leaves a last record with a wrong checksum. It was never
-// acknowledged and is truncated. A wrong record before a right one is damage, and
-// an error. The checksum covers the file's salt and the record's number, so that
-// no bytes of a command look like a record. The first record is created with the
-// file, so it is never cut short. Damage to the last record looks like a write
-// that was cut short.
+// The space for records is allocated ahead, so that a sync writes them and not
+// also the new length of the file.
+//
+// A power failure may keep any part of what was written since the last sync and
+// lose the rest, also an earlier record and not a later one. Therefore each record
+// says how many records were safe, which is on the disk, when it was written. The
+// log ends before the first record that is wrong. If none behind it says that it
+// was safe, it was never acknowledged, and what follows is cut off. Otherwise it
+// is damage, and an error. Damage to what the last sync wrote is not told from a
+// write that was cut short, unless another record follows: the commit index does,
+// after each entry.
+//
+// The checksum covers the file's salt and the record's number, so that no bytes of
+// a command look like a record. The first record is created with the file, so it
+// is never cut short.
+//
+// Files of the first format, in which a record does not say what is safe, are read
+// and replaced.
 const (
-	logMagic    = "muster-log 1\n"
 	recordMagic = "MREC"
 	saltSize    = 16
-	recordHead  = 4 + 4 + 8 + 4
+)
+
+// format is what differs between the formats of the file.
+type format struct {
+	magic string
+	head  int // bytes of a record before its parts
+}
+
+var (
+	logFormat = format{"muster-log 2\n", 4 + 4 + 8 + 8 + 4}
+	oldFormat = format{"muster-log 1\n", 4 + 4 + 8 + 4}
 )
 
 // The parts of a record.
@@ -58,8 +79,12 @@ type wal struct {
 	dir    string
 	file   *os.File
 	lock   *lockfile.Lock
+	format format
 	salt   []byte
 	number uint64 // of the next record
+	safe   uint64 // the records before this one are on the disk
+	end    int64  // of the records in the file
+	size   int64  // of the file
 
 	identity Identity
 	acks     map[uint64]ackRecord
@@ -113,7 +138,7 @@ func (w *wal) saved() *Saved {
 	return &Saved{Identity: w.identity, Hard: w.log.hard, Snapshot: w.log.snap, Entries: w.log.entries, Acks: w.acks}
 }
 
-// load reads the file, and truncates a record that a crash cut short.
+// load reads the file, and cuts off what a crash left at its end.
 func (w *wal) load() error {
 	data, err := os.ReadFile(w.path())
 	if errors.Is(err, os.ErrNotExist) {
@@ -122,57 +147,69 @@ func (w *wal) load() error {
 	if err != nil {
 		return err
 	}
-	head := len(logMagic) + saltSize
-	if len(data) < head || !bytes.HasPrefix(data, []byte(logMagic)) {
-		return fmt.Errorf("this is no log of this version of Muster: it does not begin with %q", logMagic)
+	switch {
+	case bytes.HasPrefix(data, []byte(logFormat.magic)):
+		w.format = logFormat
+	case bytes.HasPrefix(data, []byte(oldFormat.magic)):
+		w.format = oldFormat
 	}
-	w.salt = bytes.Clone(data[len(logMagic):head])
+	head := len(w.format.magic) + saltSize
+	if w.format.magic == "" || len(data) < head {
+		return fmt.Errorf("this is no log of this version of Muster: it does not begin with %q", logFormat.magic)
+	}
+	w.salt = bytes.Clone(data[len(w.format.magic):head])
 	end, err := w.read(data, head)
 	if err != nil {
 		return err
+	}
+	if w.format == oldFormat {
+		return w.rewrite()
 	}
 	if w.file, err = os.OpenFile(w.path(), os.O_RDWR, 0); err != nil {
 		return err
 	}
 	if end < len(data) {
-		if err = w.file.Truncate(int64(end)); err == nil {
-			err = w.file.Sync()
+		if err = w.file.Truncate(int64(end)); err != nil {
+			return err
 		}
 	}
-	if err == nil {
-		_, err = w.file.Seek(int64(end), 0)
-	}
-	return err
+	w.end, w.size, w.safe = int64(end), int64(end), w.number
+	return w.file.Sync() // also what a killed process wrote and did not sync: it counts from now on
 }
 
 // read reads the records from an offset on, and returns where they end.
 func (w *wal) read(data []byte, at int) (int, error) {
 	for at < len(data) {
-		body, ok := w.record(data[at:], w.number)
+		body, _, ok := w.record(data[at:], w.number)
 		if !ok {
 			return at, w.checkTail(data, at)
 		}
 		if err := w.take(body); err != nil {
 			return at, fmt.Errorf("record %d at byte %d: %w", w.number, at, err)
 		}
-		at += recordHead + len(body)
+		at += w.format.head + len(body)
 		w.number++
 	}
 	return at, nil
 }
 
-// record returns the body of the record at the beginning of data, if it is
-// whole and has this number.
-func (w *wal) record(data []byte, number uint64) ([]byte, bool) {
-	if len(data) < recordHead || string(data[:4]) != recordMagic || binary.BigEndian.Uint64(data[8:]) != number {
-		return nil, false
+// record returns the body of the record at the beginning of data, and how many
+// were safe when it was written, if it is whole and has this number.
+func (w *wal) record(data []byte, number uint64) (body []byte, safe uint64, ok bool) {
+	head := w.format.head
+	if len(data) < head || string(data[:4]) != recordMagic || binary.BigEndian.Uint64(data[8:]) != number {
+		return nil, 0, false
 	}
 	size := uint64(binary.BigEndian.Uint32(data[4:]))
-	if size > uint64(len(data)-recordHead) {
-		return nil, false
+	if size > uint64(len(data)-head) {
+		return nil, 0, false
 	}
-	body := data[recordHead : recordHead+size]
-	return body, w.checksum(data[:16], body) == binary.BigEndian.Uint32(data[16:])
+	safe = number // in the old format, what comes before
+	if w.format == logFormat {
+		safe = binary.BigEndian.Uint64(data[16:])
+	}
+	body, sum := data[head:head+int(size)], head-crc32.Size
+	return body, safe, w.checksum(data[:sum], body) == binary.BigEndian.Uint32(data[sum:])
 }
 
 func (w *wal) checksum(head, body []byte) uint32 {
@@ -181,8 +218,8 @@ func (w *wal) checksum(head, body []byte) uint32 {
 	return crc32.Update(sum, castagnoli, body)
 }
 
-// checkTail returns an error if a right record follows a wrong one, which
-// therefore is damage and not a write that was cut short.
+// checkTail returns an error if a right record says that the wrong one before it
+// was safe: then that is damage, and not a write that was cut short.
 func (w *wal) checkTail(data []byte, at int) error {
 	if w.number == 0 {
 		return fmt.Errorf("%w: its first record, which no crash can cut short, is wrong: %s", errDamaged, damageAdvice)
@@ -193,11 +230,11 @@ func (w *wal) checkTail(data []byte, at int) error {
 			return nil
 		}
 		next += i
-		if len(data)-next < recordHead {
+		if len(data)-next < w.format.head {
 			return nil
 		}
 		number := binary.BigEndian.Uint64(data[next+8:])
-		if _, ok := w.record(data[next:], number); ok && number > w.number {
+		if _, safe, ok := w.record(data[next:], number); ok && safe > w.number {
 			return fmt.Errorf("%w: at byte %d (record %d), with record %d behind it: %s", errDamaged, at, w.number, number, damageAdvice)
 		}
 	}

@@ -64,18 +64,12 @@ func describe(s *Saved) string {
 	return out
 }
 
-// written makes a log of some records, and returns its bytes and what it had
-// after each of them, by the length of the file.
+// written makes a log of some records, and returns its bytes without the space
+// after them, and what it had after each of them, by where it ends.
 func written(t *testing.T, dir string) (data []byte, after map[int]string) {
 	w := mustOpen(t, dir)
 	after = map[int]string{}
-	note := func() {
-		info, err := os.Stat(w.path())
-		if err != nil {
-			t.Fatal(err)
-		}
-		after[int(info.Size())] = describe(w.saved())
-	}
+	note := func() { after[int(w.end)] = describe(w.saved()) }
 	mustAppend(t, w, testIdentity)
 	note()
 	for i := range uint64(6) {
@@ -90,7 +84,7 @@ func written(t *testing.T, dir string) (data []byte, after map[int]string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return data, after
+	return data[:w.end], after
 }
 
 // TestWriteCutShort cuts the file at every byte: what is left is exactly what

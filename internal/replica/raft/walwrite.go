@@ -53,22 +53,45 @@ func (w *wal) flush(body *writer, sync bool) error {
 	}
 	record := w.frame(body.Buf)
 	body.Buf = body.Buf[:0]
-	if _, err := w.file.Write(record); err != nil {
+	w.extend(int64(len(record)))
+	if _, err := w.file.WriteAt(record, w.end); err != nil {
 		return fmt.Errorf("raft: log: %w", err)
 	}
+	w.end += int64(len(record))
 	if sync {
-		if err := w.file.Sync(); err != nil {
+		if err := syncData(w.file); err != nil {
 			return fmt.Errorf("raft: log: %w", err)
 		}
+		w.safe = w.number
 	}
 	return nil
 }
 
+// The file is extended by as much as it has, within these bounds: a small log
+// stays small, and a large one is extended seldom.
+const (
+	leastAhead = 64 << 10
+	mostAhead  = 4 << 20
+)
+
+// extend allocates space for a record and for those after it. Where the system
+// cannot, the file grows with each record.
+func (w *wal) extend(record int64) {
+	if w.end+record <= w.size {
+		return
+	}
+	size := w.end + record + min(max(w.end, leastAhead), mostAhead)
+	if allocate(w.file, w.size, size-w.size) == nil {
+		w.size = size
+	}
+}
+
 // frame returns the record with a body.
 func (w *wal) frame(body []byte) []byte {
-	record := append(make([]byte, 0, recordHead+len(body)), recordMagic...)
+	record := append(make([]byte, 0, w.format.head+len(body)), recordMagic...)
 	record = binary.BigEndian.AppendUint32(record, uint32(len(body)))
 	record = binary.BigEndian.AppendUint64(record, w.number)
+	record = binary.BigEndian.AppendUint64(record, w.safe)
 	record = binary.BigEndian.AppendUint32(record, w.checksum(record, body))
 	w.number++
 	return append(record, body...)
@@ -103,7 +126,7 @@ func (w *wal) replace(write *Write) error {
 
 // rewrite writes the current content of the log to a new file.
 func (w *wal) rewrite() error {
-	w.salt, w.number = newSalt(), 0
+	w.format, w.salt, w.number, w.safe = logFormat, newSalt(), 0, 0
 	var body writer
 	body.identity(&w.identity)
 	if w.log.snap != nil {
@@ -117,7 +140,7 @@ func (w *wal) rewrite() error {
 	for _, e := range w.log.entries {
 		body.entry(e)
 	}
-	data := append([]byte(logMagic), w.salt...)
+	data := append([]byte(w.format.magic), w.salt...)
 	data = append(data, w.frame(body.Buf)...)
 	file, err := writeFile(w.path(), data)
 	if err != nil {
@@ -127,6 +150,7 @@ func (w *wal) rewrite() error {
 		w.file.Close() // its content is in the new one
 	}
 	w.file = file
+	w.safe, w.end, w.size = w.number, int64(len(data)), int64(len(data))
 	return nil
 }
 
@@ -151,7 +175,7 @@ func (w *wal) sweep() error {
 }
 
 // writeFile replaces a file atomically: after a crash there is either the old or
-// the new one. It returns the new one, open at its end.
+// the new one. It returns the new one.
 func writeFile(path string, parts ...[]byte) (*os.File, error) {
 	file, err := os.OpenFile(path+".new", os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
