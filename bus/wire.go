@@ -95,7 +95,7 @@ func ParseCall(body []byte) (Call, error) {
 	switch {
 	case !args.Exists() || args.Type == gjson.Null:
 	case args.IsArray():
-		c.Args = make(Args, 0, 4) // as many as most methods have
+		c.Args = make(Args, 0, 5) // as many as schedule has
 		args.ForEach(func(_, value gjson.Result) bool {
 			c.Args = append(c.Args, raw(body, value))
 			return true

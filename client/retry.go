@@ -71,15 +71,12 @@ func (c *Client) tryAgain(ctx context.Context, until time.Time, first error, met
 	}
 }
 
-// try makes one call, which has one context: a second one, for the deadline of
-// all tries, would cost a tenth of it.
+// try makes one call, without a context of its own: that would cost a tenth of it.
 func (c *Client) try(ctx context.Context, until time.Time, method string, args []any) (json.RawMessage, error) {
 	if end := time.Now().Add(c.opts.TryTimeout); end.Before(until) {
 		until = end
 	}
-	ctx, cancel := context.WithDeadline(ctx, until)
-	defer cancel()
-	return c.conn.Call(ctx, c.opts.Cluster, method, args...)
+	return bus.CallUntil(ctx, c.conn, until, c.opts.Cluster, method, args...)
 }
 
 // again reports whether another try may bring an answer.

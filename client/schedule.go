@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/tidwall/gjson"
 
@@ -35,7 +37,7 @@ type Request struct {
 // beside asks for the number of the placement, and for why there is no worker.
 // Why a worker was chosen is left out: it costs the manager more than the rest
 // of the answer, and Why asks for it. OWT's own manager does not know it.
-var beside = json.RawMessage(`{"placement":true,"explain":"refusal"}`)
+var beside any = json.RawMessage(`{"placement":true,"explain":"refusal"}`)
 
 // Schedule asks for a worker for a task. A task that is placed already gets
 // the worker that it has, and a reservation at least as long as before. Where
@@ -50,9 +52,9 @@ func (c *Client) Schedule(ctx context.Context, r Request) (placed muster.Placeme
 		ctx, end = span.Begin(ctx, span.Client, "schedule", span.Purpose, r.Purpose, span.Task, r.Task)
 		defer func() { span.Set(ctx, span.Worker, placed.Worker); end(err) }()
 	}
-	args := []any{r.Purpose, r.Task, preference, r.Reserve.Milliseconds()}
-	if !c.opts.PlainOWT {
-		args = append(args, beside)
+	args := []any{r.Purpose, r.Task, preference, r.Reserve.Milliseconds(), beside}
+	if c.opts.PlainOWT {
+		args = args[:4]
 	}
 	raw, err := c.persist(ctx, "schedule", args)
 	placed = muster.Placement{Purpose: r.Purpose, Task: r.Task}
@@ -68,14 +70,14 @@ func (c *Client) Schedule(ctx context.Context, r Request) (placed muster.Placeme
 // readPlaced reads the answer to schedule. It is the answer of every placement,
 // of which package encoding/json would cost more than the call itself.
 func readPlaced(raw json.RawMessage, p *muster.Placement) error {
-	answer := gjson.ParseBytes(raw)
+	answer := gjson.Parse(unsafe.String(unsafe.SliceData(raw), len(raw))) // nobody changes an answer
 	if !answer.IsObject() {
 		return fmt.Errorf("the answer must be an object with the member id, and is %.80s", raw)
 	}
 	answer.ForEach(func(key, value gjson.Result) bool {
 		switch key.Str {
 		case "id":
-			p.Worker = value.Str
+			p.Worker = strings.Clone(value.Str)
 		case "info":
 			p.Info = raw[value.Index : value.Index+len(value.Raw)]
 		case "placement": // none of OWT's

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -21,7 +22,16 @@ func (c *Conn) Call(ctx context.Context, server, method string, args ...any) (js
 // CallStatus is Call for a method that answers several times. onStatus is not
 // called any more once CallStatus has returned.
 func (c *Conn) CallStatus(ctx context.Context, server, method string, onStatus func(json.RawMessage), args ...any) (json.RawMessage, error) {
-	r := c.call(ctx, server, method, onStatus, args)
+	return c.returned(ctx, server, method, c.call(ctx, time.Time{}, server, method, onStatus, args))
+}
+
+// CallUntil implements bus.Timed.
+func (c *Conn) CallUntil(ctx context.Context, until time.Time, server, method string, args ...any) (json.RawMessage, error) {
+	return c.returned(ctx, server, method, c.call(ctx, until, server, method, nil, args))
+}
+
+// returned is what a call returns for its result.
+func (c *Conn) returned(ctx context.Context, server, method string, r result) (json.RawMessage, error) {
 	if r.err == nil {
 		bus.ReportStale(ctx, r.reply.Stale)
 		bus.ReportTerm(ctx, r.reply.Term)
@@ -35,11 +45,12 @@ func (c *Conn) CallStatus(ctx context.Context, server, method string, onStatus f
 	return r.reply.Data, nil
 }
 
-func (c *Conn) call(ctx context.Context, server, method string, onStatus func(json.RawMessage), args []any) result {
-	if _, ok := ctx.Deadline(); !ok {
+// call makes a call that ends with ctx and, unless that is zero, at until.
+func (c *Conn) call(ctx context.Context, until time.Time, server, method string, onStatus func(json.RawMessage), args []any) result {
+	if _, ok := ctx.Deadline(); !ok && until.IsZero() {
 		return result{err: errors.New("the context has no deadline; a call needs one")}
 	}
-	subject, encoded, err := c.prepare(ctx, server, args)
+	subject, encoded, err := c.prepare(ctx, until, server, args)
 	if err != nil {
 		return result{err: err}
 	}
@@ -51,19 +62,23 @@ func (c *Conn) call(ctx context.Context, server, method string, onStatus func(js
 	if err := c.send(ctx, subject, one.reply, method, encoded, one.number); err != nil && c.calls.abandon(one) {
 		return result{err: err}
 	}
-	return c.wait(ctx, one)
+	return c.wait(ctx, until, one)
 }
 
 // wait waits for the result of the call, until its deadline.
-func (c *Conn) wait(ctx context.Context, one *call) result {
+func (c *Conn) wait(ctx context.Context, until time.Time, one *call) result {
+	var over error
 	select {
 	case r := <-one.done:
 		one.stopStatus()
 		return r
 	case <-ctx.Done():
+		over = ctx.Err()
+	case <-one.overdue(until):
+		over = context.DeadlineExceeded
 	}
 	if c.calls.abandon(one) {
-		return result{err: ctx.Err()}
+		return result{err: over}
 	}
 	one.stopStatus()
 	return <-one.done
@@ -71,7 +86,7 @@ func (c *Conn) wait(ctx context.Context, one *call) result {
 
 // Cast sends a request that is not answered.
 func (c *Conn) Cast(ctx context.Context, server, method string, args ...any) error {
-	subject, encoded, err := c.prepare(ctx, server, args)
+	subject, encoded, err := c.prepare(ctx, time.Time{}, server, args)
 	if err == nil {
 		err = c.send(ctx, subject, "", method, encoded, 0)
 	}
@@ -82,8 +97,8 @@ func (c *Conn) Cast(ctx context.Context, server, method string, args ...any) err
 }
 
 // prepare checks the connection and encodes the request.
-func (c *Conn) prepare(ctx context.Context, server string, args []any) (string, bus.Args, error) {
-	if err := c.check(ctx); err != nil {
+func (c *Conn) prepare(ctx context.Context, until time.Time, server string, args []any) (string, bus.Args, error) {
+	if err := c.checkUntil(ctx, until); err != nil {
 		return "", nil, err
 	}
 	encoded, err := bus.EncodeArgs(args...)
@@ -95,14 +110,18 @@ func (c *Conn) prepare(ctx context.Context, server string, args []any) (string, 
 }
 
 // check reports why nothing can be sent now.
-func (c *Conn) check(ctx context.Context) error {
+func (c *Conn) check(ctx context.Context) error { return c.checkUntil(ctx, time.Time{}) }
+
+// checkUntil is check that waits for room until the given time at most, unless that
+// is zero.
+func (c *Conn) checkUntil(ctx context.Context, until time.Time) error {
 	if c.closing.Load() {
 		return bus.ErrClosed
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return c.wire.ready(ctx)
+	return c.wire.ready(ctx, until)
 }
 
 // buffers are for bodies on their way to nats.go, which copies them.

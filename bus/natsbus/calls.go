@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/muster-fleet/muster/bus"
 )
@@ -16,6 +17,7 @@ type call struct {
 	socket uint64 // over which it leaves
 	server string // subject to which it goes
 	done   chan result
+	timer  *time.Timer // see overdue
 
 	// statusMu guards ended: onStatus is not called after the call has returned.
 	statusMu sync.Mutex
@@ -75,6 +77,21 @@ func (o *call) release() {
 	if o.onStatus == nil {
 		callPool.Put(o)
 	}
+}
+
+// overdue returns a channel that receives at that time, nil if that is zero. A
+// call keeps its timer for the next one: a context for each would cost a tenth
+// of a call.
+func (o *call) overdue(at time.Time) <-chan time.Time {
+	switch {
+	case at.IsZero():
+		return nil
+	case o.timer == nil:
+		o.timer = time.NewTimer(time.Until(at))
+	default:
+		o.timer.Reset(time.Until(at))
+	}
+	return o.timer.C
 }
 
 func (c *calls) takeSlot() slot {

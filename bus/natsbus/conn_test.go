@@ -205,6 +205,10 @@ func TestFrozenBroker(t *testing.T) {
 			if _, err := c.Call(ctx, "s", "x", text); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("Call: %v", err)
 			}
+			until, _ := ctx.Deadline()
+			if _, err := c.CallUntil(context.Background(), until, "s", "x", text); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("CallUntil: %v", err)
+			}
 			if err := c.Publish(ctx, "t", "k", text); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("Publish: %v", err)
 			}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/bus/internal/asyncconn"
 )
 
 // dialTimeout is how long one attempt to connect may take.
@@ -96,13 +97,22 @@ func (w *wire) number() uint64 {
 	return 0
 }
 
-// ready waits until something may be sent. Its error is ErrDisconnected, or
-// that of the context.
-func (w *wire) ready(ctx context.Context) error {
+// ready waits until something may be sent, but not longer than until, unless that
+// is zero. Its error is ErrDisconnected, or that of the context.
+func (w *wire) ready(ctx context.Context, until time.Time) error {
 	if !w.up.Load() {
 		return bus.ErrDisconnected
 	}
-	return w.latest.Load().Room(ctx)
+	s := w.latest.Load()
+	if s.Unsent() < asyncconn.SoftLimit {
+		return nil
+	}
+	if !until.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, until)
+		defer cancel()
+	}
+	return s.Room(ctx)
 }
 
 // abort ends attempts to connect, and closes the socket.

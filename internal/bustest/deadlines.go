@@ -13,6 +13,7 @@ var deadlineCases = []testCase{
 	{"Deadline", deadline},
 	{"DeadlineIsRequired", deadlineRequired},
 	{"DeadlineAlreadyOver", deadlineOver},
+	{"CallUntil", callUntil},
 	{"Cancelled", cancelled},
 	{"NoSuchServer", noSuchServer},
 	{"ServerGoneInFlight", serverGone},
@@ -52,6 +53,33 @@ func deadlineOver(t *testing.T, b Broker) {
 	defer cancel()
 	_, err := dial(t, b).Call(ctx, named(t, "s"), "x")
 	wantOneOf(t, err, context.DeadlineExceeded)
+}
+
+// callUntil: a call without a deadline ends at its time, another one with its
+// context, and neither disturbs the next.
+func callUntil(t *testing.T, b Broker) {
+	server := named(t, "s")
+	ctx, cancel := context.WithCancel(context.Background())
+	serve(t, dial(t, b), server, func(r *bus.Request) {
+		switch r.Method {
+		case "cancel":
+			cancel()
+		case "echo":
+			r.Reply(r.Args[0])
+		}
+	})
+	c := dial(t, b)
+	for i := range 3 {
+		_, err := bus.CallUntil(context.Background(), c, time.Now().Add(brief), server, "ignore")
+		wantOneOf(t, err, context.DeadlineExceeded)
+		data, err := bus.CallUntil(context.Background(), c, time.Now().Add(patience), server, "echo", i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantJSON(t, string(data), i)
+	}
+	_, err := bus.CallUntil(ctx, c, time.Now().Add(patience), server, "cancel")
+	wantOneOf(t, err, context.Canceled)
 }
 
 func cancelled(t *testing.T, b Broker) {
