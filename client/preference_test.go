@@ -1,6 +1,8 @@
 package client
 
 import (
+	"encoding/json"
+	"maps"
 	"strings"
 	"testing"
 )
@@ -23,6 +25,28 @@ func TestMisspelledPreference(t *testing.T) {
 			t.Errorf("%s: %v", preference, err)
 		case want != "" && (err == nil || !strings.HasSuffix(err.Error(), want)):
 			t.Errorf("%s: %v, want %s", preference, err, want)
+		}
+	}
+}
+
+// A place alone is written as package encoding/json would write it.
+func TestPlaceAlone(t *testing.T) {
+	names := []string{"", "a", "quoted \" \\ <&>", "ü\x00\u2028", "not \xff UTF-8"}
+	for _, isp := range names {
+		for _, region := range names {
+			want := map[string]string{}
+			if isp != "" {
+				want["isp"] = strings.ToValidUTF8(isp, "\ufffd")
+			}
+			if region != "" {
+				want["region"] = strings.ToValidUTF8(region, "\ufffd")
+			}
+			got := map[string]string(nil)
+			raw := place(isp, region)
+			err := json.Unmarshal(raw, &got)
+			if err != nil || len(want) == 0 != (string(raw) == "null") || !maps.Equal(got, want) {
+				t.Errorf("%q and %q: %s, %v", isp, region, raw, err)
+			}
 		}
 	}
 }

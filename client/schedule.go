@@ -93,6 +93,9 @@ func (c *Client) preference(r Request) (json.RawMessage, error) {
 	if err := r.check(); err != nil {
 		return nil, err
 	}
+	if r.Preference == nil {
+		return place(r.ISP, r.Region), nil
+	}
 	given, isRaw := r.Preference.(json.RawMessage)
 	known := isRaw && r.ISP == "" && r.Region == ""
 	if known {
@@ -126,9 +129,6 @@ func (r *Request) check() error {
 
 // preference returns what goes out of a preference that is right.
 func (r *Request) preference() (json.RawMessage, error) {
-	if r.Preference == nil && r.ISP == "" && r.Region == "" {
-		return json.RawMessage("null"), nil
-	}
 	raw, err := json.Marshal(r.Preference)
 	if err != nil {
 		return nil, fmt.Errorf("client: Request.Preference cannot be written as JSON: %w", err)
@@ -140,6 +140,25 @@ func (r *Request) preference() (json.RawMessage, error) {
 		return raw, nil
 	}
 	return r.placed(raw)
+}
+
+// place is the preference that asks for a place alone, written by hand since most
+// requests ask for no more.
+func place(isp, region string) json.RawMessage {
+	if isp == "" && region == "" {
+		return json.RawMessage("null")
+	}
+	raw := []byte{'{'}
+	if isp != "" {
+		raw = gjson.AppendJSONString(append(raw, `"isp":`...), isp)
+	}
+	if isp != "" && region != "" {
+		raw = append(raw, ',')
+	}
+	if region != "" {
+		raw = gjson.AppendJSONString(append(raw, `"region":`...), region)
+	}
+	return append(raw, '}')
 }
 
 // placed adds the place to a preference.
