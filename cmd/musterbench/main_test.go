@@ -57,8 +57,8 @@ func TestFailoverPrintsOneObject(t *testing.T) {
 
 func TestPeersMeasuresAllContenders(t *testing.T) {
 	cmd := exec.Command(filepath.Join(filepath.Dir(program), "musterbench"), // a process of the run is this program
-		"peers", "--servers", "3", "--inflight", "8", "--callers", "1,2",
-		"--workers", "10", "--duration", "300ms", "--slice", "100ms", "-o", "json")
+		"peers", "--servers", "3", "--inflight", "8", "--callers", "1,2", "--batch", "1,4",
+		"--workers", "10", "--duration", "400ms", "--slice", "100ms", "-o", "json")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
@@ -68,10 +68,13 @@ func TestPeersMeasuresAllContenders(t *testing.T) {
 	if err := json.Unmarshal(out, &results); err != nil {
 		t.Fatalf("%v in %s", err, out)
 	}
-	if len(results) != 6 {
-		t.Fatalf("%d results, want one of 3 contenders with 1 and 2 callers: %s", len(results), out)
+	if len(results) != 8 {
+		t.Fatalf("%d results, want one of 3 contenders, of Muster two, with 1 and 2 callers: %s", len(results), out)
 	}
-	for _, r := range results {
+	for i, r := range results {
+		if want := []int{1, 4, 1, 1}[i%4]; r.Batch != want || r.BatchRatio <= 0 || r.Batch == 4 && r.BatchRatio != 1 {
+			t.Errorf("want calls of %d tasks, got %+v", want, r)
+		}
 		if r.PerS <= 0 || r.Ratio <= 0 || r.Failed > 0 || r.Tries < 1 || r.P99 < r.P50 || r.Servers != 3 {
 			t.Errorf("got %+v", r)
 		}

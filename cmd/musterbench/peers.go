@@ -20,10 +20,14 @@ All servers are processes of their own on this machine; nothing is written to a 
 answer, JetStream does not. With --servers 3 there are three managers on one NATS server, a bucket of three replicas,
 three members of etcd. The contenders take turns, --slice each.
 
+--batch says how many tasks a call of Muster places; a claim of the others is one task.
+
   per_s          tasks that got a worker in a second
-  muster_ratio   that of Muster ÷ this one
+  muster_ratio   that of Muster, with the first of --batch, ÷ this one
+  muster_batch_ratio
+                 that of Muster, with the largest of --batch, ÷ this one
   tries          claims until one held, on average
-  p50_ns, p99_ns how long a task waited for its worker
+  p50_ns, p99_ns how long a claim took, or a call of several tasks
   failed         claims that ended with an error, with the first reason`
 
 func newPeersCmd() *cobra.Command {
@@ -49,6 +53,7 @@ func newPeersCmd() *cobra.Command {
 	flags.IntSliceVar(&o.Servers, "servers", o.Servers, "servers of each contender; several numbers, comma-separated, are measured one after the other")
 	flags.IntSliceVar(&o.Inflight, "inflight", o.Inflight, "claims outstanding at a time")
 	flags.IntSliceVar(&o.Callers, "callers", o.Callers, "independent callers; more than one is measured at 64 in flight")
+	flags.IntSliceVar(&o.Batch, "batch", o.Batch, "tasks that a call of Muster places")
 	flags.StringVar(&o.Disk, "disk", "", "`directory` on a disk where all keep their logs; default: in memory")
 	flags.IntVar(&o.Workers, "workers", o.Workers, "workers to claim")
 	flags.DurationVar(&o.Duration, "duration", o.Duration, "time of each measurement, all contenders together")
@@ -69,8 +74,10 @@ var peersColumns = []cli.Column[peers.Result]{
 	cli.Col("callers", func(r peers.Result) string { return fmt.Sprint(r.Callers) }),
 	cli.Col("in flight", func(r peers.Result) string { return fmt.Sprint(r.Inflight) }),
 	cli.Col("contender", func(r peers.Result) string { return r.Contender }),
+	cli.Col("tasks a call", func(r peers.Result) string { return fmt.Sprint(r.Batch) }),
 	cli.Col("placed/s", func(r peers.Result) string { return cli.Thousands(r.PerS) }),
 	cli.Col("Muster ÷ it", func(r peers.Result) string { return fmt.Sprintf("%.2f", r.Ratio) }),
+	cli.Col("in batches ÷ it", func(r peers.Result) string { return fmt.Sprintf("%.2f", r.BatchRatio) }),
 	cli.Col("tries", func(r peers.Result) string { return fmt.Sprintf("%.2f", r.Tries) }),
 	cli.Col("p50", func(r peers.Result) string { return cli.ShortTime(r.P50) }),
 	cli.Col("p99", func(r peers.Result) string { return cli.ShortTime(r.P99) }),

@@ -116,10 +116,26 @@ func (f *fleet) connect(ctx context.Context, callers int) error {
 // claim counts the client's own repetitions as one try: there are none while
 // the leader stays.
 func (f *fleet) claim(ctx context.Context, caller int, task string) (int, error) {
-	_, err := f.clients[caller].Schedule(ctx, client.Request{
-		Purpose: testbed.Purpose, Task: task, ISP: "isp-0", Region: "region-0", Reserve: reserve,
-	})
+	_, err := f.clients[caller].Schedule(ctx, request(task))
 	return 1, err
+}
+
+func (f *fleet) claimMany(ctx context.Context, caller int, tasks []string) error {
+	requests := make([]client.Request, len(tasks))
+	for i, task := range tasks {
+		requests[i] = request(task)
+	}
+	outcomes, err := f.clients[caller].ScheduleMany(ctx, requests)
+	for i := range outcomes {
+		if err == nil {
+			err = outcomes[i].Err
+		}
+	}
+	return err
+}
+
+func request(task string) client.Request {
+	return client.Request{Purpose: testbed.Purpose, Task: task, ISP: "isp-0", Region: "region-0", Reserve: reserve}
 }
 
 func (f *fleet) disconnect() {

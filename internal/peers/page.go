@@ -12,9 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/internal/bench/measure"
-	"github.com/muster-fleet/muster/internal/bench/testbed"
 )
 
 // PageOptions configure Page.
@@ -135,9 +133,7 @@ func (f *fleet) churn(ctx context.Context, inflight int) int64 {
 	for range inflight {
 		lanes.Go(func() {
 			for ctx.Err() == nil {
-				_, err := f.clients[0].Schedule(ctx, client.Request{
-					Purpose: testbed.Purpose, Task: fmt.Sprintf("soon-%d", next.Add(1)), ISP: "isp-0", Region: "region-0", Reserve: reserve,
-				})
+				_, err := f.clients[0].Schedule(ctx, request(fmt.Sprintf("soon-%d", next.Add(1))))
 				if err == nil {
 					placed.Add(1)
 				}

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/internal/bench/measure"
 )
 
@@ -32,6 +33,9 @@ type Options struct {
 	// flight; each has a connection and a view of the workers of its own. More
 	// than one is measured at 64 in flight only.
 	Callers []int
+	// Batch are the numbers of tasks that a call of Muster places; a claim of the
+	// others is one task.
+	Batch []int
 	// Disk is a directory on a disk in which all keep their logs; "" is in memory.
 	// Managers and etcd wait for the disk before they answer, JetStream does not.
 	Disk string
@@ -49,7 +53,7 @@ type Options struct {
 // DefaultOptions returns options that end within ten minutes.
 func DefaultOptions() Options {
 	return Options{
-		Etcd: "etcd", Servers: []int{1, 3}, Inflight: []int{1, 64, 256}, Callers: []int{1, 4},
+		Etcd: "etcd", Servers: []int{1, 3}, Inflight: []int{1, 64, 256}, Callers: []int{1, 4}, Batch: []int{1, 32},
 		Workers: 100, Duration: 15 * time.Second, Slice: 500 * time.Millisecond,
 	}
 }
@@ -66,13 +70,17 @@ func (o Options) Validate() error {
 		return errors.New("peers: nats must name a command")
 	case o.Workers < 1:
 		return errors.New("peers: workers must be at least 1")
-	case o.Slice <= 0 || o.Duration < time.Duration(len(contenders))*o.Slice:
-		return fmt.Errorf("peers: duration must have room for a slice of each of %d contenders at least", len(contenders))
 	}
-	for name, numbers := range map[string][]int{"servers": o.Servers, "inflight": o.Inflight, "callers": o.Callers} {
+	for name, numbers := range map[string][]int{"servers": o.Servers, "inflight": o.Inflight, "callers": o.Callers, "batch": o.Batch} {
 		if len(numbers) == 0 || slices.Min(numbers) < 1 {
 			return fmt.Errorf("peers: %s must be numbers of at least 1", name)
 		}
+	}
+	if slices.Max(o.Batch) > muster.MaxScheduleMany {
+		return fmt.Errorf("peers: batch must not be more than %d", muster.MaxScheduleMany)
+	}
+	if sides := len(contenders) - 1 + len(o.Batch); o.Slice <= 0 || o.Duration < time.Duration(sides)*o.Slice {
+		return fmt.Errorf("peers: duration must have room for a slice of each of %d contenders at least", sides)
 	}
 	return nil
 }
@@ -84,12 +92,17 @@ type Result struct {
 	Servers   int    `json:"servers"`
 	Callers   int    `json:"callers"`
 	Inflight  int    `json:"inflight"`
-	// PerS is how many tasks per second got a worker, Ratio is Muster's PerS ÷ this.
-	PerS  int64   `json:"per_s"`
-	Ratio float64 `json:"muster_ratio"`
+	// Batch is how many tasks a call placed.
+	Batch int `json:"batch"`
+	// PerS is how many tasks per second got a worker. Ratio is Muster's PerS ÷ this,
+	// BatchRatio the same for Muster's largest Batch; Muster's Ratio is with the first
+	// one.
+	PerS       int64   `json:"per_s"`
+	Ratio      float64 `json:"muster_ratio"`
+	BatchRatio float64 `json:"muster_batch_ratio"`
 	// Tries is the average number of tries until a claim succeeded.
 	Tries float64 `json:"tries"`
-	// How long a claim took.
+	// How long a claim took, or a call of several tasks.
 	P50 time.Duration `json:"p50_ns"`
 	P99 time.Duration `json:"p99_ns"`
 	// Failed is how many claims ended with an error, Reason why the first did.
@@ -104,6 +117,11 @@ type contender interface {
 	// claim assigns the task a worker and returns the number of tries.
 	claim(ctx context.Context, caller int, task string) (tries int, err error)
 	close()
+}
+
+// batcher is a contender that also places several tasks in a call.
+type batcher interface {
+	claimMany(ctx context.Context, caller int, tasks []string) error
 }
 
 // contenders returns the contenders to measure, Muster first.
@@ -190,34 +208,64 @@ func runServers(ctx context.Context, o Options, servers int, plan []round, progr
 	return results, nil
 }
 
-// side is one contender in a round.
+// side is one contender in a round, which places so many tasks in a call.
 type side struct {
+	contender
+	name  string
+	batch int
 	load  *measure.Load
 	tries atomic.Int64
-	tasks atomic.Int64
+	calls atomic.Int64
 }
 
 // claims numbers the tasks of all rounds, so that no two share a name.
 var claims atomic.Int64
 
+func newTask() string { return fmt.Sprintf("task-%d", claims.Add(1)) }
+
+// sides are the contenders of a round, Muster once for each Batch.
+func (o Options) sides(running []contender) (all []*side) {
+	for i, c := range running {
+		batches := []int{1}
+		if _, ok := c.(batcher); ok {
+			batches = o.Batch
+		}
+		for _, n := range batches {
+			all = append(all, &side{contender: c, name: contenders[i].name, batch: n})
+		}
+	}
+	return all
+}
+
+// call assigns new tasks workers.
+func (s *side) call(ctx context.Context, caller int) error {
+	s.calls.Add(1)
+	if s.batch == 1 {
+		tries, err := s.claim(ctx, caller, newTask())
+		s.tries.Add(int64(tries))
+		return err
+	}
+	s.tries.Add(1)
+	tasks := make([]string, s.batch)
+	for i := range tasks {
+		tasks[i] = newTask()
+	}
+	return s.contender.(batcher).claimMany(ctx, caller, tasks)
+}
+
 func measureRound(ctx context.Context, o Options, running []contender, r round) ([]Result, error) {
-	sides := make([]*side, len(running))
 	for i, c := range running {
 		if err := c.connect(ctx, r.callers); err != nil {
 			return nil, fmt.Errorf("peers: %s: %w", contenders[i].name, err)
 		}
-		s := &side{}
-		s.load = measure.NewLoad(r.inflight, func(ctx context.Context, lane int) error {
-			tries, err := c.claim(ctx, lane%r.callers, fmt.Sprintf("task-%d", claims.Add(1)))
-			s.tries.Add(int64(tries))
-			s.tasks.Add(1)
-			return err
-		})
+	}
+	sides := o.sides(running)
+	for _, s := range sides {
+		s.load = measure.NewLoad(r.inflight, func(ctx context.Context, lane int) error { return s.call(ctx, lane%r.callers) })
 		s.load.Slice(ctx, o.Slice) // warm-up, not counted
 		s.load.Forget()
 		s.tries.Store(0)
-		s.tasks.Store(0)
-		sides[i] = s
+		s.calls.Store(0)
 	}
 	for range int(o.Duration / (time.Duration(len(sides)) * o.Slice)) {
 		for _, s := range sides {
@@ -226,20 +274,34 @@ func measureRound(ctx context.Context, o Options, running []contender, r round) 
 	}
 	results := make([]Result, len(sides))
 	for i, s := range sides {
-		results[i] = s.result(contenders[i].name, r)
-		if results[i].PerS > 0 {
-			results[i].Ratio = measure.Round(float64(results[0].PerS)/float64(results[i].PerS), 2)
-		}
+		results[i] = s.result(r)
 	}
+	compare(results)
 	return results, nil
 }
 
-func (s *side) result(name string, r round) Result {
+// compare adds the ratios of Muster, which stands first, to each.
+func compare(results []Result) {
+	batch := results[0]
+	for _, r := range results {
+		if r.Contender == batch.Contender && r.Batch > batch.Batch {
+			batch = r
+		}
+	}
+	for i := range results {
+		if r := &results[i]; r.PerS > 0 {
+			r.Ratio = measure.Round(float64(results[0].PerS)/float64(r.PerS), 2)
+			r.BatchRatio = measure.Round(float64(batch.PerS)/float64(r.PerS), 2)
+		}
+	}
+}
+
+func (s *side) result(r round) Result {
 	times := s.load.Times()
 	out := Result{
-		Contender: name, Callers: r.callers, Inflight: r.inflight, PerS: s.load.PerSecond(),
-		P50: times.Quantile(0.50), P99: times.Quantile(0.99),
-		Tries: measure.Round(float64(s.tries.Load())/float64(max(s.tasks.Load(), 1)), 2),
+		Contender: s.name, Callers: r.callers, Inflight: r.inflight, Batch: s.batch,
+		PerS: int64(s.batch) * s.load.PerSecond(), P50: times.Quantile(0.50), P99: times.Quantile(0.99),
+		Tries: measure.Round(float64(s.tries.Load())/float64(max(s.calls.Load(), 1)), 2),
 	}
 	out.Failed, out.Reason = s.load.Failed()
 	return out
