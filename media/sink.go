@@ -28,7 +28,8 @@ type sink struct {
 	goesOn bool
 }
 
-// flv is what RTMP carries.
+// flv is what RTMP carries. ffmpeg 6 and later also send HEVC and AV1, but servers of
+// today (nginx's module 1.2.2) accept these and drop them without an error.
 var flv = container{"rtmp", "flv", []string{"aac", "mp3"}, []string{"h264"}, []string{"-flvflags", "no_duration_filesize"}}
 
 // rtsp is what RTP carries.
