@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -78,16 +79,12 @@ func choose(sources []Source) []Source {
 	byRank := slices.Clone(sources)
 	slices.SortStableFunc(byRank, func(a, b Source) int {
 		switch {
-		case a.Screen != b.Screen && a.Screen:
+		case a.Screen == b.Screen:
+			return cmp.Compare(b.Spoke, a.Spoke)
+		case a.Screen:
 			return -1
-		case a.Screen != b.Screen:
-			return 1
-		case a.Spoke > b.Spoke:
-			return -1
-		case a.Spoke < b.Spoke:
-			return 1
 		}
-		return 0
+		return 1
 	})
 	in := map[string]bool{}
 	for _, s := range byRank[:MostTiles] {

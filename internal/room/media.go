@@ -8,6 +8,9 @@ type Track struct {
 	Source string `json:"source"`
 }
 
+// Sound reports whether it is a track of sound, and not of a picture.
+func (t Track) Sound() bool { return t.Source == "mic" || t.Source == "sound" }
+
 // Offer is a client's offer for a session, the first or a later one.
 type Offer struct {
 	// Room and Session name it. The caller chooses the name of the session; an

@@ -2,13 +2,11 @@ package roombench
 
 import (
 	"context"
-	"net"
 	"sync"
 
-	"github.com/pion/ice/v4"
-	"github.com/pion/interceptor"
 	"github.com/pion/webrtc/v4"
 
+	"github.com/muster-fleet/muster/internal/peerconn"
 	"github.com/muster-fleet/muster/internal/room"
 )
 
@@ -28,35 +26,15 @@ func newPlain() *plain {
 	return p
 }
 
-func (p *plain) connection() (*webrtc.PeerConnection, error) {
-	m := &webrtc.MediaEngine{}
-	if err := m.RegisterDefaultCodecs(); err != nil {
-		return nil, err
-	}
-	registry := &interceptor.Registry{}
-	if err := webrtc.RegisterDefaultInterceptors(m, registry); err != nil {
-		return nil, err
-	}
-	var s webrtc.SettingEngine
-	s.SetIncludeLoopbackCandidate(true)
-	s.SetIPFilter(func(ip net.IP) bool { return ip.IsLoopback() && ip.To4() != nil })
-	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
-	api := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(s))
-	pc, err := api.NewPeerConnection(webrtc.Configuration{})
-	if err == nil {
-		p.mu.Lock()
-		p.conns = append(p.conns, pc)
-		p.mu.Unlock()
-	}
-	return pc, err
-}
-
 // Offer answers. A subscriber waits until all that it wants is there.
 func (p *plain) Offer(ctx context.Context, o room.Offer) (string, error) {
-	pc, err := p.connection()
+	pc, err := benchClient.Connection()
 	if err != nil {
 		return "", err
 	}
+	p.mu.Lock()
+	p.conns = append(p.conns, pc)
+	p.mu.Unlock()
 	for _, id := range o.Want {
 		sender, err := pc.AddTrack(p.await(id))
 		if err != nil {
@@ -74,23 +52,7 @@ func (p *plain) Offer(ctx context.Context, o room.Offer) (string, error) {
 	pc.OnTrack(func(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
 		p.forward(remote, o.Publish[receiver.RTPTransceiver().Mid()].ID)
 	})
-	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: o.SDP}); err != nil {
-		return "", err
-	}
-	answer, err := pc.CreateAnswer(nil)
-	if err != nil {
-		return "", err
-	}
-	gathered := webrtc.GatheringCompletePromise(pc)
-	if err := pc.SetLocalDescription(answer); err != nil {
-		return "", err
-	}
-	select {
-	case <-gathered:
-	case <-ctx.Done():
-		return "", context.Cause(ctx)
-	}
-	return pc.LocalDescription().SDP, nil
+	return peerconn.Answer(ctx, pc, o.SDP)
 }
 
 func (p *plain) await(id string) *webrtc.TrackLocalStaticRTP {

@@ -1,8 +1,6 @@
 package roomfeed
 
 import (
-	"crypto/rand"
-	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -13,13 +11,12 @@ import (
 // mostWaiting is how many frames may wait for one who reads slowly.
 const mostWaiting = 500
 
-// feed is a track, or a picture and its sound, for whoever reads it over HTTP on the
-// loopback. Each reader begins with a key frame of the first track.
+// feed is a track, or a picture and its sound, as programs of this machine read
+// them. Each reader begins with a key frame of the first track.
 type feed struct {
-	server     *http.Server
-	addr, path string
-	first      *track
-	second     *track // nil for one track
+	*roomsub.Loopback
+	first  *track
+	second *track // nil for one track
 
 	mu      sync.Mutex
 	readers map[*reader]bool
@@ -41,23 +38,15 @@ type piece struct {
 
 // newFeed serves one track, or two.
 func newFeed(tracks int) (*feed, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	f := &feed{addr: l.Addr().String(), path: "/" + rand.Text(), readers: map[*reader]bool{}}
+	f := &feed{readers: map[*reader]bool{}}
 	f.first = newTrack(f, 1)
 	if tracks > 1 {
 		f.second = newTrack(f, 2)
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+f.path, f.serve)
-	f.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	go func() { _ = f.server.Serve(l) }() // ends with close
-	return f, nil
+	var err error
+	f.Loopback, err = roomsub.Serve(f.serve)
+	return f, err
 }
-
-func (f *feed) url() string { return "http://" + f.addr + f.path }
 
 // leaveOut goes on without the second track. Nobody reads yet.
 func (f *feed) leaveOut() {
@@ -77,7 +66,7 @@ func (f *feed) end() {
 
 func (f *feed) close() {
 	f.end()
-	_ = f.server.Close()
+	f.Loopback.Close()
 }
 
 // drop ends a reader. The caller has locked f.

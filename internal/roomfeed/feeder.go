@@ -1,7 +1,7 @@
 package roomfeed
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,11 +11,9 @@ import (
 	"time"
 
 	"github.com/muster-fleet/muster/bus"
-	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/internal/room"
 	"github.com/muster-fleet/muster/internal/roomsub"
 	"github.com/muster-fleet/muster/node"
-	"github.com/muster-fleet/muster/worker"
 )
 
 // Spec says on what to work, and what to do.
@@ -56,29 +54,20 @@ type Feeder struct{ opts Options }
 
 // New returns the work.
 func New(o Options) *Feeder {
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	return &Feeder{o}
 }
 
 func readSpec(raw json.RawMessage) (s Spec, err error) {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&s); err != nil {
-		return s, fmt.Errorf("room: the spec is {\"room\": {\"room\": NAME, \"from\": USER, \"spec\": {...}}}: %w", err)
+	if err := roomsub.ReadSpec(raw, &s, `"from": USER, "spec": {...}`); err != nil {
+		return s, err
 	}
 	if err := room.CheckName("room", s.Room); err != nil {
 		return s, err
 	}
-	if s.Source == "" {
-		s.Source = "camera"
-	}
+	s.Source = cmp.Or(s.Source, "camera")
 	if _, ok := soundOf[s.Source]; !ok {
 		return s, fmt.Errorf("source: must be camera, screen or mic, not %q", s.Source)
-	}
-	if s.Cluster == "" {
-		s.Cluster = worker.DefaultCluster
 	}
 	return s, nil
 }
@@ -122,17 +111,14 @@ func (w *Feeder) Do(ctx context.Context, t *node.Task) error {
 	if err != nil {
 		return err
 	}
-	conn, err := w.opts.Open(ctx)
+	log := w.opts.Logger.With("component", "feed", "room", s.Room)
+	from, err := roomsub.Enter(ctx, w.opts.Open, s.Cluster, s.Room, t.Name, log)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = conn.Close() }()
-	log := w.opts.Logger.With("component", "feed", "room", s.Room)
+	defer from.Close()
 	watching, stop := context.WithCancelCause(ctx)
-	l := &listener{
-		spec: s, ctx: watching, found: make(chan struct{}), log: log,
-		room: &roomsub.Room{Name: s.Room, Task: t.Name, Conn: conn, Client: client.New(conn, client.Options{Cluster: s.Cluster}), Log: log},
-	}
+	l := &listener{spec: s, ctx: watching, room: from, found: make(chan struct{})}
 	var watch sync.WaitGroup
 	defer l.close()
 	defer watch.Wait()
@@ -150,7 +136,7 @@ func (w *Feeder) Do(ctx context.Context, t *node.Task) error {
 		return fmt.Errorf("no media came: %w", context.Cause(watching))
 	}
 	one := *t
-	if one.Spec, err = s.with(l.feed.url()); err != nil {
+	if one.Spec, err = s.with(l.feed.URL); err != nil {
 		return err
 	}
 	return w.opts.Work.Do(ctx, &one)
@@ -164,7 +150,6 @@ type listener struct {
 	spec  Spec
 	ctx   context.Context
 	room  *roomsub.Room
-	log   *slog.Logger
 	found chan struct{} // closed when feed and subscriptions are there
 
 	mu    sync.Mutex
@@ -259,7 +244,7 @@ func (l *listener) await(ctx context.Context) bool {
 		select {
 		case <-l.feed.second.ready:
 		case <-late.C:
-			l.log.Info("feed without sound: none arrives", "from", l.spec.From)
+			l.room.Log.Info("feed without sound: none arrives", "from", l.spec.From)
 			l.feed.leaveOut()
 		case <-ctx.Done():
 			return false

@@ -89,37 +89,17 @@ func openIndex(dir *os.Root, dirPath, room string, now time.Time) (*index, error
 	return x, nil
 }
 
-// add adds a file.
-func (x *index) add(e *Entry) {
+// change changes what the index says.
+func (x *index) change(f func()) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.says.Files = append(x.says.Files, e)
+	f()
 	x.changed = true
-}
-
-func (x *index) grow(e *Entry, seconds float64) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	e.Seconds, x.changed = seconds, true
-}
-
-func (x *index) gap(e *Entry, g Gap) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	e.Gaps, x.changed = append(e.Gaps, g), true
-}
-
-func (x *index) whole(e *Entry) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	e.Whole, x.changed = true, true
 }
 
 // end says that nothing is added any more.
 func (x *index) end() error {
-	x.mu.Lock()
-	x.says.Ended, x.changed = true, true
-	x.mu.Unlock()
+	x.change(func() { x.says.Ended = true })
 	return x.save()
 }
 

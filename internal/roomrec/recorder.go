@@ -1,7 +1,7 @@
 package roomrec
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,11 +11,9 @@ import (
 	"time"
 
 	"github.com/muster-fleet/muster/bus"
-	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/internal/room"
 	"github.com/muster-fleet/muster/internal/roomsub"
 	"github.com/muster-fleet/muster/node"
-	"github.com/muster-fleet/muster/worker"
 )
 
 // Spec says what to record, and where to.
@@ -47,26 +45,27 @@ type Recorder struct{ opts Options }
 
 // New returns the work.
 func New(o Options) *Recorder {
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	return &Recorder{o}
 }
 
 func (r *Recorder) plan(raw json.RawMessage) (s Spec, dir string, err error) {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&s); err != nil {
-		return s, "", fmt.Errorf("room: the spec is {\"room\": {\"room\": NAME, \"output\": DIRECTORY}}: %w", err)
+	if err := roomsub.ReadSpec(raw, &s, `"output": DIRECTORY`); err != nil {
+		return s, "", err
 	}
 	if err := room.CheckName("room", s.Room); err != nil {
 		return s, "", err
 	}
-	if s.Cluster == "" {
-		s.Cluster = worker.DefaultCluster
-	}
 	dir, err = r.opts.Dir(s.Output)
 	return s, dir, err
+}
+
+// wanted is roomsub.Room's Wanted.
+func (s Spec) wanted(task string) func(room.State) bool {
+	if !s.Wished {
+		return nil
+	}
+	return func(now room.State) bool { return !now.Settled || now.Recording.Wants(task) }
 }
 
 // Check is node.Work's.
@@ -89,21 +88,17 @@ func (r *Recorder) Do(ctx context.Context, t *node.Task) error {
 		return fmt.Errorf("output: %w", err)
 	}
 	defer func() { _ = dir.Close() }()
-	conn, err := r.opts.Open(ctx)
+	from, err := roomsub.Enter(ctx, r.opts.Open, s.Cluster, s.Room, t.Name, r.opts.Logger.With("component", "recording", "room", s.Room))
 	if err != nil {
 		return err
 	}
-	defer func() { _ = conn.Close() }()
-	now := time.Now()
-	x, err := openIndex(dir, s.Output, s.Room, now)
+	defer from.Close()
+	from.Wanted = s.wanted(t.Name)
+	x, err := openIndex(dir, s.Output, s.Room, time.Now())
 	if err != nil {
 		return err
 	}
-	log := r.opts.Logger.With("component", "recording", "room", s.Room)
-	rec := &recording{
-		room: &roomsub.Room{Name: s.Room, Task: t.Name, Conn: conn, Client: client.New(conn, client.Options{Cluster: s.Cluster}), Log: log},
-		task: t.Name, wished: s.Wished, dir: dir, index: x, log: log, say: t, notify: t.Notify, takes: map[string]*running{},
-	}
+	rec := &recording{room: from, task: t, notify: t.Notify, dir: dir, index: x, takes: map[string]*running{}}
 	err = rec.run(ctx)
 	return errors.Join(err, x.end())
 }

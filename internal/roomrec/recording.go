@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"slices"
 	"time"
@@ -18,13 +17,10 @@ import (
 // recording is a task.
 type recording struct {
 	room   *roomsub.Room
-	task   string
-	wished bool
+	task   *node.Task
+	notify func(event string, data any)
 	dir    *os.Root
 	index  *index
-	log    *slog.Logger
-	say    *node.Task
-	notify func(event string, data any)
 	// fail ends the recording.
 	fail context.CancelCauseFunc
 
@@ -37,38 +33,25 @@ type running struct {
 	from *roomsub.Subscription
 }
 
-// errUnwished ends a recording that the room does not wish any more.
-var errUnwished = errors.New("recording is not wished any more")
-
 // run records until ctx ends, or the room ends.
 func (r *recording) run(ctx context.Context) error {
 	own, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	r.fail = fail
 	err := r.room.Watch(own, func(s *room.State) error {
-		switch {
-		case s == nil:
-		case r.unwanted(*s):
-			return errUnwished
-		default:
+		if s != nil {
 			r.follow(own, *s)
 		}
 		return r.report()
 	})
 	switch {
-	case errors.Is(err, errUnwished), errors.Is(err, roomsub.ErrOver):
-		r.log.Info("ending", "task", r.task, "reason", err)
+	case errors.Is(err, roomsub.ErrOver):
+		r.room.Log.Info("ending", "task", r.task.Name, "reason", err)
 		err = nil
 	case err == nil && ctx.Err() == nil:
 		err = context.Cause(own)
 	}
 	return errors.Join(err, r.stop())
-}
-
-// unwanted reports whether the recording is to end although nobody stopped it:
-// who was to do so could not reach it.
-func (r *recording) unwanted(s room.State) bool {
-	return r.wished && s.Settled && !s.Recording.Wants(r.task)
 }
 
 // follow records what is in the room.
@@ -138,7 +121,7 @@ func (r *recording) create(t *take, c roomsub.Codec, first roomsub.Frame, now ti
 			File: name, User: t.who.User, Participant: t.who.ID, Source: t.what.Source, Codec: c.Name,
 			Start: now.Sub(r.index.says.Began).Seconds(), Gaps: []Gap{},
 		}
-		r.index.add(e)
+		r.index.change(func() { r.index.says.Files = append(r.index.says.Files, e) })
 		r.notify("file", e)
 		return w, e, nil
 	}
@@ -146,8 +129,8 @@ func (r *recording) create(t *take, c roomsub.Codec, first roomsub.Frame, now ti
 
 // gap says that nothing came for a while.
 func (r *recording) gap(t *take, g Gap) {
-	r.index.gap(t.entry, g)
-	r.log.Info("gap in a recording", "file", t.entry.File, "seconds", g.Seconds, "moved", g.Moved)
+	r.index.change(func() { t.entry.Gaps = append(t.entry.Gaps, g) })
+	r.room.Log.Info("gap in a recording", "file", t.entry.File, "seconds", g.Seconds, "moved", g.Moved)
 	r.notify("gap", struct {
 		File string `json:"file"`
 		Gap
@@ -170,6 +153,6 @@ func (r *recording) report() error {
 	for _, e := range x.Files {
 		d.Gaps += len(e.Gaps)
 	}
-	r.say.Report(node.Progress{Share: -1, Detail: d})
+	r.task.Report(node.Progress{Share: -1, Detail: d})
 	return r.index.save()
 }

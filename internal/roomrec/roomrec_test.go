@@ -40,7 +40,7 @@ func testRecording(t *testing.T) (*recording, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &recording{task: "own", dir: dir, index: x, log: slog.New(slog.DiscardHandler), notify: func(string, any) {}}, path
+	return &recording{room: &roomsub.Room{Log: slog.New(slog.DiscardHandler)}, dir: dir, index: x, notify: func(string, any) {}}, path
 }
 
 // What each codec's packets say is in a file that others decode.
@@ -142,19 +142,21 @@ func TestUnwanted(t *testing.T) {
 		"it was switched off":     {room.State{Settled: true}, true},
 		"the conference is young": {room.State{}, false},
 	} {
-		if got := (&recording{task: "own", wished: true}).unwanted(c.state); got != c.want {
-			t.Errorf("%s: %v", name, got)
+		if wanted := (Spec{Wished: true}).wanted("own")(c.state); wanted == c.want {
+			t.Errorf("%s: %v", name, wanted)
 		}
-		if (&recording{task: "own"}).unwanted(c.state) {
-			t.Errorf("%s: a task of its own ends", name)
-		}
+	}
+	if (Spec{}).wanted("own") != nil {
+		t.Error("a task of its own ends")
 	}
 }
 
 // An index goes on, but not that of another room.
 func TestIndexGoesOn(t *testing.T) {
 	rec, _ := testRecording(t)
-	rec.index.add(&Entry{File: "a.webm", Source: "mic", Start: 2})
+	rec.index.change(func() {
+		rec.index.says.Files = append(rec.index.says.Files, &Entry{File: "a.webm", Source: "mic", Start: 2})
+	})
 	if err := rec.index.end(); err != nil {
 		t.Fatal(err)
 	}

@@ -104,7 +104,7 @@ func (t *take) write(f roomsub.Frame, now time.Time, moved bool) error {
 		t.rec.gap(t, Gap{At: seconds(t.last), Seconds: seconds(missing), Moved: moved})
 	}
 	t.last = at
-	t.rec.index.grow(t.entry, seconds(at))
+	t.rec.index.change(func() { t.entry.Seconds = seconds(at) })
 	return t.file.Write(f, at)
 }
 
@@ -124,7 +124,7 @@ func (t *take) finish() error {
 		return nil
 	}
 	err := t.file.Close()
-	t.rec.index.whole(t.entry)
+	t.rec.index.change(func() { t.entry.Whole = true })
 	t.file, t.entry = nil, nil
 	return err
 }

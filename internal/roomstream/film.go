@@ -1,9 +1,7 @@
 package roomstream
 
 import (
-	"crypto/rand"
 	"encoding/binary"
-	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -26,33 +24,22 @@ type moment struct {
 	sound   []int16
 }
 
-// film is the picture and the sound as they come, for whoever reads it over HTTP on
-// the loopback: Matroska, neither of them encoded.
+// film is the picture and the sound as they come, for programs of this machine:
+// Matroska, neither of them encoded.
 type film struct {
 	width, height, fps int
-	server             *http.Server
-	addr, path         string
+	*roomsub.Loopback
 
 	mu      sync.Mutex
 	readers map[chan moment]bool
 }
 
 func newFilm(width, height, fps int) (*film, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	f := &film{width: width, height: height, fps: fps, addr: l.Addr().String(), path: "/" + rand.Text(), readers: map[chan moment]bool{}}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+f.path, f.serve)
-	f.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	go func() { _ = f.server.Serve(l) }() // ends with close
-	return f, nil
+	f := &film{width: width, height: height, fps: fps, readers: map[chan moment]bool{}}
+	var err error
+	f.Loopback, err = roomsub.Serve(f.serve)
+	return f, err
 }
-
-func (f *film) url() string { return "http://" + f.addr + f.path }
-
-func (f *film) close() { _ = f.server.Close() }
 
 // watched reports whether somebody reads.
 func (f *film) watched() bool {

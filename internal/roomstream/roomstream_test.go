@@ -33,7 +33,7 @@ func until(t *testing.T, what string, f func() bool) {
 
 func testShow(t *testing.T, s Spec) *show {
 	t.Helper()
-	one := newShow(s, nil, "ffmpeg", slog.New(slog.DiscardHandler))
+	one := newShow(s, &roomsub.Room{Log: slog.New(slog.DiscardHandler)}, "ffmpeg")
 	t.Cleanup(one.close)
 	return one
 }
@@ -158,14 +158,14 @@ func TestFilm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer film.close()
+	defer film.Close()
 	show := testShow(t, spec)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() { defer close(ended); show.film(ctx, film) }()
 	defer func() { cancel(); <-ended }()
 	out, err := exec.Command("ffprobe", "-v", "error", "-of", "json", "-show_entries", "stream=codec_name,width,height,r_frame_rate,sample_rate,channels,pix_fmt",
-		"-read_intervals", "%+2", "-count_packets", film.url()).Output()
+		"-read_intervals", "%+2", "-count_packets", film.URL).Output()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}

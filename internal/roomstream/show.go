@@ -3,7 +3,6 @@ package roomstream
 import (
 	"context"
 	"encoding/json"
-	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -22,7 +21,6 @@ type show struct {
 	spec    Spec
 	room    *roomsub.Room
 	program string // ffmpeg
-	log     *slog.Logger
 	launch  *childproc.Launcher
 	sounds  sounds
 	// heard and seen are what is received, by track.
@@ -48,9 +46,9 @@ type shownTile struct {
 	picture *picture
 }
 
-func newShow(s Spec, from *roomsub.Room, program string, log *slog.Logger) *show {
+func newShow(s Spec, from *roomsub.Room, program string) *show {
 	return &show{
-		spec: s, room: from, program: program, log: log, launch: childproc.NewLauncher(),
+		spec: s, room: from, program: program, launch: childproc.NewLauncher(),
 		heard: map[string]*received{}, seen: map[string]*received{}, spoke: map[string]int64{},
 	}
 }
@@ -58,9 +56,8 @@ func newShow(s Spec, from *roomsub.Room, program string, log *slog.Logger) *show
 // close ends what is left. run has ended.
 func (s *show) close() { s.launch.Close() }
 
-// run receives what is in the room until ctx ends, the room ends, or check has an
-// objection.
-func (s *show) run(ctx context.Context, check func(room.State) error) error {
+// run receives what is in the room until ctx ends, or the room.
+func (s *show) run(ctx context.Context) error {
 	defer s.end()
 	speaking, err := s.room.Conn.Subscribe(ctx, room.Topic, room.KeySpeakers(s.room.Name), s.speakers)
 	if err != nil {
@@ -68,13 +65,7 @@ func (s *show) run(ctx context.Context, check func(room.State) error) error {
 	}
 	defer func() { _ = speaking.Close() }()
 	return s.room.Watch(ctx, func(now *room.State) error {
-		if now == nil {
-			return nil
-		}
-		if err := check(*now); err != nil {
-			return err
-		}
-		if now.Settled { // before, people may be missing who are still there
+		if now != nil && now.Settled { // before, people may be missing who are still there
 			s.follow(ctx, *now)
 		}
 		return nil
@@ -141,7 +132,7 @@ func (s *show) follow(ctx context.Context, now room.State) {
 	}
 	s.mu.Lock()
 	if len(s.tiles) != len(shown) {
-		s.log.Info("picture", "tiles", len(shown), "sounds", len(heard))
+		s.room.Log.Info("picture", "tiles", len(shown), "sounds", len(heard))
 	}
 	s.tiles = shown
 	s.mu.Unlock()
@@ -195,7 +186,7 @@ func (s *show) decode(c roomsub.Codec, first roomsub.Frame, f form, now time.Tim
 	return startDecoder(s.launch, s.program, c, first, f, now, show)
 }
 
-func (s *show) decodeFailed(err error) { s.log.Warn("decoder cannot be started", "err", err) }
+func (s *show) decodeFailed(err error) { s.room.Log.Warn("decoder cannot be started", "err", err) }
 
 // mostBehind is how far the film may be behind the clock before it leaves out what
 // is missing.

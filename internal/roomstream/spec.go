@@ -10,8 +10,8 @@ import (
 
 	"github.com/muster-fleet/muster/internal/compose"
 	"github.com/muster-fleet/muster/internal/room"
+	"github.com/muster-fleet/muster/internal/roomsub"
 	"github.com/muster-fleet/muster/media"
-	"github.com/muster-fleet/muster/worker"
 )
 
 // Spec says which room to stream, and where to.
@@ -58,8 +58,8 @@ const (
 
 // readSpec checks a spec, and fills in what it leaves open.
 func readSpec(raw json.RawMessage) (s Spec, err error) {
-	if err := decodeStrict(raw, &s); err != nil {
-		return s, fmt.Errorf("room: the spec is {\"room\": {\"room\": NAME, \"output\": URL}}: %w", err)
+	if err := roomsub.ReadSpec(raw, &s, `"output": URL`); err != nil {
+		return s, err
 	}
 	if err := room.CheckName("room", s.Room); err != nil {
 		return s, err
@@ -81,15 +81,12 @@ func readSpec(raw json.RawMessage) (s Spec, err error) {
 	if s.Bitrate == 0 {
 		s.Bitrate = media.Bitrate(defaultBitrate * s.Width * s.Height / (defaultWidth * defaultHeight) * s.FPS / defaultFPS)
 	}
-	if s.Audio.Codec == "" {
-		s.Audio.Codec = "aac"
-	}
+	s.Audio.Codec = cmp.Or(s.Audio.Codec, "aac")
 	if s.Audio.Codec == media.Copy || s.Audio.Codec == media.None {
 		return s, fmt.Errorf("audio.codec: %q is not possible: the sound is mixed, and goes along", s.Audio.Codec)
 	}
 	s.RetrySeconds = cmp.Or(s.RetrySeconds, defaultRetrySeconds)
 	s.Existing = cmp.Or(s.Existing, media.Append)
-	s.Cluster = cmp.Or(s.Cluster, worker.DefaultCluster)
 	return s, nil
 }
 

@@ -1,7 +1,7 @@
 package roomstream
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	"github.com/muster-fleet/muster/bus"
-	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/internal/room"
 	"github.com/muster-fleet/muster/internal/roomsub"
 	"github.com/muster-fleet/muster/media"
@@ -35,17 +34,9 @@ type Streamer struct {
 
 // New returns the work.
 func New(o Options) (*Streamer, error) {
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	stream, err := media.New(media.Stream, o.Tool, o.Media)
 	return &Streamer{o, stream}, err
-}
-
-func decodeStrict(raw json.RawMessage, into any) error {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	return d.Decode(into)
 }
 
 // Check is node.Work's.
@@ -61,28 +52,27 @@ func (w *Streamer) Check(raw json.RawMessage) error {
 	return w.stream.Check(stream)
 }
 
-// errUnwished ends a stream that the room does not wish any more.
-var errUnwished = errors.New("stream is not wished any more")
-
 // Do is node.Work's: it streams until it is stopped, or the room ends.
 func (w *Streamer) Do(ctx context.Context, t *node.Task) error {
 	s, err := readSpec(t.Spec)
 	if err != nil {
 		return err
 	}
-	conn, err := w.opts.Open(ctx)
+	log := w.opts.Logger.With("component", "streaming", "room", s.Room)
+	from, err := roomsub.Enter(ctx, w.opts.Open, s.Cluster, s.Room, t.Name, log)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = conn.Close() }()
-	log := w.opts.Logger.With("component", "streaming", "room", s.Room)
+	defer from.Close()
+	if s.Wished {
+		from.Wanted = func(now room.State) bool { return !now.Settled || now.Streaming.Wants(t.Name) }
+	}
 	film, err := newFilm(s.Width, s.Height, s.FPS)
 	if err != nil {
 		return err
 	}
-	defer film.close()
-	from := &roomsub.Room{Name: s.Room, Task: t.Name, Conn: conn, Client: client.New(conn, client.Options{Cluster: s.Cluster}), Log: log}
-	show := newShow(s, from, w.opts.Tool.FFmpeg, log)
+	defer film.Close()
+	show := newShow(s, from, w.opts.Tool.FFmpeg)
 	defer show.close()
 
 	// The film goes on until what reads it has ended: that does not heed its end
@@ -93,20 +83,13 @@ func (w *Streamer) Do(ctx context.Context, t *node.Task) error {
 	defer stop()
 	working.Go(func() { show.film(filming, film) })
 	own, end := context.WithCancelCause(ctx)
-	working.Go(func() {
-		end(show.run(own, func(now room.State) error {
-			if s.Wished && now.Settled && !now.Streaming.Wants(t.Name) {
-				return errUnwished
-			}
-			return nil
-		}))
-	})
-	err = w.send(own, t, s, film.url())
+	working.Go(func() { end(show.run(own)) })
+	err = w.send(own, t, s, film.URL)
 	end(err)
 	switch why := context.Cause(own); {
 	case ctx.Err() != nil:
 		return err
-	case errors.Is(why, errUnwished), errors.Is(why, roomsub.ErrOver):
+	case errors.Is(why, roomsub.ErrOver):
 		log.Info("ending", "task", t.Name, "reason", why)
 		return nil
 	default:

@@ -2,7 +2,6 @@ package roomsub
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"github.com/muster-fleet/muster/internal/pause"
+	"github.com/muster-fleet/muster/internal/peerconn"
 	"github.com/muster-fleet/muster/internal/room"
 	"github.com/muster-fleet/muster/internal/sfu"
 )
@@ -82,6 +82,8 @@ func (r *receiver) session() string {
 	return fmt.Sprintf("%s.%s.%d", r.room.Task, r.track.ID, r.number)
 }
 
+func (r *receiver) sfu() sfu.Client { return sfu.Client{Conn: r.room.Conn} }
+
 // once is one connection.
 func (r *receiver) once(ctx context.Context) error {
 	r.number = r.connections.Add(1)
@@ -102,7 +104,7 @@ func (r *receiver) once(ctx context.Context) error {
 	}
 	defer func() {
 		_ = pc.Close()
-		_ = r.room.Conn.Cast(context.WithoutCancel(ctx), r.node, "end", sfu.End{Room: r.room.Name, Session: r.session()}) // silence ends it too
+		r.sfu().End(context.WithoutCancel(ctx), r.node, r.room.Name, r.session())
 	}()
 	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
 		if s == webrtc.PeerConnectionStateFailed {
@@ -133,8 +135,7 @@ func (r *receiver) once(ctx context.Context) error {
 func (r *receiver) change(ctx context.Context, c room.Change) error {
 	ctx, cancel := context.WithTimeout(ctx, offerTime)
 	defer cancel()
-	_, err := r.room.Conn.Call(ctx, r.node, "change", sfu.ChangeOf{Session: r.session(), Change: c})
-	return err
+	return r.sfu().Change(ctx, r.node, r.session(), c)
 }
 
 // offer has the SFU answer.
@@ -142,39 +143,19 @@ func (r *receiver) offer(ctx context.Context, pc *webrtc.PeerConnection, change 
 	ctx, cancel := context.WithTimeout(ctx, offerTime)
 	defer cancel()
 	kind := webrtc.RTPCodecTypeVideo
-	if r.track.Source == "mic" || r.track.Source == "sound" {
+	if r.track.Sound() {
 		kind = webrtc.RTPCodecTypeAudio
 	}
 	section, err := pc.AddTransceiverFromKind(kind, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
 	if err != nil {
 		return err
 	}
-	offer, err := pc.CreateOffer(nil)
-	if err != nil {
-		return err
-	}
-	gathered := webrtc.GatheringCompletePromise(pc)
-	if err := pc.SetLocalDescription(offer); err != nil {
-		return err
-	}
-	select {
-	case <-gathered:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	change.Want = map[string]string{section.Mid(): r.track.ID}
-	raw, err := r.room.Conn.Call(ctx, r.node, "offer", room.Offer{
-		Room: r.room.Name, Session: r.session(), Owner: r.room.Task + "." + r.track.ID, ReceiveOnly: true,
-		SDP: pc.LocalDescription().SDP, Change: change,
+	return peerconn.Offer(ctx, pc, func(ctx context.Context, offer string) (string, error) {
+		change.Want = map[string]string{section.Mid(): r.track.ID}
+		return r.sfu().Offer(ctx, r.node, room.Offer{
+			Room: r.room.Name, Session: r.session(), Owner: r.room.Task + "." + r.track.ID, ReceiveOnly: true, SDP: offer, Change: change,
+		})
 	})
-	if err != nil {
-		return err
-	}
-	var answer sfu.Answer
-	if err := json.Unmarshal(raw, &answer); err != nil {
-		return err
-	}
-	return pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer.SDP})
 }
 
 // read takes what arrives, until the connection ends.

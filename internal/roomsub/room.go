@@ -1,9 +1,11 @@
 package roomsub
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"sync"
@@ -24,8 +26,10 @@ const (
 	overTime = time.Minute
 )
 
-// ErrOver says that the room has ended.
+// ErrOver says that the room has ended, or does not want the subscriber any more.
 var ErrOver = errors.New("roomsub: the room has ended")
+
+var errUnwanted = fmt.Errorf("%w for this task: it is not wanted any more", ErrOver)
 
 // Room is a room of which tracks are received.
 type Room struct {
@@ -34,6 +38,9 @@ type Room struct {
 	Conn       bus.Conn
 	Client     *client.Client
 	Log        *slog.Logger
+	// Wanted reports whether the subscriber is to go on; nil means that it is. A
+	// conference that could not stop the task says it in this way.
+	Wanted func(room.State) bool
 
 	conference string // the node that was asked last
 
@@ -42,9 +49,33 @@ type Room struct {
 	moved chan struct{}     // closed, and replaced, when nodes change
 }
 
+// ReadSpec reads the spec of a task on a room. example is what it has beside the name
+// of the room.
+func ReadSpec(raw json.RawMessage, into any, example string) error {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return fmt.Errorf(`room: the spec is {"room": {"room": NAME, %s}}: %w`, example, err)
+	}
+	return nil
+}
+
+// Enter returns a room of a cluster, for a task, over a connection of its own. Close
+// ends the connection.
+func Enter(ctx context.Context, open func(context.Context) (bus.Conn, error), cluster, name, task string, log *slog.Logger) (*Room, error) {
+	conn, err := open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &Room{Name: name, Task: task, Conn: conn, Client: client.New(conn, client.Options{Cluster: cluster}), Log: log}, nil
+}
+
+// Close ends the connection with the queue.
+func (r *Room) Close() { _ = r.Conn.Close() }
+
 // Watch calls hear with the state of the room whenever it changes, and each second;
 // with nil while no conference answers. It returns the error of hear, ErrOver when
-// the room has ended, and nil when ctx ends.
+// the room has ended or the subscriber is not Wanted, and nil when ctx ends.
 func (r *Room) Watch(ctx context.Context, hear func(*room.State) error) error {
 	wake := mailbox.NewSignal()
 	heard, err := r.Conn.Subscribe(ctx, room.Topic, room.KeyState(r.Name), func(string, json.RawMessage) { wake.Raise() })
@@ -58,6 +89,8 @@ func (r *Room) Watch(ctx context.Context, hear func(*room.State) error) error {
 	for {
 		state, err := r.ask(ctx)
 		switch {
+		case err == nil && r.Wanted != nil && !r.Wanted(state):
+			err = errUnwanted
 		case err == nil:
 			seen = time.Now()
 			r.move(state)

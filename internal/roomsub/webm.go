@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"net/http"
 	"sync"
 	"time"
 
@@ -98,24 +97,6 @@ func Mux(out io.WriteCloser, isWebM bool, began time.Time, entries ...any) (*Wri
 	}
 	return &Writer{writers, s}, nil
 }
-
-// Live is what writes to a client of HTTP without delay, for Mux. Close does nothing.
-func Live(w http.ResponseWriter) io.WriteCloser { return live{w, http.NewResponseController(w)} }
-
-type live struct {
-	http.ResponseWriter
-	control *http.ResponseController
-}
-
-func (l live) Write(p []byte) (int, error) {
-	n, err := l.ResponseWriter.Write(p)
-	if err == nil {
-		err = l.control.Flush()
-	}
-	return n, err
-}
-
-func (live) Close() error { return nil }
 
 // opusHead is the identification header of RFC 7845, section 5.1: two channels,
 // nothing to skip, since the beginning is somewhere in a stream.

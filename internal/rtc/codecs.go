@@ -42,11 +42,6 @@ func mediaEngine() (*webrtc.MediaEngine, error) {
 // publisherAPI makes a connection of a publisher: lost packets are asked for
 // again, and what arrives is reported, also for transport-cc.
 func publisherAPI(settings webrtc.SettingEngine) (*webrtc.API, error) {
-	m, err := mediaEngine()
-	if err != nil {
-		return nil, err
-	}
-	registry := &interceptor.Registry{}
 	nacks, err := nack.NewGeneratorInterceptor()
 	if err != nil {
 		return nil, err
@@ -59,19 +54,22 @@ func publisherAPI(settings webrtc.SettingEngine) (*webrtc.API, error) {
 	if err != nil {
 		return nil, err
 	}
-	registry.Add(nacks)
-	registry.Add(reports)
-	registry.Add(feedback)
-	return webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(settings)), nil
+	return newAPI(settings, nacks, reports, feedback)
 }
 
-// subscriberAPI makes a connection of a subscriber. It has no interceptors: slots answer NACKs from the ring of the source, number packets for
-// transport-cc and send reports themselves, once a packet and without locks of
-// others.
-func subscriberAPI(settings webrtc.SettingEngine) (*webrtc.API, error) {
+// subscriberAPI makes a connection of a subscriber. It has no interceptors: slots
+// answer NACKs from the ring of the source, number packets for transport-cc and send
+// reports themselves, once a packet and without locks of others.
+func subscriberAPI(settings webrtc.SettingEngine) (*webrtc.API, error) { return newAPI(settings) }
+
+func newAPI(settings webrtc.SettingEngine, interceptors ...interceptor.Factory) (*webrtc.API, error) {
 	m, err := mediaEngine()
 	if err != nil {
 		return nil, err
 	}
-	return webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(&interceptor.Registry{}), webrtc.WithSettingEngine(settings)), nil
+	registry := &interceptor.Registry{}
+	for _, i := range interceptors {
+		registry.Add(i)
+	}
+	return webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(settings)), nil
 }

@@ -3,7 +3,6 @@ package rtc
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -12,6 +11,8 @@ import (
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+
+	"github.com/muster-fleet/muster/internal/peerconn"
 )
 
 // laneSections is the most media sections of one connection of a link: each makes
@@ -129,30 +130,12 @@ func (ln *lane) change() Change {
 
 // offer has the other SFU answer.
 func (ln *lane) offer(ctx context.Context) error {
-	offer, err := ln.pc.CreateOffer(nil)
-	if err != nil {
-		return err
-	}
-	gathered := webrtc.GatheringCompletePromise(ln.pc)
-	if err := ln.pc.SetLocalDescription(offer); err != nil {
-		return err
-	}
-	select {
-	case <-gathered:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	answer, err := ln.link.room.server.opts.Upstream.Offer(ctx, ln.link.node, Offer{
-		Room: ln.link.room.name, Session: ln.session, Owner: "link to " + ln.link.self, ReceiveOnly: true, Link: true,
-		SDP: ln.pc.LocalDescription().SDP, Change: ln.change(),
+	l := ln.link
+	return peerconn.Offer(ctx, ln.pc, func(ctx context.Context, offer string) (string, error) {
+		return l.room.server.opts.Upstream.Offer(ctx, l.node, Offer{
+			Room: l.room.name, Session: ln.session, Owner: "link to " + l.self, ReceiveOnly: true, Link: true, SDP: offer, Change: ln.change(),
+		})
 	})
-	if err != nil {
-		return err
-	}
-	if err := ln.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer}); err != nil {
-		return fmt.Errorf("rtc: the answer of %s: %w", ln.link.node, err)
-	}
-	return nil
 }
 
 // onTrack reads what begins to arrive.

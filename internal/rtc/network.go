@@ -133,22 +133,15 @@ func addresses(ip net.IP) ([]net.IP, error) {
 	return out, nil
 }
 
-// settings are those of every connection: our two ports and nothing else.
+// settings are those of connections of clients: our two ports and nothing else.
 func (n *network) settings() (webrtc.SettingEngine, error) {
-	var s webrtc.SettingEngine
+	s := n.clientSettings()
 	s.SetICEUDPMux(n.udp)
 	s.SetICETCPMux(n.tcp)
 	s.DisableActiveTCP(true)
-	s.DisableMediaEngineCopy(true) // see codecs.go
-	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
-	s.SetIncludeLoopbackCandidate(true)
-	s.SetIPFilter(n.has)
 	s.SetNetworkTypes([]webrtc.NetworkType{
 		webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6,
 	})
-	s.SetICETimeouts(disconnectedTime, failedTime, keepAliveTime)
-	// GCM costs a third of AES-CM with SHA-1 on processors of today.
-	s.SetSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80)
 	if n.public == "" {
 		return s, nil
 	}
@@ -161,12 +154,13 @@ func (n *network) settings() (webrtc.SettingEngine, error) {
 // SFU: they have ports of their own.
 func (n *network) clientSettings() webrtc.SettingEngine {
 	var s webrtc.SettingEngine
-	s.DisableMediaEngineCopy(true)
+	s.DisableMediaEngineCopy(true) // see codecs.go
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	s.SetIncludeLoopbackCandidate(true)
 	s.SetIPFilter(n.has)
 	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
 	s.SetICETimeouts(disconnectedTime, failedTime, keepAliveTime)
+	// GCM costs a third of AES-CM with SHA-1 on processors of today.
 	s.SetSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80)
 	return s
 }

@@ -3,6 +3,7 @@ package rtc
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -202,9 +203,5 @@ func (r *room) speaking(now time.Time) ([]string, bool) {
 func (r *room) list() []*track {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	out := make([]*track, 0, len(r.tracks))
-	for _, t := range r.tracks {
-		out = append(out, t)
-	}
-	return out
+	return slices.Collect(maps.Values(r.tracks))
 }

@@ -1,6 +1,7 @@
 package rtc
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -8,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -93,12 +96,8 @@ type counters struct {
 
 // Start opens the ports of a server.
 func Start(opts Options) (*Server, error) {
-	if opts.Listen == "" {
-		opts.Listen = "127.0.0.1:0"
-	}
-	if opts.Logger == nil {
-		opts.Logger = slog.New(slog.DiscardHandler)
-	}
+	opts.Listen = cmp.Or(opts.Listen, "127.0.0.1:0")
+	opts.Logger = cmp.Or(opts.Logger, slog.New(slog.DiscardHandler))
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("rtc: %w", err)
@@ -344,21 +343,13 @@ func (s *Server) Receivers(room string) int {
 func (s *Server) all() []*session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := make([]*session, 0, len(s.sessions))
-	for _, n := range s.sessions {
-		out = append(out, n)
-	}
-	return out
+	return slices.Collect(maps.Values(s.sessions))
 }
 
 func (s *Server) allRooms() []*room {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := make([]*room, 0, len(s.rooms))
-	for _, r := range s.rooms {
-		out = append(out, r)
-	}
-	return out
+	return slices.Collect(maps.Values(s.rooms))
 }
 
 // run does what is due from time to time.

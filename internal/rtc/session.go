@@ -324,12 +324,7 @@ func (s *session) line() (l Line, words string) {
 // allocate chooses the layers of everything that the client gets.
 func (s *session) allocate(now time.Time) {
 	s.mu.Lock()
-	slots := make([]*slot, 0, len(s.slots))
-	for _, slot := range s.slots {
-		if slot.kind == webrtc.RTPCodecTypeVideo {
-			slots = append(slots, slot)
-		}
-	}
+	slots := slices.Collect(maps.Values(s.slots))
 	view := s.view
 	s.mu.Unlock()
 	var demands []Demand
@@ -337,7 +332,7 @@ func (s *session) allocate(now time.Time) {
 	choice := false
 	for _, slot := range slots {
 		t := slot.carried()
-		if t == nil {
+		if t == nil || slot.kind != webrtc.RTPCodecTypeVideo {
 			continue
 		}
 		d := t.demand(now, view)
@@ -387,10 +382,7 @@ func (t *track) demand(now time.Time, view map[string]int) Demand {
 // reports are the sender reports of all slots.
 func (s *session) reports(now time.Time) {
 	s.mu.Lock()
-	slots := make([]*slot, 0, len(s.slots))
-	for _, slot := range s.slots {
-		slots = append(slots, slot)
-	}
+	slots := slices.Collect(maps.Values(s.slots))
 	s.mu.Unlock()
 	var out []rtcp.Packet
 	for _, slot := range slots {

@@ -4,7 +4,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"log/slog"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -75,10 +77,7 @@ func (s *turnConns) allocated(remote, local net.Addr, has bool) {
 func (s *turnConns) close() {
 	s.mu.Lock()
 	s.over = true
-	all := make([]*turnConn, 0, len(s.all))
-	for _, c := range s.all {
-		all = append(all, c)
-	}
+	all := slices.Collect(maps.Values(s.all))
 	s.mu.Unlock()
 	for _, c := range all {
 		_ = c.Close()

@@ -11,6 +11,8 @@ import (
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 
+	"github.com/muster-fleet/muster/internal/mailbox"
+	"github.com/muster-fleet/muster/internal/peerconn"
 	"github.com/muster-fleet/muster/internal/rtc"
 )
 
@@ -32,8 +34,8 @@ type Client struct {
 	Relay []webrtc.ICEServer
 }
 
-// connection is a PeerConnection of the client.
-func (c Client) connection() (*webrtc.PeerConnection, error) {
+// Connection is a PeerConnection of the client.
+func (c Client) Connection() (*webrtc.PeerConnection, error) {
 	m := &webrtc.MediaEngine{}
 	if err := m.RegisterDefaultCodecs(); err != nil {
 		return nil, err
@@ -73,16 +75,20 @@ func (c Client) connection() (*webrtc.PeerConnection, error) {
 // connect offers, and waits until the connection stands. fill completes the
 // offer when the sections have their mids.
 func connect(ctx context.Context, pc *webrtc.PeerConnection, signal Signal, o rtc.Offer, fill func(*rtc.Offer)) error {
-	connected, failed := make(chan struct{}, 1), make(chan struct{}, 1)
+	connected, failed := mailbox.NewSignal(), mailbox.NewSignal()
 	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
 		switch s {
 		case webrtc.PeerConnectionStateConnected:
-			notify(connected)
+			connected.Raise()
 		case webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
-			notify(failed)
+			failed.Raise()
 		}
 	})
-	if err := negotiate(ctx, pc, signal, o, fill); err != nil {
+	if err := peerconn.Offer(ctx, pc, func(ctx context.Context, offer string) (string, error) {
+		o.SDP = offer
+		fill(&o)
+		return signal(ctx, o)
+	}); err != nil {
 		return err
 	}
 	select {
@@ -95,47 +101,9 @@ func connect(ctx context.Context, pc *webrtc.PeerConnection, signal Signal, o rt
 	}
 }
 
-func notify(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
-}
-
-// negotiate exchanges an offer for its answer.
-func negotiate(ctx context.Context, pc *webrtc.PeerConnection, signal Signal, o rtc.Offer, fill func(*rtc.Offer)) error {
-	offer, err := pc.CreateOffer(nil)
-	if err != nil {
-		return err
-	}
-	if o.SDP, err = describe(ctx, pc, offer); err != nil {
-		return err
-	}
-	fill(&o)
-	answer, err := signal(ctx, o)
-	if err != nil {
-		return err
-	}
-	return pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer})
-}
-
-// describe sets our description, and returns it with all candidates.
-func describe(ctx context.Context, pc *webrtc.PeerConnection, ours webrtc.SessionDescription) (sdp string, err error) {
-	gathered := webrtc.GatheringCompletePromise(pc)
-	if err := pc.SetLocalDescription(ours); err != nil {
-		return "", err
-	}
-	select {
-	case <-gathered:
-		return pc.LocalDescription().SDP, nil
-	case <-ctx.Done():
-		return "", context.Cause(ctx)
-	}
-}
-
 // kindOf is what a track is, by its source.
 func kindOf(t rtc.Track) webrtc.RTPCodecType {
-	if t.Source == "mic" || t.Source == "sound" {
+	if t.Sound() {
 		return webrtc.RTPCodecTypeAudio
 	}
 	return webrtc.RTPCodecTypeVideo

@@ -11,6 +11,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/muster-fleet/muster/internal/pause"
 	"github.com/muster-fleet/muster/internal/room"
 )
 
@@ -171,14 +172,7 @@ func (p *Person) attend(ctx context.Context) {
 			p.mu.Unlock()
 			return
 		}
-		pause(ctx, againTime)
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
+		pause.For(ctx, againTime)
 	}
 }
 

@@ -35,7 +35,7 @@ type sending struct {
 // Publish connects a publisher of these tracks. rids are the encodings of its
 // pictures, none for a single one.
 func (c Client) Publish(ctx context.Context, signal Signal, room, session string, rids []string, tracks ...rtc.Track) (*Publisher, error) {
-	pc, err := c.connection()
+	pc, err := c.Connection()
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/pion/interceptor"
 	"github.com/pion/rtp"
 
+	"github.com/muster-fleet/muster/internal/pause"
 	"github.com/muster-fleet/muster/internal/room"
 )
 
@@ -69,7 +70,7 @@ func (p *Person) follow(ctx context.Context, there func(ctx context.Context, s r
 		p.mu.Unlock()
 		if known && state.Part.Node != "" {
 			if err := p.whileServed(ctx, state, there); err != nil {
-				pause(ctx, againTime)
+				pause.For(ctx, againTime)
 				continue
 			}
 		}

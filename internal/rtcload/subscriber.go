@@ -10,6 +10,7 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
+	"github.com/muster-fleet/muster/internal/peerconn"
 	"github.com/muster-fleet/muster/internal/rtc"
 )
 
@@ -27,7 +28,7 @@ type Subscriber struct {
 func (c Client) Subscribe(ctx context.Context, signal Signal, room, session string,
 	onPacket func(track string, p *rtp.Packet, a interceptor.Attributes), tracks ...rtc.Track,
 ) (*Subscriber, error) {
-	pc, err := c.connection()
+	pc, err := c.Connection()
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +58,7 @@ func (c Client) Subscribe(ctx context.Context, signal Signal, room, session stri
 // Accept makes a subscriber whose server offers: it gets what Answer is given,
 // and counts.
 func (c Client) Accept() (*Subscriber, error) {
-	pc, err := c.connection()
+	pc, err := c.Connection()
 	if err != nil {
 		return nil, err
 	}
@@ -68,14 +69,7 @@ func (c Client) Accept() (*Subscriber, error) {
 
 // Answer answers an offer of the server, the first or a later one.
 func (s *Subscriber) Answer(ctx context.Context, offer string) (answer string, err error) {
-	if err := s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer}); err != nil {
-		return "", err
-	}
-	description, err := s.pc.CreateAnswer(nil)
-	if err != nil {
-		return "", err
-	}
-	return describe(ctx, s.pc, description)
+	return peerconn.Answer(ctx, s.pc, offer)
 }
 
 func (s *Subscriber) read(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {

@@ -20,6 +20,7 @@
 package sfu
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -92,16 +93,13 @@ const noticeBacklog = 256
 
 // Start opens the ports. conn carries notices, and stays the caller's.
 func Start(conn bus.Conn, opts rtc.Options) (*Node, error) {
-	n := &Node{conn: conn, log: opts.Logger, parts: map[string]int{}, routes: map[string]string{}, changed: make(chan struct{}), notices: make(chan keyed, noticeBacklog)}
-	if n.log == nil {
-		n.log = slog.New(slog.DiscardHandler)
-	}
+	n := &Node{conn: conn, log: cmp.Or(opts.Logger, slog.New(slog.DiscardHandler)), parts: map[string]int{}, routes: map[string]string{}, changed: make(chan struct{}), notices: make(chan keyed, noticeBacklog)}
 	opts.OnSpeakers = func(name string, tracks []string) {
 		if !owtnode.Has(name) {
 			n.tell(room.KeySpeakers(name), room.Notice{Room: name, Tracks: tracks, Node: n.name()})
 		}
 	}
-	opts.Upstream = upstream{conn}
+	opts.Upstream = Client{conn}
 	opts.OnEnded = func(name, session string) {
 		if owtnode.Has(session) {
 			n.owt.Ended(session)

@@ -15,33 +15,37 @@ type asked struct {
 	Tracks []string `json:"tracks"`
 }
 
-// upstream reaches other SFUs over the queue. It is rtc.Upstream.
-type upstream struct{ conn bus.Conn }
+// Client reaches SFUs over the queue, each by its node. It is rtc.Upstream.
+type Client struct{ Conn bus.Conn }
 
-func (u upstream) call(ctx context.Context, node, method string, arg, into any) error {
-	raw, err := u.conn.Call(ctx, node, method, arg)
+func (c Client) call(ctx context.Context, node, method string, arg, into any) error {
+	raw, err := c.Conn.Call(ctx, node, method, arg)
 	if err != nil {
 		return err
 	}
 	return json.Unmarshal(raw, into)
 }
 
-func (u upstream) Offer(ctx context.Context, node string, o room.Offer) (string, error) {
+// Offer has the SFU answer an offer.
+func (c Client) Offer(ctx context.Context, node string, o room.Offer) (string, error) {
 	var a Answer
-	err := u.call(ctx, node, "offer", o, &a)
+	err := c.call(ctx, node, "offer", o, &a)
 	return a.SDP, err
 }
 
-func (u upstream) Change(ctx context.Context, node, session string, c room.Change) error {
-	_, err := u.conn.Call(ctx, node, "change", ChangeOf{Session: session, Change: c})
+// Change changes what a session sends and receives.
+func (c Client) Change(ctx context.Context, node, session string, change room.Change) error {
+	_, err := c.Conn.Call(ctx, node, "change", ChangeOf{Session: session, Change: change})
 	return err
 }
 
-func (u upstream) End(ctx context.Context, node, name, session string) {
-	_ = u.conn.Cast(ctx, node, "end", End{Room: name, Session: session}) // silence ends it too
+// End ends a session of a room.
+func (c Client) End(ctx context.Context, node, name, session string) {
+	_ = c.Conn.Cast(ctx, node, "end", End{Room: name, Session: session}) // silence ends it too
 }
 
-func (u upstream) Published(ctx context.Context, node, name string, tracks []string) (found []rtc.Published, err error) {
-	err = u.call(ctx, node, "published", asked{name, tracks}, &found)
+// Published returns those of the tracks that are published there.
+func (c Client) Published(ctx context.Context, node, name string, tracks []string) (found []rtc.Published, err error) {
+	err = c.call(ctx, node, "published", asked{name, tracks}, &found)
 	return found, err
 }
