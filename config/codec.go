@@ -31,34 +31,46 @@ type hinted struct {
 	nearest string
 }
 
+// that returns the codec for values that also pass a check.
+func (c codec[T]) that(check func(T) error) codec[T] {
+	read := c.read
+	c.read = func(v value) (T, error) {
+		got, err := read(v)
+		if err == nil {
+			err = check(got)
+		}
+		return got, err
+	}
+	return c
+}
+
+// named returns the codec with other words for the manual.
+func (c codec[T]) named(words string) codec[T] {
+	c.words = words
+	return c
+}
+
 func text() codec[string] {
 	return codec[string]{"string", value.asString, func(s string) any { return s }}
 }
 
 // name is a text that must not be empty.
 func name() codec[string] {
-	c := text()
-	c.read = func(v value) (string, error) {
-		s, err := v.asString()
-		if err == nil && strings.TrimSpace(s) == "" {
-			err = errors.New("must not be empty")
+	return text().that(func(s string) error {
+		if strings.TrimSpace(s) == "" {
+			return errors.New("must not be empty")
 		}
-		return s, err
-	}
-	return c
+		return nil
+	})
 }
 
 func choice(words ...string) codec[string] {
-	c := text()
-	c.words = strings.Join(quoted(words), " or ")
-	c.read = func(v value) (string, error) {
-		s, err := v.asString()
-		if err != nil || slices.Contains(words, s) {
-			return s, err
+	return text().named(strings.Join(quoted(words), " or ")).that(func(s string) error {
+		if slices.Contains(words, s) {
+			return nil
 		}
-		return "", hinted{fmt.Errorf("%q is none of %s", s, strings.Join(quoted(words), ", ")), quote(nearest.Word(s, words))}
-	}
-	return c
+		return hinted{fmt.Errorf("%q is none of %s", s, strings.Join(quoted(words), ", ")), quote(nearest.Word(s, words))}
+	})
 }
 
 func secret() codec[Secret] {
@@ -84,26 +96,25 @@ func whole(least, most int64) codec[int] {
 }
 
 func load() codec[float64] {
-	words := fmt.Sprintf("number, 0 to %v", state.MaxDebit)
-	return codec[float64]{words, func(v value) (float64, error) {
-		f, err := v.asFloat()
-		if err == nil && (f < 0 || f > state.MaxDebit) {
-			err = fmt.Errorf("%v is out of range: use a load from 0 to %v", f, state.MaxDebit)
+	c := codec[float64]{fmt.Sprintf("number, 0 to %v", state.MaxDebit), value.asFloat, func(f float64) any { return f }}
+	return c.that(func(f float64) error {
+		if f < 0 || f > state.MaxDebit {
+			return fmt.Errorf("%v is out of range: use a load from 0 to %v", f, state.MaxDebit)
 		}
-		return f, err
-	}, func(f float64) any { return f }}
+		return nil
+	})
 }
 
 // span is a length of time: milliseconds, as in OWT, or a Go duration.
 func span(least, most time.Duration) codec[time.Duration] {
 	words := fmt.Sprintf("milliseconds, or a duration such as \"10s\"; %s to %s", brief(least), brief(most))
-	return codec[time.Duration]{words, func(v value) (time.Duration, error) {
-		d, err := asDuration(v)
-		if err == nil && (d < least || d > most) {
-			err = fmt.Errorf("%s is out of range: use %s to %s", brief(d), brief(least), brief(most))
+	c := codec[time.Duration]{words, asDuration, func(d time.Duration) any { return brief(d) }}
+	return c.that(func(d time.Duration) error {
+		if d < least || d > most {
+			return fmt.Errorf("%s is out of range: use %s to %s", brief(d), brief(least), brief(most))
 		}
-		return d, err
-	}, func(d time.Duration) any { return brief(d) }}
+		return nil
+	})
 }
 
 func asDuration(v value) (time.Duration, error) {
@@ -194,98 +205,78 @@ func debitWord(v value, words string) (debitValue, error) {
 }
 
 // host is the name or the address of a machine.
-func host() codec[string] {
-	c := name()
-	read := c.read
-	c.read = func(v value) (string, error) {
-		s, err := read(v)
-		if err != nil {
-			return "", err
-		}
-		u, err := url.Parse("amqp://" + net.JoinHostPort(s, "5672"))
-		if err != nil || u.Hostname() != s || u.Port() != "5672" {
-			return "", fmt.Errorf("%q is no host: write a name or an IP address, the port is a key of its own", s)
-		}
-		return s, nil
+func host() codec[string] { return name().that(checkHost) }
+
+func checkHost(s string) error {
+	u, err := url.Parse("amqp://" + net.JoinHostPort(s, "5672"))
+	if err != nil || u.Hostname() != s || u.Port() != "5672" {
+		return fmt.Errorf("%q is no host: write a name or an IP address, the port is a key of its own", s)
 	}
-	return c
+	return nil
 }
 
 // listen is the host and port of a server.
-func listen() codec[string] {
-	c := name()
-	c.words = "host:port"
-	c.read = func(v value) (string, error) {
-		s, err := v.asString()
-		if err != nil {
-			return "", err
-		}
-		at, port, err := net.SplitHostPort(s)
-		_, portErr := strconv.ParseUint(port, 10, 16)
-		if err == nil && at != "" {
-			_, err = host().read(value{shapeString, at})
-		}
-		if err != nil || portErr != nil {
-			return "", fmt.Errorf("%q is no address: write host:port, such as 127.0.0.1:4222", s)
-		}
-		return s, nil
+func listen() codec[string] { return text().named("host:port").that(checkListen) }
+
+func checkListen(s string) error {
+	at, port, err := net.SplitHostPort(s)
+	_, portErr := strconv.ParseUint(port, 10, 16)
+	if err == nil && at != "" {
+		err = checkHost(at)
 	}
-	return c
+	if err != nil || portErr != nil {
+		return fmt.Errorf("%q is no address: write host:port, such as 127.0.0.1:4222", s)
+	}
+	return nil
+}
+
+// optional is a check that "" passes.
+func optional(check func(string) error) func(string) error {
+	return func(s string) error {
+		if s == "" {
+			return nil
+		}
+		return check(s)
+	}
 }
 
 // listenOrNot is listen, or nothing.
 func listenOrNot() codec[string] {
-	c := listen()
-	read := c.read
-	c.words = "host:port, or empty"
-	c.read = func(v value) (string, error) {
-		if s, err := v.asString(); err != nil || s == "" {
-			return "", err
-		}
-		return read(v)
-	}
-	return c
+	return text().named("host:port, or empty").that(optional(checkListen))
 }
 
 var schemes = []string{"nats", "tls", "amqp", "amqps"}
 
-func address() codec[URL] {
+// urls is a text that passes a check, and may hold a password.
+func urls(check func(string) error) codec[URL] {
+	checked := text().that(check)
 	return codec[URL]{"URL", func(v value) (URL, error) {
-		s, err := v.asString()
-		if err != nil || s == "" {
-			return "", err
-		}
-		return URL(s), checkURLs(s)
+		s, err := checked.read(v)
+		return URL(s), err
 	}, func(u URL) any { return u.String() }}
 }
 
+func address() codec[URL] { return urls(optional(checkURLs)) }
+
 // cloud reads the address of a cloud. Like OWT, it takes any other text for none.
 func cloud() codec[URL] {
-	return codec[URL]{"URL", func(v value) (URL, error) {
-		s, err := v.asString()
-		if err != nil {
-			return "", err
-		}
+	return urls(func(s string) error {
 		if _, err := url.Parse(s); err != nil { // which holds the password
-			return "", errors.New("cannot be read as a URL: write https://host, with a path or without")
+			return errors.New("cannot be read as a URL: write https://host, with a path or without")
 		}
-		return URL(s), nil
-	}, func(u URL) any { return u.String() }}
+		return nil
+	})
 }
 
 // otlp reads the address of a collector of traces.
 func otlp() codec[URL] {
-	return codec[URL]{"URL", func(v value) (URL, error) {
-		s, err := v.asString()
-		if err != nil || s == "" {
-			return "", err
-		}
+	return urls(optional(func(s string) error {
 		u, err := url.Parse(s)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
-			return "", errors.New("is no URL of a collector: write http://host:4318 or https://host")
+			return errors.New("is no URL of a collector: write http://host:4318 or https://host")
 		}
-		return URL(s), nil
-	}, func(u URL) any { return u.String() }}
+		return nil
+	}))
 }
 
 // checkURLs does not repeat errors of url.Parse, which contain the password.
