@@ -66,7 +66,7 @@ type analyser struct {
 func analyse(ctx context.Context, env *environment, p analysis) error {
 	a := &analyser{env: env, total: p.DurationSeconds, found: newFinder(p.Detect, env.out.Notify)}
 	if err := a.look(ctx, &p); err != nil {
-		return sorted(err, p.input)
+		return err
 	}
 	said, err := env.ffmpeg(ctx, p.args(env.tool.major()), a.progress, a.picture, a.sound)
 	a.mu.Lock()
@@ -76,7 +76,7 @@ func analyse(ctx context.Context, env *environment, p analysis) error {
 	}
 	a.found.end(a.stats.Seconds)
 	a.report(err == nil)
-	return sorted(err, p.input)
+	return err
 }
 
 // look asks what the input has, and chooses what is looked at.

@@ -70,6 +70,8 @@ type analysis struct {
 	streams picked
 }
 
+func (p analysis) source() place { return p.input }
+
 func analysePlan(_ *Tool, o Options, s AnalyseSpec) (analysis, error) {
 	p := analysis{AnalyseSpec: s}
 	var err error

@@ -129,14 +129,24 @@ func unknownField(t reflect.Type, path, name string) error {
 }
 
 // oneOf says what is wrong where got is not one of the words.
-func oneOf(field, got string, words []string) error {
-	for _, w := range words {
-		if got == w {
-			return nil
-		}
+func oneOf[T ~string](field string, got T, words []T) error {
+	if slices.Contains(words, got) {
+		return nil
 	}
-	if near := nearest.Word(got, words); near != "" {
+	var texts []string
+	for _, w := range words {
+		texts = append(texts, string(w))
+	}
+	if near := nearest.Word(string(got), texts); near != "" {
 		return fault(field, "%q is unknown: did you mean %q?", got, near)
 	}
-	return fault(field, "%q is unknown: there are %s", got, strings.Join(words, ", "))
+	return fault(field, "%q is unknown: there are %s", got, strings.Join(texts, ", "))
+}
+
+// oneOfOrNone is oneOf for a field that may be left out.
+func oneOfOrNone[T ~string](field string, got T, words ...T) error {
+	if got == "" {
+		return nil
+	}
+	return oneOf(field, got, words)
 }

@@ -17,12 +17,7 @@ const (
 	Good    Speed = "good"
 )
 
-func (s Speed) check() error {
-	if s == "" {
-		return nil
-	}
-	return oneOf("speed", string(s), []string{string(Fastest), string(Fast), string(Good)})
-}
+func (s Speed) check() error { return oneOfOrNone("speed", s, Fastest, Fast, Good) }
 
 // args are those that choose the encoder, its profile and its speed.
 func (e encoder) args(s Speed) []string {

@@ -127,11 +127,7 @@ func (e Existing) check(may ...Existing) (Existing, error) {
 	if e == "" {
 		return Refuse, nil
 	}
-	words := make([]string, len(may))
-	for i, m := range may {
-		words[i] = string(m)
-	}
-	return e, oneOf("existing", string(e), words)
+	return e, oneOf("existing", e, may)
 }
 
 // errExists is for what must not be overwritten.

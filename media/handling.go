@@ -11,12 +11,7 @@ const (
 	ShortWarns OnShort = "warn"
 )
 
-func (s OnShort) check() error {
-	if s == "" {
-		return nil
-	}
-	return oneOf("on_short", string(s), []string{string(ShortFails), string(ShortWarns)})
-}
+func (s OnShort) check() error { return oneOfOrNone("on_short", s, ShortFails, ShortWarns) }
 
 // Handling says how a picture is prepared for its encoder, and what becomes of
 // a broken input. Nothing of it matters to a picture that is copied, but for
@@ -44,18 +39,8 @@ const (
 )
 
 func (h Handling) check() error {
-	if err := h.OnShort.check(); err != nil {
-		return err
-	}
-	if h.HDR != "" {
-		if err := oneOf("hdr", h.HDR, []string{HDRTonemap, HDRKeep, HDRRefuse}); err != nil {
-			return err
-		}
-	}
-	if h.Deinterlace != "" {
-		return oneOf("deinterlace", h.Deinterlace, []string{DeinterlaceAuto, DeinterlaceOn, DeinterlaceOff})
-	}
-	return nil
+	return first(h.OnShort.check(), oneOfOrNone("hdr", h.HDR, HDRTonemap, HDRKeep, HDRRefuse),
+		oneOfOrNone("deinterlace", h.Deinterlace, DeinterlaceAuto, DeinterlaceOn, DeinterlaceOff))
 }
 
 // keeps checks that a codec can keep HDR, where that is asked for.

@@ -54,15 +54,7 @@ const (
 func (j *journal) Write(p []byte) (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for _, c := range p {
-		switch {
-		case c == '\n' || c == '\r':
-			j.line(string(j.current))
-			j.current = j.current[:0]
-		case len(j.current) < mostLine:
-			j.current = append(j.current, c)
-		}
-	}
+	j.current = splitLines(j.current, p, mostLine, j.line)
 	return len(p), nil
 }
 

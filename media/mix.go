@@ -19,12 +19,12 @@ func mix(ctx context.Context, env *environment, p mixing) error {
 		made, err := streaming{StreamSpec: StreamSpec{Existing: p.Existing}, sink: p.sink}.prepare()
 		defer removeEmpty(made)
 		if err != nil {
-			return sorted(err, p.inputs[0])
+			return err
 		}
 	}
 	done, err := files.prepare()
 	if err != nil {
-		return sorted(err, p.inputs[0])
+		return err
 	}
 	if done && p.file != "" {
 		var warn warnings
@@ -33,13 +33,13 @@ func mix(ctx context.Context, env *environment, p mixing) error {
 			err = env.stand(ctx, files.paths, p.promise(streams, infos), &warn)
 		}
 		if err != nil {
-			return sorted(err, p.inputs[0])
+			return err
 		}
 		env.out.Report(node.Progress{Share: 1, Detail: transcodeDetail{Kept: true, Outputs: files.paths, Warnings: warn}})
 		return nil
 	}
 	defer files.discard()
-	return sorted(errors.Join(p.run(ctx, env, files), p.sink.end()), p.inputs[0])
+	return errors.Join(p.run(ctx, env, files), p.sink.end())
 }
 
 // run is the one run of ffmpeg. A mix that is stopped on request is whole: that is

@@ -64,15 +64,15 @@ type mixing struct {
 	sink sink
 }
 
+func (p mixing) source() place { return p.inputs[0] }
+
 // mostInputs bounds what one ffmpeg does at once.
 const mostInputs = 64
 
 func mixPlan(t *Tool, o Options, s MixSpec) (mixing, error) {
 	p := mixing{MixSpec: s}
-	if s.Layout != "" {
-		if err := oneOf("layout", s.Layout, []string{"grid"}); err != nil {
-			return p, err
-		}
+	if err := oneOfOrNone("layout", s.Layout, "grid"); err != nil {
+		return p, err
 	}
 	if err := p.sources(o); err != nil {
 		return p, err

@@ -29,12 +29,12 @@ type packageDetail struct {
 func pack(ctx context.Context, env *environment, p packaging) error {
 	var warn warnings
 	if err := p.look(ctx, env, &warn); err != nil {
-		return sorted(err, p.input)
+		return err
 	}
 	dir := resultDir{path: p.dir, existing: p.transcoding.Existing, node: env.node}
 	done, err := dir.prepare()
 	if err != nil {
-		return sorted(err, p.input)
+		return err
 	}
 	detail := packageDetail{Kept: done}
 	if !done {
@@ -43,7 +43,7 @@ func pack(ctx context.Context, env *environment, p packaging) error {
 			err = dir.publish()
 		}
 		if err != nil {
-			return sorted(err, p.input)
+			return err
 		}
 	}
 	if done && len(p.Formats) == 2 { // a package of one format lacks the other's list
@@ -54,7 +54,7 @@ func pack(ctx context.Context, env *environment, p packaging) error {
 			err = fault("output", "%s is there, but cannot be kept: set existing to replace: %w", p.dir, err)
 		}
 		if err != nil {
-			return sorted(err, p.input)
+			return err
 		}
 	}
 	detail.Outputs, detail.Warnings = p.entries(), warn

@@ -112,17 +112,7 @@ func (p packaging) args(major int, dir string) []string {
 	args = append(args, "-filter_complex", t.graph())
 	for i, r := range t.Ladder {
 		args = append(args, "-map", fmt.Sprintf("[v%d]", i))
-		own := t.encoders[i].args(t.Speed)
-		if r.Preset != "" {
-			own = append(own, "-preset", r.Preset)
-		}
-		if r.CRF != nil {
-			own = append(own, t.encoders[i].quality(*r.CRF)...)
-		} else {
-			own = append(own, rate(t.encoders[i], r.Bitrate)...)
-		}
-		own = append(own, t.keys(i)...)
-		own = append(own, t.encoders[i].noMoreKeys()...)
+		own := append(t.encode(i), t.encoders[i].noMoreKeys()...)
 		args = append(args, ofTrack(append(own, appleTag(t.container, r.Codec)...), i)...)
 	}
 	args = append(args, t.sound()...)

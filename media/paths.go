@@ -14,21 +14,12 @@ import (
 // no spec stay as they are. standard is the kind of work where the spec names none
 // (see NewAny).
 func FromDir(standard string, spec json.RawMessage, dir string) json.RawMessage {
-	kind, own := anyKind{kinds: kindNames(), standard: standard}.split(spec)
-	members := map[string]json.RawMessage{}
-	if json.Unmarshal(own, &members) != nil {
-		return spec
-	}
-	rebase(members, "input", dir)
-	rebase(members, "output", dir)
-	var inputs []map[string]json.RawMessage
-	if json.Unmarshal(members["inputs"], &inputs) == nil && len(inputs) > 0 {
-		for _, in := range inputs {
-			rebase(in, "url", dir)
+	rebased, err := withPaths(standard, spec, func(_, _, path string) (string, error) {
+		if path == "" || strings.HasPrefix(path, "-") || filepath.IsAbs(path) || schemeOf().MatchString(path) {
+			return path, nil
 		}
-		members["inputs"], _ = json.Marshal(inputs) // of what was JSON just now
-	}
-	rebased, err := rewrapped(kind, spec, own, members)
+		return filepath.Join(dir, path), nil
+	})
 	if err != nil {
 		return spec
 	}
@@ -46,58 +37,59 @@ type Stager interface {
 // written while the task runs, as a recording, cannot be staged. standard is as in
 // FromDir.
 func Stage(standard string, spec json.RawMessage, by Stager) (json.RawMessage, error) {
+	_, own := anyKind{kinds: kindNames(), standard: standard}.split(spec)
+	var s struct {
+		Existing Existing `json:"existing"`
+	}
+	_ = json.Unmarshal(own, &s) // the worker says what is wrong with it
+	return withPaths(standard, spec, func(kind, member, path string) (string, error) {
+		switch {
+		case !filepath.IsAbs(path):
+			return path, nil
+		case member != "output":
+			return by.Input(path)
+		case !slices.Contains(stagedKinds, kind):
+			return "", fault("output", "cannot be staged, since %s writes it while it runs: give a place that the worker sees", kind)
+		}
+		return by.Output(path, s.Existing == Replace || s.Existing == Keep), nil
+	})
+}
+
+// withPaths returns a spec with other paths of its inputs and its output: change is
+// called with the kind of work, and with each path and the member that has it.
+func withPaths(standard string, spec json.RawMessage, change func(kind, member, path string) (string, error)) (json.RawMessage, error) {
 	kind, own := anyKind{kinds: kindNames(), standard: standard}.split(spec)
 	members := map[string]json.RawMessage{}
 	if err := json.Unmarshal(own, &members); err != nil {
 		return nil, fmt.Errorf("stage: the spec is no object: %w", err)
 	}
-	var existing Existing
-	_ = json.Unmarshal(members["existing"], &existing) // the worker says what is wrong with it
-	stagedPath := func(members map[string]json.RawMessage, name string, url func(string) (string, error)) error {
+	var errs []error
+	replace := func(members map[string]json.RawMessage, member string) {
 		var path string
-		if json.Unmarshal(members[name], &path) != nil || !filepath.IsAbs(path) {
-			return nil
+		if json.Unmarshal(members[member], &path) != nil {
+			return // the worker says what is wrong with it
 		}
-		text, err := url(path)
+		text, err := change(kind, member, path)
 		if err == nil {
-			members[name], err = json.Marshal(text)
+			members[member], err = json.Marshal(text)
 		}
-		return err
+		errs = append(errs, err)
 	}
-	err := stagedPath(members, "input", by.Input)
+	replace(members, "input")
 	var inputs []map[string]json.RawMessage
 	if json.Unmarshal(members["inputs"], &inputs) == nil && len(inputs) > 0 {
 		for _, in := range inputs {
-			err = errors.Join(err, stagedPath(in, "url", by.Input))
+			replace(in, "url")
 		}
 		members["inputs"], _ = json.Marshal(inputs) // of what was JSON just now
 	}
-	err = errors.Join(err, stagedPath(members, "output", func(path string) (string, error) {
-		if !slices.Contains(stagedKinds, kind) {
-			return "", fault("output", "cannot be staged, since %s writes it while it runs: give a place that the worker sees", kind)
-		}
-		return by.Output(path, existing == Replace || existing == Keep), nil
-	}))
-	if err != nil {
+	replace(members, "output")
+	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	return rewrapped(kind, spec, own, members)
-}
-
-// rewrapped is a spec with other members, in the form that it had.
-func rewrapped(kind string, spec, own json.RawMessage, members map[string]json.RawMessage) (json.RawMessage, error) {
 	text, err := json.Marshal(members)
-	if err == nil && string(own) != string(spec) {
+	if err == nil && string(own) != string(spec) { // it named its kind
 		return json.Marshal(map[string]json.RawMessage{kind: text})
 	}
 	return text, err
-}
-
-// rebase makes the path in a member absolute.
-func rebase(members map[string]json.RawMessage, name, dir string) {
-	var path string
-	if json.Unmarshal(members[name], &path) != nil || path == "" || strings.HasPrefix(path, "-") || filepath.IsAbs(path) || schemeOf().MatchString(path) {
-		return
-	}
-	members[name], _ = json.Marshal(filepath.Join(dir, path)) // a string can be encoded
 }

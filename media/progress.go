@@ -81,6 +81,21 @@ func eachLine(r io.Reader, most int, tell func(string)) {
 	}
 }
 
+// splitLines adds written to a line that has begun, calls tell with each line that is
+// whole then, and returns the beginning of the next. Of a line it keeps most bytes.
+func splitLines(begun, written []byte, most int, tell func(string)) []byte {
+	for _, c := range written {
+		switch {
+		case c == '\n' || c == '\r':
+			tell(string(begun))
+			begun = begun[:0]
+		case len(begun) < most:
+			begun = append(begun, c)
+		}
+	}
+	return begun
+}
+
 // share is how much of an input of some seconds is done; -1 is unknown.
 func (s Stats) share(of float64) float64 {
 	if of <= 0 {

@@ -60,21 +60,21 @@ type recorder struct {
 func record(ctx context.Context, env *environment, r recording) error {
 	rec := &recorder{recording: r, env: env}
 	if err := rec.look(ctx); err != nil && (r.RetrySeconds == 0 || refused(err)) {
-		return sorted(err, r.input)
+		return err
 	}
 	made, err := makeDirs(filepath.Dir(r.pattern))
 	if err != nil {
-		return sorted(err, r.input)
+		return err
 	}
 	defer removeEmpty(made)
 	if rec.list, err = r.prepare(); err != nil {
-		return sorted(err, r.input)
+		return err
 	}
 	rec.detail.Playlist = r.list
 	p := persistence{patience: r.RetrySeconds, run: rec.run, retry: rec.retry}
 	err = errors.Join(p.do(ctx), rec.list.end())
 	rec.report()
-	return sorted(err, r.input)
+	return err
 }
 
 // look asks what the input has, and settles what follows from it.

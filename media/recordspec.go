@@ -50,6 +50,8 @@ type recording struct {
 	fps     string
 }
 
+func (r recording) source() place { return r.input }
+
 const defaultSegmentSeconds = 10
 
 func recordPlan(t *Tool, o Options, s RecordSpec) (recording, error) {

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
-	"time"
 )
 
 // resultDir is a directory that is the result of a task. It is filled under a
@@ -20,10 +18,6 @@ type resultDir struct {
 
 func (r *resultDir) partial() string { return partialName(r.path, r.node) }
 
-func partialName(path, node string) string {
-	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"."+node+".partial")
-}
-
 // prepare makes the temporary directory. done is set where the result is there,
 // and is to be kept.
 func (r *resultDir) prepare() (done bool, err error) {
@@ -36,34 +30,13 @@ func (r *resultDir) prepare() (done bool, err error) {
 		}
 		return false, exists("output", r.path, "replace", "keep")
 	}
-	if err := r.sweep(); err != nil {
-		return false, fmt.Errorf("output: %w", err)
+	if err := sweep(r.path, r.node); err != nil {
+		return false, err
 	}
 	if err := os.Mkdir(r.partial(), 0o777); err != nil {
 		return false, fmt.Errorf("output: %w", err)
 	}
 	return false, nil
-}
-
-// sweep removes what earlier attempts left: this node's, and what is old.
-func (r *resultDir) sweep() error {
-	entries, err := os.ReadDir(filepath.Dir(r.path))
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), "."+filepath.Base(r.path)+".") || !strings.HasSuffix(e.Name(), ".partial") {
-			continue
-		}
-		path := filepath.Join(filepath.Dir(r.path), e.Name())
-		info, err := e.Info()
-		if path == r.partial() || err == nil && time.Since(info.ModTime()) > abandoned {
-			if err := os.RemoveAll(path); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // discard removes what is not whole.

@@ -47,9 +47,44 @@ func removeEmpty(dirs []string) {
 // changed to be a leftover: one that is being written changes all the time.
 const abandoned = time.Hour
 
-// partial is the name of a result that is not whole.
-func (r results) partial(path string) string {
-	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"."+r.node+".partial")
+// partialName is the name of a result that is not whole.
+func partialName(path, node string) string {
+	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"."+node+".partial")
+}
+
+// sweep removes what earlier attempts at a result left behind: this node's, and what
+// has not been written to for long.
+func sweep(path, node string) error {
+	dir, base := filepath.Split(path)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("output: %w", err)
+	}
+	for _, e := range entries {
+		name := filepath.Join(dir, e.Name())
+		if !strings.HasPrefix(e.Name(), "."+base+".") || !strings.HasSuffix(e.Name(), ".partial") {
+			continue
+		}
+		info, err := e.Info()
+		if name != partialName(path, node) && (err != nil || time.Since(info.ModTime()) < abandoned) {
+			continue
+		}
+		if err := os.RemoveAll(name); err != nil {
+			return fmt.Errorf("output: %w", err)
+		}
+	}
+	return nil
+}
+
+func (r results) partial(path string) string { return partialName(path, r.node) }
+
+// partials are the names of all results while they are not whole.
+func (r results) partials() []string {
+	names := make([]string, len(r.paths))
+	for i, path := range r.paths {
+		names[i] = r.partial(path)
+	}
+	return names
 }
 
 // prepare makes directories and removes leftovers. done is set when all results
@@ -62,8 +97,8 @@ func (r *results) prepare() (done bool, err error) {
 			return false, err
 		}
 		r.made = append(made, r.made...)
-		if err := r.sweep(path); err != nil {
-			return false, fmt.Errorf("output: %w", err)
+		if err := sweep(path, r.node); err != nil {
+			return false, err
 		}
 		if _, err := os.Lstat(path); err != nil {
 			continue
@@ -76,34 +111,10 @@ func (r *results) prepare() (done bool, err error) {
 	return r.existing == Keep && there == len(r.paths), nil
 }
 
-// sweep removes what earlier attempts at a result left behind: this node's, and
-// files that have not been written to for long.
-func (r results) sweep(path string) error {
-	dir, base := filepath.Split(path)
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		name := filepath.Join(dir, e.Name())
-		if !strings.HasPrefix(e.Name(), "."+base+".") || !strings.HasSuffix(e.Name(), ".partial") {
-			continue
-		}
-		info, err := e.Info()
-		if name != r.partial(path) && (err != nil || time.Since(info.ModTime()) < abandoned) {
-			continue
-		}
-		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	return nil
-}
-
 // discard removes the files that are not whole, and what was made for them.
 func (r results) discard() {
-	for _, path := range r.paths {
-		_ = os.Remove(r.partial(path))
+	for _, partial := range r.partials() {
+		_ = os.Remove(partial)
 	}
 	removeEmpty(r.made)
 }
@@ -126,25 +137,14 @@ func (r results) publish() error {
 // settle gives a file its name. A link is made rather than a new name where
 // nothing may be replaced: of two attempts only one succeeds.
 func (r results) settle(path string) error {
-	if r.existing != Refuse {
-		if err := os.Rename(r.partial(path), path); err != nil {
-			return fmt.Errorf("output: %w", err)
+	if r.existing == Refuse {
+		err := os.Link(r.partial(path), path)
+		if err == nil {
+			return nil
 		}
-		return nil
-	}
-	err := os.Link(r.partial(path), path)
-	switch {
-	case errors.Is(err, fs.ErrExist):
-		return exists("output", path, "replace", "keep")
-	case err == nil:
-		return nil
-	}
-	return r.rename(path) // no links on this file system
-}
-
-func (r results) rename(path string) error {
-	if _, err := os.Lstat(path); err == nil {
-		return exists("output", path, "replace", "keep")
+		if _, missing := os.Lstat(path); errors.Is(err, fs.ErrExist) || missing == nil {
+			return exists("output", path, "replace", "keep")
+		} // else there are no links on this file system
 	}
 	if err := os.Rename(r.partial(path), path); err != nil {
 		return fmt.Errorf("output: %w", err)

@@ -245,33 +245,22 @@ type tail struct {
 func (t *tail) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, c := range p {
-		switch {
-		case c == '\n' || c == '\r':
-			t.end()
-		case len(t.current) < tailBytes:
-			t.current = append(t.current, c)
-		}
-	}
+	t.current = splitLines(t.current, p, tailBytes, t.add)
 	return len(p), nil
 }
 
-func (t *tail) end() {
-	line := strings.TrimSpace(string(t.current))
-	t.current = t.current[:0]
-	if line == "" {
-		return
-	}
-	t.lines = append(t.lines, redact(line))
-	if len(t.lines) > tailLines {
-		t.lines = t.lines[1:]
+func (t *tail) add(line string) {
+	if line = strings.TrimSpace(line); line != "" {
+		t.lines = append(t.lines, redact(line))
+		t.lines = t.lines[max(0, len(t.lines)-tailLines):]
 	}
 }
 
 func (t *tail) last() []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.end()
+	t.add(string(t.current))
+	t.current = t.current[:0]
 	return t.lines
 }
 

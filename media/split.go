@@ -375,10 +375,6 @@ func piecePlan(t *Tool, o Options, s pieceSpec) (piecing, error) {
 }
 
 func piece(ctx context.Context, env *environment, p piecing) error {
-	return sorted(p.make(ctx, env), p.input)
-}
-
-func (p piecing) make(ctx context.Context, env *environment) error {
 	var unsaid warnings // they are said of the whole
 	if err := p.look(ctx, env, &unsaid); err != nil {
 		return err
@@ -394,10 +390,7 @@ func (p piecing) make(ctx context.Context, env *environment) error {
 		return err
 	}
 	defer files.discard()
-	partial := make([]string, len(files.paths))
-	for i, path := range files.paths {
-		partial[i] = files.partial(path)
-	}
+	partial := files.partials()
 	total := float64(p.Frames) / max(1, p.streams.video.FPS)
 	want := promise{input: p.input, mayBeEmpty: map[string]bool{"subtitle": true}}
 	var args []string
@@ -497,10 +490,6 @@ func join(ctx context.Context, env *environment, j joining) error {
 		defer removeEmpty(j.Made)
 		return os.RemoveAll(j.dir)
 	}
-	return sorted(j.make(ctx, env), j.input)
-}
-
-func (j joining) make(ctx context.Context, env *environment) error {
 	var unsaid warnings
 	if err := j.look(ctx, env, &unsaid); err != nil {
 		return err
@@ -510,9 +499,8 @@ func (j joining) make(ctx context.Context, env *environment) error {
 		return err
 	}
 	defer files.discard()
-	partial := make([]string, len(j.outputs))
-	for i, path := range j.outputs {
-		partial[i] = files.partial(path)
+	partial := files.partials()
+	for i := range j.Ladder {
 		if err := j.list(i); err != nil {
 			return err
 		}

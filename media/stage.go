@@ -1,11 +1,13 @@
 package media
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net"
 	"net/url"
 	"os"
@@ -47,8 +49,11 @@ var stagedKinds = []string{Transcode, Package, Thumbnails, Mix}
 
 func (s stagedWork) Check(spec json.RawMessage) error {
 	plan, err := s.remote(spec)
-	if err != nil || plan == nil {
-		return first(err, s.checkPlain(plan, spec))
+	if err != nil {
+		return err
+	}
+	if plan == nil {
+		return s.plain.Check(spec)
 	}
 	if err := plan.reaches(); err != nil {
 		return err
@@ -68,13 +73,6 @@ func (s stagedWork) Check(spec json.RawMessage) error {
 		return err
 	}
 	return inner.Check(plan.spec)
-}
-
-func (s stagedWork) checkPlain(plan *staging, spec json.RawMessage) error {
-	if plan == nil {
-		return s.plain.Check(spec)
-	}
-	return nil
 }
 
 func (s stagedWork) Do(ctx context.Context, t *node.Task) error {
@@ -108,9 +106,7 @@ func (s stagedWork) run(ctx context.Context, spec json.RawMessage, name string, 
 func (s stagedWork) within(dir string) (plainWork, error) {
 	o := s.opts
 	o.Mounts = map[string]string{stageMount: dir}
-	for name, at := range s.opts.Mounts {
-		o.Mounts[name] = at
-	}
+	maps.Copy(o.Mounts, s.opts.Mounts)
 	return newPlain(s.kind, s.tool, o)
 }
 
@@ -263,10 +259,7 @@ func (p *staging) output(tree map[string]any) error {
 
 // stage makes the directory of a task.
 func (p *staging) stage(o Options) (string, error) {
-	above := o.Stage
-	if above == "" {
-		above = os.TempDir()
-	}
+	above := cmp.Or(o.Stage, os.TempDir())
 	sweepStages(above)
 	dir, err := os.MkdirTemp(above, "muster-stage-")
 	if err != nil {

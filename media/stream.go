@@ -41,12 +41,12 @@ type streamer struct {
 func stream(ctx context.Context, env *environment, p streaming) error {
 	s := &streamer{streaming: p, env: env, total: p.DurationSeconds}
 	if err := s.look(ctx); err != nil && (p.RetrySeconds == 0 || refused(err)) {
-		return sorted(err, p.input)
+		return err
 	}
 	made, err := p.prepare()
 	defer removeEmpty(made)
 	if err != nil {
-		return sorted(err, p.input)
+		return err
 	}
 	err = persistence{patience: p.RetrySeconds, run: s.run, retry: s.retry}.do(ctx)
 	err = errors.Join(err, s.sink.end())
@@ -55,7 +55,7 @@ func stream(ctx context.Context, env *environment, p streaming) error {
 		s.detail.whole(segments)
 	}
 	s.report()
-	return sorted(err, p.input)
+	return err
 }
 
 // look asks what the input has, and settles what follows from it.

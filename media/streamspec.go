@@ -55,6 +55,8 @@ type streaming struct {
 	rate    string
 }
 
+func (p streaming) source() place { return p.input }
+
 func streamPlan(t *Tool, o Options, s StreamSpec) (streaming, error) {
 	p := streaming{StreamSpec: s}
 	var err error

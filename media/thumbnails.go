@@ -30,12 +30,12 @@ type thumbnailsDetail struct {
 func makeThumbnails(ctx context.Context, env *environment, p thumbnails) error {
 	var warn warnings
 	if err := p.look(ctx, env, &warn); err != nil {
-		return sorted(err, p.input)
+		return err
 	}
 	dir := resultDir{path: p.dir, existing: p.Existing, node: env.node}
 	done, err := dir.prepare()
 	if err != nil {
-		return sorted(err, p.input)
+		return err
 	}
 	detail := thumbnailsDetail{Kept: done}
 	if !done {
@@ -44,7 +44,7 @@ func makeThumbnails(ctx context.Context, env *environment, p thumbnails) error {
 			err = dir.publish()
 		}
 		if err != nil {
-			return sorted(err, p.input)
+			return err
 		}
 	}
 	if done {
@@ -53,7 +53,7 @@ func makeThumbnails(ctx context.Context, env *environment, p thumbnails) error {
 			err = p.promise().stands(p.dir, float64(strings.Count(string(text), "#xywh="))*p.EverySeconds, &warn)
 		}
 		if err != nil {
-			return sorted(err, p.input)
+			return err
 		}
 	}
 	detail.Outputs, detail.Warnings = []string{filepath.Join(p.dir, listName)}, warn

@@ -41,6 +41,8 @@ type thumbnails struct {
 	streams picked
 }
 
+func (p thumbnails) source() place { return p.input }
+
 func thumbnailsPlan(_ *Tool, o Options, s ThumbnailsSpec) (thumbnails, error) {
 	p := thumbnails{ThumbnailsSpec: s}
 	var err error

@@ -23,29 +23,29 @@ type transcodeDetail struct {
 func transcode(ctx context.Context, env *environment, p transcoding) error {
 	var warn warnings
 	if err := p.look(ctx, env, &warn); err != nil {
-		return sorted(err, p.input)
+		return err
 	}
 	files := results{paths: p.outputs, existing: p.Existing, node: env.node}
 	done, err := files.prepare()
 	if err != nil {
-		return sorted(err, p.input)
+		return err
 	}
 	detail := transcodeDetail{Kept: done}
 	if !done {
 		defer files.discard()
 		if split, err := p.split(ctx, env, files.made, &warn); split || err != nil {
-			return sorted(err, p.input)
+			return err
 		}
 		if detail.Stats, err = p.run(ctx, env, files, &warn); err != nil {
-			return sorted(err, p.input)
+			return err
 		}
 		if err := files.publish(); err != nil {
-			return sorted(err, p.input)
+			return err
 		}
 	}
 	if done {
 		if err := env.stand(ctx, p.outputs, p.promise(), &warn); err != nil {
-			return sorted(err, p.input)
+			return err
 		}
 	}
 	detail.Outputs, detail.Warnings = p.outputs, warn
@@ -126,10 +126,7 @@ func (p *transcoding) texts() error {
 
 // run is the one run of ffmpeg.
 func (p transcoding) run(ctx context.Context, env *environment, files results, warn *warnings) (Stats, error) {
-	partial := make([]string, len(p.outputs))
-	for i, path := range p.outputs {
-		partial[i] = files.partial(path)
-	}
+	partial := files.partials()
 	want := p.promise()
 	want.length = func() float64 { return env.longest(ctx, partial) }
 	total := want.longest

@@ -16,16 +16,7 @@ func (p transcoding) args(major int, outputs []string) []string {
 	args = append(args, "-filter_complex", p.graph())
 	for i, r := range p.Ladder {
 		args = append(args, "-map", fmt.Sprintf("[v%d]", i))
-		args = append(args, p.encoders[i].args(p.Speed)...)
-		if r.Preset != "" {
-			args = append(args, "-preset", r.Preset) // the last one counts
-		}
-		if r.CRF != nil {
-			args = append(args, p.encoders[i].quality(*r.CRF)...)
-		} else {
-			args = append(args, rate(p.encoders[i], r.Bitrate)...)
-		}
-		args = append(args, p.keys(i)...)
+		args = append(args, p.encode(i)...)
 		if p.pass > 0 {
 			args = append(args, p.encoders[i].patient()...)
 			args = append(args, "-pass", fmt.Sprint(p.pass), "-passlogfile", p.passLog)
@@ -44,6 +35,21 @@ func (p transcoding) args(major int, outputs []string) []string {
 		args = append(args, "-f", p.container.muxer, outputs[i])
 	}
 	return args
+}
+
+// encode are the arguments for the encoder of a rung.
+func (p transcoding) encode(i int) []string {
+	r, e := p.Ladder[i], p.encoders[i]
+	args := e.args(p.Speed)
+	if r.Preset != "" {
+		args = append(args, "-preset", r.Preset) // the last one counts
+	}
+	if r.CRF != nil {
+		args = append(args, e.quality(*r.CRF)...)
+	} else {
+		args = append(args, rate(e, r.Bitrate)...)
+	}
+	return append(args, p.keys(i)...)
 }
 
 // keys are the arguments for the key frames of a rung. Where an encoder in the ladder

@@ -115,6 +115,8 @@ type transcoding struct {
 	cut    string
 }
 
+func (p transcoding) source() place { return p.input }
+
 // mostRungs bounds what one ffmpeg does at once.
 const mostRungs = 16
 
@@ -302,10 +304,7 @@ func (r *Rung) pixels(field string, e encoder) error {
 	if known == nil || e.profile != "" {
 		known = []string{"yuv420p"}
 	}
-	if r.PixFmt == "" {
-		return nil
-	}
-	return oneOf(field+".pix_fmt", r.PixFmt, known)
+	return oneOfOrNone(field+".pix_fmt", r.PixFmt, known...)
 }
 
 // effort checks the quality and the preset, which are in the encoder's words.

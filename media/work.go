@@ -24,16 +24,22 @@ type teller interface {
 	Notify(event string, data any)
 }
 
+// plan is a spec that was checked.
+type plan interface {
+	// source is the input by which the causes of errors are told apart.
+	source() place
+}
+
 // work is a node.Work whose spec is an S: plan checks the spec and works out
 // what follows from it alone, and do does it.
-type work[S, P any] struct {
+type work[S any, P plan] struct {
 	tool *Tool
 	opts Options
 	plan func(*Tool, Options, S) (P, error)
 	do   func(context.Context, *environment, P) error
 }
 
-func newWork[S, P any](t *Tool, o Options, plan func(*Tool, Options, S) (P, error), do func(context.Context, *environment, P) error) work[S, P] {
+func newWork[S any, P plan](t *Tool, o Options, plan func(*Tool, Options, S) (P, error), do func(context.Context, *environment, P) error) work[S, P] {
 	return work[S, P]{t, o, plan, do}
 }
 
@@ -52,7 +58,8 @@ func (w work[S, P]) run(ctx context.Context, spec json.RawMessage, name string, 
 		return err
 	}
 	runner, is := out.(interface{ RunsParts() bool })
-	return w.do(ctx, &environment{tool: w.tool, opts: w.opts, node: name, out: out, parts: is && runner.RunsParts()}, p)
+	err = w.do(ctx, &environment{tool: w.tool, opts: w.opts, node: name, out: out, parts: is && runner.RunsParts()}, p)
+	return sorted(err, p.source())
 }
 
 func (w work[S, P]) read(raw json.RawMessage) (P, error) {
