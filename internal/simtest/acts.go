@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/muster-fleet/muster/internal/state"
 )
 
 // machine is what a step can be done to.
@@ -16,74 +18,31 @@ type machine interface {
 	resume()
 }
 
-// machine finds one by its name, nil where there is none.
-func (p *player) machine(name string) machine {
-	s := p.sim
-	for _, m := range s.managers {
-		if m.name == name {
-			return m
-		}
-	}
-	for _, w := range s.workers {
-		if w.name == name {
-			return w
-		}
-	}
-	for _, c := range s.callers {
-		if c.name == name {
-			return c
-		}
-	}
-	return nil
-}
-
-// target finds the machine that a step names first.
-func (p *player) target(args []string) (machine, error) {
+// target finds the machine that a step names first, which must be an M.
+func target[M machine](p *player, args []string) (found M, err error) {
 	if len(args) == 0 {
-		return nil, errors.New("it does not say to whom")
+		return found, errors.New("it does not name a machine")
 	}
 	name, err := p.resolve(args[0])
 	if err != nil {
-		return nil, err
+		return found, err
 	}
-	m := p.machine(name)
-	if m == nil {
-		return nil, fmt.Errorf("that cannot be done to %s", name)
-	}
-	return m, nil
-}
-
-func (p *player) targetManager(args []string) (*simManager, error) {
-	m, err := p.target(args)
-	if err != nil {
-		return nil, err
-	}
-	found, ok := m.(*simManager)
+	found, ok := p.sim.machines[name].(M)
 	if !ok {
-		return nil, fmt.Errorf("%s is no manager", args[0])
+		return found, fmt.Errorf("that cannot be done to %s", name)
 	}
 	return found, nil
 }
 
-func (p *player) targetWorker(args []string) (*simWorker, error) {
-	m, err := p.target(args)
-	if err != nil {
-		return nil, err
+// doneTo is the verb that does something to a machine.
+func doneTo[M machine](do func(M)) verb {
+	return func(p *player, args []string, _ string) error {
+		m, err := target[M](p, args)
+		if err == nil {
+			do(m)
+		}
+		return err
 	}
-	found, ok := m.(*simWorker)
-	if !ok {
-		return nil, fmt.Errorf("%s is no worker", args[0])
-	}
-	return found, nil
-}
-
-// drained has a worker ask for no more tasks.
-func drained(p *player, args []string, _ string) error {
-	w, err := p.targetWorker(args)
-	if err == nil {
-		w.drain(true)
-	}
-	return err
 }
 
 func killed(p *player, args []string, _ string) error {
@@ -92,15 +51,11 @@ func killed(p *player, args []string, _ string) error {
 		p.sim.broker.restart(d)
 		return err
 	}
-	m, err := p.target(args)
-	if err == nil {
-		m.kill()
-	}
-	return err
+	return doneTo(machine.kill)(p, args, "")
 }
 
 func started(p *player, args []string, _ string) error {
-	m, err := p.target(args)
+	m, err := target[machine](p, args)
 	if err != nil {
 		return err
 	}
@@ -109,22 +64,6 @@ func started(p *player, args []string, _ string) error {
 	}
 	m.boot()
 	return nil
-}
-
-func paused(p *player, args []string, _ string) error {
-	m, err := p.target(args)
-	if err == nil {
-		m.pause()
-	}
-	return err
-}
-
-func resumed(p *player, args []string, _ string) error {
-	m, err := p.target(args)
-	if err == nil {
-		m.resume()
-	}
-	return err
 }
 
 func cut(p *player, args []string, _ string) error {
@@ -151,13 +90,8 @@ func split(p *player, args []string, _ string) error {
 	return nil
 }
 
-func healed(p *player, _ []string, _ string) error {
-	p.sim.heal()
-	return nil
-}
-
 func clock(p *player, args []string, _ string) error {
-	m, err := p.targetManager(args)
+	m, err := target[*simManager](p, args)
 	if err != nil {
 		return err
 	}
@@ -167,7 +101,7 @@ func clock(p *player, args []string, _ string) error {
 }
 
 func slow(p *player, args []string, _ string) error {
-	m, err := p.targetManager(args)
+	m, err := target[*simManager](p, args)
 	if err != nil {
 		return err
 	}
@@ -198,7 +132,7 @@ func later(p *player, args []string, outcome string) error {
 	return nil
 }
 
-// begun has the worker of a task begin it, or end it.
+// begunAs has the worker of a task begin it, or end it.
 func begunAs(begin bool) verb {
 	return func(p *player, args []string, _ string) error {
 		key, err := keyOf(args)
@@ -207,7 +141,7 @@ func begunAs(begin bool) verb {
 		}
 		w := p.sim.workerOf(p.told(key).worker)
 		if len(args) == 4 && args[2] == "on" {
-			if w, err = p.targetWorker(args[3:]); err != nil {
+			if w, err = target[*simWorker](p, args[3:]); err != nil {
 				return err
 			}
 		}
@@ -254,7 +188,7 @@ func (p *player) expectation(what string, args []string) (func() error, error) {
 		key, err := keyOf(args)
 		return func() error { return p.expectTask(what, key) }, err
 	case "idle":
-		w, err := p.targetWorker(args)
+		w, err := target[*simWorker](p, args)
 		return func() error { return w.expectIdle() }, err
 	case "once":
 		key, err := keyOf(args)
@@ -280,7 +214,7 @@ func (p *player) expectLeader(args []string) (func() error, error) {
 		lead := p.sim.leader()
 		switch {
 		case lead == nil || !lead.runs():
-			return errors.New("nobody leads")
+			return errNoLeader
 		case len(names) == 1 && slices.Contains(names, lead.name) == not:
 			return fmt.Errorf("%s leads", lead.name)
 		}
@@ -289,22 +223,22 @@ func (p *player) expectLeader(args []string) (func() error, error) {
 }
 
 func (p *player) expectWorkers(n int) error {
-	lead := p.sim.leader()
-	if lead == nil {
-		return errors.New("nobody leads")
+	st, err := p.sim.state()
+	if err != nil {
+		return err
 	}
-	if workers := lead.link.State().Workers("all"); len(workers) != n {
+	if workers := st.Workers(state.AllPurposes); len(workers) != n {
 		return fmt.Errorf("there are %v", workers)
 	}
 	return nil
 }
 
 func (p *player) expectTask(what string, key taskKey) error {
-	lead := p.sim.leader()
-	if lead == nil {
-		return errors.New("nobody leads")
+	st, err := p.sim.state()
+	if err != nil {
+		return err
 	}
-	worker, err := lead.link.State().Scheduled(key.purpose, key.task)
+	worker, err := st.Scheduled(key.purpose, key.task)
 	switch {
 	case (err == nil) == (what == "nowhere"):
 		return fmt.Errorf("%s is on %q", key, worker)
@@ -339,11 +273,10 @@ func (p *player) expectOnce(key taskKey) error {
 
 // expectSpread holds the most tasks of a worker against the mean.
 func (p *player) expectSpread(purpose string, most float64) error {
-	lead := p.sim.leader()
-	if lead == nil {
-		return errors.New("nobody leads")
+	st, err := p.sim.state()
+	if err != nil {
+		return err
 	}
-	st := lead.link.State()
 	all, top := 0, 0
 	for _, id := range st.Workers(purpose) {
 		w, _ := st.Worker(id)

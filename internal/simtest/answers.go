@@ -3,7 +3,6 @@ package simtest
 import (
 	"cmp"
 	"encoding/json"
-	"slices"
 	"strings"
 
 	"github.com/muster-fleet/muster"
@@ -187,8 +186,6 @@ func short(r bus.Reply) string {
 	return string(r.Data[:40]) + "..."
 }
 
-func sortKeys(keys []taskKey) {
-	slices.SortFunc(keys, func(a, b taskKey) int {
-		return cmp.Or(cmp.Compare(a.purpose, b.purpose), cmp.Compare(a.task, b.task))
-	})
+func compareKeys(a, b taskKey) int {
+	return cmp.Or(cmp.Compare(a.purpose, b.purpose), cmp.Compare(a.task, b.task))
 }

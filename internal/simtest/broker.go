@@ -71,9 +71,18 @@ type stand struct {
 // followers hold as many requests at most; the leader any number.
 const followerHolds = 1
 
+// putOff has f run once the broker takes messages again. It reports false, and
+// does nothing, while it does.
+func (b *broker) putOff(f func()) bool {
+	if b.sim.now >= b.blocked {
+		return false
+	}
+	b.sim.after(b.blocked-b.sim.now, f)
+	return true
+}
+
 func (b *broker) publish(l *letter) {
-	if b.sim.now < b.blocked {
-		b.sim.after(b.blocked-b.sim.now, func() { b.publish(l) })
+	if b.putOff(func() { b.publish(l) }) {
 		return
 	}
 	if !b.up { // it was blocked, and restarted
@@ -125,7 +134,7 @@ func (b *broker) free() *stand {
 
 // stand begins to consume, or does so with another rank.
 func (b *broker) stand(c *conn, rank int64, deliver func(*stand, *letter), hear func(string, json.RawMessage)) {
-	i := slices.IndexFunc(b.stands, func(s *stand) bool { return s.conn == c })
+	i := b.find(c)
 	if i < 0 {
 		b.stands = append(b.stands, &stand{conn: c, rank: rank, deliver: deliver, hear: hear})
 	} else {
@@ -136,8 +145,7 @@ func (b *broker) stand(c *conn, rank int64, deliver func(*stand, *letter), hear 
 
 // tellAll passes a message on to all managers.
 func (b *broker) tellAll(key string, body json.RawMessage) {
-	if b.sim.now < b.blocked {
-		b.sim.after(b.blocked-b.sim.now, func() { b.tellAll(key, body) })
+	if b.putOff(func() { b.tellAll(key, body) }) {
 		return
 	}
 	for _, s := range b.stands {
@@ -153,15 +161,25 @@ func (b *broker) settle(s *stand, l *letter, done bool) {
 	}
 	s.held = slices.Delete(s.held, i, i+1)
 	if !done {
-		b.queue = append(b.queue, l)
-		slices.SortFunc(b.queue, func(a, b *letter) int { return cmp.Compare(a.place, b.place) })
+		b.requeue(l)
 	}
 	b.dispatch()
 }
 
+// requeue puts letters back to their places.
+func (b *broker) requeue(letters ...*letter) {
+	b.queue = append(b.queue, letters...)
+	slices.SortFunc(b.queue, func(a, b *letter) int { return cmp.Compare(a.place, b.place) })
+}
+
+// find returns the place of a connection among the stands, -1 if it has none.
+func (b *broker) find(c *conn) int {
+	return slices.IndexFunc(b.stands, func(s *stand) bool { return s.conn == c })
+}
+
 // closed hands what a manager held to the others.
 func (b *broker) closed(c *conn) {
-	i := slices.IndexFunc(b.stands, func(s *stand) bool { return s.conn == c })
+	i := b.find(c)
 	if i < 0 {
 		return
 	}
@@ -171,15 +189,13 @@ func (b *broker) closed(c *conn) {
 		b.queue = nil // as RabbitMQ deletes a queue without consumers
 		return
 	}
-	b.queue = append(b.queue, gone.held...)
-	slices.SortFunc(b.queue, func(a, b *letter) int { return cmp.Compare(a.place, b.place) })
+	b.requeue(gone.held...)
 	b.dispatch()
 }
 
 // back sends an answer to the one who asked.
 func (b *broker) back(l *letter, reply bus.Reply, err error) {
-	if b.sim.now < b.blocked { // answers are messages, too
-		b.sim.after(b.blocked-b.sim.now, func() { b.back(l, reply, err) })
+	if b.putOff(func() { b.back(l, reply, err) }) { // answers are messages, too
 		return
 	}
 	if l.back.queueOpen {

@@ -58,9 +58,7 @@ func (s *Sim) judge() {
 			tasks[a.key] = append(tasks[a.key], porcupine.Operation{ClientId: i, Input: a, Output: a, Call: int64(a.start), Return: end})
 		}
 	}
-	keys := slices.Collect(maps.Keys(tasks))
-	sortKeys(keys)
-	for _, key := range keys {
+	for _, key := range slices.SortedFunc(maps.Keys(tasks), compareKeys) {
 		if porcupine.CheckOperationsTimeout(model, tasks[key], 10*time.Second) == porcupine.Illegal {
 			s.failf("the answers about %s contradict each other", key)
 			return

@@ -40,7 +40,7 @@ func newLink(m *simManager) *link {
 		return nil
 	}
 	k.core = core
-	k.copy = raft.NewApplier(m.sim.opts.placement(), func(cmd state.Command, result state.Result, events []muster.Event) {
+	k.copy = raft.NewApplier(state.DefaultConfig(), func(cmd state.Command, result state.Result, events []muster.Event) {
 		m.sim.truth.applied(k, cmd, events)
 	}, nil)
 	return k

@@ -1,6 +1,7 @@
 package simtest
 
 import (
+	"container/heap"
 	"math/rand/v2"
 	"time"
 )
@@ -11,7 +12,7 @@ type loop struct {
 	now  time.Duration
 	rng  *rand.Rand
 	seq  uint64
-	heap []event
+	heap events
 }
 
 type event struct {
@@ -22,49 +23,35 @@ type event struct {
 
 func newLoop(seed uint64) *loop { return &loop{rng: rand.New(rand.NewPCG(seed, 0x73696d))} }
 
-func (e *event) before(other *event) bool {
-	return e.at < other.at || e.at == other.at && e.seq < other.seq
+// events implement heap.Interface.
+type events []*event
+
+func (h events) Len() int { return len(h) }
+func (h events) Less(i, j int) bool {
+	return h[i].at < h[j].at || h[i].at == h[j].at && h[i].seq < h[j].seq
+}
+func (h events) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *events) Push(e any)   { *h = append(*h, e.(*event)) }
+
+func (h *events) Pop() any {
+	last := len(*h) - 1
+	e := (*h)[last]
+	(*h)[last] = nil
+	*h = (*h)[:last]
+	return e
 }
 
 // after has f run that much later.
 func (l *loop) after(d time.Duration, f func()) {
 	l.seq++
-	l.heap = append(l.heap, event{l.now + d, l.seq, f})
-	for i := len(l.heap) - 1; i > 0; {
-		parent := (i - 1) / 2
-		if !l.heap[i].before(&l.heap[parent]) {
-			break
-		}
-		l.heap[i], l.heap[parent] = l.heap[parent], l.heap[i]
-		i = parent
-	}
+	heap.Push(&l.heap, &event{l.now + d, l.seq, f})
 }
 
 // step lets the next thing happen. There is always one: clocks tick.
 func (l *loop) step() {
-	next := l.heap[0]
-	last := len(l.heap) - 1
-	l.heap[0], l.heap[last] = l.heap[last], event{}
-	l.heap = l.heap[:last]
-	l.sink()
+	next := heap.Pop(&l.heap).(*event)
 	l.now = next.at
 	next.run()
-}
-
-func (l *loop) sink() {
-	for i := 0; ; {
-		least := i
-		for child := 2*i + 1; child <= 2*i+2 && child < len(l.heap); child++ {
-			if l.heap[child].before(&l.heap[least]) {
-				least = child
-			}
-		}
-		if least == i {
-			return
-		}
-		l.heap[i], l.heap[least] = l.heap[least], l.heap[i]
-		i = least
-	}
 }
 
 // between draws a time.

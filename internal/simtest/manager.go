@@ -10,6 +10,7 @@ import (
 	"github.com/muster-fleet/muster/internal/manager"
 	"github.com/muster-fleet/muster/internal/replica"
 	"github.com/muster-fleet/muster/internal/replica/raft"
+	"github.com/muster-fleet/muster/internal/state"
 )
 
 // The times of managers. Those of Raft are the real ones, those of liveness a
@@ -43,7 +44,6 @@ type simManager struct {
 
 	stepped *manager.Stepped
 	link    *link
-	timer   int          // counts the times that the next tick was put off
 	role    replica.Role // the last that the queue was to be told
 	watch   watch
 	// unheard is since when it knows that nobody can be heard, 0 where it does not.
@@ -76,7 +76,7 @@ func (m *simManager) boot() {
 	opts := manager.DefaultOptions()
 	opts.Cluster, opts.Replica = cluster, m.link
 	opts.InitialTime, opts.CheckAliveInterval, opts.CheckAliveCount = initialTime, checkInterval, checkCount
-	opts.StaleAfter, opts.Placement = staleAfter, s.opts.placement()
+	opts.StaleAfter, opts.Placement = staleAfter, state.DefaultConfig()
 	m.stepped = manager.NewStepped(opts, m, s.rng)
 	m.every(raftTick, m.link.tick)
 	m.every(holdCheck, m.checkHeld)
@@ -90,13 +90,7 @@ func (m *simManager) Now() manager.Moment {
 
 // Rest implements manager.Surroundings.
 func (m *simManager) Rest(until time.Duration) {
-	m.timer++
-	timer := m.timer
-	m.when(until-m.sim.now, func() {
-		if timer == m.timer {
-			m.stepped.Tick()
-		}
-	})
+	m.rest(until-m.sim.now, func() { m.stepped.Tick() })
 }
 
 // Left implements manager.Surroundings.
@@ -262,7 +256,7 @@ func (m *simManager) config() raft.CoreConfig {
 	s := m.sim
 	return raft.CoreConfig{
 		Addr: m.name, Peers: s.names(), Seed: s.rng.Uint64(), ElectionTicks: 10, HeartbeatTicks: 2,
-		CompactBytes: s.opts.compactBytes(), Placement: s.opts.placement(), Durable: m.durable,
+		CompactBytes: s.opts.compactBytes(), Placement: state.DefaultConfig(), Durable: m.durable,
 	}
 }
 

@@ -12,6 +12,7 @@ type process struct {
 	paused bool
 	// waiting is what came while it was paused.
 	waiting []func()
+	rests   int // counts the calls of rest
 }
 
 // start begins another life.
@@ -40,6 +41,17 @@ func (p *process) do(life int, f func()) {
 	default:
 		f()
 	}
+}
+
+// rest has f run after d, unless rest is called again before.
+func (p *process) rest(d time.Duration, f func()) {
+	p.rests++
+	this := p.rests
+	p.when(d, func() {
+		if p.rests == this {
+			f()
+		}
+	})
 }
 
 // every has f run again and again.

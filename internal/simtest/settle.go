@@ -70,7 +70,7 @@ func (s *Sim) ill() error {
 func (s *Sim) illManagers() error {
 	lead := s.leader()
 	if lead == nil {
-		return fmt.Errorf("nobody leads")
+		return errNoLeader
 	}
 	role := lead.link.Role()
 	for _, m := range s.managers {

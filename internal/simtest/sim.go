@@ -1,8 +1,8 @@
 package simtest
 
 import (
+	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -36,8 +36,6 @@ type group struct {
 	MaxTasks int
 }
 
-func (o *options) placement() state.Config { return state.DefaultConfig() }
-
 func (o *options) compactBytes() int { return max(o.CompactBytes, 6000) }
 
 // Sim is a simulation. It belongs to one goroutine.
@@ -50,6 +48,7 @@ type Sim struct {
 	managers []*simManager
 	workers  []*simWorker
 	callers  []*simCaller
+	machines map[string]machine // all of these
 	truth    *truth
 
 	refused, dropped int // claims, and tasks that workers had to give up
@@ -62,12 +61,13 @@ type Sim struct {
 
 // newSim returns a simulation at its beginning.
 func newSim(opts options) *Sim {
-	s := &Sim{loop: newLoop(opts.Seed), opts: opts}
+	s := &Sim{loop: newLoop(opts.Seed), opts: opts, machines: map[string]machine{}}
 	s.net.cuts, s.net.changed = map[[2]string]bool{}, map[string]time.Duration{}
 	s.broker = &broker{sim: s, up: true, lossy: opts.Lossy}
 	s.truth = newTruth(s)
 	for _, name := range s.names() {
-		s.managers = append(s.managers, newSimManager(s, name, opts.Durable))
+		m := newSimManager(s, name, opts.Durable)
+		s.managers, s.machines[name] = append(s.managers, m), m
 	}
 	for _, m := range s.managers {
 		m.boot()
@@ -76,13 +76,16 @@ func newSim(opts options) *Sim {
 		s.addWorkers(g)
 	}
 	for i := range opts.Callers {
-		s.callers = append(s.callers, newSimCaller(s, fmt.Sprintf("c%d", i+1), false))
-	}
-	for _, c := range s.callers {
-		c.boot()
+		s.addCaller(fmt.Sprintf("c%d", i+1), false)
 	}
 	s.lookAtConns()
 	return s
+}
+
+func (s *Sim) addCaller(name string, idle bool) {
+	c := newSimCaller(s, name, idle)
+	s.callers, s.machines[name] = append(s.callers, c), c
+	c.boot()
 }
 
 func (s *Sim) addWorkers(g group) {
@@ -94,7 +97,7 @@ func (s *Sim) addWorkers(g group) {
 			}
 		}
 		w := newSimWorker(s, fmt.Sprintf("%s-%d", g.Purpose, n), g.Purpose, g.MaxTasks)
-		s.workers = append(s.workers, w)
+		s.workers, s.machines[w.name] = append(s.workers, w), w
 		w.boot()
 	}
 }
@@ -156,13 +159,10 @@ func (s *Sim) names() []string {
 	return names
 }
 
+// manager returns the manager of that name, nil if there is none.
 func (s *Sim) manager(name string) *simManager {
-	for _, m := range s.managers {
-		if m.name == name {
-			return m
-		}
-	}
-	return nil
+	m, _ := s.machines[name].(*simManager)
+	return m
 }
 
 // leader is who leads; of several who believe so, the one with the highest term.
@@ -176,14 +176,22 @@ func (s *Sim) leader() *simManager {
 	return best
 }
 
+var errNoLeader = errors.New("no manager leads")
+
+// state is that of the leader.
+func (s *Sim) state() (*state.State, error) {
+	lead := s.leader()
+	if lead == nil {
+		return nil, errNoLeader
+	}
+	return lead.link.State(), nil
+}
+
 // workerOf is the machine of a worker, by the worker's id in the cluster.
 func (s *Sim) workerOf(id string) *simWorker {
 	name, _, _ := strings.Cut(id, ".")
-	i := slices.IndexFunc(s.workers, func(w *simWorker) bool { return w.name == name })
-	if i < 0 {
-		return nil
-	}
-	return s.workers[i]
+	w, _ := s.machines[name].(*simWorker)
+	return w
 }
 
 // use has a worker run a task that was placed on it, for a while. A caller of

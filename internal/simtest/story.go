@@ -157,9 +157,7 @@ const startTime = 5 * time.Second
 func (p *player) begin() error {
 	p.sim = newSim(p.opts)
 	for _, name := range append([]string{"c"}, p.callers...) {
-		c := newSimCaller(p.sim, name, true)
-		p.sim.callers = append(p.sim.callers, c)
-		c.boot()
+		p.sim.addCaller(name, true)
 	}
 	ready := p.sim.until(startTime, func() bool { return p.sim.ill() == nil && p.sim.leader().stepped.InService() })
 	if !ready {

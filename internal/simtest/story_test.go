@@ -45,7 +45,7 @@ func TestWrongStories(t *testing.T) {
 		begin + "schedule webrtc a -> refused": "wrong.txt:4: schedule webrtc a -> refused: webrtc a: it is placed",
 		begin + "# a comment\nexpect placed webrtc a": "wrong.txt:5: expect placed webrtc a: webrtc a is on \"\"",
 		begin + "kill m7": "wrong.txt:4: kill m7: there is no m7",
-		begin + "after 1ms kill leader\nrun 2ms\nexpect leader": "wrong.txt:6: expect leader: nobody leads",
+		begin + "after 1ms kill leader\nrun 2ms\nexpect leader": "wrong.txt:6: expect leader: no manager leads",
 	} {
 		st, err := ParseStory("wrong.txt", text)
 		if err == nil {

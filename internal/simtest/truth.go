@@ -3,6 +3,8 @@ package simtest
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/muster-fleet/muster"
@@ -297,14 +299,7 @@ func (t *truth) adopt(s *state.State) {
 }
 
 // tasks are those that are somewhere, in an order that does not change.
-func (t *truth) tasks() []taskKey {
-	keys := make([]taskKey, 0, len(t.on))
-	for key := range t.on {
-		keys = append(keys, key)
-	}
-	sortKeys(keys)
-	return keys
-}
+func (t *truth) tasks() []taskKey { return slices.SortedFunc(maps.Keys(t.on), compareKeys) }
 
 // held reports whether something was true of a task at some time from a call to now.
 func (t *truth) held(key taskKey, since time.Duration, holds func(worker string) bool) bool {

@@ -55,8 +55,13 @@ func init() {
 	verbs = map[string]verb{
 		"schedule": calledAs("schedule"), "look": calledAs("look"), "unschedule": calledAs("unschedule"), "await": awaited, "send": sent, "burst": burst,
 		"begin": begunAs(true), "end": begunAs(false), "call": named, "expect": expected, "after": later,
-		"kill": killed, "start": started, "pause": paused, "resume": resumed,
-		"drain": drained, "cut": cut, "split": split, "heal": healed, "clock": clock, "slow": slow, "run": ran,
+		"kill": killed, "start": started, "pause": doneTo(machine.pause), "resume": doneTo(machine.resume),
+		"drain": doneTo(func(w *simWorker) { w.drain(true) }),
+		"cut":   cut, "split": split, "clock": clock, "slow": slow, "run": ran,
+		"heal": func(p *player, _ []string, _ string) error {
+			p.sim.heal()
+			return nil
+		},
 		"forgetful": func(p *player, _ []string, _ string) error {
 			p.sim.mayForget = true
 			return nil
@@ -204,7 +209,7 @@ func awaited(p *player, args []string, outcome string) error {
 		}
 	}
 	if !found {
-		return fmt.Errorf("nobody called for %s", key)
+		return fmt.Errorf("no caller asked for %s", key)
 	}
 	return nil
 }
@@ -237,9 +242,9 @@ func (p *player) resolve(x string) (string, error) {
 		if lead := p.sim.leader(); lead != nil {
 			return lead.name, nil
 		}
-		return "", errors.New("nobody leads")
+		return "", errNoLeader
 	}
-	if x == queueName || p.machine(x) != nil {
+	if x == queueName || p.sim.machines[x] != nil {
 		return x, nil
 	}
 	return "", fmt.Errorf("there is no %s", x)

@@ -24,7 +24,6 @@ type simWorker struct {
 	purpose  string
 	maxTasks int
 	stepped  *worker.Stepped
-	timer    int // counts the times that the next tick was put off
 }
 
 func newSimWorker(s *Sim, name, purpose string, maxTasks int) *simWorker {
@@ -84,15 +83,7 @@ func (w *simWorker) Cast(method string, args []any) error {
 }
 
 // Rest implements worker.Surroundings.
-func (w *simWorker) Rest(d time.Duration) {
-	w.timer++
-	timer := w.timer
-	w.when(d, func() {
-		if timer == w.timer {
-			w.stepped.Tick()
-		}
-	})
-}
+func (w *simWorker) Rest(d time.Duration) { w.rest(d, func() { w.stepped.Tick() }) }
 
 // Dropped implements worker.Surroundings.
 func (w *simWorker) Dropped(tasks []string) {
