@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -66,14 +67,10 @@ func Start(ctx context.Context, conn bus.Conn, opts Options) (*Agent, error) {
 
 func (a *Agent) settings() settings {
 	o := a.opts
-	seed := o.Seed
-	if seed == 0 {
-		seed = rand.Uint64()
-	}
 	return settings{
 		agent: a.worker.ID(), purpose: o.Worker.Purpose, policy: o.Policy, alone: o.Launcher.PerTask(), maxTasks: o.maxTasks(),
 		slots: o.Slots, slotOf: o.SlotOf,
-		readyTimeout: o.ReadyTimeout, answerWithin: o.AnswerWithin, seed: seed,
+		readyTimeout: o.ReadyTimeout, answerWithin: o.AnswerWithin, seed: cmp.Or(o.Seed, rand.Uint64()),
 		earlier: o.Ended, onEnded: o.OnEnded,
 	}
 }

@@ -25,7 +25,7 @@ func (p *pool) advance(now time.Time) {
 			p.trouble.over()
 		}
 	}
-	p.expireQueue(late)
+	p.turnAway(&p.queue, late, reasonNoNode, "", nil)
 	p.dropUnclaimed()
 }
 
@@ -37,21 +37,6 @@ func (p *pool) readyBy(n *node) time.Time {
 		return more
 	}
 	return by
-}
-
-func (p *pool) expireQueue(late func(*request) bool) {
-	var kept, refused []*request
-	for _, r := range p.queue {
-		if late(r) {
-			refused = append(refused, r)
-		} else {
-			kept = append(kept, r)
-		}
-	}
-	p.queue = kept
-	for _, r := range refused {
-		p.refuse(r, reasonNoNode, "", nil)
-	}
 }
 
 // next is when tick is wanted at the latest; zero is never.

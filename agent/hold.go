@@ -31,7 +31,7 @@ func (p *pool) expire(n *node, late func(*request) bool) {
 			p.hold(n, r)
 		}
 	}
-	p.withdraw(n, late, muster.ReasonNodeNotReady)
+	p.turnAway(&n.waiting, late, muster.ReasonNodeNotReady, n.id, nil)
 }
 
 func (p *pool) hold(n *node, r *request) {

@@ -250,7 +250,8 @@ func (p *pool) recycle(now time.Time, ref uint64, id string, e muster.TaskEnd) {
 		p.endTask(t, orDone(e.Result), end)
 	case t == nil || t.node.id != id:
 		if n := p.find(id); n != nil && n.awaits(e.Task) {
-			p.withdraw(n, func(r *request) bool { return r.task == e.Task && (e.By == "" || e.By == r.by) }, muster.ReasonEarlyRecycled)
+			ended := func(r *request) bool { return r.task == e.Task && (e.By == "" || e.By == r.by) }
+			p.turnAway(&n.waiting, ended, muster.ReasonEarlyRecycled, id, nil)
 		}
 	}
 	if t != nil && p.tasks[e.Task] == t && t.node.id == id && e.Result != nil {
@@ -260,22 +261,24 @@ func (p *pool) recycle(now time.Time, ref uint64, id string, e muster.TaskEnd) {
 	p.emit(answer{ref, "ok"})
 }
 
-// withdraw refuses some of those who wait for a node. A node that was made for
-// their task ends; any other waits for the next.
-func (p *pool) withdraw(n *node, which func(*request) bool, reason muster.Reason) {
-	var kept, refused []*request
-	for _, r := range n.waiting {
+// turnAway takes some requests off a list, and refuses them. node is the one for
+// which they waited, "" for none.
+func (p *pool) turnAway(list *[]*request, which func(*request) bool, reason muster.Reason, node string, err error) {
+	var refused []*request
+	*list = slices.DeleteFunc(*list, func(r *request) bool {
 		if which(r) {
 			refused = append(refused, r)
-		} else {
-			kept = append(kept, r)
+			return true
 		}
-	}
-	n.waiting = kept
+		return false
+	})
 	for _, r := range refused {
-		p.refuse(r, reason, n.id, nil)
+		p.refuse(r, reason, node, err)
 	}
 }
+
+// every selects all requests.
+func every(*request) bool { return true }
 
 // drop ends tasks that the manager has given up, without a report to it.
 func (p *pool) drop(now time.Time, names []string) {

@@ -178,11 +178,7 @@ func (n *node) awaits(task string) bool {
 }
 
 func (p *pool) find(id string) *node {
-	i := slices.IndexFunc(p.nodes, func(n *node) bool { return n.id == id })
-	if i < 0 {
-		return nil
-	}
-	return p.nodes[i]
+	return p.first(func(n *node) bool { return n.id == id })
 }
 
 // count counts nodes.
@@ -237,29 +233,29 @@ func (p *pool) nodeReady(now time.Time, id string) {
 
 // nodeGone is a node that has ended; err is nil where it ended well.
 func (p *pool) nodeGone(now time.Time, id string, err error) {
-	p.advance(now)
-	if n := p.find(id); n != nil {
-		p.nodes = slices.DeleteFunc(p.nodes, func(o *node) bool { return o == n })
-		if n.phase != stopping {
-			p.lost(n, err)
-		}
-		p.settleAll(n)
-	}
-	p.finish()
+	p.remove(now, id, func(n *node) { p.fail(n, err, p.blames(n)) })
 }
 
 // notLaunched is a node that could not be started. A launcher that makes nodes
 // for one task cannot tell whose fault that is, the task's or the machine's:
 // the caller gets the reason, and the agent goes on.
 func (p *pool) notLaunched(now time.Time, id string, err error) {
+	p.remove(now, id, func(n *node) {
+		if !p.alone {
+			p.trouble.failed(now)
+		}
+		p.giveUp(n, reasonOf(err), err)
+	})
+}
+
+// remove takes out a node that does not run any more. failed is called with one
+// that was not asked to end.
+func (p *pool) remove(now time.Time, id string, failed func(*node)) {
 	p.advance(now)
 	if n := p.find(id); n != nil {
 		p.nodes = slices.DeleteFunc(p.nodes, func(o *node) bool { return o == n })
 		if n.phase != stopping {
-			if !p.alone {
-				p.trouble.failed(now)
-			}
-			p.giveUp(n, reasonOf(err), err)
+			failed(n)
 		}
 		p.settleAll(n)
 	}
@@ -274,9 +270,7 @@ func reasonOf(err error) muster.Reason {
 	return muster.ReasonEarlyRecycled
 }
 
-// lost handles a node that ended without a stop, or does not become ready.
-func (p *pool) lost(n *node, err error) { p.fail(n, err, p.blames(n)) }
-
+// fail handles a node that ended without a stop, or does not become ready.
 func (p *pool) fail(n *node, err error, blamed bool) {
 	if blamed {
 		p.trouble.failed(p.now)
@@ -313,11 +307,7 @@ func resultOf(err error) muster.TaskResult {
 
 // disappoint refuses those who wait for a node.
 func (p *pool) disappoint(n *node, reason muster.Reason, err error) {
-	waiting := n.waiting
-	n.waiting = nil
-	for _, r := range waiting {
-		p.refuse(r, reason, n.id, err)
-	}
+	p.turnAway(&n.waiting, every, reason, n.id, err)
 }
 
 // drain takes no further tasks. Those that run go on.
@@ -347,11 +337,7 @@ func (p *pool) endAll(now time.Time, why string) {
 }
 
 func (p *pool) refuseQueue() {
-	queue := p.queue
-	p.queue = nil
-	for _, r := range queue {
-		p.refuse(r, reasonAgentNotReady, "", nil)
-	}
+	p.turnAway(&p.queue, every, reasonAgentNotReady, "", nil)
 }
 
 // close ends everything.

@@ -33,10 +33,7 @@ type trouble struct {
 
 func (t *trouble) failed(now time.Time) {
 	t.failures++
-	pause := longestPause
-	if shift := t.failures - 1; shift < 16 {
-		pause = min(firstPause<<shift, longestPause)
-	}
+	pause := min(firstPause<<min(t.failures-1, 16), longestPause)
 	pause -= time.Duration(t.random.Int64N(int64(pause / 2)))
 	t.retryAt = now.Add(pause)
 }

@@ -78,12 +78,13 @@ func (h *Host) begin(s Spec, build func(*undo) (kind, error), back *undo) (*node
 		return nil, err
 	}
 	back.add(k.notifyChannel.release)
-	pipe, err := n.connectOutput()
+	output, childEnd, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	if err := n.start(pipe, back); err != nil {
-		return nil, errors.Join(err, pipe.Close())
+	n.cmd.Stdout, n.cmd.Stderr = childEnd, childEnd
+	if err := n.start(output, childEnd, back); err != nil {
+		return nil, errors.Join(err, output.Close())
 	}
 	return n, nil
 }
@@ -97,21 +98,9 @@ func (h *Host) newNode(s Spec, k kind) *node {
 	}
 }
 
-// connectOutput gives the command a pipe for both of its outputs, and returns
-// the end to read from.
-func (n *node) connectOutput() (*os.File, error) {
-	r, w, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	n.cmd.Stdout, n.cmd.Stderr = w, w
-	return r, nil
-}
-
-// start starts the process, records it, and begins to carry its output. Where
-// it fails nothing runs.
-func (n *node) start(pipe *os.File, back *undo) error {
-	childEnd := n.cmd.Stdout.(*os.File)
+// start starts the process, records it, and begins to carry its output, which it
+// writes to childEnd. If it fails, nothing runs.
+func (n *node) start(output, childEnd *os.File, back *undo) error {
 	sink, err := n.host.logs.Writer(n.spec.ID)
 	if err != nil {
 		return errors.Join(err, childEnd.Close())
@@ -123,7 +112,7 @@ func (n *node) start(pipe *os.File, back *undo) error {
 	if err != nil {
 		return errors.Join(err, sink.Close())
 	}
-	n.output = newSpool(pipe, sink, n.log, &n.host.carriers)
+	n.output = newSpool(output, sink, n.log, &n.host.carriers)
 	return nil
 }
 

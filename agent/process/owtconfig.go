@@ -29,10 +29,7 @@ type owtConfig struct {
 // passConfig writes a configuration that a node inherits. The file is already
 // unlinked, so that no other process finds it.
 func (h *Host) passConfig(text []byte) (c owtConfig, err error) {
-	dir, err := filepath.Abs(h.path(dirSecrets))
-	if err != nil {
-		return c, err
-	}
+	dir := h.path(dirSecrets)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return c, err
 	}

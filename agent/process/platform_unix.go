@@ -5,7 +5,6 @@ package process
 import (
 	"errors"
 	"net"
-	"os/exec"
 	"syscall"
 	"time"
 
@@ -109,12 +108,3 @@ func (n *node) fork(*undo) error {
 	n.processTree = processTree{pid: n.cmd.Process.Pid, start: startOf(n.cmd.Process.Pid), boot: n.host.platform.boot}
 	return nil
 }
-
-// exit is the end of a node's first process.
-type exit struct {
-	cmd   *exec.Cmd
-	ended *error
-}
-
-func (e exit) wait()         { *e.ended = e.cmd.Wait() }
-func (e exit) status() error { return *e.ended }

@@ -34,15 +34,6 @@ func (n *node) fork(*undo) error {
 	return err
 }
 
-// exit is the end of a node's first process.
-type exit struct {
-	cmd   *exec.Cmd
-	ended *error
-}
-
-func (e exit) wait()         { *e.ended = e.cmd.Wait() }
-func (e exit) status() error { return *e.ended }
-
 func socketDir(wanted, _ string) (string, error) {
 	return wanted, errors.Join(os.RemoveAll(wanted), os.Mkdir(wanted, 0o700))
 }

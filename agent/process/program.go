@@ -84,12 +84,7 @@ func (c Command) perTask() bool {
 }
 
 func (c Command) mentions(word string) bool {
-	for _, arg := range c.Argv {
-		if strings.Contains(arg, word) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(c.Argv, func(arg string) bool { return strings.Contains(arg, word) })
 }
 
 // argv puts in what the words of Argv stand for, all of them in one pass:

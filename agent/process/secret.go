@@ -13,19 +13,7 @@ const dirSecrets = "secrets"
 // on a command line, which others may read. The file is readable by the
 // host's own user alone, and is removed by Close.
 func (h *Host) WriteSecret(name string, text []byte) (path string, err error) {
-	if !validName(name) {
-		return "", fmt.Errorf("process: secret: %w", nameError(name))
-	}
-	dir := h.path(dirSecrets)
-	path = filepath.Join(dir, name)
-	err = errors.Join(os.MkdirAll(dir, 0o700), os.RemoveAll(path))
-	if err == nil {
-		err = os.WriteFile(path, text, 0o600)
-	}
-	if err != nil {
-		return "", fmt.Errorf("process: secret %s: %w", name, err)
-	}
-	return path, nil
+	return h.WriteSecretFor("", name, text)
 }
 
 // WriteSecretFor is WriteSecret for nodes that run as a user, who alone can read it;
@@ -36,14 +24,17 @@ func (h *Host) WriteSecretFor(user, name string, text []byte) (path string, err 
 	if err != nil {
 		return "", err
 	}
-	if who == nil {
-		return h.WriteSecret(name, text)
-	}
 	if !validName(name) {
 		return "", fmt.Errorf("process: secret: %w", nameError(name))
 	}
-	path = filepath.Join(h.sockets, "secret-"+name)
-	err = errors.Join(os.RemoveAll(path), os.WriteFile(path, text, 0o600), who.own(path))
+	path = h.path(dirSecrets, name)
+	if who != nil {
+		path = filepath.Join(h.sockets, "secret-"+name)
+	}
+	err = errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.RemoveAll(path))
+	if err == nil {
+		err = errors.Join(os.WriteFile(path, text, 0o600), who.own(path))
+	}
 	if err != nil {
 		return "", fmt.Errorf("process: secret %s: %w", name, err)
 	}

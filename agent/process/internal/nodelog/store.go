@@ -6,9 +6,11 @@
 package nodelog
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -64,14 +66,7 @@ func (s *Store) found() ([]string, error) {
 			wrote[node] = info.ModTime().UnixNano()
 		}
 	}
-	nodes := make([]string, 0, len(wrote))
-	for node := range wrote {
-		nodes = append(nodes, node)
-	}
-	slices.SortFunc(nodes, func(a, b string) int {
-		return int(max(-1, min(1, wrote[a]-wrote[b])))
-	})
-	return nodes, nil
+	return slices.SortedFunc(maps.Keys(wrote), func(a, b string) int { return cmp.Compare(wrote[a], wrote[b]) }), nil
 }
 
 // forget deletes the logs of the nodes that ended first, while there are too

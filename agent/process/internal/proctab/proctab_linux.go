@@ -65,9 +65,9 @@ const kernelThread = 0x00200000
 // parse reads a line "pid (name) state ppid ...": the name may have anything
 // in it, brackets and spaces included.
 func parse(pid int, raw []byte) (Process, error) {
-	_, rest, ok := cutLast(raw, ')')
-	f := strings.Fields(string(rest))
-	if !ok || len(f) <= fieldStart {
+	bracket := bytes.LastIndexByte(raw, ')')
+	f := strings.Fields(string(raw[bracket+1:]))
+	if bracket < 0 || len(f) <= fieldStart {
 		return Process{}, fmt.Errorf("proctab: /proc/%d/stat is not understood: %.80q", pid, raw)
 	}
 	var err error
@@ -86,14 +86,6 @@ func parse(pid int, raw []byte) (Process, error) {
 		p.CPU += time.Duration(number(fieldUser+i)) * tick
 	}
 	return p, err
-}
-
-func cutLast(b []byte, sep byte) (before, after []byte, found bool) {
-	i := bytes.LastIndexByte(b, sep)
-	if i < 0 {
-		return b, nil, false
-	}
-	return b[:i], b[i+1:], true
 }
 
 func readProc(pid int, name string) ([]byte, error) {
