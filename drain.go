@@ -1,10 +1,6 @@
 package muster
 
-import (
-	"fmt"
-	"slices"
-	"strings"
-)
+import "fmt"
 
 // DrainPolicy says what becomes of the tasks that are left when the deadline of
 // a drain has passed.
@@ -31,14 +27,7 @@ func ParseDrainPolicy(name string) (DrainPolicy, error) {
 	if name == "" {
 		return DrainWait, nil
 	}
-	if slices.Contains(DrainPolicies, DrainPolicy(name)) {
-		return DrainPolicy(name), nil
-	}
-	names := make([]string, len(DrainPolicies))
-	for i, p := range DrainPolicies {
-		names[i] = string(p)
-	}
-	return "", fmt.Errorf("unknown policy %q: use one of %s", name, strings.Join(names, ", "))
+	return parseName("policy", name, DrainPolicies)
 }
 
 // DrainState is how far a drain is.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"unicode"
 	"unicode/utf8"
 )
@@ -89,6 +90,16 @@ func checkText(s string, most int) error {
 	return nil
 }
 
+// checkTexts bounds texts of an object, each of which follows its member's name.
+func checkTexts(object string, members ...string) error {
+	for pair := range slices.Chunk(members, 2) {
+		if err := checkText(pair[1], MaxName); err != nil {
+			return fmt.Errorf("%s.%s %w", object, pair[0], err)
+		}
+	}
+	return nil
+}
+
 // isPlain reports whether s is printable ASCII, as nearly every name is.
 func isPlain(s string) bool {
 	for i := range len(s) {
@@ -115,17 +126,13 @@ func (i Info) Check() error {
 	if err := checkJSON(i.Raw, MaxInfo); err != nil {
 		return fmt.Errorf("info %w", err)
 	}
-	for _, text := range []struct{ member, value string }{
-		{"ip", i.IP}, {"hostname", i.Hostname}, {"purpose", i.Purpose},
-	} {
-		if err := checkText(text.value, MaxName); err != nil {
-			return fmt.Errorf("info.%s %w", text.member, err)
-		}
+	if err := checkTexts("info", "ip", i.IP, "hostname", i.Hostname, "purpose", i.Purpose); err != nil {
+		return err
 	}
 	if err := i.Capacity.check(); err != nil {
 		return err
 	}
-	return checkLabels(i.Labels)
+	return checkLabels("info", i.Labels)
 }
 
 func (c *Capacity) check() error {
@@ -149,16 +156,17 @@ func (c *Capacity) check() error {
 	return nil
 }
 
-func checkLabels(labels map[string]string) error {
+// checkLabels bounds the labels of an object.
+func checkLabels(object string, labels map[string]string) error {
 	if len(labels) > MaxLabels {
-		return fmt.Errorf("info.labels must not be more than %d", MaxLabels)
+		return fmt.Errorf("%s.labels must not be more than %d", object, MaxLabels)
 	}
 	for key, value := range labels {
 		if err := CheckName(key, MaxName); err != nil {
-			return fmt.Errorf("info.labels: the key %.40q %w", key, err)
+			return fmt.Errorf("%s.labels: the key %.40q %w", object, key, err)
 		}
 		if err := checkText(value, MaxLabelValue); err != nil {
-			return fmt.Errorf("info.labels.%s %w", key, err)
+			return fmt.Errorf("%s.labels.%s %w", object, key, err)
 		}
 	}
 	return nil
@@ -183,12 +191,8 @@ func CheckPreference(raw json.RawMessage) error {
 }
 
 func (p *Preference) check() error {
-	for _, text := range []struct{ member, value string }{
-		{"isp", p.ISP}, {"region", p.Region}, {"algorithm", p.Algorithm},
-	} {
-		if err := checkText(text.value, MaxName); err != nil {
-			return fmt.Errorf("preference.%s %w", text.member, err)
-		}
+	if err := checkTexts("preference", "isp", p.ISP, "region", p.Region, "algorithm", p.Algorithm); err != nil {
+		return err
 	}
 	if len(p.Labels) > MaxLabels {
 		return fmt.Errorf("preference.labels must not be more than %d", MaxLabels)

@@ -73,34 +73,15 @@ func (s Selector) Check() error {
 	if s.IsEmpty() {
 		return fmt.Errorf("selector must have a worker, a purpose, a region or labels")
 	}
-	for _, text := range []struct{ member, value string }{{"worker", s.Worker}, {"purpose", s.Purpose}, {"region", s.Region}} {
-		if err := checkText(text.value, MaxName); err != nil {
-			return fmt.Errorf("selector.%s %w", text.member, err)
-		}
+	if err := checkTexts("selector", "worker", s.Worker, "purpose", s.Purpose, "region", s.Region); err != nil {
+		return err
 	}
-	if len(s.Labels) > MaxLabels {
-		return fmt.Errorf("selector.labels must not be more than %d", MaxLabels)
-	}
-	for key, value := range s.Labels {
-		if err := CheckName(key, MaxName); err != nil {
-			return fmt.Errorf("selector.labels: the key %.40q %w", key, err)
-		}
-		if err := checkText(value, MaxLabelValue); err != nil {
-			return fmt.Errorf("selector.labels.%s %w", key, err)
-		}
-	}
-	return nil
+	return checkLabels("selector", s.Labels)
 }
 
 // Check returns what is out of bounds, naming the member.
 func (o Operator) Check() error {
-	if err := checkText(o.Name, MaxName); err != nil {
-		return fmt.Errorf("operator.name %w", err)
-	}
-	if err := checkText(o.From, MaxName); err != nil {
-		return fmt.Errorf("operator.from %w", err)
-	}
-	return nil
+	return checkTexts("operator", "name", o.Name, "from", o.From)
 }
 
 // AuditEntry is a write by an operator. Entries are numbered in the order in

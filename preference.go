@@ -1,6 +1,7 @@
 package muster
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -103,9 +104,7 @@ func ignored(members map[string]json.RawMessage) []string {
 // where it asks for audio and video workers.
 func origin(members map[string]json.RawMessage) (isp, region string) {
 	var nested map[string]json.RawMessage
-	if json.Unmarshal(members["origin"], &nested) != nil {
-		nested = nil
-	}
+	_ = json.Unmarshal(members["origin"], &nested) // any other value has no members
 	isp, region = text(members["isp"]), text(members["region"])
 	if isp == "" && region == "" {
 		return text(nested["isp"]), text(nested["region"])
@@ -115,9 +114,7 @@ func origin(members map[string]json.RawMessage) (isp, region string) {
 
 func text(raw json.RawMessage) string {
 	var s string
-	if json.Unmarshal(raw, &s) != nil {
-		return ""
-	}
+	_ = json.Unmarshal(raw, &s) // any other value is ""
 	return s
 }
 
@@ -130,11 +127,7 @@ func texts(raw json.RawMessage) []string {
 	}
 	var out []string
 	for _, e := range elements {
-		s := text(e)
-		if s == "" {
-			s = string(e)
-		}
-		out = append(out, s)
+		out = append(out, cmp.Or(text(e), string(e)))
 	}
 	return out
 }

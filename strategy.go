@@ -41,12 +41,17 @@ var Strategies = []Strategy{LeastUsed, MostUsed, LastUsed, RoundRobin, RandomlyP
 // ParseStrategy returns the strategy of that name. Its error lists the names
 // that exist.
 func ParseStrategy(name string) (Strategy, error) {
-	if slices.Contains(Strategies, Strategy(name)) {
-		return Strategy(name), nil
+	return parseName("strategy", name, Strategies)
+}
+
+// parseName returns the name if it is one of those that exist. Its error lists them.
+func parseName[N ~string](what, name string, all []N) (N, error) {
+	if slices.Contains(all, N(name)) {
+		return N(name), nil
 	}
-	names := make([]string, len(Strategies))
-	for i, s := range Strategies {
-		names[i] = string(s)
+	names := make([]string, len(all))
+	for i, n := range all {
+		names[i] = string(n)
 	}
-	return "", fmt.Errorf("unknown strategy %q: use one of %s", name, strings.Join(names, ", "))
+	return "", fmt.Errorf("unknown %s %q: use one of %s", what, name, strings.Join(names, ", "))
 }

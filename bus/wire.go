@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -131,23 +132,27 @@ func AppendCall(dst []byte, c Call) []byte {
 	if c.Codes {
 		dst = append(dst, `,"codes":true`...)
 	}
-	if c.Trace.Parent != "" {
-		dst = append(dst, `,"traceparent":`...)
-		dst = appendString(dst, c.Trace.Parent)
-	}
-	if c.Trace.State != "" {
-		dst = append(dst, `,"tracestate":`...)
-		dst = appendString(dst, c.Trace.State)
-	}
-	if c.CorrID != nil { // this and replyTo come last: see intake.Address
-		dst = append(dst, `,"corrID":`...)
-		dst = append(dst, c.CorrID...)
-	}
-	if c.ReplyTo != "" {
-		dst = append(dst, `,"replyTo":`...)
-		dst = appendString(dst, c.ReplyTo)
-	}
+	dst = appendText(dst, `,"traceparent":`, c.Trace.Parent)
+	dst = appendText(dst, `,"tracestate":`, c.Trace.State)
+	dst = appendRaw(dst, `,"corrID":`, c.CorrID) // this and replyTo come last: see intake.Address
+	dst = appendText(dst, `,"replyTo":`, c.ReplyTo)
 	return append(dst, '}')
+}
+
+// appendText appends a member whose value is a string, unless that is empty.
+func appendText(dst []byte, member, value string) []byte {
+	if value == "" {
+		return dst
+	}
+	return appendString(append(dst, member...), value)
+}
+
+// appendRaw appends a member whose value is JSON, unless there is none.
+func appendRaw(dst []byte, member string, value json.RawMessage) []byte {
+	if len(value) == 0 {
+		return dst
+	}
+	return append(append(dst, member...), value...)
 }
 
 // ParseReply reads an answer. It keeps parts of body, which must not be changed
@@ -198,10 +203,7 @@ func AppendReply(dst []byte, r Reply) []byte {
 	default:
 		dst = append(dst, r.Data...)
 	}
-	if r.CorrID != nil {
-		dst = append(dst, `,"corrID":`...)
-		dst = append(dst, r.CorrID...)
-	}
+	dst = appendRaw(dst, `,"corrID":`, r.CorrID)
 	dst = append(dst, `,"type":"`...)
 	if r.Status {
 		dst = append(dst, typeStatus...)
@@ -212,14 +214,8 @@ func AppendReply(dst []byte, r Reply) []byte {
 	if r.Failed {
 		dst = append(dst, `,"err":`...)
 		dst = appendString(dst, r.Err)
-		if r.Code != "" {
-			dst = append(dst, `,"code":`...)
-			dst = appendString(dst, string(r.Code))
-		}
-		if len(r.Detail) > 0 {
-			dst = append(dst, `,"detail":`...)
-			dst = append(dst, r.Detail...)
-		}
+		dst = appendText(dst, `,"code":`, string(r.Code))
+		dst = appendRaw(dst, `,"detail":`, r.Detail)
 	}
 	if r.Stale > 0 {
 		dst = append(dst, `,"stale":`...)
@@ -237,11 +233,7 @@ func (r Reply) Refusal() error {
 	if !r.Failed {
 		return nil
 	}
-	code := r.Code
-	if code == "" {
-		code = codeOf(r.Err)
-	}
-	return &RemoteError{Code: code, Reason: r.Err, Detail: r.Detail}
+	return &RemoteError{Code: cmp.Or(r.Code, codeOf(r.Err)), Reason: r.Err, Detail: r.Detail}
 }
 
 // owtReasons are the refusals of OWT's programs that always have the same words.

@@ -217,8 +217,7 @@ func isReplaced(err error) bool { return errors.Is(err, muster.ReasonReplaced) }
 // refused reports whether a join certainly failed; other errors leave its
 // outcome unknown.
 func refused(err error) bool {
-	var remote *bus.RemoteError
-	return errors.As(err, &remote) || errors.Is(err, bus.ErrNoServer)
+	return errors.As(err, new(*bus.RemoteError)) || errors.Is(err, bus.ErrNoServer)
 }
 
 // enter handles a join that was answered. On rejoining, only a manager that is

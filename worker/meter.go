@@ -39,8 +39,7 @@ func (m *meter) measure(ctx context.Context) {
 		err = errors.New("the load is not a number")
 	}
 	m.complain(err)
-	var partial *load.PartialError
-	if err == nil || errors.As(err, &partial) {
+	if err == nil || errors.As(err, new(*load.PartialError)) {
 		w.do(func(machine *machine) { machine.measured(min(max(value, 0), 1)) })
 	}
 }

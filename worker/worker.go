@@ -83,16 +83,12 @@ func Join(ctx context.Context, conn bus.Conn, opts Options) (*Worker, error) {
 func (w *Worker) abandon(ctx context.Context) error {
 	w.do(func(m *machine) { m.end(ErrQuit) })
 	<-w.ended
-	if last := w.lastFailure(); last != nil {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if last := w.machine.lastFailure; last != nil {
 		return fmt.Errorf("%w; the last try: %w", context.Cause(ctx), last)
 	}
 	return context.Cause(ctx)
-}
-
-func (w *Worker) lastFailure() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.machine.lastFailure
 }
 
 func newWorker(conn bus.Conn, opts Options, incarnation string) (*Worker, error) {

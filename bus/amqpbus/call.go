@@ -27,8 +27,7 @@ func (c *Conn) Call(ctx context.Context, server, method string, args ...any) (js
 // CallStatus implements bus.Conn.
 func (c *Conn) CallStatus(ctx context.Context, server, method string, onStatus func(json.RawMessage), args ...any) (json.RawMessage, error) {
 	data, err := c.call(ctx, server, method, onStatus, args)
-	var refusal *bus.RemoteError
-	if err != nil && !errors.As(err, &refusal) {
+	if err != nil && !errors.As(err, new(*bus.RemoteError)) {
 		err = fmt.Errorf("amqpbus: calling %s of %q: %w", method, server, err)
 	}
 	return data, err

@@ -100,11 +100,8 @@ func (c *calls) close() {
 // that match no call, are ignored.
 func (c *calls) answered(d amqp.Delivery) {
 	r, err := bus.ParseReply(d.Body)
-	if err != nil {
-		return
-	}
-	id, err := strconv.ParseUint(string(r.CorrID), 10, 64)
-	if err != nil {
+	id, ok := number(r.CorrID)
+	if err != nil || !ok {
 		return
 	}
 	if r.Data == nil {
@@ -117,14 +114,19 @@ func (c *calls) answered(d amqp.Delivery) {
 		}
 		return
 	}
-	k := c.take(id)
-	switch {
-	case k == nil:
-	case r.Failed:
-		k.done <- answer{err: r.Refusal(), stale: r.Stale, term: r.Term}
-	default:
-		k.done <- answer{data: r.Data, stale: r.Stale, term: r.Term}
+	if k := c.take(id); k != nil {
+		a := answer{err: r.Refusal(), stale: r.Stale, term: r.Term}
+		if !r.Failed {
+			a.data = r.Data
+		}
+		k.done <- a
 	}
+}
+
+// number reads the number of a call.
+func number(corrID json.RawMessage) (uint64, bool) {
+	id, err := strconv.ParseUint(string(corrID), 10, 64)
+	return id, err == nil
 }
 
 func (k *call) status(data json.RawMessage) {
@@ -138,11 +140,8 @@ func (k *call) status(data json.RawMessage) {
 // unroutable fails a call that the broker returned because it has no such queue.
 func (c *calls) unroutable(r amqp.Return) {
 	request, err := bus.ParseCall(r.Body)
-	if err != nil {
-		return
-	}
-	id, err := strconv.ParseUint(string(request.CorrID), 10, 64)
-	if err != nil {
+	id, ok := number(request.CorrID)
+	if err != nil || !ok {
 		return
 	}
 	if k := c.take(id); k != nil {

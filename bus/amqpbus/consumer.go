@@ -53,16 +53,7 @@ func (k *consumer) attach(s *session) error {
 		return err
 	}
 	k.session = s
-	k.pumps.Add(1)
-	started := s.spawn(func() {
-		defer k.pumps.Done()
-		k.pump(s, deliveries)
-	})
-	if !started {
-		k.pumps.Done()
-		return bus.ErrDisconnected
-	}
-	return nil
+	return s.start(&k.pumps, func() { k.pump(s, deliveries) })
 }
 
 // retryAttach retries until it succeeds, or the session or the consumer ends.

@@ -2,10 +2,7 @@ package amqpbus
 
 import (
 	"context"
-	"errors"
 	"fmt"
-
-	amqp "github.com/rabbitmq/amqp091-go"
 )
 
 // Consumers returns how many consumers the queue of a server has: 0 where there
@@ -26,8 +23,7 @@ func (c *Conn) Consumers(ctx context.Context, server string) (int, error) {
 		}
 		defer func() { _ = ch.Close() }()
 		q, err := ch.QueueDeclarePassive(server, false, true, false, false, nil)
-		var refused *amqp.Error
-		if errors.As(err, &refused) && refused.Code == amqp.NotFound {
+		if isMissing(err) {
 			return nil
 		}
 		count = q.Consumers

@@ -36,7 +36,7 @@ type hold struct {
 	wake    mailbox.Signal // has a token while there is something to acknowledge or give back
 	ending  chan struct{}  // closed by end
 	ended   chan struct{}  // closed after the last acknowledgement
-	busy    mailbox.Signal // has a token after a delivery was received
+	busy    mailbox.Signal // wakes adjustWindow: raised after a delivery was received
 
 	mu       sync.Mutex
 	meter    meter
@@ -74,13 +74,8 @@ func (h *hold) receive(tag uint64, bytes int) *held {
 	h.link(k)
 	h.meter.receive(bytes)
 	h.mu.Unlock()
-	h.stir()
-	return k
-}
-
-// stir wakes adjustWindow.
-func (h *hold) stir() {
 	h.busy.Raise()
+	return k
 }
 
 // setLimit sets how many deliveries may be open at a time.

@@ -94,7 +94,7 @@ func (d *leaderConsumer) consume(r rank) error {
 	if err := d.startConsumer(r, newWindow()); err != nil {
 		return err
 	}
-	d.hold.stir()
+	d.hold.busy.Raise()
 	return nil
 }
 
@@ -129,18 +129,11 @@ func (d *leaderConsumer) resize(w window) error {
 
 // receive starts a goroutine that takes the deliveries.
 func (d *leaderConsumer) receive(deliveries <-chan amqp.Delivery) error {
-	d.readers.Add(1)
-	started := d.session.spawn(func() {
-		defer d.readers.Done()
+	return d.session.start(&d.readers, func() {
 		for delivery := range deliveries {
 			d.incoming.put(delivery, d.take)
 		}
 	})
-	if !started {
-		d.readers.Done()
-		return bus.ErrDisconnected
-	}
-	return nil
 }
 
 func (d *leaderConsumer) take(delivery amqp.Delivery) {
@@ -184,7 +177,7 @@ func (d *leaderConsumer) adjustWindow() {
 			return
 		}
 		if d.measure() {
-			d.hold.stir()
+			d.hold.busy.Raise()
 		}
 	}
 }

@@ -176,6 +176,16 @@ func (s *session) spawn(f func()) bool {
 	return !s.ended
 }
 
+// start is spawn for a goroutine that a group counts as well.
+func (s *session) start(group *sync.WaitGroup, f func()) error {
+	group.Add(1)
+	if !s.spawn(func() { defer group.Done(); f() }) {
+		group.Done()
+		return bus.ErrDisconnected
+	}
+	return nil
+}
+
 // watchBlocked follows whether the broker, short of memory or disk, stops reading
 // from the connection. RabbitMQ notifies a connection once it publishes.
 func (s *session) watchBlocked() {

@@ -1,5 +1,7 @@
 package sched
 
+import "slices"
+
 // byPlace is what the strategies have in common that ask who comes next in the
 // join order, or who is the k-th: the available workers of a tier as a set of
 // places. A load that changes does not touch it.
@@ -49,14 +51,7 @@ func (t *tier) dropBits() {
 		return
 	}
 	for _, c := range t.classes {
-		for i, other := range c.tiers {
-			if other == t {
-				last := len(c.tiers) - 1
-				c.tiers[i] = c.tiers[last]
-				c.tiers = c.tiers[:last]
-				break
-			}
-		}
+		c.tiers = slices.DeleteFunc(c.tiers, func(other *tier) bool { return other == t })
 	}
 	t.bits = nil
 }

@@ -73,10 +73,5 @@ func (r *requirement) inRegion(t *traits) bool {
 }
 
 func containsAll(list, wanted []string) bool {
-	for _, s := range wanted {
-		if !slices.Contains(list, s) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(wanted, func(s string) bool { return !slices.Contains(list, s) })
 }

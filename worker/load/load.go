@@ -93,8 +93,7 @@ func worst(all []measured) (float64, error) {
 
 // usable reports whether the load that came with err is good.
 func usable(err error) bool {
-	var partial *PartialError
-	return err == nil || errors.As(err, &partial)
+	return err == nil || errors.As(err, new(*PartialError))
 }
 
 // clamp brings a load into 0 to 1.
