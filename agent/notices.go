@@ -22,16 +22,11 @@ type TaskNotice struct {
 // publish is the goroutine that publishes notices in order, so that a slow
 // message queue delays nothing else.
 func (a *Agent) publish(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-a.news.Ready():
-		}
+	a.news.Ready().Follow(ctx, func() {
 		for _, tell := range a.news.Take() {
 			tell(ctx)
 		}
-	}
+	})
 }
 
 // tellAbnormal reports that a node crashed, as OWT's agents do.

@@ -2,7 +2,6 @@ package manager
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,6 +11,8 @@ import (
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/mailbox"
+	"github.com/muster-fleet/muster/internal/pause"
 	"github.com/muster-fleet/muster/internal/replica"
 	"github.com/muster-fleet/muster/internal/state"
 )
@@ -32,7 +33,7 @@ type feed struct {
 	conn    bus.Conn
 	cluster string
 	log     *slog.Logger
-	wake    chan struct{} // has a token when an event waits
+	wake    mailbox.Signal // an event waits
 
 	// full: no event finds room before the next batch, or this manager does not
 	// lead.
@@ -45,7 +46,7 @@ type feed struct {
 }
 
 func newFeed(conn bus.Conn, cluster string, log *slog.Logger) *feed {
-	return &feed{conn: conn, cluster: cluster, log: log, wake: make(chan struct{}, 1)}
+	return &feed{conn: conn, cluster: cluster, log: log, wake: mailbox.NewSignal()}
 }
 
 // follow begins a run of numbers with each term that this manager leads in.
@@ -64,7 +65,7 @@ func (f *feed) follow(role replica.Role, now muster.Instant) {
 	f.next = 1
 	f.batch = muster.FeedBatch{Cluster: f.cluster, Feed: fmt.Sprintf("%d.%x", role.Term, int64(now)), First: 1, Term: role.Term}
 	f.put(muster.FeedEvent{Type: muster.FeedLeader, Holder: role.Leader})
-	token(f.wake)
+	f.wake.Raise()
 }
 
 // put adds an event where there is room. The caller has the lock.
@@ -90,7 +91,7 @@ func (f *feed) skip(n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.batch.Skipped += n
-	token(f.wake)
+	f.wake.Raise()
 }
 
 // observe adds what a command did. purposeOf is the purpose of a worker: who watches one
@@ -119,7 +120,7 @@ func (f *feed) observe(events []muster.Event, purposeOf func(worker string) (str
 			f.put(out)
 		}
 	}
-	token(f.wake)
+	f.wake.Raise()
 }
 
 func (f *feed) load(e muster.WorkerLoadChanged) {
@@ -152,7 +153,7 @@ func (f *feed) decided(op state.Schedule, result state.Result) {
 		e.Workers, e.Excluded = why.Workers, &excluded
 	}
 	f.put(e)
-	token(f.wake)
+	f.wake.Raise()
 }
 
 // feedEvent is an event as it is published.
@@ -178,16 +179,8 @@ func feedEvent(e muster.Event) muster.FeedEvent {
 		return muster.FeedEvent{Type: muster.FeedPickUpRefused, Purpose: e.Purpose, Task: e.Task, Worker: e.Worker, Holder: e.Holder}
 	case muster.PurposeForgotten:
 		return muster.FeedEvent{Type: muster.FeedPurposeForgot, Purpose: e.Purpose}
-	case muster.WorkerDrained, muster.WorkerCordoned, muster.DrainOrdered, muster.DrainOverdue, muster.DrainEmptied,
-		muster.DrainEnded, muster.StrategyChanged, muster.DebitChanged, muster.Audited:
-		return orderEvent(e)
-	default:
-		detail, err := json.Marshal(e)
-		if err != nil {
-			detail = nil
-		}
-		return muster.FeedEvent{Type: muster.FeedOther, Detail: detail}
 	}
+	return orderEvent(e)
 }
 
 // take returns the batch, and begins the next one; false where this manager does not
@@ -226,7 +219,7 @@ func (f *feed) run(ctx context.Context) {
 			f.log.Debug("events not published", "err", err)
 		}
 		failed = err != nil
-		if !pause(ctx, feedEvery) {
+		if !pause.For(ctx, feedEvery) {
 			return
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"github.com/muster-fleet/muster"
 )
 
-// orderEvent is an event of what an operator did, as it is published.
+// orderEvent is an event of what an operator did, as it is published, or any other.
 func orderEvent(e muster.Event) muster.FeedEvent {
 	switch e := e.(type) {
 	case muster.WorkerDrained:
@@ -32,11 +32,16 @@ func orderEvent(e muster.Event) muster.FeedEvent {
 	case muster.DebitChanged:
 		return muster.FeedEvent{Type: muster.FeedDebit, State: e.Mode}
 	case muster.Audited:
-		detail, err := json.Marshal(e.Entry)
-		if err != nil {
-			detail = nil
-		}
-		return muster.FeedEvent{Type: muster.FeedOrder, Detail: detail}
+		return muster.FeedEvent{Type: muster.FeedOrder, Detail: detailOf(e.Entry)}
 	}
-	return muster.FeedEvent{Type: muster.FeedOther}
+	return muster.FeedEvent{Type: muster.FeedOther, Detail: detailOf(e)}
+}
+
+// detailOf is v as JSON, nil if it has none.
+func detailOf(v any) json.RawMessage {
+	detail, err := json.Marshal(v)
+	if err != nil {
+		return nil
+	}
+	return detail
 }

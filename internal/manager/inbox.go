@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/mailbox"
 )
 
 // The bounds of the inbox. More than a caller's share could not be answered
@@ -50,9 +51,8 @@ func (it item) size() size { return size{1, perRequest + it.req.Size} }
 // that is fair by caller. Signs of life pass only what is left for a later
 // batch: a load that is reported before a task is asked for counts for it.
 type inbox struct {
-	// ready holds a token whenever something waits that came after the last
-	// take.
-	ready chan struct{}
+	// ready is raised whenever something waits that came after the last take.
+	ready mailbox.Signal
 	seed  maphash.Seed
 
 	mu        sync.Mutex
@@ -67,7 +67,7 @@ type inbox struct {
 
 func newInbox() *inbox {
 	return &inbox{
-		ready: make(chan struct{}, 1), seed: maphash.MakeSeed(),
+		ready: mailbox.NewSignal(), seed: maphash.MakeSeed(),
 		signs: fifo{room: signRoom}, ordered: fifo{room: orderedRoom},
 		lane: lane{all: inboxRoom, each: callerRoom},
 	}
@@ -93,7 +93,7 @@ func (b *inbox) put(it item) (out item, ok bool) {
 		out, ok = b.lane.put(it)
 	}
 	b.mu.Unlock()
-	b.wake()
+	b.ready.Raise()
 	return out, ok
 }
 
@@ -109,9 +109,6 @@ func (b *inbox) caller(req *bus.Request, sign bool) uint64 {
 	}
 	return 0
 }
-
-// wake puts a token into ready.
-func (b *inbox) wake() { token(b.ready) }
 
 // take returns all signs of life that wait and, as far as there is room, what
 // else waits. It is valid until the next take. more reports that something is

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/muster-fleet/muster/internal/mailbox"
 	"github.com/muster-fleet/muster/internal/replica"
 )
 
@@ -24,11 +25,11 @@ const (
 type leaderBeacon struct {
 	self beaconMessage
 
-	leads     atomic.Uint64 // own term, 0 unless this manager leads
-	heard     atomic.Int64  // how many announcements of other leaders arrived
-	asks      atomic.Bool   // a question is to be sent
-	announces atomic.Bool   // the own lead is to be announced
-	ready     chan struct{} // has a token when something is to be sent
+	leads     atomic.Uint64  // own term, 0 unless this manager leads
+	heard     atomic.Int64   // how many announcements of other leaders arrived
+	asks      atomic.Bool    // a question is to be sent
+	announces atomic.Bool    // the own lead is to be announced
+	ready     mailbox.Signal // something is to be sent
 }
 
 // beaconMessage is the body of both messages.
@@ -39,7 +40,7 @@ type beaconMessage struct {
 }
 
 func newLeaderBeacon(cluster, id string) *leaderBeacon {
-	return &leaderBeacon{self: beaconMessage{Cluster: cluster, ID: id}, ready: make(chan struct{}, 1)}
+	return &leaderBeacon{self: beaconMessage{Cluster: cluster, ID: id}, ready: mailbox.NewSignal()}
 }
 
 // listen takes a message.
@@ -71,12 +72,12 @@ func (b *leaderBeacon) follow(role replica.Role) {
 // ask sends a question.
 func (b *leaderBeacon) ask() {
 	b.asks.Store(true)
-	token(b.ready)
+	b.ready.Raise()
 }
 
 func (b *leaderBeacon) announce() {
 	b.announces.Store(true)
-	token(b.ready)
+	b.ready.Raise()
 }
 
 // take returns the next message to be sent, if there is one.
@@ -90,14 +91,6 @@ func (b *leaderBeacon) take() (key string, message beaconMessage, ok bool) {
 		return keyLeads, message, message.Term > 0
 	}
 	return "", message, false
-}
-
-// token puts a token into c unless it holds one.
-func token(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
 }
 
 // askEvery is the time between two questions, where stale reads start after

@@ -20,8 +20,8 @@ type leaderServer struct {
 	cluster string
 	handler bus.Handler
 	log     *slog.Logger
-	service bus.Service     // of a single manager
-	member  bus.GroupMember // of one of several
+	service bus.Service
+	member  bus.GroupMember // the same of one of several managers, else nil
 
 	// wanted holds the role that the group does not know yet.
 	wanted chan replica.Role
@@ -46,6 +46,7 @@ func (s *leaderServer) open(ctx context.Context, alone bool) error {
 		s.service, err = s.conn.Serve(ctx, s.cluster, s.handler)
 	} else {
 		s.member, err = s.conn.JoinGroup(ctx, s.cluster, s.handler)
+		s.service = s.member
 	}
 	if err != nil {
 		return fmt.Errorf("manager: serve %s: %w", s.cluster, err)
@@ -93,9 +94,4 @@ func (s *leaderServer) announce(ctx context.Context, role replica.Role) error {
 }
 
 // close stops serving.
-func (s *leaderServer) close() error {
-	if s.member != nil {
-		return s.member.Close()
-	}
-	return s.service.Close()
-}
+func (s *leaderServer) close() error { return s.service.Close() }

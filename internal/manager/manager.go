@@ -254,20 +254,11 @@ func (m *Manager) run(ctx context.Context) {
 
 // runBeacon sends what the beacon has to send until ctx ends.
 func (m *Manager) runBeacon(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-m.beacon.ready:
-		}
-		for {
-			key, message, ok := m.beacon.take()
-			if !ok {
-				break
-			}
+	m.beacon.ready.Follow(ctx, func() {
+		for key, message, ok := m.beacon.take(); ok; key, message, ok = m.beacon.take() {
 			m.publishBeacon(ctx, key, message)
 		}
-	}
+	})
 }
 
 // publishBeacon sends one message. A failure is only logged: the question is

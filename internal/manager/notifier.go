@@ -4,12 +4,13 @@ import (
 	"context"
 	"log/slog"
 	"sync"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/mailbox"
+	"github.com/muster-fleet/muster/internal/pause"
 )
 
 // maxNotices is how many notices may wait for the message queue. Beyond it the
@@ -22,14 +23,14 @@ type notifier struct {
 	conn   bus.Conn
 	log    *slog.Logger
 	failed prometheus.Counter
-	wake   chan struct{} // has a token when a notice waits
+	wake   mailbox.Signal // a notice waits
 
 	mu      sync.Mutex
 	waiting []muster.WorkerLeft
 }
 
 func newNotifier(conn bus.Conn, log *slog.Logger, failed prometheus.Counter) *notifier {
-	return &notifier{conn: conn, log: log, failed: failed, wake: make(chan struct{}, 1)}
+	return &notifier{conn: conn, log: log, failed: failed, wake: mailbox.NewSignal()}
 }
 
 // enqueue queues a notice for delivery.
@@ -40,7 +41,7 @@ func (n *notifier) enqueue(e muster.WorkerLeft) {
 	}
 	n.waiting = append(n.waiting, e)
 	n.mu.Unlock()
-	token(n.wake)
+	n.wake.Raise()
 }
 
 func (n *notifier) take() []muster.WorkerLeft {
@@ -53,14 +54,7 @@ func (n *notifier) take() []muster.WorkerLeft {
 
 // run publishes notices until ctx ends.
 func (n *notifier) run(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-n.wake:
-		}
-		n.publish(ctx)
-	}
+	n.wake.Follow(ctx, func() { n.publish(ctx) })
 }
 
 // close tries once more to publish the notices that wait.
@@ -74,7 +68,7 @@ func (n *notifier) close() {
 func (n *notifier) publish(ctx context.Context) {
 	for _, e := range n.take() {
 		for first := true; !n.publishOne(ctx, e, first); first = false {
-			if !pause(ctx, againAfter) {
+			if !pause.For(ctx, againAfter) {
 				return
 			}
 		}
@@ -94,16 +88,4 @@ func (n *notifier) publishOne(ctx context.Context, e muster.WorkerLeft, first bo
 		n.log.Warn("departure of worker not published, retrying", "worker", e.Worker, "err", err)
 	}
 	return false
-}
-
-// pause waits for d, and reports false if ctx ended first.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

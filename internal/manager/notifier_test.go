@@ -12,6 +12,7 @@ import (
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/mailbox"
 	"github.com/muster-fleet/muster/internal/replica"
 	"github.com/muster-fleet/muster/internal/replica/raft"
 	"github.com/muster-fleet/muster/internal/state"
@@ -21,14 +22,14 @@ import (
 type muted struct {
 	bus.Conn
 	mute   atomic.Bool
-	failed chan struct{}
+	failed mailbox.Signal
 }
 
-func mute(conn bus.Conn) *muted { return &muted{Conn: conn, failed: make(chan struct{}, 1)} }
+func mute(conn bus.Conn) *muted { return &muted{Conn: conn, failed: mailbox.NewSignal()} }
 
 func (m *muted) Publish(ctx context.Context, topic, key string, body any) error {
 	if topic == bus.TopicMonitoring && m.mute.Load() {
-		token(m.failed)
+		m.failed.Raise()
 		return errors.New("mute")
 	}
 	return m.Conn.Publish(ctx, topic, key, body)

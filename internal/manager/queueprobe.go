@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/mailbox"
 )
 
 // topicProbes is where managers send messages to themselves.
@@ -37,8 +38,7 @@ type queueProbe struct {
 	key     string          // of the notices
 	name    json.RawMessage // of the worker that sends the requests
 	sub     bus.Subscription
-	// due holds a token when messages are to be sent.
-	due chan struct{}
+	due     mailbox.Signal // messages are to be sent
 
 	notices, requests echo
 	leads             atomic.Bool // requests are probed
@@ -72,7 +72,7 @@ func (e *echo) forget() { e.heard.Store(e.sent) }
 func newProbe(conn bus.Conn, cluster string) *queueProbe {
 	id := fmt.Sprintf("%x", rand.Uint64())
 	return &queueProbe{
-		conn: conn, cluster: cluster, due: make(chan struct{}, 1),
+		conn: conn, cluster: cluster, due: mailbox.NewSignal(),
 		key: "probe." + id, name: json.RawMessage(strconv.Quote("muster-probe-" + id)),
 	}
 }
@@ -124,7 +124,7 @@ func (p *queueProbe) next(leads bool, interval time.Duration) (found probed) {
 		found = requestsLate
 	}
 	p.leads.Store(leads)
-	token(p.due)
+	p.due.Raise()
 	return found
 }
 
@@ -136,14 +136,7 @@ func (p *queueProbe) forget() {
 
 // run sends until ctx is done. Sending may wait for the broker.
 func (p *queueProbe) run(ctx context.Context) {
-	for {
-		select {
-		case <-p.due:
-			p.publish(ctx)
-		case <-ctx.Done():
-			return
-		}
-	}
+	p.due.Follow(ctx, func() { p.publish(ctx) })
 }
 
 // publish ignores errors: what does not come back is what counts.

@@ -12,6 +12,7 @@ import (
 	"github.com/muster-fleet/muster/bus/amqpbus"
 	"github.com/muster-fleet/muster/bus/natsbus"
 	"github.com/muster-fleet/muster/bus/natsbus/natsserver"
+	"github.com/muster-fleet/muster/internal/mailbox"
 	"github.com/muster-fleet/muster/internal/replica"
 	"github.com/muster-fleet/muster/internal/state"
 )
@@ -20,7 +21,7 @@ import (
 // no other.
 type scriptedReplica struct {
 	*replica.Local
-	ready chan struct{}
+	ready mailbox.Signal
 
 	mu   sync.Mutex
 	next replica.Role
@@ -30,7 +31,7 @@ type scriptedReplica struct {
 func newScripted(kind replica.RoleKind, term uint64) *scriptedReplica {
 	role := replica.Role{Kind: kind, Term: term}
 	return &scriptedReplica{
-		Local: replica.NewLocal(state.DefaultConfig()), ready: make(chan struct{}, 1), next: role, role: role,
+		Local: replica.NewLocal(state.DefaultConfig()), ready: mailbox.NewSignal(), next: role, role: role,
 	}
 }
 
@@ -39,7 +40,7 @@ func (p *scriptedReplica) become(kind replica.RoleKind, term uint64) {
 	p.mu.Lock()
 	p.next = replica.Role{Kind: kind, Term: term}
 	p.mu.Unlock()
-	token(p.ready)
+	p.ready.Raise()
 }
 
 func (p *scriptedReplica) Ready() <-chan struct{} { return p.ready }

@@ -50,7 +50,7 @@ func (c *core) step(in input) {
 	in(c)
 	c.flush()
 	if c.more && c.hasRoom() {
-		c.inbox.wake()
+		c.inbox.ready.Raise()
 	}
 }
 

@@ -86,11 +86,7 @@ func (s *Stepped) step(in input) {
 
 // publish sends what the beacon has to send.
 func (s *Stepped) publish() {
-	for {
-		key, message, ok := s.core.beacon.take()
-		if !ok {
-			return
-		}
+	for key, message, ok := s.core.beacon.take(); ok; key, message, ok = s.core.beacon.take() {
 		body, err := json.Marshal(message)
 		if err != nil {
 			panic(err) // a struct of texts and numbers

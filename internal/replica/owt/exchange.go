@@ -13,6 +13,16 @@ import (
 // freshness is how long a message of the election may wait before it is sent.
 const freshness = 100 * time.Millisecond
 
+// inboxLimit is how many messages may wait while the owner is busy.
+const inboxLimit = 1 << 16
+
+// incoming is a message as it was received.
+type incoming struct {
+	to      election.Role
+	private bool // for this manager alone
+	body    json.RawMessage
+}
+
 // listen runs on a goroutine of the connection. It ignores messages for another
 // manager.
 func (r *Replica) listen(key string, body json.RawMessage) {
@@ -20,7 +30,7 @@ func (r *Replica) listen(key string, body json.RawMessage) {
 	if !ok || id != "" && id != r.name || key == keySlave && r.leads.Load() {
 		return
 	}
-	r.inbox.put(incoming{to, id != "", body})
+	r.inbox.Put(incoming{to, id != "", body})
 	r.wake()
 }
 

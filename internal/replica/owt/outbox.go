@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/mailbox"
 )
 
 const (
@@ -28,49 +30,37 @@ type outgoing struct {
 // broker. It counts messages that it cannot send; the slaves notice the gap and
 // request the state.
 type outbox struct {
-	conn   bus.Conn
-	topic  string
-	now    func() time.Time
-	cancel context.CancelFunc
-
-	mu       sync.Mutex
-	wake     sync.Cond
-	messages []outgoing
-	closed   bool
-	lost     uint64
+	conn     bus.Conn
+	topic    string
+	now      func() time.Time
+	messages *mailbox.Box[outgoing]
+	unsent   atomic.Uint64
+	stop     context.CancelFunc // ends the waiting for messages
+	cancel   context.CancelFunc // ends the sending
 	done     sync.WaitGroup
 }
 
 func newOutbox(conn bus.Conn, topic string, now func() time.Time) *outbox {
-	ctx, cancel := context.WithCancel(context.Background())
-	o := &outbox{conn: conn, topic: topic, now: now, cancel: cancel}
-	o.wake.L = &o.mu
-	o.done.Go(func() { o.work(ctx) })
+	o := &outbox{conn: conn, topic: topic, now: now, messages: mailbox.Bounded[outgoing](outboxLimit)}
+	sending, cancel := context.WithCancel(context.Background())
+	waiting, stop := context.WithCancel(sending)
+	o.cancel, o.stop = cancel, stop
+	o.done.Go(func() {
+		o.messages.Ready().Follow(waiting, func() { o.sendAll(sending) })
+		o.sendAll(sending)
+	})
 	return o
 }
 
-func (o *outbox) put(p outgoing) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.closed || len(o.messages) >= outboxLimit {
-		o.lost++
-		return
-	}
-	o.messages = append(o.messages, p)
-	o.wake.Signal()
-}
+func (o *outbox) put(p outgoing) { o.messages.Put(p) }
 
-func (o *outbox) work(ctx context.Context) {
-	for batch := o.next(); batch != nil; batch = o.next() {
-		for _, p := range batch {
-			if !p.deadline.IsZero() && o.now().After(p.deadline) {
-				continue
-			}
-			if err := o.send(ctx, p); err != nil {
-				o.mu.Lock()
-				o.lost++
-				o.mu.Unlock()
-			}
+func (o *outbox) sendAll(ctx context.Context) {
+	for _, p := range o.messages.Take() {
+		if !p.deadline.IsZero() && o.now().After(p.deadline) {
+			continue
+		}
+		if err := o.send(ctx, p); err != nil {
+			o.unsent.Add(1)
 		}
 	}
 }
@@ -81,32 +71,13 @@ func (o *outbox) send(ctx context.Context, p outgoing) error {
 	return o.conn.Publish(ctx, o.topic, p.key, p.body)
 }
 
-// next waits for messages; nil means that there will be none.
-func (o *outbox) next() []outgoing {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for len(o.messages) == 0 && !o.closed {
-		o.wake.Wait()
-	}
-	batch := o.messages
-	o.messages = nil
-	return batch
-}
-
-func (o *outbox) failed() uint64 {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.lost
-}
+func (o *outbox) failed() uint64 { return o.messages.Dropped() + o.unsent.Load() }
 
 // close sends the waiting messages, for a second at most, and returns when the
 // goroutine has ended.
 func (o *outbox) close() {
 	defer time.AfterFunc(sendLimit, o.cancel).Stop()
-	o.mu.Lock()
-	o.closed = true
-	o.wake.Signal()
-	o.mu.Unlock()
+	o.stop()
 	o.done.Wait()
 	o.cancel()
 }

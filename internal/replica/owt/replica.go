@@ -39,7 +39,7 @@ type Replica struct {
 	stats       Stats
 
 	ready  mailbox.Signal
-	inbox  inbox
+	inbox  *mailbox.Box[incoming]
 	outbox *outbox
 	// leads lets a master ignore its own updates, which the broker returns.
 	leads atomic.Bool
@@ -75,7 +75,7 @@ func Open(ctx context.Context, o Options) (*Replica, error) {
 		return nil, err
 	}
 	r := &Replica{
-		opts: o, name: strconv.FormatInt(o.ID, 10), log: o.Logger, start: o.Now(), ready: mailbox.NewSignal(),
+		opts: o, name: strconv.FormatInt(o.ID, 10), log: o.Logger, start: o.Now(), ready: mailbox.NewSignal(), inbox: mailbox.Bounded[incoming](inboxLimit),
 		retiring: newRetirement(), ledger: newLedger(o.Placement), election: election.New(o.ID, o.Timing),
 	}
 	if r.sub, err = o.Conn.Subscribe(ctx, topicOf(o.Cluster), keyPattern, r.listen); err != nil {
@@ -126,12 +126,12 @@ func (r *Replica) Stats() Stats {
 	return s
 }
 
-func (r *Replica) dropped() uint64 { return r.sub.Dropped() + r.inbox.lost() }
+func (r *Replica) dropped() uint64 { return r.sub.Dropped() + r.inbox.Dropped() }
 
 // Apply implements replica.Replica.
 func (r *Replica) Apply() {
 	r.retire()
-	for _, l := range r.inbox.take() {
+	for _, l := range r.inbox.Take() {
 		r.receive(l)
 	}
 	now := r.clock()
