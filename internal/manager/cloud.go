@@ -15,9 +15,6 @@ func (c *core) reportCapacity(purpose string) {
 	if c.opts.Cloud == nil || c.offered[purpose] == there {
 		return
 	}
-	if c.offered == nil {
-		c.offered = map[string]bool{}
-	}
 	c.offered[purpose] = there
 	c.opts.Cloud.Capacity(purpose, there)
 }

@@ -81,7 +81,9 @@ func newCore(opts Options, out surroundings, seed rand.Source, shared parts) *co
 		out: out, at: out.now(), seed: seed, replica: opts.Replica,
 		staleReads: staleReads{after: opts.StaleAfter},
 		drainer:    newDrainer(),
-		measures:   newMeasures(), inbox: newInbox(), parts: shared,
+		lastHeard:  map[string]muster.Instant{}, rejoining: map[string]bool{}, offered: map[string]bool{},
+		departures: departures{seen: map[string]sighting{}}, signs: signs{undecided: map[string]int{}},
+		measures: newMeasures(), inbox: newInbox(), parts: shared,
 		panicLog: rate.Sometimes{Interval: logEvery}, dropLog: rate.Sometimes{Interval: logEvery},
 	}
 	c.alive = c.newLiveness()

@@ -19,10 +19,12 @@ import (
 // and answers the request at once or when its command is applied.
 type action func(*core, *bus.Request)
 
-// A query is a decoded request that reads the state and changes nothing.
-type query func(*core, *bus.Request, *state.State)
+// A query is a decoded request that reads the state and changes nothing. It returns
+// the answer, or why the request is refused.
+type query func(*core, *state.State) (any, error)
 
-// method is how requests of one method are decoded and answered.
+// method is how requests of one method are decoded and answered, and who may send
+// them.
 type method struct {
 	decode func(*reader) action
 	// lookUp marks a method that may be answered from a stale state while no
@@ -31,15 +33,20 @@ type method struct {
 	// query is set for a method whose answer is in the state and nowhere else, so that
 	// a follower can give it.
 	query func(*reader) query
+
+	roles []bus.Role // may call it
+	// ownArg is the argument that must be the sender's own name if the sender is a
+	// worker, orderArg the one that names the operator; -1 is none.
+	ownArg, orderArg int
 }
 
 // acts is a method that only the leader carries out.
-func acts(decode func(*reader) action) method { return method{decode: decode} }
+func acts(decode func(*reader) action) method {
+	return method{decode: decode, ownArg: -1, orderArg: -1}
+}
 
 // looksUp is a method that reads the state, also a stale one.
-func looksUp(decode func(*reader) query) method {
-	return method{decode: reads(decode).decode, lookUp: true}
-}
+func looksUp(decode func(*reader) query) method { return reads(decode).stale() }
 
 // inState is looksUp for an answer that is made of the state alone.
 func inState(decode func(*reader) query) method {
@@ -52,56 +59,73 @@ func inState(decode func(*reader) query) method {
 // on the answer.
 func reads(decode func(*reader) query) method {
 	return acts(func(r *reader) action {
-		answer := decode(r)
+		query := decode(r)
 		return func(c *core, req *bus.Request) {
-			c.lookUp(req, func(s *state.State) { answer(c, req, s) })
+			c.lookUp(req, func(s *state.State) { answerQuery(c, req, s, query) })
 		}
 	})
 }
+
+func answerQuery(c *core, req *bus.Request, s *state.State, query query) {
+	data, err := query(c, s)
+	answer(req, data, err)
+}
+
+// stale lets a method be answered from a stale state.
+func (m method) stale() method { m.lookUp = true; return m }
+
+// by says who may call a method.
+func (m method) by(roles []bus.Role) method { m.roles = roles; return m }
+
+// own is the argument that must be the own name of a worker that calls.
+func (m method) own(i int) method { m.ownArg = i; return m }
+
+// order is the argument that names the operator who calls.
+func (m method) order(i int) method { m.orderArg = i; return m }
 
 // methods are the methods of the wire. What changes the state waits for a
 // leader, and so does a sign of life: its answer tells a worker that the manager
 // has everything that was sent before.
 var methods = map[string]method{
-	"join":            acts(decodeJoin),
-	"quit":            acts(decodeQuit),
-	"keepAlive":       acts(decodeKeepAlive),
-	"reportState":     acts(decodeReportState),
-	"reportLoad":      acts(decodeReportLoad),
-	"pickUpTasks":     acts(decodePickUpTasks),
-	"layDownTask":     acts(decodeLayDownTask),
-	"schedule":        acts(decodeSchedule),
-	"unschedule":      acts(decodeUnschedule),
-	"getWorkerAttr":   looksUp(decodeGetWorkerAttr),
-	"getWorkers":      looksUp(decodeGetWorkers),
-	"getTasks":        inState(decodeGetTasks),
-	"getScheduled":    inState(decodeGetScheduled),
-	"getClusterID":    {decode: decodeGetClusterID, lookUp: true},
-	"registerInfo":    acts(decodeRegisterInfo),
-	"leaveConference": acts(decodeLeaveConference),
+	"join":            acts(decodeJoin).by(workers).own(1),
+	"quit":            acts(decodeQuit).by(enders).own(0),
+	"keepAlive":       acts(decodeKeepAlive).by(workers).own(0),
+	"reportState":     acts(decodeReportState).by(workers).own(0),
+	"reportLoad":      acts(decodeReportLoad).by(workers).own(0),
+	"pickUpTasks":     acts(decodePickUpTasks).by(workers).own(0),
+	"layDownTask":     acts(decodeLayDownTask).by(workers).own(0),
+	"schedule":        acts(decodeSchedule).by(placers),
+	"unschedule":      acts(decodeUnschedule).by(placers),
+	"getWorkerAttr":   looksUp(decodeGetWorkerAttr).by(readers),
+	"getWorkers":      looksUp(decodeGetWorkers).by(readers),
+	"getTasks":        inState(decodeGetTasks).by(readers),
+	"getScheduled":    inState(decodeGetScheduled).by(readers),
+	"getClusterID":    acts(decodeGetClusterID).stale().by(readers),
+	"registerInfo":    acts(decodeRegisterInfo).by(placers),
+	"leaveConference": acts(decodeLeaveConference).by(placers),
 
 	// Beyond OWT.
-	"scheduleMany":  acts(decodeScheduleMany),
-	"claimTask":     acts(decodeClaimTask),
-	"checkWorker":   reads(decodeCheckWorker),
-	"why":           inState(decodeWhy),
-	"listWorkers":   looksUp(decodeListWorkers),
-	"listTasks":     inState(decodeListTasks),
-	"status":        looksUp(func(*reader) query { return (*core).status }),
-	"addManager":    acts(decodeAddManager),
-	"removeManager": acts(decodeRemoveManager),
+	"scheduleMany":  acts(decodeScheduleMany).by(placers),
+	"claimTask":     acts(decodeClaimTask).by(workers).own(0),
+	"checkWorker":   reads(decodeCheckWorker).by(workers).own(0),
+	"why":           inState(decodeWhy).by(readers),
+	"listWorkers":   looksUp(decodeListWorkers).by(readers),
+	"listTasks":     inState(decodeListTasks).by(readers),
+	"status":        acts(decodeStatus).stale().by(readers),
+	"addManager":    acts(decodeAddManager).by(admins).order(1),
+	"removeManager": acts(decodeRemoveManager).by(admins).order(1),
 
 	// Orders of operators.
-	"drain":       acts(decodeDrain),
-	"undrain":     acts(decodeUndrain),
-	"cordon":      acts(decodeCordon),
-	"uncordon":    acts(decodeUncordon),
-	"setStrategy": acts(decodeSetStrategy),
-	"setDebit":    acts(decodeSetDebit),
-	"listDrains":  inState(decodeListDrains),
-	"getDrain":    inState(decodeGetDrain),
-	"audit":       inState(decodeAudit),
-	"record":      acts(decodeRecord),
+	"drain":       acts(decodeDrain).by(operators).order(0),
+	"undrain":     acts(decodeUndrain).by(operators).order(0),
+	"cordon":      acts(decodeCordon).by(operators).order(0),
+	"uncordon":    acts(decodeUncordon).by(operators).order(0),
+	"setStrategy": acts(decodeSetStrategy).by(operators).order(0),
+	"setDebit":    acts(decodeSetDebit).by(operators).order(0),
+	"listDrains":  inState(decodeListDrains).by(overseers),
+	"getDrain":    inState(decodeGetDrain).by(overseers),
+	"audit":       inState(decodeAudit).by(overseers),
+	"record":      acts(decodeRecord).by(operators).order(0),
 }
 
 // isLookUp reports whether a request may be answered from a stale state.
@@ -329,53 +353,6 @@ func decodeSchedule(r *reader) action {
 
 func decodeUnschedule(r *reader) action {
 	return change(state.Unschedule{Worker: r.name(0, "worker"), Task: r.task(1), Placement: r.placement(2)})
-}
-
-func decodeGetWorkerAttr(r *reader) query {
-	worker := r.name(0, "worker")
-	return func(c *core, req *bus.Request, s *state.State) { c.getWorkerAttr(req, s, worker) }
-}
-
-func decodeGetWorkers(r *reader) query {
-	purpose := r.name(0, "purpose")
-	return func(_ *core, req *bus.Request, s *state.State) { getWorkers(req, s, purpose) }
-}
-
-func decodeGetTasks(r *reader) query {
-	worker := r.name(0, "worker")
-	return func(_ *core, req *bus.Request, s *state.State) { getTasks(req, s, worker) }
-}
-
-func decodeGetScheduled(r *reader) query {
-	purpose, task := r.name(0, "purpose"), r.task(1)
-	return func(_ *core, req *bus.Request, s *state.State) { getScheduled(req, s, purpose, task) }
-}
-
-func decodeWhy(r *reader) query {
-	purpose, task := r.name(0, "purpose"), r.task(1)
-	return func(_ *core, req *bus.Request, s *state.State) { why(req, s, purpose, task) }
-}
-
-func decodeListWorkers(r *reader) query {
-	purpose, query := r.name(0, "purpose"), r.page(1)
-	return func(c *core, req *bus.Request, s *state.State) {
-		if query != nil {
-			c.pageWorkers(req, s, purpose, query)
-			return
-		}
-		c.listWorkers(req, s, purpose)
-	}
-}
-
-func decodeListTasks(r *reader) query {
-	purpose, query := r.name(0, "purpose"), r.page(1)
-	return func(_ *core, req *bus.Request, s *state.State) {
-		if query != nil {
-			pageTasks(req, s, purpose, query)
-			return
-		}
-		listTasks(req, s, purpose)
-	}
 }
 
 // change is the action that does no more than apply op: answered "ok", where

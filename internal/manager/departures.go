@@ -26,9 +26,6 @@ type sighting struct {
 
 // record notes which workers are in the state.
 func (d *departures) record(s *state.State) {
-	if d.seen == nil {
-		d.seen = map[string]sighting{}
-	}
 	d.counts++
 	for _, worker := range s.Workers(state.AllPurposes) {
 		if purpose, ok := s.PurposeOf(worker); ok {

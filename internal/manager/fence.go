@@ -87,17 +87,16 @@ func decodeCheckWorker(r *reader) query {
 		tasks = append(tasks, taskOf(json.RawMessage(t.Raw)))
 		return len(tasks) < muster.MaxTasks
 	})
-	return func(c *core, req *bus.Request, s *state.State) {
+	return func(c *core, s *state.State) (any, error) {
 		c.sign(worker)
-		checkWorker(req, s, worker, incarnation, tasks)
+		return checkWorker(s, worker, incarnation, tasks)
 	}
 }
 
-func checkWorker(req *bus.Request, s *state.State, worker, incarnation string, asked []string) {
+func checkWorker(s *state.State, worker, incarnation string, asked []string) (any, error) {
 	running, ok := s.Tasks(worker)
 	if !ok {
-		req.Refuse(muster.ReasonNoWorker(worker))
-		return
+		return nil, muster.ReasonNoWorker(worker)
 	}
 	now := s.IncarnationOf(worker)
 	found := workerCheck{Tasks: orEmpty(running), Placements: s.Claims(worker), Replaced: incarnation != "" && now != "" && now != incarnation}
@@ -107,7 +106,7 @@ func checkWorker(req *bus.Request, s *state.State, worker, incarnation string, a
 			found.Elsewhere = append(found.Elsewhere, task)
 		}
 	}
-	req.Reply(found)
+	return found, nil
 }
 
 // refusedPickUp is a worker that runs a task that another one has.

@@ -64,7 +64,7 @@ func TestMethodsThatReadAreLookUps(t *testing.T) {
 // being listed anywhere else.
 func TestNewLookUpIsAnsweredWithoutQuorum(t *testing.T) {
 	methods["planted"] = looksUp(func(*reader) query {
-		return func(_ *core, req *bus.Request, _ *state.State) { req.Reply("planted") }
+		return func(*core, *state.State) (any, error) { return "planted", nil }
 	})
 	defer delete(methods, "planted")
 	c, _ := leaderless(t)

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/internal/replica"
 	"github.com/muster-fleet/muster/internal/state"
 )
 
@@ -199,7 +200,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	if err := c.m.callOwner(ctx, look); err != nil {
 		return // it has ended, or stands still: what it counted is all there is
 	}
-	if ask := c.m.core.opts.Members; ask != nil && now.role.leads() {
+	if ask := c.m.core.opts.Members; ask != nil && now.role.Kind == replica.Leader {
 		now.members, _ = ask(ctx)
 	}
 	c.m.core.contain(nil, "metrics", func() { now.collect(out) })

@@ -183,7 +183,7 @@ func TestNoticesAreToldUntilTheyAre(t *testing.T) {
 func TestDeparturesAreRememberedForAWhile(t *testing.T) {
 	s := state.New(state.DefaultConfig())
 	do := func(op state.Op) { s.Apply(state.Command{At: 1000, Op: op}) }
-	var d departures
+	d := departures{seen: map[string]sighting{}}
 	for _, id := range []string{"a", "b", "c", "d"} {
 		do(state.Join{Purpose: "sip", Worker: id})
 	}

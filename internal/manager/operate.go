@@ -1,10 +1,7 @@
 package manager
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"io"
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/bus"
@@ -22,14 +19,8 @@ func (r *reader) object(i int, what string, v any) {
 		r.fail(i, what, "must be an object")
 		return
 	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
+	if err := strictly(raw, v); err != nil {
 		r.fail(i, what, "is not understood: "+err.Error())
-		return
-	}
-	if _, err := d.Token(); err != io.EOF {
-		r.fail(i, what, "must be one object")
 	}
 }
 
@@ -143,18 +134,16 @@ func decodeRecord(r *reader) action {
 }
 
 func decodeListDrains(*reader) query {
-	return func(_ *core, req *bus.Request, s *state.State) { req.Reply(s.Drains()) }
+	return func(_ *core, s *state.State) (any, error) { return s.Drains(), nil }
 }
 
 func decodeGetDrain(r *reader) query {
 	id := r.whole(0, "drain")
-	return func(_ *core, req *bus.Request, s *state.State) {
-		d, ok := s.DrainByID(id)
-		if !ok {
-			req.Refuse(muster.ReasonNoDrain)
-			return
+	return func(_ *core, s *state.State) (any, error) {
+		if d, ok := s.DrainByID(id); ok {
+			return d, nil
 		}
-		req.Reply(d)
+		return nil, muster.ReasonNoDrain
 	}
 }
 
@@ -163,5 +152,5 @@ func decodeAudit(r *reader) query {
 	if limit == 0 || limit > maxAuditAnswer {
 		limit = maxAuditAnswer
 	}
-	return func(_ *core, req *bus.Request, s *state.State) { req.Reply(s.Audit(after, int(limit))) }
+	return func(_ *core, s *state.State) (any, error) { return s.Audit(after, int(limit)), nil }
 }

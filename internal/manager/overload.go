@@ -63,9 +63,6 @@ func (c *core) noteMissed() {
 	c.inbox.mu.Unlock()
 	for worker := range missed {
 		if c.replica.State().Has(worker) {
-			if c.rejoining == nil {
-				c.rejoining = map[string]bool{}
-			}
 			c.rejoining[worker] = true
 		}
 	}

@@ -36,7 +36,7 @@ func (m *Manager) ReadOwn(ctx context.Context, name string, args bus.Args) (repl
 		return reply, false
 	}
 	r := reader{method: name, args: args}
-	answer := method.query(&r)
+	query := method.query(&r)
 	if r.err != nil {
 		return bus.Reply{Failed: true, Err: r.err.Error()}, true
 	}
@@ -53,7 +53,7 @@ func (m *Manager) ReadOwn(ctx context.Context, name string, args bus.Args) (repl
 				refused <- struct{}{}
 				return
 			}
-			c.guard(req, "answer", func() { answer(c, req, s) })
+			c.guard(req, "answer", func() { answerQuery(c, req, s, query) })
 		})
 	})
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 	"io"
 
 	"github.com/muster-fleet/muster"
-	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/internal/state"
 )
 
@@ -92,10 +91,7 @@ func strictly(raw json.RawMessage, into any) error {
 
 // filter is what the query selects.
 func (q *pageQuery) filter(purpose string) state.Filter {
-	if purpose == state.AllPurposes {
-		purpose = ""
-	}
-	return state.Filter{Purpose: purpose, Worker: q.Worker, State: q.State, Region: q.Region, Labels: q.Labels, Task: q.Task}
+	return state.Filter{Purpose: oneOrAll(purpose), Worker: q.Worker, State: q.State, Region: q.Region, Labels: q.Labels, Task: q.Task}
 }
 
 func (q *pageQuery) bounds() state.Bounds {
@@ -138,19 +134,15 @@ func placeOf(cursor string) (p state.Place, err error) {
 	return state.Place(place), err
 }
 
-func (c *core) pageWorkers(req *bus.Request, s *state.State, purpose string, q *pageQuery) {
+func (c *core) pageWorkers(s *state.State, purpose string, q *pageQuery) workersPage {
 	list, next, more := s.PageWorkers(q.filter(purpose), q.after, q.bounds())
 	for i := range list {
 		list[i].HeardMillis = c.heard(list[i].ID)
 	}
-	req.Reply(workersPage{Workers: list, Next: cursor(next, more)})
+	return workersPage{Workers: list, Next: cursor(next, more)}
 }
 
-func pageTasks(req *bus.Request, s *state.State, purpose string, q *pageQuery) {
+func pageTasks(s *state.State, purpose string, q *pageQuery) tasksPage {
 	list, next, more := s.PageTasks(q.filter(purpose), q.after, q.bounds())
-	page := tasksPage{Tasks: make([]listedTask, 0, len(list)), Next: cursor(next, more)}
-	for _, t := range list {
-		page.Tasks = append(page.Tasks, listedOf(t))
-	}
-	req.Reply(page)
+	return tasksPage{Tasks: allListed(list), Next: cursor(next, more)}
 }

@@ -10,14 +10,9 @@ import (
 
 // Every method says who may call it.
 func TestEveryMethodHasRights(t *testing.T) {
-	for name := range methods {
-		if _, ok := rights[name]; !ok {
-			t.Errorf("%s is in methods and not in rights: whoever may use the queue may call it", name)
-		}
-	}
-	for name := range rights {
-		if _, ok := methods[name]; !ok {
-			t.Errorf("%s is in rights and not in methods", name)
+	for name, m := range methods {
+		if len(m.roles) == 0 {
+			t.Errorf("%s does not say which roles may call it: none can", name)
 		}
 	}
 }

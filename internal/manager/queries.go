@@ -92,78 +92,85 @@ type portalAttr struct {
 	KeepAlive int                 `json:"keepAlive"`
 }
 
-func (c *core) getWorkerAttr(req *bus.Request, s *state.State, id string) {
-	w, ok := s.Worker(id)
-	if !ok {
-		req.Refuse(muster.ReasonNoWorker(id))
-		return
+func decodeGetWorkerAttr(r *reader) query {
+	id := r.name(0, "worker")
+	return func(c *core, s *state.State) (any, error) {
+		w, ok := s.Worker(id)
+		if !ok {
+			return nil, muster.ReasonNoWorker(id)
+		}
+		var reported *muster.WorkerState
+		if w.State != muster.StateUnreported {
+			reported = &w.State
+		}
+		if w.Purpose != "portal" {
+			return workerAttr{State: reported, Load: w.Load, Info: w.Info.Raw, Tasks: orEmpty(w.Tasks)}, nil
+		}
+		return portalAttr{
+			ID: id, Purpose: w.Purpose, IP: w.Info.IP, RPCID: id, State: reported, Load: w.Load,
+			Hostname: w.Info.Hostname, Port: w.Info.Port, KeepAlive: c.alive.Absent(id),
+		}, nil
 	}
-	var reported *muster.WorkerState
-	if w.State != muster.StateUnreported {
-		reported = &w.State
-	}
-	if w.Purpose != "portal" {
-		req.Reply(workerAttr{State: reported, Load: w.Load, Info: w.Info.Raw, Tasks: orEmpty(w.Tasks)})
-		return
-	}
-	req.Reply(portalAttr{
-		ID: id, Purpose: w.Purpose, IP: w.Info.IP, RPCID: id, State: reported, Load: w.Load,
-		Hostname: w.Info.Hostname, Port: w.Info.Port, KeepAlive: c.alive.Absent(id),
-	})
 }
 
-func getWorkers(req *bus.Request, s *state.State, purpose string) {
-	req.Reply(orEmpty(s.Workers(purpose)))
+func decodeGetWorkers(r *reader) query {
+	purpose := r.name(0, "purpose")
+	return func(_ *core, s *state.State) (any, error) { return orEmpty(s.Workers(purpose)), nil }
 }
 
-func getTasks(req *bus.Request, s *state.State, worker string) {
-	tasks, ok := s.Tasks(worker)
-	if !ok {
-		req.Refuse(muster.ReasonNoWorker(worker))
-		return
+func decodeGetTasks(r *reader) query {
+	worker := r.name(0, "worker")
+	return func(_ *core, s *state.State) (any, error) {
+		tasks, ok := s.Tasks(worker)
+		if !ok {
+			return nil, muster.ReasonNoWorker(worker)
+		}
+		return orEmpty(tasks), nil
 	}
-	req.Reply(orEmpty(tasks))
 }
 
-func getScheduled(req *bus.Request, s *state.State, purpose, task string) {
-	worker, err := s.Scheduled(purpose, task)
-	answer(req, worker, err)
+func decodeGetScheduled(r *reader) query {
+	purpose, task := r.name(0, "purpose"), r.task(1)
+	return func(_ *core, s *state.State) (any, error) { return s.Scheduled(purpose, task) }
 }
 
 func (c *core) clusterID(req *bus.Request) { req.Reply(c.opts.ClusterID) }
 
-func why(req *bus.Request, s *state.State, purpose, task string) {
-	explanation, ok := s.Why(purpose, task)
-	if !ok {
-		req.Refuse(muster.ReasonNoTask)
-		return
-	}
-	if explanation.Chosen != nil {
-		if gone, left := s.Departed(explanation.Chosen.Worker); left {
-			explanation.Gone = &gone
+func decodeWhy(r *reader) query {
+	purpose, task := r.name(0, "purpose"), r.task(1)
+	return func(_ *core, s *state.State) (any, error) {
+		explanation, ok := s.Why(purpose, task)
+		if !ok {
+			return nil, muster.ReasonNoTask
 		}
+		if explanation.Chosen != nil {
+			if gone, left := s.Departed(explanation.Chosen.Worker); left {
+				explanation.Gone = &gone
+			}
+		}
+		return explanation, nil
 	}
-	req.Reply(explanation)
 }
 
-func (c *core) listWorkers(req *bus.Request, s *state.State, purpose string) {
-	workers := []muster.Worker{}
-	for _, id := range s.Workers(purpose) {
-		if w, ok := s.Worker(id); ok {
-			w.HeardMillis = c.heard(id)
-			workers = append(workers, w)
+func decodeListWorkers(r *reader) query {
+	purpose, query := r.name(0, "purpose"), r.page(1)
+	return func(c *core, s *state.State) (any, error) {
+		if query != nil {
+			return c.pageWorkers(s, purpose, query), nil
 		}
+		workers := []muster.Worker{}
+		for _, id := range s.Workers(purpose) {
+			if w, ok := s.Worker(id); ok {
+				w.HeardMillis = c.heard(id)
+				workers = append(workers, w)
+			}
+		}
+		return workers, nil
 	}
-	req.Reply(workers)
 }
 
 // noteHeard notes a sign of life.
-func (c *core) noteHeard(worker string) {
-	if c.lastHeard == nil {
-		c.lastHeard = map[string]muster.Instant{}
-	}
-	c.lastHeard[worker] = c.now()
-}
+func (c *core) noteHeard(worker string) { c.lastHeard[worker] = c.now() }
 
 // heard is how long ago a worker was heard, in milliseconds. Only a leader knows.
 func (c *core) heard(worker string) *int64 {
@@ -188,15 +195,30 @@ type listedTask struct {
 	Placement uint64 `json:"placement,omitempty"`
 }
 
-func listTasks(req *bus.Request, s *state.State, purpose string) {
-	if purpose == "all" {
-		purpose = ""
+func decodeListTasks(r *reader) query {
+	purpose, query := r.name(0, "purpose"), r.page(1)
+	return func(_ *core, s *state.State) (any, error) {
+		if query != nil {
+			return pageTasks(s, purpose, query), nil
+		}
+		return allListed(s.AllTasks(oneOrAll(purpose))), nil
 	}
-	tasks := []listedTask{}
-	for _, t := range s.AllTasks(purpose) {
-		tasks = append(tasks, listedOf(t))
+}
+
+// oneOrAll is a purpose as package state has it: "" for all of them.
+func oneOrAll(purpose string) string {
+	if purpose == state.AllPurposes {
+		return ""
 	}
-	req.Reply(tasks)
+	return purpose
+}
+
+func allListed(tasks []state.Task) []listedTask {
+	listed := make([]listedTask, 0, len(tasks))
+	for _, t := range tasks {
+		listed = append(listed, listedOf(t))
+	}
+	return listed
 }
 
 func listedOf(t state.Task) listedTask {

@@ -51,13 +51,9 @@ func (s *signs) proposed(op state.Op) (worker string) {
 }
 
 func (s *signs) begin(worker string) {
-	if worker == "" {
-		return
+	if worker != "" {
+		s.undecided[worker]++
 	}
-	if s.undecided == nil {
-		s.undecided = map[string]int{}
-	}
-	s.undecided[worker]++
 }
 
 // decided ends what proposed began.

@@ -12,7 +12,7 @@ import (
 
 // snapshot is how the manager stands at a scrape.
 type snapshot struct {
-	role      post
+	role      replica.Role
 	inService bool
 	connected bool
 	stale     time.Duration // 0 for a state that is up to date
@@ -27,15 +27,10 @@ type snapshot struct {
 	orders       uint64
 }
 
-// post is a role.
-type post replica.Role
-
-func (p post) leads() bool { return p.Kind == replica.Leader }
-
 // snapshot belongs where the state is owned.
 func (c *core) snapshot() snapshot {
 	s := snapshot{
-		role: post(c.role), inService: c.inService, connected: c.link.up(),
+		role: c.role, inService: c.inService, connected: c.link.up(),
 		evictions: c.evictions(), parked: len(c.parked.waiting), purposes: c.replica.State().Counts(),
 		label: func(purpose string) string { return c.measures.purpose(purpose, true) },
 	}

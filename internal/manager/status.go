@@ -61,6 +61,12 @@ func (c *core) evictions() evictions {
 // statusTime bounds how long the managers are asked how they stand.
 const statusTime = time.Second
 
+func decodeStatus(*reader) action {
+	return func(c *core, req *bus.Request) {
+		c.lookUp(req, func(s *state.State) { c.status(req, s) })
+	}
+}
+
 // status answers from a goroutine of its own: how the managers stand is known
 // elsewhere.
 func (c *core) status(req *bus.Request, s *state.State) {
