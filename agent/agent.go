@@ -34,15 +34,9 @@ type Agent struct {
 
 	// closing ends the agent, for the first reason given; ended is closed when
 	// nothing of it is left. closeErr is what of Close did not succeed.
-	closing  func(closeOrder)
+	closing  func(patience context.Context)
 	ended    chan struct{}
 	closeErr error
-}
-
-// closeOrder says how an agent ends.
-type closeOrder struct {
-	// patience is done when the remaining nodes are killed without waiting.
-	patience context.Context
 }
 
 // Start joins the cluster as a worker, and starts the first idle nodes. ctx
@@ -81,7 +75,8 @@ func (a *Agent) workerOptions() worker.Options {
 	o.Handlers = a.handlers(o.Handlers)
 	dropped := o.OnTasksDropped
 	o.OnTasksDropped = func(w *worker.Worker, tasks []string) {
-		a.owner.do(func(p *pool, now time.Time) { p.drop(now, a.without(tasks)) })
+		// Those that were claimed again since stay.
+		a.owner.do(func(p *pool, now time.Time) { p.drop(now, slices.DeleteFunc(slices.Clone(tasks), a.has)) })
 		if dropped != nil {
 			dropped(w, tasks)
 		}
@@ -92,40 +87,28 @@ func (a *Agent) workerOptions() worker.Options {
 
 // maxTasks is how many tasks the manager may place here; 0 is any number.
 func (o Options) maxTasks() int {
-	if o.Worker.MaxTasks != 0 {
-		return o.Worker.MaxTasks
-	}
-	return o.mostTasks()
-}
-
-// without returns those of the dropped tasks that were not claimed again since.
-func (a *Agent) without(tasks []string) []string {
-	return slices.DeleteFunc(slices.Clone(tasks), a.has)
-}
-
-// mostTasks is how many tasks there can be at once; 0 is any number.
-func (o Options) mostTasks() int {
-	if (o.Policy.PerTask || o.Launcher.PerTask()) && o.Policy.MaxNodes != NoLimit {
+	perTask := o.Policy.PerTask || o.Launcher.PerTask()
+	if o.Worker.MaxTasks == 0 && perTask && o.Policy.MaxNodes != NoLimit {
 		return o.Policy.MaxNodes
 	}
-	return 0
+	return o.Worker.MaxTasks
 }
 
 // run starts the goroutines.
 func (a *Agent) run(ctx context.Context) {
 	ctx, stop := context.WithCancel(ctx)
-	order := make(chan closeOrder, 1)
+	order := make(chan context.Context, 1)
 	var once sync.Once
-	a.closing = func(o closeOrder) { once.Do(func() { order <- o }) }
+	a.closing = func(patience context.Context) { once.Do(func() { order <- patience }) }
 	var all sync.WaitGroup
 	all.Go(func() { a.owner.run(ctx) })
 	all.Go(func() { a.publish(ctx) })
 	go func() {
 		select {
-		case o := <-order:
-			a.closeErr = a.end(o)
+		case patience := <-order:
+			a.closeErr = a.end(patience)
 		case <-a.worker.Done():
-			a.closeErr = a.end(closeOrder{ctx})
+			a.closeErr = a.end(ctx)
 		}
 		a.owner.settle()
 		if errors.Is(a.closeErr, errNodesLeft) {
@@ -146,18 +129,19 @@ const killTime = 5 * time.Second
 // quitTime is how long the manager has to hear that the agent goes.
 const quitTime = 2 * time.Second
 
-// end stops the nodes, and leaves the cluster.
-func (a *Agent) end(o closeOrder) error {
+// end stops the nodes, and leaves the cluster. Nodes that are left when patience
+// is done are killed.
+func (a *Agent) end(patience context.Context) error {
 	a.owner.do(func(p *pool, now time.Time) { p.close(now, "the agent has ended") })
 	gone := a.owner.when(func(p *pool) bool { return p.closed && len(p.nodes) == 0 })
 	var left error
 	select {
 	case <-gone:
-	case <-o.patience.Done():
+	case <-patience.Done():
 		a.owner.killAll()
 		left = await(gone, killTime)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(o.patience), quitTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(patience), quitTime)
 	defer cancel()
 	return errors.Join(left, a.worker.Quit(ctx))
 }
@@ -222,7 +206,7 @@ func (a *Agent) Drain(ctx context.Context) error {
 // agent is left. Nodes that still run when ctx is done are killed. The Conn
 // stays open. Close may be called again.
 func (a *Agent) Close(ctx context.Context) error {
-	a.closing(closeOrder{ctx})
+	a.closing(ctx)
 	<-a.ended
 	return a.closeErr
 }

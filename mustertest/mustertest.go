@@ -27,6 +27,7 @@ import (
 	"github.com/muster-fleet/muster/bus/natsbus/natsserver"
 	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/internal/manager"
+	"github.com/muster-fleet/muster/internal/pause"
 	"github.com/muster-fleet/muster/worker"
 	"github.com/muster-fleet/muster/worker/load"
 )
@@ -183,8 +184,6 @@ func (c *Cluster) join(ctx context.Context, o worker.Options) (*worker.Worker, e
 // awaitLoads waits until the manager knows the load of every worker: it places nothing
 // on one before.
 func (c *Cluster) awaitLoads(ctx context.Context) error {
-	again := time.NewTicker(5 * time.Millisecond)
-	defer again.Stop()
 	for {
 		known, err := c.Client.Workers(ctx, "")
 		if err != nil {
@@ -193,9 +192,7 @@ func (c *Cluster) awaitLoads(ctx context.Context) error {
 		if !slices.ContainsFunc(known, func(w muster.Worker) bool { return w.NoLoad }) {
 			return nil
 		}
-		select {
-		case <-again.C:
-		case <-ctx.Done():
+		if !pause.For(ctx, 5*time.Millisecond) {
 			return fmt.Errorf("a worker reports no load: %w", ctx.Err())
 		}
 	}

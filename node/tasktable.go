@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/internal/pause"
 	"github.com/muster-fleet/muster/internal/specid"
 )
 
@@ -98,7 +99,7 @@ func (j *job) run(ctx context.Context) {
 	j.end(state, why, cause)
 	d.updateStatus()
 	d.opts.Logger.Info("task ended", "task", t.Name, "state", j.snapshot().State, "err", err)
-	if d.linger() {
+	if pause.For(d.ctx, d.opts.Linger) { // the report of an ended task stays readable
 		d.reportEnd(j.snapshot())
 	}
 	d.mu.Lock()
@@ -114,17 +115,6 @@ func guarded(ctx context.Context, w Work, t *Task) (err error) {
 		}
 	}()
 	return w.Do(ctx, t)
-}
-
-// linger waits while the report of an ended task stays readable. It returns false
-// if the node ends.
-func (d *taskTable) linger() bool {
-	select {
-	case <-time.After(d.opts.Linger):
-		return true
-	case <-d.ctx.Done():
-		return false
-	}
 }
 
 func (j *job) end(state muster.TaskState, why string, cause muster.Cause) {

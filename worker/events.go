@@ -48,30 +48,16 @@ func tellWith[T any](w *Worker, callback func(*Worker, T), what T) {
 	}
 }
 
-// lastEvents runs what waits when the worker has ended: tasks to be ended because it
-// was replaced must not be lost.
-func (w *Worker) lastEvents(ctx context.Context) {
-	if errors.Is(context.Cause(ctx), ErrReplaced) {
-		for _, f := range w.events.Take() {
-			f()
-		}
-	}
-}
-
 // runEvents is the goroutine that runs the callbacks, one after another.
 func (w *Worker) runEvents(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			w.lastEvents(ctx)
-			return
-		case <-w.events.Ready():
-		}
+	run := func() {
 		for _, f := range w.events.Take() {
-			if ctx.Err() != nil && !errors.Is(context.Cause(ctx), ErrReplaced) {
-				return
+			// A worker that was replaced still has to end its tasks.
+			if ctx.Err() == nil || errors.Is(context.Cause(ctx), ErrReplaced) {
+				f()
 			}
-			f()
 		}
 	}
+	w.events.Ready().Follow(ctx, run)
+	run()
 }

@@ -1,6 +1,7 @@
 package amqpbus
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -67,12 +68,7 @@ func parseServer(raw string, o bus.Options) (server, error) {
 		auth.Username = u.User.Username()
 		auth.Password, _ = u.User.Password()
 	}
-	if o.User != "" {
-		auth.Username = o.User
-	}
-	if o.Password != "" {
-		auth.Password = o.Password
-	}
+	auth.Username, auth.Password = cmp.Or(o.User, auth.Username), cmp.Or(o.Password, auth.Password)
 	u.User = nil
 	return server{url: u.String(), auth: auth}, nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/muster-fleet/muster"
+	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/internal/pause"
 	"github.com/muster-fleet/muster/internal/replica/owt"
 )
@@ -37,7 +38,7 @@ type neighbours struct {
 	cluster  string
 	withOWT  bool // replica = "owt": those of 4.2 to 5.1 are welcome
 	log      *slog.Logger
-	observer *owt.Observer
+	observer bus.Subscription
 
 	mu     sync.Mutex
 	begun  bool // this manager serves

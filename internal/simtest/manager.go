@@ -24,6 +24,8 @@ const (
 	turnTime = 150 * time.Microsecond
 	// diskTime is about how long a write takes on a disk that is well.
 	diskTime = time.Millisecond
+	// compactBytes is how long a log grows: little, so that there are many snapshots.
+	compactBytes = 6000
 	// giveBackAfter is how long a request is kept that a follower gives back.
 	giveBackAfter = 5 * time.Millisecond
 	// staleAfter is how long nobody leads before stale reads are served.
@@ -256,7 +258,7 @@ func (m *simManager) config() raft.CoreConfig {
 	s := m.sim
 	return raft.CoreConfig{
 		Addr: m.name, Peers: s.names(), Seed: s.rng.Uint64(), ElectionTicks: 10, HeartbeatTicks: 2,
-		CompactBytes: s.opts.compactBytes(), Placement: state.DefaultConfig(), Durable: m.durable,
+		CompactBytes: compactBytes, Placement: state.DefaultConfig(), Durable: m.durable,
 	}
 }
 

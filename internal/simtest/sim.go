@@ -22,9 +22,6 @@ type options struct {
 	Workers []group
 	// Callers are how many make calls of their own.
 	Callers int
-	// CompactBytes is how long a log grows; 0 means a short one, so that
-	// snapshots are many.
-	CompactBytes int
 	// Record keeps the history.
 	Record bool
 }
@@ -35,8 +32,6 @@ type group struct {
 	Count    int
 	MaxTasks int
 }
-
-func (o *options) compactBytes() int { return max(o.CompactBytes, 6000) }
 
 // Sim is a simulation. It belongs to one goroutine.
 type Sim struct {

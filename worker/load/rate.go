@@ -16,12 +16,6 @@ const firstWindow = 200 * time.Millisecond
 // the kernel counts processor time in steps of 10 ms.
 const shortestWindow = 50 * time.Millisecond
 
-// reading is what counters stood at, and when.
-type reading[T any] struct {
-	at    time.Time
-	value T
-}
-
 // growth turns counters into a load: how much they grew since the last call.
 type growth[T any] struct {
 	read func(context.Context) (T, error)
@@ -29,8 +23,8 @@ type growth[T any] struct {
 	now  func() time.Time
 
 	mu      sync.Mutex
-	last    reading[T]
-	started bool
+	at      time.Time // of the last reading, zero before the first
+	last    T
 	loadWas float64
 }
 
@@ -39,13 +33,12 @@ type growth[T any] struct {
 func (g *growth[T]) Load(ctx context.Context) (float64, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.started {
+	if g.at.IsZero() {
 		if err := g.start(ctx); err != nil {
 			return 0, err
 		}
 	}
-	passed := g.now().Sub(g.last.at)
-	if passed < shortestWindow {
+	if g.now().Sub(g.at) < shortestWindow {
 		return g.loadWas, nil
 	}
 	return g.compare(ctx)
@@ -56,12 +49,12 @@ func (g *growth[T]) compare(ctx context.Context) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	before, after := g.last, reading[T]{g.now(), value}
-	load, err := g.load(before.value, after.value, after.at.Sub(before.at))
+	now := g.now()
+	load, err := g.load(g.last, value, now.Sub(g.at))
 	if err != nil {
 		return 0, err
 	}
-	g.last = after
+	g.at, g.last = now, value
 	g.loadWas, err = clamp(load)
 	return g.loadWas, err
 }
@@ -71,10 +64,10 @@ func (g *growth[T]) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	g.last = reading[T]{g.now(), value}
+	now := g.now()
 	if !pause.For(ctx, firstWindow) {
 		return context.Cause(ctx)
 	}
-	g.started = true
+	g.at, g.last = now, value
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/muster-fleet/muster/bus"
+	"github.com/muster-fleet/muster/internal/pause"
 )
 
 const (
@@ -76,16 +77,9 @@ func (k *Workers) Close() {
 // join tries again while the leader of several managers does not accept requests
 // yet.
 func (k *Workers) join(ctx context.Context, w Worker) error {
-	again := time.NewTicker(10 * time.Millisecond)
-	defer again.Stop()
 	for {
 		_, err := k.conn.Call(ctx, k.cluster, "join", Purpose, w.ID, w.info)
-		if !errors.Is(err, bus.ErrNoServer) {
-			return err
-		}
-		select {
-		case <-again.C:
-		case <-ctx.Done():
+		if !errors.Is(err, bus.ErrNoServer) || !pause.For(ctx, 10*time.Millisecond) {
 			return err
 		}
 	}

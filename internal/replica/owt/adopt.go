@@ -15,10 +15,14 @@ import (
 // A task on a worker that is gone, which OWT keeps until its reservation
 // expires, is not adopted.
 func (l *ledger) adopt(at muster.Instant, d *runtimeData) {
-	if !l.sameOrder(d) {
+	purposes := map[string]string{} // of the other's workers
+	for _, w := range d.workers {
+		purposes[w.id] = w.purpose
+	}
+	if !l.sameOrder(d, purposes) {
 		*l = *newLedger(l.state.Config())
 	}
-	l.dropWorkers(at, d)
+	l.dropWorkers(at, purposes)
 	l.dropPurposes(at, d)
 	for _, s := range d.schedulers {
 		l.adoptPurpose(at, s.purpose)
@@ -37,11 +41,7 @@ func (l *ledger) adopt(at muster.Instant, d *runtimeData) {
 
 // sameOrder reports whether the workers that both have joined in the same order,
 // and those that only the other has joined later.
-func (l *ledger) sameOrder(d *runtimeData) bool {
-	there := map[string]string{}
-	for _, w := range d.workers {
-		there[w.id] = w.purpose
-	}
+func (l *ledger) sameOrder(d *runtimeData, there map[string]string) bool {
 	n := 0
 	for _, id := range l.state.Workers(state.AllPurposes) {
 		if purpose, _ := l.state.PurposeOf(id); there[id] != purpose {
@@ -55,11 +55,7 @@ func (l *ledger) sameOrder(d *runtimeData) bool {
 	return true
 }
 
-func (l *ledger) dropWorkers(at muster.Instant, d *runtimeData) {
-	there := map[string]string{}
-	for _, w := range d.workers {
-		there[w.id] = w.purpose
-	}
+func (l *ledger) dropWorkers(at muster.Instant, there map[string]string) {
 	for _, id := range l.state.Workers(state.AllPurposes) {
 		if purpose, _ := l.state.PurposeOf(id); there[id] != purpose {
 			_ = l.carryOut(at, state.Quit{Worker: id}) // it is there

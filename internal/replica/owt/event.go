@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strconv"
 
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/internal/taskname"
@@ -175,27 +174,23 @@ func pickedUpTogether(events []muster.Event, worker string) int {
 }
 
 func pickUpBody(worker string, events []muster.Event) json.RawMessage {
-	p := append(text("{", "worker", worker), `,"tasks":`...)
-	p = appendList(p, "[]", events, func(dst []byte, ev muster.Event) []byte {
+	tasks := appendList(nil, "[]", events, func(dst []byte, ev muster.Event) []byte {
 		return appendString(dst, ev.(muster.TaskPickedUp).Task)
 	})
-	return update(workerPickUp, append(p, '}'))
+	return update(workerPickUp, object{}.text("worker", worker).with("tasks", tasks))
 }
 
 // updateBody returns nil for events that OWT does not transmit.
 func updateBody(ev muster.Event) json.RawMessage {
 	switch e := ev.(type) {
 	case muster.WorkerJoined:
-		p := append(text("{", "purpose", e.Purpose), text(",", "worker", e.Worker)...)
-		return update(workerJoin, append(append(append(p, `,"info":`...), infoJSON(e.Info)...), '}'))
+		return update(workerJoin, object{}.text("purpose", e.Purpose).text("worker", e.Worker).with("info", infoJSON(e.Info)))
 	case muster.WorkerLeft:
-		return update(workerQuit, append(text("{", "worker", e.Worker), '}'))
+		return update(workerQuit, object{}.text("worker", e.Worker))
 	case muster.WorkerStateChanged:
-		p := append(text("{", "worker", e.Worker), `,"state":`...)
-		return update(workerState, append(strconv.AppendInt(p, int64(e.State), 10), '}'))
+		return update(workerState, object{}.text("worker", e.Worker).number("state", int64(e.State)))
 	case muster.WorkerLoadChanged:
-		p := append(text("{", "worker", e.Worker), `,"load":`...)
-		return update(workerLoad, append(appendFloat(p, e.Load), '}'))
+		return update(workerLoad, object{}.text("worker", e.Worker).with("load", appendFloat(nil, e.Load)))
 	case muster.TaskLaidDown:
 		return update(workerLayDown, onWorker(e.Worker, e.Task))
 	case muster.TaskReserved:
@@ -214,23 +209,14 @@ func reservedBody(e muster.TaskReserved) json.RawMessage {
 	if e.ReserveMillis == 0 {
 		return update(unscheduled, onWorker(e.Worker, e.Task))
 	}
-	p := append(text("{", "purpose", e.Purpose), text(",", "task", e.Task)...)
-	p = append(append(p, text(",", "worker", e.Worker)...), `,"reserve_time":`...)
-	return update(scheduled, append(strconv.AppendInt(p, e.ReserveMillis, 10), '}'))
+	p := object{}.text("purpose", e.Purpose).text("task", e.Task).text("worker", e.Worker)
+	return update(scheduled, p.number("reserve_time", e.ReserveMillis))
 }
 
-func onWorker(worker, task string) []byte {
-	return append(append(text("{", "worker", worker), text(",", "task", task)...), '}')
-}
+func onWorker(worker, task string) object { return object{}.text("worker", worker).text("task", task) }
 
-// text returns a member whose value is a string, after a brace or a comma.
-func text(before, name, value string) []byte {
-	return appendString(appendName([]byte(before), name), value)
-}
-
-func update(kind string, payload []byte) json.RawMessage {
-	data := append(text("{", "type", kind), `,"payload":`...)
-	return envelope(typeUpdate, append(append(data, payload...), '}'), nil)
+func update(kind string, payload object) json.RawMessage {
+	return envelope(typeUpdate, object{}.text("type", kind).with("payload", payload.end()).end(), nil)
 }
 
 // infoJSON returns a worker's info, unchanged if the worker sent one.

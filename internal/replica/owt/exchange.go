@@ -3,7 +3,6 @@ package owt
 import (
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/muster-fleet/muster/bus"
@@ -102,13 +101,7 @@ func (r *Replica) dispatch(m *message) error {
 	case typeUpdate:
 		return r.hearUpdate(m)
 	}
-	return unknownTypeError(m.Type)
-}
-
-type unknownTypeError string
-
-func (e unknownTypeError) Error() string {
-	return "a message of the unknown type " + strconv.Quote(string(e))
+	return fmt.Errorf("a message of the unknown type %q", m.Type)
 }
 
 func (r *Replica) hearElection(m election.Message, more *extension) {

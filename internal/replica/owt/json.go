@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 )
 
 // The functions here write JSON as JavaScript's JSON.stringify does, without
@@ -38,6 +39,33 @@ func appendFloat(dst []byte, f float64) []byte {
 	}
 	return append(dst, text...)
 }
+
+// object is a JSON object whose members are appended in order. The zero value has
+// none.
+type object []byte
+
+// with appends a member whose value is JSON.
+func (o object) with(name string, value []byte) object {
+	return append(o.name(name), value...)
+}
+
+// text appends a member whose value is a string.
+func (o object) text(name, value string) object { return appendString(o.name(name), value) }
+
+// number appends a member whose value is a whole number.
+func (o object) number(name string, n int64) object { return strconv.AppendInt(o.name(name), n, 10) }
+
+// name appends the name of the next member.
+func (o object) name(name string) object {
+	before := byte(',')
+	if len(o) == 0 {
+		before = '{'
+	}
+	return appendName(append(o, before), name)
+}
+
+// end returns the whole object.
+func (o object) end() []byte { return append(o, '}') }
 
 // appendName appends the name of an object's member.
 func appendName(dst []byte, name string) []byte { return append(appendString(dst, name), ':') }

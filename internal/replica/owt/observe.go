@@ -39,12 +39,9 @@ func protocolOf(kind string) Protocol {
 	return 0
 }
 
-// Observer listens to the managers of a cluster and sends nothing.
-type Observer struct{ sub bus.Subscription }
-
-// Observe listens to the managers of a cluster. heard is called for every
-// message of a known protocol, one at a time; it must not block.
-func Observe(ctx context.Context, conn bus.Conn, cluster string, heard func(Protocol)) (*Observer, error) {
+// Observe listens to the managers of a cluster, and sends nothing. heard is called
+// for every message of a known protocol, one at a time; it must not block.
+func Observe(ctx context.Context, conn bus.Conn, cluster string, heard func(Protocol)) (bus.Subscription, error) {
 	sub, err := conn.Subscribe(ctx, topicOf(cluster), keyPattern, func(_ string, body json.RawMessage) {
 		var m struct {
 			Type string `json:"type"`
@@ -56,8 +53,5 @@ func Observe(ctx context.Context, conn bus.Conn, cluster string, heard func(Prot
 	if err != nil {
 		return nil, fmt.Errorf("owt: listening to the managers of %s: %w", cluster, err)
 	}
-	return &Observer{sub}, nil
+	return sub, nil
 }
-
-// Close stops listening. No call of heard is running when it returns.
-func (o *Observer) Close() error { return o.sub.Close() }

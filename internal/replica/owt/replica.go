@@ -191,9 +191,7 @@ func (r *Replica) clock() time.Duration { return r.opts.Now().Sub(r.start) }
 func (r *Replica) instant() muster.Instant { return muster.InstantOf(r.start.Add(r.clock())) }
 
 // wake signals the owner that Apply has something to do.
-func (r *Replica) wake() {
-	r.ready.Raise()
-}
+func (r *Replica) wake() { r.ready.Raise() }
 
 func (r *Replica) tickUntil(done <-chan struct{}) {
 	ticks := r.opts.Ticks

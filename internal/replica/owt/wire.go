@@ -132,9 +132,7 @@ func electionBody(em election.Message, more extension) (key string, body json.Ra
 }
 
 func declarationData(em election.Message) []byte {
-	data := strconv.AppendInt([]byte(`{"id":`), em.ID, 10)
-	data = strconv.AppendInt(append(data, `,"life_time":`...), em.LifeTime, 10)
-	return append(data, '}')
+	return object{}.number("id", em.ID).number("life_time", em.LifeTime).end()
 }
 
 // envelope returns the body of a message, with our extension last.
