@@ -92,10 +92,7 @@ func (r *Request) Refuse(why error) { r.refuse(why, nil) }
 
 // RefuseDetail is Refuse with additional information, encoded as JSON.
 func (r *Request) RefuseDetail(why error, detail any) {
-	raw, err := json.Marshal(detail)
-	if err != nil {
-		raw = nil
-	}
+	raw, _ := json.Marshal(detail) // nil if it has no JSON
 	r.refuse(why, raw)
 }
 

@@ -32,16 +32,9 @@ func orderEvent(e muster.Event) muster.FeedEvent {
 	case muster.DebitChanged:
 		return muster.FeedEvent{Type: muster.FeedDebit, State: e.Mode}
 	case muster.Audited:
-		return muster.FeedEvent{Type: muster.FeedOrder, Detail: detailOf(e.Entry)}
+		detail, _ := json.Marshal(e.Entry) // nil if it has no JSON
+		return muster.FeedEvent{Type: muster.FeedOrder, Detail: detail}
 	}
-	return muster.FeedEvent{Type: muster.FeedOther, Detail: detailOf(e)}
-}
-
-// detailOf is v as JSON, nil if it has none.
-func detailOf(v any) json.RawMessage {
-	detail, err := json.Marshal(v)
-	if err != nil {
-		return nil
-	}
-	return detail
+	detail, _ := json.Marshal(e)
+	return muster.FeedEvent{Type: muster.FeedOther, Detail: detail}
 }

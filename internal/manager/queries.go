@@ -63,10 +63,8 @@ func placed(result state.Result, wanted wanted) json.RawMessage {
 	if wanted.placement && result.Placement != 0 {
 		out = strconv.AppendUint(append(out, `,"placement":`...), result.Placement, 10)
 	}
-	if wanted.choice && result.Explanation != nil {
-		if why, err := json.Marshal(result.Explanation); err == nil {
-			out = append(append(out, `,"explanation":`...), why...)
-		}
+	if wanted.choice {
+		out = appendWhy(out, result.Explanation)
 	}
 	return append(out, '}')
 }

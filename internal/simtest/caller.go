@@ -74,12 +74,11 @@ func (c *simCaller) act() {
 	}
 	switch k := c.sim.rng.IntN(100); {
 	case k < 50 || len(c.mine) == 0:
-		c.fresh++
-		c.place(taskKey{c.sim.purpose(), fmt.Sprintf("%s-%d", c.name, c.fresh)})
+		c.place(c.newTask())
 	case k < 55: // several tasks in one call
 		c.placeMany()
 	case k < 60: // a task that all callers know
-		c.place(taskKey{c.sim.purpose(), fmt.Sprintf("room-%d", c.sim.rng.IntN(4))})
+		c.place(c.room())
 	case k < 75:
 		c.place(c.any())
 	case k < 92:
@@ -89,6 +88,16 @@ func (c *simCaller) act() {
 		c.mine = slices.DeleteFunc(c.mine, func(k taskKey) bool { return k == key })
 		c.look(key, func(worker string) { c.release(key, worker, nil) })
 	}
+}
+
+// newTask makes up a task, and room is one that all callers know.
+func (c *simCaller) newTask() taskKey {
+	c.fresh++
+	return taskKey{c.sim.purpose(), fmt.Sprintf("%s-%d", c.name, c.fresh)}
+}
+
+func (c *simCaller) room() taskKey {
+	return taskKey{c.sim.purpose(), fmt.Sprintf("room-%d", c.sim.rng.IntN(4))}
 }
 
 func (c *simCaller) any() taskKey { return c.mine[c.sim.rng.IntN(len(c.mine))] }
@@ -114,10 +123,9 @@ func (c *simCaller) place(key taskKey) {
 // placeMany asks for workers for some new tasks, one that all callers know and
 // perhaps one of its own, in one call.
 func (c *simCaller) placeMany() {
-	keys := []taskKey{{c.sim.purpose(), fmt.Sprintf("room-%d", c.sim.rng.IntN(4))}}
+	keys := []taskKey{c.room()}
 	for range 1 + c.sim.rng.IntN(3) {
-		c.fresh++
-		keys = append(keys, taskKey{c.sim.purpose(), fmt.Sprintf("%s-%d", c.name, c.fresh)})
+		keys = append(keys, c.newTask())
 	}
 	if own := c.any(); c.sim.chance(500) && own != keys[0] {
 		keys = append(keys, own)
@@ -194,13 +202,12 @@ func (c *simCaller) schedule(key taskKey, reserve int, ended func(worker, refusa
 		if ended == nil {
 			return
 		}
-		claim := claimOf(&letter{method: "schedule", args: encode(args)}, r)
-		switch {
-		case !ok:
+		if !ok {
 			ended("", "unanswered", 0)
-		default:
-			ended(claim.worker, r.Err, claim.number)
+			return
 		}
+		claim := scheduleClaim(key, r)
+		ended(claim.worker, r.Err, claim.number)
 	})
 }
 

@@ -20,8 +20,7 @@ type link struct {
 
 	proposals []replica.Proposal
 	reading   []func(*state.State, error)
-	commits   []raft.Commit
-	gens      []uint64 // of the commits
+	commits   []commit
 	writes    []raft.Write
 	writing   bool
 	turning   bool   // a turn for proposals and reads is under way
@@ -30,6 +29,12 @@ type link struct {
 }
 
 var _ replica.Replica = (*link)(nil)
+
+// commit is a raft.Commit, and the cluster that it is of.
+type commit struct {
+	raft.Commit
+	gen uint64
+}
 
 // newLink starts on what the disk has. Nil means that it cannot.
 func newLink(m *simManager) *link {
@@ -92,13 +97,13 @@ func (k *link) TaskEvents(bool) {}
 
 // Apply implements replica.Replica.
 func (k *link) Apply() {
-	commits, gens := k.commits, k.gens
-	k.commits, k.gens = nil, nil
-	for i, done := range commits {
-		k.gen, k.index = gens[i], done.Index
-		k.m.sim.truth.before(k, done)
-		k.copy.Apply(done)
-		k.m.sim.truth.after(k, done)
+	commits := k.commits
+	k.commits = nil
+	for _, done := range commits {
+		k.gen, k.index = done.gen, done.Index
+		k.m.sim.truth.before(k, done.Commit)
+		k.copy.Apply(done.Commit)
+		k.m.sim.truth.after(k, done.Commit)
 	}
 	k.m.watch.turned(k.Role(), k.m.sim.now)
 	if job := k.copy.TakeSnapshotJob(); job != nil {
@@ -158,7 +163,7 @@ func (k *link) collect() {
 	k.writes = append(k.writes, out.Writes...)
 	k.write()
 	for _, done := range out.Commits {
-		k.commits, k.gens = append(k.commits, done), append(k.gens, k.core.ClusterID())
+		k.commits = append(k.commits, commit{done, k.core.ClusterID()})
 		if done.Role != nil {
 			s.truth.turned(k, *done.Role)
 		}

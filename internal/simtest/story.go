@@ -138,10 +138,8 @@ func (p *player) play(s step) error {
 	if f == nil {
 		return fmt.Errorf("%q belongs to the beginning, or is no step", words[0])
 	}
-	for _, c := range p.sim.callers {
-		if c.name == who {
-			p.caller = c
-		}
+	if c, ok := p.sim.machines[who].(*simCaller); ok {
+		p.caller = c
 	}
 	p.sim.logf("--- %s", s.text)
 	if err := f(p, words[1:], s.outcome); err != nil {
