@@ -33,7 +33,7 @@ type (
 	layDown struct{ task string }
 	reject  struct{ task string }
 	report  struct{ available bool }
-	// What everybody is to hear: of a node that crashed, and of a task.
+	// What is published: a node that crashed, and what happens to a task.
 	abnormal struct {
 		node string
 		err  error

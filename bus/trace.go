@@ -9,7 +9,7 @@ import (
 
 // TraceContext is the W3C trace context of a request: it joins what sender and
 // server record to one trace. OWT's programs ignore it. It is zero for a request
-// that nobody traces.
+// that is not traced.
 type TraceContext struct {
 	// Parent and State are what HTTP has in the headers traceparent and tracestate.
 	Parent, State string

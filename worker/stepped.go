@@ -25,7 +25,7 @@ type Surroundings interface {
 }
 
 // Stepped is a worker's side of the protocol without a goroutine and a clock of
-// its own: whoever drives it says what happens when, so that a simulation can
+// its own: its caller says what happens when, so that a simulation can
 // run many of them in one goroutine. It decides nothing that a Worker does not
 // decide by the same code. Options.Handlers and callbacks are left alone. It is
 // not safe for concurrent use.

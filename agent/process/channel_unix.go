@@ -49,8 +49,8 @@ func socketPair() (ours, childs *os.File, err error) {
 
 func (c *channel) listen(_ *node, say func(saying)) { hearOWT(c.conn, say) }
 
-// close leaves time to read what is there. The end follows at once, unless
-// somebody who is no part of the node holds the other side.
+// close leaves time to read what is there. The end follows at once, unless a process
+// outside the node holds the other side.
 func (c *channel) close() { _ = c.conn.SetReadDeadline(time.Now().Add(time.Second)) }
 
 func (c *channel) release() { _ = c.conn.Close() }

@@ -182,8 +182,8 @@ func (n *node) environment(extra []string) []string {
 	return env
 }
 
-// markWithin adds a mark to those of this process, which may be somebody
-// else's node: whoever started it must find all that is below it.
+// markWithin adds a mark to those of this process, which may be a node itself: the
+// agent that started it must find all that is below it.
 func markWithin(outer, mark string) string {
 	if outer == "" {
 		return mark

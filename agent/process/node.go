@@ -31,7 +31,7 @@ type node struct {
 	ready, done chan struct{}
 	sayings     chan saying
 	exited      chan struct{}
-	stopped     chan struct{} // has room for one: somebody asked
+	stopped     chan struct{} // has room for one: Stop was called
 
 	mu       sync.Mutex
 	status   string

@@ -83,7 +83,7 @@ func (k *processTree) end() {
 
 func (k *processTree) outOfMemory() bool { return false }
 
-// has believes everybody: the directory of the socket keeps others out.
+// has accepts every sender: other users cannot enter the directory of the socket.
 func (k *processTree) has(int) bool { return true }
 
 // Senders are not known: only the agent's user may send.

@@ -6,9 +6,9 @@ import (
 	"syscall"
 )
 
-// Everybody may reach the socket of a node, which may change its user before it
-// says anything: the kernel says who has sent a message, and only those of the
-// node's own processes count.
+// Every user may reach the socket of a node, which may change its user before it
+// sends anything. The kernel names the sender of each message, and only messages of
+// the node's own processes count.
 const (
 	socketDirMode = 0o711
 	socketMode    = 0o777

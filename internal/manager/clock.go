@@ -8,7 +8,7 @@ import (
 
 // clock is the time of the commands: how long a reservation lasts must not
 // depend on a machine's clock that is wrong or is set. So a leader goes on from
-// the time at which the log ended, by a clock that nobody sets, and comes
+// the time at which the log ended, by a clock that is never set, and comes
 // nearer to the machine's time at no more than a tenth of the pace: what lasts
 // a minute lasts 54 to 67 seconds. Time without a leader does not count. It
 // belongs to the goroutine that owns the state.

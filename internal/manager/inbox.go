@@ -97,7 +97,7 @@ func (b *inbox) put(it item) (out item, ok bool) {
 	return out, ok
 }
 
-// caller stands for whoever sent a request: the address to which answers go.
+// caller is a hash of the sender of a request: the address to which answers go.
 // Casts do not have one, and one connection may carry many workers' signs of
 // life: of these it is the first argument, the worker.
 func (b *inbox) caller(req *bus.Request, sign bool) uint64 {

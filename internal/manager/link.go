@@ -12,7 +12,7 @@ type linkState int
 
 const (
 	linkUp   linkState = iota
-	linkDown           // nobody can be heard now
+	linkDown           // no worker can be heard now
 	linkBack           // it was down since the last look
 )
 

@@ -24,8 +24,8 @@ type Membership interface {
 	Remove(ctx context.Context, addr string, force bool) error
 }
 
-// changeTime bounds how long a change of the managers is waited for. Whoever
-// asks sees in the answer how far it is, and asks again.
+// changeTime bounds how long a call waits for a change of the managers. The
+// answer says how far it is, and the caller asks again.
 const changeTime = 300 * time.Millisecond
 
 func decodeAddManager(r *reader) action {

@@ -76,7 +76,7 @@ type Settings struct {
 	// one interval after a time in which none was given up, or could be: at
 	// least one. 1 means any number.
 	RecheckShare float64
-	// StaleAfter is how long nobody leads before a look-up is answered from the
+	// StaleAfter is how long no manager leads before a look-up is answered from the
 	// last state, marked as stale. OWT's programs wait for 2 s. 0 means never.
 	StaleAfter time.Duration
 	// Placement says how tasks are placed.

@@ -9,7 +9,7 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// ErrNoLeader is why a manager is not ready: it neither leads nor follows anyone, at
+// ErrNoLeader is why a manager is not ready: it neither leads nor follows a leader, at
 // its start, in an election, or cut off from the others.
 var ErrNoLeader = errors.New("this manager knows no leader: it is cut off from the other managers, or has not joined them")
 
@@ -29,7 +29,7 @@ func (m *Manager) Ready(ctx context.Context) error {
 // ReadOwn answers a look-up from the copy of a follower, which the leader has vouched
 // for since the call: everything that any manager answered before is in it. It reports
 // false where the question must go to the leader: for a method whose answer is not in
-// the state alone, and where nobody vouches for the copy.
+// the state alone, and while no leader confirms that the copy is up to date.
 func (m *Manager) ReadOwn(ctx context.Context, name string, args bus.Args) (reply bus.Reply, ok bool) {
 	method := methods[name]
 	if method.query == nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/muster-fleet/muster/internal/state"
 )
 
-// wanted is what a caller of schedule wants to know beside OWT's answer, which
-// stays OWT's to the byte for everybody else.
+// wanted is what a caller of schedule asks for in addition to OWT's answer. A caller
+// that asks for nothing gets OWT's answer, byte for byte.
 type wanted struct {
 	placement bool // its number
 	refusal   bool // why no worker was found

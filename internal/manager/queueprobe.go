@@ -18,7 +18,7 @@ const topicProbes = "musterManagers"
 
 // probeMethod is a keep-alive, so that the probe waits where those of the workers
 // wait, and so that any manager that gets it by mistake ignores it: it comes from
-// a worker that nobody knows.
+// an unknown worker.
 const probeMethod = "keepAlive"
 
 // probePatience is how long a probe may take, at least an interval.

@@ -19,8 +19,8 @@ type staleReads struct {
 	// last is the last role with a leader. If its term is 0, the state was never
 	// confirmed by one.
 	last replica.Role
-	// vouched is until when the state was known to be up to date, since from
-	// when nobody was heard to lead.
+	// confirmed is until when the state was known to be up to date, since from
+	// when no leader was heard.
 	confirmed, since time.Duration
 	leaderless, on   bool
 	// otherLeader is when another leader was last heard of, if it ever was.

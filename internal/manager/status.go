@@ -17,7 +17,7 @@ type clusterStatus struct {
 	Cluster string `json:"cluster"`
 	State   string `json:"state"`
 	Version string `json:"version,omitempty"`
-	// StaleMillis is how old the rest is where nobody leads.
+	// StaleMillis is how old the rest is while no manager leads.
 	StaleMillis int64           `json:"stale_ms,omitempty"`
 	Evictions   evictions       `json:"evictions"`
 	Managers    []muster.Member `json:"managers"`

@@ -28,8 +28,8 @@ type Surroundings interface {
 }
 
 // Stepped is a manager, one of several, without a goroutine, a clock and a queue:
-// whoever drives it says what happens when, so that a simulation can run many of
-// them in one goroutine. It makes the steps that a Manager makes, and decides
+// its caller says what happens when, so that a simulation can run many of them in
+// one goroutine. It makes the steps that a Manager makes, and decides
 // nothing by itself. It is not safe for concurrent use.
 type Stepped struct {
 	core   *core

@@ -14,7 +14,7 @@ func (d *dice) next() uint64 {
 }
 
 // below returns a number from 0 to n-1. That some of them are likelier than
-// others by n in 2^64 is nothing that anyone could see.
+// others by n in 2^64 cannot be noticed.
 func (d *dice) below(n int) int {
 	high, _ := bits.Mul64(d.next(), uint64(n))
 	return int(high)

@@ -74,9 +74,8 @@ func (t *truth) unblocked() {
 	}
 }
 
-// proposes notes when a command is proposed, and how silent the worker was then
-// that is to be given up. While the queue takes no messages nobody is silent for
-// longer.
+// proposes notes when a command is proposed, and, if it gives a worker up, how long
+// that was silent. The time in which the queue takes no messages does not count.
 func (t *truth) proposes(m *simManager, cmd state.Command) {
 	t.proposed[cmd.Seed] = t.sim.now
 	if op, ok := cmd.Op.(state.WorkerLost); ok {

@@ -20,10 +20,10 @@
 // At every step: a term has one leader; what was answered is in every later
 // leader; states at the same index are equal; a task is on one worker; a
 // placement never exceeds max_tasks; who answers leads as far as it can know, or
-// says that the answer is stale; no call is held for ever; and each answer was true at some time between its call and its arrival. At
-// the end, when all faults are over: somebody leads, every worker is back, what
-// workers run is what the state says, every call ends, and the callers' own
-// history is linearizable.
+// says that the answer is stale; no call is held for ever; and each answer was true
+// at some time between its call and its arrival. At the end, when all faults are
+// over: a manager leads, every worker is back, what workers run is what the state
+// says, every call ends, and the callers' own history is linearizable.
 //
 // Stories in testdata tell the main cases in a small language: see Story.
 package simtest

@@ -28,7 +28,7 @@ const (
 	compactBytes = 6000
 	// giveBackAfter is how long a request is kept that a follower gives back.
 	giveBackAfter = 5 * time.Millisecond
-	// staleAfter is how long nobody leads before stale reads are served.
+	// staleAfter is how long no manager leads before stale reads are served.
 	staleAfter = 200 * time.Millisecond
 )
 
@@ -48,7 +48,7 @@ type simManager struct {
 	link    *link
 	role    replica.Role // the last that the queue was to be told
 	watch   watch
-	// unheard is since when it knows that nobody can be heard, 0 where it does not.
+	// unheard is since when it knows that no worker can be heard, 0 if they can.
 	unheard time.Duration
 }
 

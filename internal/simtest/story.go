@@ -36,7 +36,7 @@ import (
 //	forgetful                        all managers may lose their logs
 //	expect leader | leader X | leader not X | workers 4
 //	expect placed | nowhere | kept webrtc t    kept: where it was answered first
-//	expect once webrtc t             nobody had to ask for it again
+//	expect once webrtc t             no caller had to ask for it again
 //	expect spread webrtc 1.5         the most tasks on one, by the mean
 //
 // In the end all faults are mended, and the cluster must become well. Every

@@ -118,7 +118,7 @@ func (t *truth) after(k *link, done raft.Commit) {
 	if k.changed || done.Index%compareEvery == 0 {
 		t.compare(k)
 	}
-	if k.gen == t.gen && done.Index > t.index { // a snapshot: nobody has applied what is before it
+	if k.gen == t.gen && done.Index > t.index { // a snapshot: no manager has applied the entries before it
 		t.index = done.Index
 		t.times[[2]uint64{k.gen, t.index}] = t.sim.now
 		t.adopt(k.State())

@@ -10,7 +10,7 @@ import (
 	"encoding/json"
 )
 
-// Of returns the name of a task: the same for equal values, whoever sends them.
+// Of returns the name of a task: the same for equal values of all senders.
 // It is "" for an argument that is absent and for an empty string.
 //
 //	"room1"                       room1

@@ -60,7 +60,7 @@ func splitNode(name string) (agent, number string, ok bool) {
 	return name[:at], name[at+1:], true
 }
 
-// Allowed are the subjects to which a user may publish and subscribe. Whoever serves
+// Allowed are the subjects to which a user may publish and subscribe. A user that serves
 // may also answer the requests that it gets.
 type Allowed struct {
 	Publish, Subscribe []string
@@ -68,7 +68,7 @@ type Allowed struct {
 	Answers bool
 }
 
-// batchTopic is for whoever runs batches of tasks: who waits for workers.
+// batchTopic says which batches of tasks wait for workers.
 const batchTopic = "muster.topic." + bus.TopicBatches + ".waiting.$"
 
 // topics are the notices that each role may publish, beside its requests.

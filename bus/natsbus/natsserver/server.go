@@ -38,7 +38,7 @@ type Options struct {
 	// Token is asked of every client instead of them.
 	Token string
 	// Users are the only ones whom the server lets in, each with the subjects of its
-	// role, instead of User and Token. Nil lets everybody do everything.
+	// role, instead of User and Token. Nil allows every client everything.
 	Users []natsauth.User
 	// Fleet is the name of the cluster of workers, which only managers may serve.
 	Fleet string

@@ -11,7 +11,7 @@ import (
 )
 
 // ownUser returns the credentials with which this process connects to its own
-// server, as a manager. Nobody else can use them: the seed is in memory only.
+// server, as a manager. No other process can use them: the seed is in memory only.
 func (o Options) ownUser() (*natsauth.Credentials, error) {
 	if o.Users == nil {
 		return nil, nil
