@@ -9,7 +9,9 @@ import (
 func TestStatusNamesWhatRuns(t *testing.T) {
 	d := &taskTable{opts: Options{}.withDefaults(), jobs: map[string]*job{}}
 	add := func(task string, state muster.TaskState, share float64) {
-		d.jobs[task] = &job{table: d, order: muster.TaskOrder{Task: task}, state: state, share: share}
+		j := &job{table: d, now: muster.TaskReport{Task: task, State: state}}
+		j.report(Progress{Share: share})
+		d.jobs[task] = j
 	}
 	if got := d.status(); got != "" {
 		t.Errorf("got %q of an idle node", got)

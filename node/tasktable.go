@@ -39,13 +39,8 @@ type job struct {
 	stop  context.CancelFunc
 	ended chan struct{}
 
-	mu     sync.Mutex
-	state  muster.TaskState
-	err    string
-	cause  muster.Cause
-	took   time.Duration
-	share  float64
-	detail json.RawMessage
+	mu  sync.Mutex
+	now muster.TaskReport
 }
 
 // start starts a task. It does nothing if the task was already started with the
@@ -72,7 +67,8 @@ func (d *taskTable) start(from context.Context, o muster.TaskOrder) error {
 		return old.repeated(o)
 	}
 	ctx, stop := context.WithCancel(trace.ContextWithSpanContext(d.ctx, trace.SpanContextFromContext(from)))
-	j := &job{table: d, order: o, began: time.Now(), stop: stop, ended: make(chan struct{}), state: muster.TaskRunning, share: -1}
+	j := &job{table: d, order: o, began: time.Now(), stop: stop, ended: make(chan struct{})}
+	j.now = muster.TaskReport{Task: o.Task, Room: o.Room, Node: d.opts.ID, State: muster.TaskRunning}
 	d.jobs[o.Task] = j
 	d.running.Go(func() { j.run(ctx) })
 	return nil
@@ -120,7 +116,7 @@ func guarded(ctx context.Context, w Work, t *Task) (err error) {
 func (j *job) end(state muster.TaskState, why string, cause muster.Cause) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.state, j.err, j.cause, j.took = state, why, cause, time.Since(j.began)
+	j.now.State, j.now.Error, j.now.Cause, j.now.Seconds = state, why, cause, time.Since(j.began).Seconds()
 	close(j.ended)
 }
 
@@ -132,7 +128,10 @@ func (j *job) report(p Progress) {
 		detail = nil
 	}
 	j.mu.Lock()
-	j.share, j.detail = p.Share, detail
+	j.now.Progress, j.now.Detail = nil, detail
+	if p.Share >= 0 {
+		j.now.Progress = &p.Share
+	}
 	j.mu.Unlock()
 	j.table.updateStatus()
 }
@@ -140,16 +139,9 @@ func (j *job) report(p Progress) {
 func (j *job) snapshot() muster.TaskReport {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	r := muster.TaskReport{
-		Task: j.order.Task, Room: j.order.Room, Node: j.table.opts.ID, State: j.state, Error: j.err, Cause: j.cause, Detail: j.detail,
-		Seconds: j.took.Seconds(),
-	}
-	if j.state == muster.TaskRunning {
+	r := j.now
+	if r.State == muster.TaskRunning {
 		r.Seconds = time.Since(j.began).Seconds()
-	}
-	if j.share >= 0 {
-		share := j.share
-		r.Progress = &share
 	}
 	return r
 }

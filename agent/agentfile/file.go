@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
@@ -103,12 +104,9 @@ func located(err error) error {
 		return err
 	}
 	line, column := at.Position()
-	key := ""
-	for _, part := range at.Key() {
-		key += part + "."
-	}
+	key := strings.Join(at.Key(), ".")
 	if key != "" {
-		key = key[:len(key)-1] + ": "
+		key += ": "
 	}
 	return fmt.Errorf("%d:%d: %s%w", line, column, key, at)
 }

@@ -84,10 +84,15 @@ func (c *Conn) sendCall(ctx context.Context, k *call, server string, request bus
 
 // Cast implements bus.Conn.
 func (c *Conn) Cast(ctx context.Context, server, method string, args ...any) error {
-	if err := c.cast(ctx, server, method, args); err != nil {
-		return fmt.Errorf("amqpbus: casting %s to %q: %w", method, server, err)
+	return wrapped(c.cast(ctx, server, method, args), "casting %s to %q", method, server)
+}
+
+// wrapped adds to an error what was being done; nil stays nil.
+func wrapped(err error, doing string, args ...any) error {
+	if err == nil {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("amqpbus: %s: %w", fmt.Sprintf(doing, args...), err)
 }
 
 func (c *Conn) cast(ctx context.Context, server, method string, args []any) error {

@@ -54,18 +54,12 @@ func (p *groupMember) Lead(ctx context.Context, term uint64) error {
 	if term == 0 {
 		return errors.New("amqpbus: a term is at least 1")
 	}
-	if err := p.setRank(ctx, leading(term)); err != nil {
-		return fmt.Errorf("amqpbus: leading %q: %w", p.name, err)
-	}
-	return nil
+	return wrapped(p.setRank(ctx, leading(term)), "leading %q", p.name)
 }
 
 // Follow implements bus.GroupMember.
 func (p *groupMember) Follow(ctx context.Context) error {
-	if err := p.setRank(ctx, following); err != nil {
-		return fmt.Errorf("amqpbus: following at %q: %w", p.name, err)
-	}
-	return nil
+	return wrapped(p.setRank(ctx, following), "following at %q", p.name)
 }
 
 // Close implements bus.Service.

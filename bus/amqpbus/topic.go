@@ -14,10 +14,7 @@ import (
 
 // Publish implements bus.Conn.
 func (c *Conn) Publish(ctx context.Context, topic, key string, body any) error {
-	if err := c.publish(ctx, topic, key, body); err != nil {
-		return fmt.Errorf("amqpbus: publishing on %q: %w", topic, err)
-	}
-	return nil
+	return wrapped(c.publish(ctx, topic, key, body), "publishing on %q", topic)
 }
 
 func (c *Conn) publish(ctx context.Context, topic, key string, body any) error {

@@ -118,9 +118,7 @@ type Result struct {
 }
 
 func (o Options) withDefaults() Options {
-	if o.Cluster == "" {
-		o.Cluster = fmt.Sprintf("muster-failover-%d", os.Getpid())
-	}
+	o.Cluster = cmp.Or(o.Cluster, fmt.Sprintf("muster-failover-%d", os.Getpid()))
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	if o.Progress == nil {
 		o.Progress = func(int, int) {}

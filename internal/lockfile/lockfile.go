@@ -67,10 +67,7 @@ func Holder(path string) (pid int, held bool) {
 }
 
 func holder(path string) int {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return 0
-	}
+	text, _ := os.ReadFile(path) // without a text it is not known
 	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
 	if err != nil {
 		return 0

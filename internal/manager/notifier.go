@@ -3,7 +3,6 @@ package manager
 import (
 	"context"
 	"log/slog"
-	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -13,48 +12,28 @@ import (
 	"github.com/muster-fleet/muster/internal/pause"
 )
 
-// maxNotices is how many notices may wait for the message queue. Beyond it the
-// oldest are dropped.
+// maxNotices is how many notices may wait for the message queue. More are dropped.
 const maxNotices = 1 << 16
 
 // notifier publishes the departure of workers as OWT's programs expect it: in
 // order, and each notice until the queue has taken it. Callers do not wait.
 type notifier struct {
-	conn   bus.Conn
-	log    *slog.Logger
-	failed prometheus.Counter
-	wake   mailbox.Signal // a notice waits
-
-	mu      sync.Mutex
-	waiting []muster.WorkerLeft
+	conn    bus.Conn
+	log     *slog.Logger
+	failed  prometheus.Counter
+	waiting *mailbox.Box[muster.WorkerLeft]
 }
 
 func newNotifier(conn bus.Conn, log *slog.Logger, failed prometheus.Counter) *notifier {
-	return &notifier{conn: conn, log: log, failed: failed, wake: mailbox.NewSignal()}
+	return &notifier{conn: conn, log: log, failed: failed, waiting: mailbox.Bounded[muster.WorkerLeft](maxNotices)}
 }
 
 // enqueue queues a notice for delivery.
-func (n *notifier) enqueue(e muster.WorkerLeft) {
-	n.mu.Lock()
-	if len(n.waiting) >= maxNotices {
-		n.waiting = n.waiting[1:]
-	}
-	n.waiting = append(n.waiting, e)
-	n.mu.Unlock()
-	n.wake.Raise()
-}
-
-func (n *notifier) take() []muster.WorkerLeft {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	out := n.waiting
-	n.waiting = nil
-	return out
-}
+func (n *notifier) enqueue(e muster.WorkerLeft) { n.waiting.Put(e) }
 
 // run publishes notices until ctx ends.
 func (n *notifier) run(ctx context.Context) {
-	n.wake.Follow(ctx, func() { n.publish(ctx) })
+	n.waiting.Ready().Follow(ctx, func() { n.publish(ctx) })
 }
 
 // close tries once more to publish the notices that wait.
@@ -66,7 +45,7 @@ func (n *notifier) close() {
 
 // publish sends the notices that wait, until ctx ends.
 func (n *notifier) publish(ctx context.Context) {
-	for _, e := range n.take() {
+	for _, e := range n.waiting.Take() {
 		for first := true; !n.publishOne(ctx, e, first); first = false {
 			if !pause.For(ctx, againAfter) {
 				return

@@ -49,8 +49,7 @@ func decodeUndrain(r *reader) action {
 		r.refused(0, "order", arg.Selector.Check())
 	}
 	r.refused(0, "order", arg.By.Check())
-	op := state.Undrain{Drain: arg.Drain, Selector: arg.Selector, By: arg.By}
-	return order(op, func(result state.Result) any { return result.Drain })
+	return order(state.Undrain(arg), func(result state.Result) any { return result.Drain })
 }
 
 func decodeCordon(r *reader) action   { return cordon(r, false) }
@@ -84,7 +83,7 @@ func decodeSetStrategy(r *reader) action {
 		r.refused(0, "order", err)
 	}
 	r.refused(0, "order", arg.By.Check())
-	return order(state.SetStrategy{Purpose: arg.Purpose, Strategy: arg.Strategy, By: arg.By}, done)
+	return order(state.SetStrategy(arg), done)
 }
 
 func decodeSetDebit(r *reader) action {

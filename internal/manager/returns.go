@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"cmp"
 	"fmt"
 	"hash/maphash"
 	"sync"
@@ -54,12 +55,7 @@ func (r *returns) allow(req *bus.Request) bool {
 	return true
 }
 
-func (r *returns) limit() int {
-	if r.most > 0 {
-		return r.most
-	}
-	return maxReturns
-}
+func (r *returns) limit() int { return cmp.Or(r.most, maxReturns) }
 
 // key is the same each time that the queue delivers the request.
 func (r *returns) key(req *bus.Request) uint64 {

@@ -111,16 +111,10 @@ func (p *payload) checkNames() error {
 	if err := muster.CheckName(p.Worker, muster.MaxName); err != nil {
 		return fmt.Errorf("%w: worker %w", errBounds, err)
 	}
-	for _, task := range names(p.Tasks) {
+	for _, task := range names(append(p.Tasks, p.Task)) {
 		if err := muster.CheckName(task, muster.MaxTask); err != nil {
 			return fmt.Errorf("%w: task %w", errBounds, err)
 		}
-	}
-	if p.Task == "" {
-		return nil
-	}
-	if err := muster.CheckName(string(p.Task), muster.MaxTask); err != nil {
-		return fmt.Errorf("%w: task %w", errBounds, err)
 	}
 	return nil
 }

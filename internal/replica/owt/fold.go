@@ -1,6 +1,7 @@
 package owt
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -76,10 +77,7 @@ func (l *ledger) updateScheduled(at muster.Instant, purpose string, p *payload) 
 	}
 	task := string(p.Task)
 	l.takeFromOthers(at, p.Purpose, task, p.Worker)
-	reserve := reserveMillis(p.ReserveTime)
-	if reserve == 0 {
-		reserve = l.state.Config().ReserveMillis
-	}
+	reserve := cmp.Or(reserveMillis(p.ReserveTime), l.state.Config().ReserveMillis)
 	l.fold(at, l.reserved(at, p.Purpose, task, p.Worker, reserve))
 	return nil
 }

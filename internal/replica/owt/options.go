@@ -52,9 +52,7 @@ func (o Options) completed() (Options, error) {
 	if o.Cluster == "" {
 		return o, errors.New("owt: Options.Cluster is empty: use the cluster's name, as owt-cluster")
 	}
-	if o.ID == 0 {
-		o.ID = election.MinID + rand.Int64N(election.MaxID-election.MinID)
-	}
+	o.ID = cmp.Or(o.ID, election.MinID+rand.Int64N(election.MaxID-election.MinID))
 	if o.ID < election.MinID || o.ID > election.MaxID {
 		return o, fmt.Errorf("owt: Options.ID %d: use %d to %d, or 0 to draw one", o.ID, election.MinID, election.MaxID)
 	}
