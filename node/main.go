@@ -69,9 +69,7 @@ func (o Options) fromEnvironment() Options {
 		field *string
 		name  string
 	}{{&o.ID, "MUSTER_NODE"}, {&o.Agent, "MUSTER_AGENT"}, {&o.Purpose, "MUSTER_PURPOSE"}} {
-		if *f.field == "" {
-			*f.field = os.Getenv(f.name)
-		}
+		*f.field = cmp.Or(*f.field, os.Getenv(f.name))
 	}
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	return o

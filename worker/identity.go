@@ -3,7 +3,6 @@ package worker
 import (
 	"cmp"
 	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -29,7 +28,7 @@ func (o Options) withIdentity() Options {
 func newID(purpose, host string) string {
 	var random [10]byte
 	_, _ = rand.Read(random[:]) // never fails
-	return fmt.Sprintf("%s-%s@%s", purpose, hex.EncodeToString(random[:]), host)
+	return fmt.Sprintf("%s-%x@%s", purpose, random, host)
 }
 
 // Address is the machine's first address that others can reach, IPv4 before

@@ -196,7 +196,7 @@ func (m *machine) joinAnswered(answer string, err error) {
 func (m *machine) joinFailed(err error) {
 	m.failures++
 	m.lastFailure = err
-	if m.phase == rejoining && isReplaced(err) {
+	if m.phase == rejoining && errors.Is(err, muster.ReasonReplaced) { // a newer process has this id
 		m.replaced()
 		return
 	}
@@ -209,10 +209,6 @@ func (m *machine) joinFailed(err error) {
 	}
 	m.emit(rest{})
 }
-
-// isReplaced reports whether the manager refused this process because a newer
-// one has its id.
-func isReplaced(err error) bool { return errors.Is(err, muster.ReasonReplaced) }
 
 // refused reports whether a join certainly failed; other errors leave its
 // outcome unknown.

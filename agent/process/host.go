@@ -2,7 +2,6 @@ package process
 
 import (
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -120,7 +119,7 @@ func identity(path string) (string, error) {
 func nonce(bytes int) string {
 	b := make([]byte, bytes)
 	_, _ = rand.Read(b) // never fails
-	return hex.EncodeToString(b)
+	return fmt.Sprintf("%x", b)
 }
 
 // clear ends what an earlier host has left, and makes the directories anew

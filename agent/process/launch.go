@@ -168,17 +168,14 @@ func (n *node) environment(extra []string) []string {
 		return slices.Contains(private, name) || slices.ContainsFunc(privatePrefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 	})
 	env = append(env, extra...)
-	add := func(name, value string) {
-		if value != "" {
-			env = append(env, name+"="+value)
+	for _, v := range []struct{ name, value string }{
+		{varNode, n.spec.ID}, {varAgent, n.spec.Agent}, {varPurpose, n.spec.Purpose}, {varTask, n.spec.Task}, {varRoom, n.spec.Room},
+		{varMark, markWithin(os.Getenv(varMark), n.mark)},
+	} {
+		if v.value != "" {
+			env = append(env, v.name+"="+v.value)
 		}
 	}
-	add(varNode, n.spec.ID)
-	add(varAgent, n.spec.Agent)
-	add(varPurpose, n.spec.Purpose)
-	add(varTask, n.spec.Task)
-	add(varRoom, n.spec.Room)
-	add(varMark, markWithin(os.Getenv(varMark), n.mark))
 	return env
 }
 

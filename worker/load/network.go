@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -90,12 +89,8 @@ func scale(iface string, maxScale float64) float64 {
 // linkSpeed reads the rate that the driver reports. It is absent, unreadable or
 // -1 where the interface has none.
 func linkSpeed(root, iface string) (float64, bool) {
-	raw, err := os.ReadFile(filepath.Join(root, "sys/class/net", iface, "speed"))
-	if err != nil {
-		return 0, false
-	}
-	mbps, err := strconv.ParseFloat(strings.TrimSpace(string(raw)), 64)
-	return mbps, err == nil && mbps > 0
+	mbps, ok := number(readText(filepath.Join(root, "sys/class/net", iface), "speed"))
+	return mbps, ok && mbps > 0
 }
 
 func defaultInterface(root string) (string, error) {
