@@ -15,7 +15,7 @@ import (
 // answers arrive when the alarm has ended.
 func TestRequestsAreTakenDuringAnAlarm(t *testing.T) {
 	const casts, calls = 600, 600 // more than are in hand at a time
-	b := rabbittest.Start(t)
+	b := shared.Broker(t)
 	open, all := make(chan struct{}), make(chan struct{})
 	var handled atomic.Int64
 	leader := join(t, dial(t, b), "alarm", func(r *bus.Request) {
@@ -35,18 +35,14 @@ func TestRequestsAreTakenDuringAnAlarm(t *testing.T) {
 		}
 	}
 	awaitQueue(t, b, "alarm", casts+calls-64)
-	if err := b.Ctl(t.Context(), "set_vm_memory_high_watermark", "0"); err != nil {
-		t.Fatal(err)
-	}
+	calm := alarm(t, b)
 	close(open)
 	take(t, all, "the requests")
 	if err := leader.Follow(within(t)); err != nil {
 		t.Error(err)
 	}
 	lead(t, heir, 2)
-	if err := b.Ctl(t.Context(), "set_vm_memory_high_watermark", "0.6"); err != nil {
-		t.Fatal(err)
-	}
+	calm()
 	wantAnswers(t, answers, calls, "leader")
 	wantFrom(t, c, "alarm", "heir", 1)
 }

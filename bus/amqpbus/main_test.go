@@ -13,7 +13,7 @@ import (
 )
 
 // shared is the broker of all tests that run one after the other. They may kill
-// or freeze it, and leave it running.
+// or freeze it, and change its settings, and leave it running as it was.
 var shared rabbittest.Shared
 
 func TestMain(m *testing.M) {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/amqpbus"
-	"github.com/muster-fleet/muster/internal/rabbittest"
 )
 
 // rabbitmqctlLines are those of the manual, without their first word.
@@ -40,11 +39,9 @@ func rabbitmqctlLines(t *testing.T) [][]string {
 // The permissions of docs/queue-users.md let each user do what it needs, and keep it
 // from being asked as somebody else.
 func TestPermissions(t *testing.T) {
-	b := rabbittest.Start(t)
+	b := shared.Broker(t)
 	for _, args := range rabbitmqctlLines(t) {
-		if err := b.Ctl(t.Context(), args...); err != nil {
-			t.Fatal(err)
-		}
+		ctl(t, b, args...)
 	}
 	as := func(user, password string) *amqpbus.Conn {
 		t.Helper()

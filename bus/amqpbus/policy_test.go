@@ -2,9 +2,13 @@ package amqpbus_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,11 +21,11 @@ import (
 
 // TestPolicies: under a policy for all queues the idle consumers stay: the queue of a
 // name lives while a member stands for it, no member that does not lead keeps a
-// request, and a leader gets all of them.
+// request, and a leader gets all of them. Each policy has a vhost of its own.
 func TestPolicies(t *testing.T) {
-	b := rabbittest.Start(t)
+	b := shared.Broker(t)
 	t.Cleanup(amqpbus.RenewPlaceholdersEvery(300 * time.Millisecond))
-	for name, definition := range map[string]string{
+	policies := map[string]string{
 		"message-ttl":          `{"message-ttl":100}`,
 		"max-length":           `{"max-length":1}`,
 		"max-length-0":         `{"max-length":0}`,
@@ -29,19 +33,25 @@ func TestPolicies(t *testing.T) {
 		"expires":              `{"expires":1000}`,
 		"dead-letter-exchange": `{"dead-letter-exchange":"amq.fanout","message-ttl":100}`,
 		"queue-mode":           `{"queue-mode":"lazy"}`,
-	} {
+	}
+	ctl(t, b, "import_definitions", vhostsWith(t, policies))
+	t.Cleanup(func() {
+		ctl(t, b, "eval", `[rabbit_vhost:delete(V, <<"test">>) || V <- rabbit_vhost:list_names(), V =/= <<"/">>].`)
+	})
+	followers := map[string]<-chan amqp.Delivery{}
+	for name := range policies {
+		kept := func(r *bus.Request) { t.Error("a member that does not lead got a request") }
+		if _, err := dialWith(t, bus.Options{URL: b.URL() + name}).JoinGroup(within(t), name, kept); err != nil {
+			t.Fatal(err)
+		}
+		followers[name] = newRawAt(t, b.URL()+name).listen("amq.fanout", "x")
+	}
+	time.Sleep(2 * time.Second) // several placeholders, each beyond its time to live
+	for name, dead := range followers {
 		t.Run(name, func(t *testing.T) {
-			if err := b.Ctl(t.Context(), "set_policy", "all", ".*", definition, "--apply-to", "queues"); err != nil {
-				t.Fatal(err)
-			}
-			follower, leader, caller := dial(t, b), dial(t, b), dial(t, b)
+			url := b.URL() + name
+			leader, caller := dialWith(t, bus.Options{URL: url}), dialWith(t, bus.Options{URL: url})
 			echoes := func(r *bus.Request) { echo(r) }
-			kept := func(r *bus.Request) { t.Error("a member that does not lead got a request") }
-			if _, err := follower.JoinGroup(within(t), name, kept); err != nil {
-				t.Fatal(err)
-			}
-			dead := newRaw(t, b).listen("amq.fanout", "x")
-			time.Sleep(2 * time.Second) // several placeholders, each beyond its time to live
 			member, err := leader.JoinGroup(within(t), name, echoes)
 			if err == nil {
 				err = member.Lead(within(t), 1)
@@ -52,19 +62,50 @@ func TestPolicies(t *testing.T) {
 			for range 50 {
 				wantEcho(t, caller, name, "x")
 			}
-			if got := consumers(t, b, name); got != 3 {
+			if got := consumers(t, url, name); got != 3 {
 				t.Errorf("the queue has %d consumers, want 2 idle ones and a leader", got)
 			}
-			end := newRaw(t, b)
+			end := newRawAt(t, url)
 			wantNoneBefore(t, dead, func() { end.publish("amq.fanout", "x", []byte("end")) })
 			// Idle consumers alone: a request waits, or expires as the policy says.
 			if err := member.Follow(within(t)); err != nil {
 				t.Fatal(err)
 			}
-			if got := consumers(t, b, name); got != 2 {
+			if got := consumers(t, url, name); got != 2 {
 				t.Errorf("the queue has %d consumers, want 2 idle ones", got)
 			}
 		})
+	}
+}
+
+// vhostsWith writes definitions of a vhost for each policy for all queues, named
+// after it, and returns the file.
+func vhostsWith(t *testing.T, policies map[string]string) string {
+	t.Helper()
+	type object = map[string]any
+	var vhosts, permissions, all []object
+	for name, definition := range policies {
+		vhosts = append(vhosts, object{"name": name})
+		permissions = append(permissions, object{"user": "guest", "vhost": name, "configure": ".*", "write": ".*", "read": ".*"})
+		all = append(all, object{"vhost": name, "name": "all", "pattern": ".*", "apply-to": "queues", "priority": 0,
+			"definition": json.RawMessage(definition)})
+	}
+	content, err := json.Marshal(object{"vhosts": vhosts, "permissions": permissions, "policies": all})
+	file := filepath.Join(t.TempDir(), "definitions.json")
+	if err == nil {
+		err = os.WriteFile(file, content, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// ctl runs rabbitmqctl, also after the test.
+func ctl(t *testing.T, b *rabbittest.Broker, args ...string) {
+	t.Helper()
+	if err := b.Ctl(within(t), args...); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -91,9 +132,9 @@ func wantNoneBefore(t *testing.T, messages <-chan amqp.Delivery, mark func()) {
 }
 
 // consumers counts those of a queue.
-func consumers(t *testing.T, b *rabbittest.Broker, queue string) int {
+func consumers(t *testing.T, url, queue string) int {
 	t.Helper()
-	q, err := newRaw(t, b).ch.QueueDeclarePassive(queue, false, true, false, false, nil)
+	q, err := newRawAt(t, url).ch.QueueDeclarePassive(queue, false, true, false, false, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,14 +144,13 @@ func consumers(t *testing.T, b *rabbittest.Broker, queue string) int {
 // TestBrokerRefuses: what an operator changes under a connection that is there
 // ends in a connection that works, as soon as the broker allows it.
 func TestBrokerRefuses(t *testing.T) {
-	b := rabbittest.Start(t)
+	b := shared.Broker(t)
 	ctl := func(args ...string) {
 		t.Helper()
-		if err := b.Ctl(t.Context(), args...); err != nil {
-			t.Fatal(err)
-		}
+		ctl(t, b, args...)
 	}
 	ctl("add_vhost", "fleet")
+	t.Cleanup(func() { ctl("delete_vhost", "fleet") })
 	ctl("set_permissions", "-p", "fleet", "guest", ".*", ".*", ".*")
 	open := func() *amqpbus.Conn { return dialWith(t, bus.Options{URL: b.URL() + "fleet"}) }
 	server, caller := open(), open()
@@ -164,12 +204,11 @@ func TestBrokerRefuses(t *testing.T) {
 // on the first body that is too large; the next one is refused for what it is, a
 // call as well as an answer.
 func TestBrokersOwnLimit(t *testing.T) {
-	b := rabbittest.Start(t)
+	b := shared.Broker(t)
 	const limit = 100_000
-	set := fmt.Sprintf("application:set_env(rabbit, max_message_size, %d), persistent_term:put(max_message_size, %[1]d).", limit)
-	if err := b.Ctl(t.Context(), "eval", set); err != nil {
-		t.Fatal(err)
-	}
+	set := "application:set_env(rabbit, max_message_size, %[1]s), persistent_term:put(max_message_size, %[1]s)."
+	ctl(t, b, "eval", "persistent_term:put(usual_size, element(2, application:get_env(rabbit, max_message_size))), "+fmt.Sprintf(set, fmt.Sprint(limit)))
+	t.Cleanup(func() { ctl(t, b, "eval", fmt.Sprintf(set, "persistent_term:get(usual_size)")) })
 	server, caller := dial(t, b), dial(t, b)
 	large := strings.Repeat("x", limit)
 	handler := func(r *bus.Request) {
@@ -234,10 +273,19 @@ func TestWrongPassword(t *testing.T) {
 	}
 }
 
+// alarm puts the broker short of memory until calm is called, or the test ends.
+func alarm(t *testing.T, b *rabbittest.Broker) (calm func()) {
+	t.Helper()
+	calm = sync.OnceFunc(func() { ctl(t, b, "set_vm_memory_high_watermark", "0.6") })
+	t.Cleanup(calm)
+	ctl(t, b, "set_vm_memory_high_watermark", "0")
+	return calm
+}
+
 // TestBlocked: an alarm of the broker is reported, and is the reason of what is not
 // done in time.
 func TestBlocked(t *testing.T) {
-	b := rabbittest.Start(t)
+	b := shared.Broker(t)
 	c := dial(t, b)
 	serve(t, c, "s", echo)
 	status := make(chan bus.Status, 9)
@@ -245,9 +293,7 @@ func TestBlocked(t *testing.T) {
 	if s := take(t, status, "the status"); !s.Usable() {
 		t.Fatalf("status %v", s)
 	}
-	if err := b.Ctl(t.Context(), "set_vm_memory_high_watermark", "0"); err != nil {
-		t.Fatal(err)
-	}
+	calm := alarm(t, b)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	if _, err := c.Call(ctx, "s", "echo", "x"); !errors.Is(err, bus.ErrBlocked) {
@@ -256,9 +302,7 @@ func TestBlocked(t *testing.T) {
 	if s := take(t, status, "the alarm"); s.Usable() || !s.Blocked || !errors.Is(s.Err, bus.ErrBlocked) {
 		t.Errorf("status %v", s)
 	}
-	if err := b.Ctl(t.Context(), "set_vm_memory_high_watermark", "0.6"); err != nil {
-		t.Fatal(err)
-	}
+	calm()
 	if s := take(t, status, "the end of the alarm"); !s.Usable() {
 		t.Errorf("status %v", s)
 	}

@@ -50,7 +50,12 @@ type raw struct {
 
 func newRaw(t testing.TB, b *rabbittest.Broker) *raw {
 	t.Helper()
-	conn, err := amqp.Dial(b.URL())
+	return newRawAt(t, b.URL())
+}
+
+func newRawAt(t testing.TB, url string) *raw {
+	t.Helper()
+	conn, err := amqp.Dial(url)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -124,7 +124,11 @@ func (b *Broker) command(path string) *exec.Cmd {
 func (b *Broker) environment() []string {
 	name := fmt.Sprintf("muster-test-%d@localhost", b.port)
 	in := func(file string) string { return filepath.Join(b.dir, file) }
-	return []string{
+	search := ""
+	for _, dir := range b.searchFirst {
+		search += " -pa " + dir
+	}
+	env := []string{
 		"PATH=" + os.Getenv("PATH"),
 		"HOME=" + in("home"),
 		"LANG=C.UTF-8",
@@ -145,6 +149,10 @@ func (b *Broker) environment() []string {
 		// schedulers do not spin while they wait: others need the processors.
 		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-noinput -sname " + name +
 			" +sbwt none +sbwtdcpu none +sbwtdio none -start_epmd false -erl_epmd_port " + strconv.Itoa(b.distributionPort) +
-			" -kernel inet_dist_use_interface {127,0,0,1}",
+			" -kernel inet_dist_use_interface {127,0,0,1}" + search,
 	}
+	if b.scripts != "" {
+		env = append(env, "RABBITMQ_SCRIPTS_DIR="+b.scripts)
+	}
+	return env
 }

@@ -26,6 +26,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"sync"
 	"syscall"
 )
@@ -48,6 +49,8 @@ type Broker struct {
 	port, tlsPort    int
 	distributionPort int
 	authority        *authority
+	scripts          string   // the directory of its scripts, "" for where they are installed
+	searchFirst      []string // where Erlang looks for modules first
 
 	nodes  chan *node // to the goroutine that runs them
 	runner sync.WaitGroup
@@ -75,6 +78,9 @@ func Launch(ctx context.Context, dir string) (*Broker, error) {
 	b := &Broker{dir: dir, port: ports[0], tlsPort: ports[1], distributionPort: ports[2], authority: ca}
 	if err := b.writeFiles(); err != nil {
 		return nil, fmt.Errorf("rabbittest: writing the broker's files: %w", err)
+	}
+	if b.scripts, b.searchFirst, err = lean(path, filepath.Join(dir, "server")); err != nil {
+		return nil, fmt.Errorf("rabbittest: making the broker's home: %w", err)
 	}
 	b.nodes = make(chan *node)
 	b.runner.Go(func() { b.runNodes(path) })
