@@ -13,9 +13,12 @@
 package conference
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -80,12 +83,8 @@ type Conference struct {
 
 // New returns the work of a node.
 func New(opts Options) *Conference {
-	if opts.Logger == nil {
-		opts.Logger = slog.New(slog.DiscardHandler)
-	}
-	if opts.RecordTo == "" {
-		opts.RecordTo = DefaultRecordTo
-	}
+	opts.Logger = cmp.Or(opts.Logger, slog.New(slog.DiscardHandler))
+	opts.RecordTo = cmp.Or(opts.RecordTo, DefaultRecordTo)
 	return &Conference{opts: opts, log: opts.Logger.With("component", "conference"), rooms: map[string]*keeper{}}
 }
 
@@ -119,53 +118,38 @@ func (c *Conference) find(name string) *keeper {
 func (c *Conference) all() []*keeper {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var out []*keeper
-	for _, k := range c.rooms {
-		out = append(out, k)
-	}
-	return out
+	return slices.Collect(maps.Values(c.rooms))
 }
 
 // Methods are served beside those of every node.
 func (c *Conference) Methods() map[string]bus.Handler {
-	return map[string]bus.Handler{"sync": c.sync, "room": c.room, "order": c.order}
+	return map[string]bus.Handler{
+		"sync":  method(c, func(s room.Sync) string { return s.Room }, (*keeper).sync),
+		"room":  method(c, func(name string) string { return name }, func(k *keeper, _ string) (any, error) { return k.state(), nil }),
+		"order": method(c, func(o Order) string { return o.Room }, (*keeper).order),
+	}
 }
 
-func (c *Conference) sync(r *bus.Request) {
-	var s room.Sync
-	if err := worker.Decode(r.Args, &s); err != nil {
-		r.Fail(err.Error())
-		return
+// method is a method of one argument, which names the room that carries it out.
+func method[A any](c *Conference, name func(A) string, do func(*keeper, A) (any, error)) bus.Handler {
+	return func(r *bus.Request) {
+		var arg A
+		if err := worker.Decode(r.Args, &arg); err != nil {
+			r.Fail(err.Error())
+			return
+		}
+		k := c.find(name(arg))
+		if k == nil {
+			r.Fail(NoRoom)
+			return
+		}
+		answer, err := do(k, arg)
+		if err != nil {
+			r.Fail(err.Error())
+			return
+		}
+		r.Reply(answer)
 	}
-	k := c.find(s.Room)
-	if k == nil {
-		r.Fail(NoRoom)
-		return
-	}
-	if len(s.Participants) > room.MaxParticipants {
-		r.Fail(room.ErrFull.Error())
-		return
-	}
-	state, target := k.sync(s)
-	if state.Version <= s.Version {
-		r.Reply(SyncAnswer{})
-		return
-	}
-	r.Reply(SyncAnswer{&state, target})
-}
-
-func (c *Conference) room(r *bus.Request) {
-	var name string
-	if err := worker.Decode(r.Args, &name); err != nil {
-		r.Fail(err.Error())
-		return
-	}
-	k := c.find(name)
-	if k == nil {
-		r.Fail(NoRoom)
-		return
-	}
-	r.Reply(k.state())
 }
 
 // WatchExits takes the notices of nodes that crashed, which come sooner than

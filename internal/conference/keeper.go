@@ -126,13 +126,20 @@ func (k *keeper) tell(ctx context.Context) {
 	}
 }
 
-// sync takes what a portal says, and returns the room and where it is streamed to.
-func (k *keeper) sync(s room.Sync) (room.State, room.Target) {
+// sync takes what a portal says, and answers with the SyncAnswer.
+func (k *keeper) sync(s room.Sync) (any, error) {
+	if len(s.Participants) > room.MaxParticipants {
+		return nil, room.ErrFull
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.heard[s.Portal] = time.Now()
 	k.apply(s)
-	return k.room.State(), k.room.Target()
+	state := k.room.State()
+	if state.Version <= s.Version {
+		return SyncAnswer{}, nil
+	}
+	return SyncAnswer{&state, k.room.Target()}, nil
 }
 
 func (k *keeper) state() room.State {

@@ -18,7 +18,6 @@ import (
 	"github.com/muster-fleet/muster/internal/roomrec"
 	"github.com/muster-fleet/muster/internal/roomstream"
 	"github.com/muster-fleet/muster/internal/roomsub"
-	"github.com/muster-fleet/muster/worker"
 )
 
 // outletAgain is the pause after an outlet that could not be placed.
@@ -52,41 +51,24 @@ func newOutlets() (out []*outlet) {
 	return out
 }
 
-func (c *Conference) order(r *bus.Request) {
-	var o Order
-	if err := worker.Decode(r.Args, &o); err != nil {
-		r.Fail(err.Error())
-		return
-	}
-	k := c.find(o.Room)
-	if k == nil {
-		r.Fail(NoRoom)
-		return
-	}
-	now, err := k.order(o)
-	if err != nil {
-		r.Fail(err.Error())
-		return
-	}
-	k.log.Info(string(o.Outlet), "on", o.On, "by", o.By)
-	r.Reply(now)
-}
-
-func (k *keeper) order(o Order) (room.Outlet, error) {
+// order has the room recorded or streamed, or not any more, and answers with the
+// room.Outlet.
+func (k *keeper) order(o Order) (any, error) {
 	if !slices.Contains(room.OutletKinds, o.Outlet) {
-		return room.Outlet{}, fmt.Errorf("conference: outlet: %q is not one of %q", o.Outlet, room.OutletKinds)
+		return nil, fmt.Errorf("conference: outlet: %q is not one of %q", o.Outlet, room.OutletKinds)
 	}
 	if o.Outlet == room.Streaming && o.On {
 		if err := roomstream.CheckTarget(o.Target); err != nil {
-			return room.Outlet{}, err
+			return nil, err
 		}
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if now := k.room.Outlet(o.Outlet); o.On && now.On && o.Outlet == room.Streaming && o.Target != k.room.Target() {
-		return now, fmt.Errorf("conference: the room is streamed to %s already, as %s said: stop that first", now.To, now.By)
+		return nil, fmt.Errorf("conference: the room is streamed to %s already, as %s said: stop that first", now.To, now.By)
 	}
 	k.apply(room.Order{Outlet: o.Outlet, On: o.On, By: o.By, At: time.Now().Unix(), Target: o.Target})
+	k.log.Info(string(o.Outlet), "on", o.On, "by", o.By)
 	return k.room.Outlet(o.Outlet), nil
 }
 

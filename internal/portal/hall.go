@@ -37,9 +37,9 @@ const (
 type hall struct {
 	portal *Portal
 	name   string
-	users  int           // guarded by the portal
-	over   chan struct{} // closed with the last user
-	wake   mailbox.Signal
+	users  int            // guarded by the portal
+	over   chan struct{}  // closed with the last user
+	wake   mailbox.Signal // raised to speak with the conference at once
 
 	mu      sync.Mutex
 	members map[string]*member
@@ -216,7 +216,7 @@ func (h *hall) take(s room.State, target room.Target) {
 	}
 	h.sayState()
 	for _, m := range stranded {
-		if h.portal.resources.drop(m) {
+		if h.portal.resources.CompareAndDelete(m.id, m) {
 			h.portal.running.Go(m.leave)
 		}
 	}
@@ -276,12 +276,8 @@ func (h *hall) sayState() {
 // tell sends an event to every member.
 func (h *hall) tell(e event) {
 	h.mu.Lock()
-	members := make([]*member, 0, len(h.members))
+	defer h.mu.Unlock()
 	for _, m := range h.members {
-		members = append(members, m)
-	}
-	h.mu.Unlock()
-	for _, m := range members {
 		m.say(e)
 	}
 }
@@ -294,7 +290,7 @@ func (h *hall) notice(_ string, body json.RawMessage) {
 	}
 	switch {
 	case n.Version > 0:
-		h.hurry()
+		h.wake.Raise()
 	case n.Text != "":
 		h.text(n)
 	case n.Session != "":
@@ -337,11 +333,6 @@ func (h *hall) text(n room.Notice) {
 	}
 }
 
-// hurry has the hall speak with the conference at once.
-func (h *hall) hurry() {
-	h.wake.Raise()
-}
-
 // enter adds a member. One of the same participant that was here before goes.
 func (h *hall) enter(m *member) error {
 	h.mu.Lock()
@@ -363,7 +354,7 @@ func (h *hall) enter(m *member) error {
 		h.portal.opts.OnLeave(before.task())
 	}
 	h.portal.opts.OnEnter(m.task())
-	h.hurry()
+	h.wake.Raise()
 	return nil
 }
 
@@ -378,7 +369,7 @@ func (h *hall) exit(m *member) {
 	nodes := slices.Clone(h.nodes)
 	h.mu.Unlock()
 	h.portal.opts.OnLeave(m.task())
-	h.hurry()
+	h.wake.Raise()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(h.portal.ctx), syncTime)
 	defer cancel()
 	for _, node := range nodes {
@@ -399,7 +390,7 @@ func (h *hall) ended(session string) {
 		}
 	}
 	h.mu.Unlock()
-	if gone == nil || !h.portal.resources.drop(gone) {
+	if gone == nil || !h.portal.resources.CompareAndDelete(gone.id, gone) {
 		return
 	}
 	h.portal.running.Go(gone.leave)

@@ -124,7 +124,7 @@ func (m *member) publish(tracks []trackSaid) error {
 	m.mu.Lock()
 	m.tracks = out
 	m.mu.Unlock()
-	m.hall.hurry()
+	m.hall.wake.Raise()
 	return nil
 }
 
@@ -172,11 +172,15 @@ func (m *member) offer(ctx context.Context, node string, c mediaSaid) (string, e
 	if m.role != room.Presenter && strings.Contains(c.SDP, "a=send") {
 		return "", errViewer
 	}
+	return m.ask(ctx, node, room.Offer{Session: session, SDP: c.SDP, Change: change})
+}
+
+// ask has an SFU answer an offer of the participant.
+func (m *member) ask(ctx context.Context, node string, o room.Offer) (string, error) {
+	o.Room, o.Owner = m.hall.name, m.id
+	o.ReceiveOnly, o.Bitrate = m.role != room.Presenter, m.hall.portal.opts.Bitrates[m.role]
 	var answer sfu.Answer
-	err = m.hall.media(ctx, node, "offer", room.Offer{
-		Room: m.hall.name, Session: session, Owner: m.id, SDP: c.SDP, ReceiveOnly: m.role != room.Presenter,
-		Bitrate: m.hall.portal.opts.Bitrates[m.role], Change: change,
-	}, &answer)
+	err := m.hall.media(ctx, node, "offer", o, &answer)
 	return answer.SDP, err
 }
 

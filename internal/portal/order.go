@@ -46,12 +46,8 @@ const mostOrder = 8 << 10
 // ordering has a room recorded or streamed, or not any more.
 func (p *Portal) ordering(outlet room.OutletKind, on bool) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		claims, ok := p.bearer(w, r)
+		claims, ok := p.entering(w, r)
 		if !ok {
-			return
-		}
-		if claims.Room != r.PathValue("room") {
-			http.Error(w, "the token is for another room", http.StatusForbidden)
 			return
 		}
 		o := conference.Order{Outlet: outlet, On: on, By: claims.User}

@@ -1,16 +1,18 @@
 package portal
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -74,7 +76,8 @@ type Portal struct {
 	portals []string
 	closed  bool
 
-	resources resources
+	// resources are the clients of WHIP and WHEP: each *member by its id.
+	resources sync.Map
 
 	ctx     context.Context
 	stop    context.CancelFunc
@@ -83,12 +86,8 @@ type Portal struct {
 
 // Start opens the HTTP server of a portal.
 func Start(opts Options) (*Portal, error) {
-	if opts.Logger == nil {
-		opts.Logger = slog.New(slog.DiscardHandler)
-	}
-	if opts.OfferTime == 0 {
-		opts.OfferTime = DefaultOfferTime
-	}
+	opts.Logger = cmp.Or(opts.Logger, slog.New(slog.DiscardHandler))
+	opts.OfferTime = cmp.Or(opts.OfferTime, DefaultOfferTime)
 	if opts.StreamTo == nil {
 		opts.StreamTo = DefaultStreamTo
 	}
@@ -101,7 +100,7 @@ func Start(opts Options) (*Portal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("portal: %w", err)
 	}
-	p := &Portal{opts: opts, log: opts.Logger.With("component", "portal"), listen: l, halls: map[string]*hall{}, resources: resources{all: map[string]*member{}}}
+	p := &Portal{opts: opts, log: opts.Logger.With("component", "portal"), listen: l, halls: map[string]*hall{}}
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	p.mux = p.handler()
 	p.server = &http.Server{
@@ -166,22 +165,13 @@ func (p *Portal) list() {
 	p.mu.Lock()
 	changed := !slices.Equal(urls, p.portals)
 	p.portals = urls
-	halls := p.allHalls()
+	halls := slices.Collect(maps.Values(p.halls))
 	p.mu.Unlock()
 	if changed {
 		for _, h := range halls {
 			h.sayState()
 		}
 	}
-}
-
-// allHalls are the halls. The caller has locked p.
-func (p *Portal) allHalls() []*hall {
-	out := make([]*hall, 0, len(p.halls))
-	for _, h := range p.halls {
-		out = append(out, h)
-	}
-	return out
 }
 
 func (p *Portal) others() []string {
@@ -219,9 +209,5 @@ func (p *Portal) leave(h *hall) {
 
 var errEnding = errors.New("the portal is ending: go to another one")
 
-// newID makes an id that cannot be guessed.
-func newID() string {
-	var random [8]byte
-	_, _ = rand.Read(random[:]) // never fails
-	return hex.EncodeToString(random[:])
-}
+// newID makes an id of 80 bits, which cannot be guessed.
+func newID() string { return strings.ToLower(rand.Text()[:16]) }

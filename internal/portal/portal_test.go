@@ -428,8 +428,8 @@ func FuzzSections(f *testing.F) {
 	f.Add("v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\n")
 	f.Fuzz(func(t *testing.T, offer string) {
 		s, err := sectionsOf(offer)
-		if err == nil && (len(s.bySource) == 0 || len(s.bySource) > 2) {
-			t.Errorf("%q: %v", offer, s.bySource)
+		if err == nil && (len(s) == 0 || len(s) > 2) {
+			t.Errorf("%q: %v", offer, s)
 		}
 	})
 }

@@ -119,7 +119,7 @@ func (s *Seat) Publish(tracks []room.PublishedTrack) error {
 	s.m.mu.Lock()
 	s.m.tracks = tracks
 	s.m.mu.Unlock()
-	s.m.hall.hurry()
+	s.m.hall.wake.Raise()
 	return nil
 }
 
@@ -131,12 +131,7 @@ func (s *Seat) Session(label string) string { return s.m.id + "." + label }
 
 // Offer has an SFU answer an offer for a session that sends and receives.
 func (s *Seat) Offer(ctx context.Context, node, label, sdp string, c room.Change) (string, error) {
-	var answer sfu.Answer
-	err := s.m.hall.media(ctx, node, "offer", room.Offer{
-		Room: s.m.hall.name, Session: s.Session(label), Owner: s.m.id, SDP: sdp, ReceiveOnly: s.m.role != room.Presenter, Both: true,
-		Bitrate: s.m.hall.portal.opts.Bitrates[s.m.role], Change: c,
-	}, &answer)
-	return answer.SDP, err
+	return s.m.ask(ctx, node, room.Offer{Session: s.Session(label), SDP: sdp, Both: true, Change: c})
 }
 
 // Change changes what a session sends and receives.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	"golang.org/x/time/rate"
 
 	"github.com/muster-fleet/muster/internal/conference"
 	"github.com/muster-fleet/muster/internal/room"
@@ -42,8 +43,7 @@ type socket struct {
 	conn   *websocket.Conn
 	member *member
 	claims roomtoken.Claims
-	budget float64
-	last   time.Time
+	limit  *rate.Limiter
 }
 
 // serveSocket is a client from its connection to its end.
@@ -54,7 +54,7 @@ func (p *Portal) serveSocket(w http.ResponseWriter, r *http.Request) {
 		return // Accept has answered
 	}
 	conn.SetReadLimit(maxMessage)
-	s := &socket{portal: p, conn: conn, budget: messageBurst, last: time.Now()}
+	s := &socket{portal: p, conn: conn, limit: rate.NewLimiter(messageRate, messageBurst)}
 	defer func() { _ = conn.CloseNow() }()
 	if err := s.join(r.Context()); err != nil {
 		_ = conn.Close(websocket.StatusPolicyViolation, short(err.Error()))
@@ -180,8 +180,8 @@ func (s *socket) serve(ctx context.Context) (left bool) {
 		if q.Type == "leave" {
 			return true
 		}
-		if err := s.pace(); err != nil {
-			s.member.say(event{Type: "answer", Re: q.N, Error: err.Error()})
+		if !s.limit.Allow() {
+			s.member.say(event{Type: "answer", Re: q.N, Error: fmt.Sprintf("too many messages: %d a second is the limit", messageRate)})
 			continue
 		}
 		e, err := s.handle(ctx, q)
@@ -191,18 +191,6 @@ func (s *socket) serve(ctx context.Context) (left bool) {
 		}
 		s.member.say(e)
 	}
-}
-
-// pace refuses what is too much.
-func (s *socket) pace() error {
-	now := time.Now()
-	s.budget = min(messageBurst, s.budget+now.Sub(s.last).Seconds()*messageRate)
-	s.last = now
-	if s.budget < 1 {
-		return fmt.Errorf("too many messages: %d a second is the limit", messageRate)
-	}
-	s.budget--
-	return nil
 }
 
 // handle carries a message out.

@@ -8,7 +8,6 @@ import (
 	"mime"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/pion/sdp/v3"
@@ -24,44 +23,11 @@ import (
 
 const sdpType = "application/sdp"
 
-// resources are the clients of WHIP and WHEP, by id.
-type resources struct {
-	mu  sync.Mutex
-	all map[string]*member
-}
-
-func (r *resources) add(m *member) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.all[m.id] = m
-}
-
-func (r *resources) find(id string) *member {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.all[id]
-}
-
-// drop removes a client, and reports whether it was there.
-func (r *resources) drop(m *member) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.all[m.id] != m {
-		return false
-	}
-	delete(r.all, m.id)
-	return true
-}
-
 func (p *Portal) endpoint(kind string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		allowAny(w)
-		claims, ok := p.bearer(w, r)
+		claims, ok := p.entering(w, r)
 		if !ok {
-			return
-		}
-		if claims.Room != r.PathValue("room") {
-			http.Error(w, "the token is for another room", http.StatusForbidden)
 			return
 		}
 		if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != sdpType {
@@ -114,6 +80,16 @@ func (p *Portal) bearer(w http.ResponseWriter, r *http.Request) (roomtoken.Claim
 	return claims, true
 }
 
+// entering checks who asks for the room in the path.
+func (p *Portal) entering(w http.ResponseWriter, r *http.Request) (roomtoken.Claims, bool) {
+	claims, ok := p.bearer(w, r)
+	if ok && claims.Room != r.PathValue("room") {
+		http.Error(w, "the token is for another room", http.StatusForbidden)
+		ok = false
+	}
+	return claims, ok
+}
+
 // errNoSender is the refusal of WHEP in a room without a matching publisher.
 var errNoSender = errors.New("no participant sends in this room, or not the one in from: try again later")
 
@@ -146,7 +122,7 @@ func (p *Portal) admit(ctx context.Context, kind string, claims roomtoken.Claims
 	if kind == "whep" {
 		m.role = room.Viewer
 	} else {
-		err = m.publish(sections.said())
+		err = m.publish(tracksOf(sections))
 	}
 	if err == nil {
 		err = h.enter(m)
@@ -160,61 +136,57 @@ func (p *Portal) admit(ctx context.Context, kind string, claims roomtoken.Claims
 		m.leave()
 		return nil, "", err
 	}
-	p.resources.add(m)
+	p.resources.Store(m.id, m)
 	return m, answer, nil
 }
 
-func (p *Portal) connect(ctx context.Context, m *member, kind, offer, from string, s sections) (string, error) {
+func (p *Portal) connect(ctx context.Context, m *member, kind, offer, from string, sections map[string]string) (string, error) {
 	node, err := m.hall.node(ctx, m)
 	if err != nil {
 		return "", err
 	}
 	said := mediaSaid{Session: kind, SDP: offer}
 	if kind == "whip" {
-		said.Publish = s.bySource
-	} else if said.Want, err = m.hall.wanted(s, from); err != nil {
+		said.Publish = sections
+	} else if said.Want, err = m.hall.wanted(sections, from); err != nil {
 		return "", err
 	}
 	return m.offer(ctx, node, said)
 }
 
-// sections are the media sections of an offer, each the first of its kind: by
-// mid, what is sent there.
-type sections struct {
-	bySource map[string]string
-}
-
-func (s sections) said() []trackSaid {
+// tracksOf are the tracks that are sent in these sections.
+func tracksOf(sections map[string]string) []trackSaid {
 	var out []trackSaid
-	for _, source := range s.bySource {
+	for _, source := range sections {
 		out = append(out, trackSaid{Source: source})
 	}
 	return out
 }
 
-func sectionsOf(offer string) (sections, error) {
-	s := sections{map[string]string{}}
+// sectionsOf are the media sections of an offer, each the first of its kind: by mid,
+// the source of what is sent there.
+func sectionsOf(offer string) (map[string]string, error) {
 	var parsed sdp.SessionDescription
 	if err := parsed.UnmarshalString(offer); err != nil {
-		return s, errors.New("the offer is no SDP")
+		return nil, errors.New("the offer is no SDP")
 	}
-	seen := map[string]bool{}
+	byMid, seen := map[string]string{}, map[string]bool{}
 	for _, m := range parsed.MediaDescriptions {
 		source := map[string]string{"audio": "mic", "video": "camera"}[m.MediaName.Media]
 		if mid, ok := m.Attribute("mid"); ok && source != "" && !seen[source] {
 			seen[source] = true
-			s.bySource[mid] = source
+			byMid[mid] = source
 		}
 	}
-	if len(s.bySource) == 0 {
-		return s, errors.New("the offer has no audio and no video section with a mid")
+	if len(byMid) == 0 {
+		return nil, errors.New("the offer has no audio and no video section with a mid")
 	}
-	return s, nil
+	return byMid, nil
 }
 
 // wanted are the tracks of somebody who sends: the one of that name or id, else
 // the first.
-func (h *hall) wanted(s sections, from string) (map[string]string, error) {
+func (h *hall) wanted(sections map[string]string, from string) (map[string]string, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, p := range h.state.Participants {
@@ -222,7 +194,7 @@ func (h *hall) wanted(s sections, from string) (map[string]string, error) {
 			continue
 		}
 		want := map[string]string{}
-		for mid, source := range s.bySource {
+		for mid, source := range sections {
 			want[mid] = p.ID + "." + source
 		}
 		return want, nil
@@ -238,8 +210,9 @@ func (p *Portal) endResource(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	m := p.resources.find(r.PathValue("id"))
-	if m == nil || m.hall.name != claims.Room || m.user != claims.User || !p.resources.drop(m) {
+	found, _ := p.resources.Load(r.PathValue("id"))
+	m, is := found.(*member)
+	if !is || m.hall.name != claims.Room || m.user != claims.User || !p.resources.CompareAndDelete(m.id, m) {
 		http.Error(w, "no such session", http.StatusNotFound)
 		return
 	}

@@ -49,9 +49,10 @@ type process struct {
 	said *bytes.Buffer // on standard error; to be read after close
 }
 
-func launch(ctx context.Context, argv []string) (*process, io.Reader, error) {
+// launch starts a program, with more variables in its environment.
+func launch(ctx context.Context, argv []string, env ...string) (*process, io.Reader, error) {
 	p := &process{cmd: exec.CommandContext(ctx, argv[0], argv[1:]...), said: &bytes.Buffer{}}
-	p.cmd.Stderr = p.said
+	p.cmd.Env, p.cmd.Stderr = append(os.Environ(), env...), p.said
 	out, err := p.cmd.StdoutPipe()
 	if err == nil {
 		err = p.cmd.Start()
@@ -69,7 +70,7 @@ func (p *process) usage() (usage, error) { return usageOf(p.cmd.Process.Pid) }
 
 func (p *process) close() {
 	_ = p.cmd.Process.Signal(os.Interrupt)
-	late := time.AfterFunc(5*time.Second, func() { _ = p.cmd.Process.Kill() })
+	late := time.AfterFunc(20*time.Second, func() { _ = p.cmd.Process.Kill() })
 	defer late.Stop()
 	_ = p.cmd.Wait() // its exit status does not matter: it was interrupted
 }

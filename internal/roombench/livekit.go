@@ -57,15 +57,15 @@ rtc:
 `
 
 func startLiveKit(ctx context.Context, program string, s shape) (contender, error) {
-	port, udp, tcp, err := freePorts()
+	ports, err := freePorts()
 	if err != nil {
 		return nil, err
 	}
 	l := &liveKit{
-		shape: s, address: fmt.Sprintf("127.0.0.1:%d", port), secret: rand.Text() + rand.Text(),
+		shape: s, address: fmt.Sprintf("127.0.0.1:%d", ports[0]), secret: rand.Text() + rand.Text(),
 		subscribers: map[int]*liveKitPerson{}, sids: map[string]string{},
 	}
-	config := fmt.Sprintf(liveKitConfig, port, liveKitKey, l.secret, udp, tcp, s.simulcast)
+	config := fmt.Sprintf(liveKitConfig, ports[0], liveKitKey, l.secret, ports[1], ports[2], s.simulcast)
 	if l.process, _, err = launch(ctx, []string{program, "--config-body", config}); err != nil {
 		return nil, err
 	}
@@ -76,24 +76,18 @@ func startLiveKit(ctx context.Context, program string, s shape) (contender, erro
 	return l, nil
 }
 
-// freePorts are two ports of TCP and one of UDP that were free just now.
-func freePorts() (first, udp, second int, err error) {
-	a, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, 0, 0, err
+// freePorts are ports of TCP that were free just now. What is free for TCP is hardly
+// ever taken for UDP.
+func freePorts() (ports [3]int, err error) {
+	for i := range ports {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return ports, err
+		}
+		defer func() { _ = l.Close() }()
+		ports[i] = l.Addr().(*net.TCPAddr).Port
 	}
-	defer func() { _ = a.Close() }()
-	b, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, 0, 0, err
-	}
-	defer func() { _ = b.Close() }()
-	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		return 0, 0, 0, err
-	}
-	defer func() { _ = c.Close() }()
-	return a.Addr().(*net.TCPAddr).Port, c.LocalAddr().(*net.UDPAddr).Port, b.Addr().(*net.TCPAddr).Port, nil
+	return ports, nil
 }
 
 func (l *liveKit) ready() bool {

@@ -9,7 +9,6 @@ import (
 	"io"
 	"math"
 	"os"
-	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
@@ -156,22 +155,11 @@ func (t *trial) start(ctx context.Context) error {
 
 // run starts a process of the program, which ends with the trial.
 func (t *trial) run(ctx context.Context, env []string, args ...string) (io.Reader, error) {
-	cmd := exec.CommandContext(ctx, t.opts.Muster, args...)
-	cmd.Env = append(os.Environ(), env...)
-	out, err := cmd.StdoutPipe()
+	p, out, err := launch(ctx, append([]string{t.opts.Muster}, args...), env...)
 	if err == nil {
-		err = cmd.Start()
+		t.stops = append(t.stops, p.close)
 	}
-	if err != nil {
-		return nil, err
-	}
-	t.stops = append(t.stops, func() {
-		_ = cmd.Process.Signal(os.Interrupt)
-		late := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
-		defer late.Stop()
-		_ = cmd.Wait() // its exit status does not matter: it was interrupted
-	})
-	return out, nil
+	return out, err
 }
 
 // until waits until something is true; it fails when that takes too long.

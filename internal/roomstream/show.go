@@ -105,7 +105,7 @@ func (s *show) follow(ctx context.Context, now room.State) {
 	for _, p := range now.Participants {
 		for _, t := range p.Tracks {
 			tracks[t.ID], publishers[t.ID] = t.Track, p.ID
-			if !pictured(t.Track) {
+			if t.Sound() {
 				heard[t.ID] = true
 				if s.heard[t.ID] == nil {
 					v := &voice{id: t.ID, all: &s.sounds}
@@ -139,8 +139,6 @@ func (s *show) follow(ctx context.Context, now room.State) {
 	s.keep(s.seen, seen)
 }
 
-func pictured(t room.Track) bool { return t.Source == "camera" || t.Source == "screen" }
-
 // arrange chooses and places what is seen.
 func (s *show) arrange(now room.State) []compose.Tile {
 	s.mu.Lock()
@@ -154,7 +152,7 @@ func (s *show) arrange(now room.State) []compose.Tile {
 			spoke = max(spoke, s.spoke[t.ID])
 		}
 		for _, t := range p.Tracks {
-			if pictured(t.Track) && !t.Muted {
+			if !t.Sound() && !t.Muted {
 				sources = append(sources, compose.Source{ID: t.ID, Screen: t.Source == "screen", Spoke: spoke})
 			}
 		}

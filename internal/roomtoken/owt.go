@@ -3,7 +3,6 @@ package roomtoken
 import (
 	"crypto/rand"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -30,9 +29,7 @@ func OWT(token, portal string) (string, error) {
 	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "":
 		return "", fmt.Errorf("roomtoken: clients of OWT reach a portal at the root of a host only, not at %q", portal)
 	}
-	var id [12]byte
-	_, _ = rand.Read(id[:]) // never fails
-	body, err := json.Marshal(owtToken{hex.EncodeToString(id[:]), u.Host, u.Scheme == "https", token})
+	body, err := json.Marshal(owtToken{rand.Text(), u.Host, u.Scheme == "https", token})
 	if err != nil {
 		return "", fmt.Errorf("roomtoken: %w", err)
 	}

@@ -33,7 +33,7 @@ const (
 // as a single message that the kernel cuts (UDP GSO), and many messages with one
 // system call (sendmmsg), where the system has these.
 type batchConn struct {
-	*net.UDPConn
+	plainConn
 	batch *ipv4.PacketConn
 
 	mu      sync.Mutex
@@ -80,18 +80,13 @@ func newBatchConn(conn *net.UDPConn) packetConn {
 		return plainConn{conn} // golang.org/x/net sends batches per family; this one is rare
 	}
 	c := &batchConn{
-		UDPConn: conn, batch: ipv4.NewPacketConn(conn), known: map[netip.AddrPort]*net.UDPAddr{},
+		plainConn: plainConn{conn}, batch: ipv4.NewPacketConn(conn), known: map[netip.AddrPort]*net.UDPAddr{},
 		wake: mailbox.NewSignal(), done: make(chan struct{}),
 		segments: segmentable(conn), open: map[*net.UDPAddr]int{},
 	}
 	c.room = sync.NewCond(&c.mu)
 	go c.write()
 	return c
-}
-
-// ReadFromAddrPort is ice.AddrPortReaderWriter's.
-func (c *batchConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
-	return c.ReadFromUDPAddrPort(b)
 }
 
 // WriteToAddrPort queues a packet. An error is one of an earlier packet.
@@ -112,7 +107,7 @@ func (c *batchConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	c.err = nil
 	c.mu.Unlock()
 	if first {
-		c.signal()
+		c.wake.Raise()
 	}
 	return len(b), err
 }
@@ -127,10 +122,6 @@ func (c *batchConn) address(to netip.AddrPort) *net.UDPAddr {
 		c.known[to] = a
 	}
 	return a
-}
-
-func (c *batchConn) signal() {
-	c.wake.Raise()
 }
 
 // WriteTo is net.PacketConn's.
@@ -243,7 +234,7 @@ func (c *batchConn) Close() error {
 	c.closed = true
 	c.mu.Unlock()
 	c.room.Broadcast()
-	c.signal()
+	c.wake.Raise()
 	<-c.done
 	return c.UDPConn.Close()
 }

@@ -1,14 +1,15 @@
 package socketio
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"io"
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -28,18 +29,8 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	if o.PingInterval == 0 {
-		o.PingInterval = 25 * time.Second
-	}
-	if o.PingTimeout == 0 {
-		o.PingTimeout = 20 * time.Second
-	}
-	if o.MaxMessage == 0 {
-		o.MaxMessage = 1_000_000
-	}
-	if o.MaxSockets == 0 {
-		o.MaxSockets = 10_000
-	}
+	o.PingInterval, o.PingTimeout = cmp.Or(o.PingInterval, 25*time.Second), cmp.Or(o.PingTimeout, 20*time.Second)
+	o.MaxMessage, o.MaxSockets = cmp.Or(o.MaxMessage, 1_000_000), cmp.Or(o.MaxSockets, 10_000)
 	return o
 }
 
@@ -96,17 +87,10 @@ func (s *Server) Close() {
 	s.running.Wait()
 }
 
-// newID makes an id that cannot be guessed.
-func newID() string {
-	var random [15]byte
-	_, _ = rand.Read(random[:]) // never fails
-	return hex.EncodeToString(random[:])
-}
-
 // open begins a connection; nil if there are too many.
 func (s *Server) open() *Socket {
 	n := &Socket{
-		server: s, id: newID(), events: make(chan Event, inBacklog), last: time.Now(),
+		server: s, id: rand.Text(), events: make(chan Event, inBacklog), last: time.Now(),
 		over: make(chan struct{}), wake: make(chan struct{}, 1),
 	}
 	s.mu.Lock()
@@ -294,7 +278,7 @@ func (s *Socket) servePost(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the message is too large", http.StatusRequestEntityTooLarge)
 		return
 	}
-	for _, text := range split(string(body)) {
+	for _, text := range strings.Split(string(body), separator) {
 		if err := s.receive(r.Context(), text); err != nil {
 			s.end()
 			refuse(w, badRequest)

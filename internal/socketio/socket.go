@@ -2,9 +2,9 @@ package socketio
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -237,7 +237,7 @@ func (s *Socket) connect(p packet) {
 	if again {
 		return
 	}
-	s.push(string([]byte{engineMessage, socketConnect}) + `{"sid":"` + newID() + `"}`)
+	s.push(string([]byte{engineMessage, socketConnect}) + `{"sid":"` + rand.Text() + `"}`)
 	s.server.running.Go(func() {
 		s.server.serve(s)
 		s.Close()
@@ -314,6 +314,3 @@ func (s *Socket) read(ctx context.Context, conn *websocket.Conn) {
 		}
 	}
 }
-
-// split separates the packets of a request.
-func split(body string) []string { return strings.Split(body, separator) }

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/muster-fleet/muster/internal/portal"
 	"github.com/muster-fleet/muster/internal/socketio"
 )
@@ -39,8 +41,7 @@ type client struct {
 	// of the goroutine that runs it
 	socket *socketio.Socket
 	queue  []emission
-	budget float64
-	last   time.Time
+	limit  *rate.Limiter
 }
 
 // incoming is a request that came over a socket.
@@ -176,20 +177,16 @@ func (c *client) attach(a attachment) {
 
 // handle carries out a request. left reports that it was the last one.
 func (c *client) handle(q call) (w work, left bool) {
-	now := time.Now()
-	c.budget = min(requestBurst, c.budget+now.Sub(c.last).Seconds()*requestRate)
-	c.last = now
-	if c.budget < 1 {
+	if !c.limit.Allow() {
 		q.refuse("too many requests")
 		return nil, false
 	}
-	c.budget--
 	switch q.name {
 	case "logout":
 		q.ok()
 		return nil, true
 	case "refreshReconnectionTicket":
-		ticket, err := newTicket(c.seat, now)
+		ticket, err := newTicket(c.seat, time.Now())
 		if err != nil {
 			q.refuse(err.Error())
 			return nil, false

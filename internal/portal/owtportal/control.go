@@ -82,36 +82,21 @@ func finished(c call) func(error) {
 	}
 }
 
-func (p *person) controlStream(c call) work {
+// control changes a publication or a subscription.
+func (p *person) control(c call, sends bool) work {
 	var q controlRequest
 	if c.decode(&q) != nil {
 		c.refuse(malformed)
 		return nil
 	}
-	s, reason := p.own(q.ID, true)
+	s, reason := p.own(q.ID, sends)
 	switch {
 	case reason != "":
 		c.refuse(reason)
 	case q.Operation == "pause" || q.Operation == "play":
 		return p.pause(c, s, q)
-	default:
+	case sends:
 		c.refuse("no mixer serves this room: it has no views")
-	}
-	return nil
-}
-
-func (p *person) controlSubscription(c call) work {
-	var q controlRequest
-	if c.decode(&q) != nil {
-		c.refuse(malformed)
-		return nil
-	}
-	s, reason := p.own(q.ID, false)
-	switch {
-	case reason != "":
-		c.refuse(reason)
-	case q.Operation == "pause" || q.Operation == "play":
-		return p.pause(c, s, q)
 	case q.Operation == "update":
 		return p.redirect(c, s, q)
 	default:

@@ -136,9 +136,9 @@ func (p *person) handle(c call) work {
 	case "unpublish", "unsubscribe":
 		return p.finish(c)
 	case "stream-control":
-		return p.controlStream(c)
+		return p.control(c, true)
 	case "subscription-control":
-		return p.controlSubscription(c)
+		return p.control(c, false)
 	case "text":
 		return p.text(c)
 	default:

@@ -1,12 +1,15 @@
 package owtportal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
 	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/muster-fleet/muster/internal/portal"
 	"github.com/muster-fleet/muster/internal/room"
@@ -63,12 +66,8 @@ func Attach(p *portal.Portal, opts Options) *Server {
 }
 
 func newServer(opts Options, key roomtoken.Key, enter func(roomtoken.Claims, func(portal.News)) (seat, error)) *Server {
-	if opts.ReturnTime == 0 {
-		opts.ReturnTime = time.Minute
-	}
-	if opts.Logger == nil {
-		opts.Logger = slog.New(slog.DiscardHandler)
-	}
+	opts.ReturnTime = cmp.Or(opts.ReturnTime, time.Minute)
+	opts.Logger = cmp.Or(opts.Logger, slog.New(slog.DiscardHandler))
 	s := &Server{opts: opts, log: opts.Logger.With("component", "owtportal"), key: key, enter: enter, people: map[string]*client{}}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.io = socketio.New(socketio.Options{PingInterval: pingEvery, PingTimeout: pingTime, MaxMessage: maxMessage}, s.serve)
@@ -218,7 +217,7 @@ func (s *Server) login(socket *socketio.Socket, q call) (*client, error) {
 		return nil, err
 	}
 	c := &client{
-		server: s, socket: socket, budget: requestBurst, last: time.Now(),
+		server: s, socket: socket, limit: rate.NewLimiter(requestRate, requestBurst),
 		calls: make(chan incoming), sockets: make(chan attachment), news: make(chan portal.News, newsBacklog), over: make(chan struct{}),
 	}
 	c.seat, err = s.enter(claims, func(n portal.News) {

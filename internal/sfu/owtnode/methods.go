@@ -12,21 +12,17 @@ import (
 // Methods are those that OWT's conference calls.
 func (n *Node) Methods() map[string]bus.Handler {
 	return map[string]bus.Handler{
-		"publish":            n.initiate(true),
-		"subscribe":          n.initiate(false),
-		"unpublish":          n.terminate(),
-		"unsubscribe":        n.terminate(),
-		"createTransport":    n.createTransport(),
-		"destroyTransport":   n.destroyTransport(),
-		"getInternalAddress": n.method(func(bus.Args) (any, error) { return n.address(), nil }),
-		"onTransportSignaling": n.method(func(args bus.Args) (any, error) {
-			var id string
-			var m signaling
-			if err := worker.Decode(args, &id, &m); err != nil {
-				return nil, err
-			}
-			return "ok", n.signal(id, m)
-		}),
+		"publish":     n.initiate(true),
+		"subscribe":   n.initiate(false),
+		"unpublish":   n.method(one(n.terminate)),
+		"unsubscribe": n.method(one(n.terminate)),
+		"createTransport": n.method(two(func(id, controller string) (any, error) {
+			_, err := n.transport(id, controller, "")
+			return "ok", err
+		})),
+		"destroyTransport":     n.method(one(n.destroyTransport)),
+		"getInternalAddress":   n.method(func(bus.Args) (any, error) { return n.address(), nil }),
+		"onTransportSignaling": n.method(two(func(id string, m signaling) (any, error) { return "ok", n.signal(id, m) })),
 		"mediaOnOff": n.method(func(args bus.Args) (any, error) {
 			var id, direction, action string
 			var tracks []string
@@ -35,36 +31,13 @@ func (n *Node) Methods() map[string]bus.Handler {
 			}
 			return "ok", n.mediaOnOff(id, tracks, direction, action)
 		}),
-		"linkup": n.method(func(args bus.Args) (any, error) {
-			var id string
-			var from map[string]source
-			if err := worker.Decode(args, &id, &from); err != nil {
-				return nil, err
-			}
-			return "ok", n.linkup(id, from)
-		}),
-		"cutoff": n.method(func(args bus.Args) (any, error) {
-			var id string
-			if err := worker.Decode(args, &id); err != nil {
-				return nil, err
-			}
-			return "ok", n.cutoff(id)
-		}),
-		"createLayerStreams": n.method(func(args bus.Args) (any, error) {
-			var id string
-			if err := worker.Decode(args, &id); err != nil {
-				return nil, err
-			}
-			return nil, n.createLayerStreams(id)
-		}),
-		"createQualitySwitch": n.method(func(args bus.Args) (any, error) {
-			var sources []source
-			if err := worker.Decode(args, &sources); err != nil {
-				return nil, err
-			}
+		"linkup":             n.method(two(func(id string, from map[string]source) (any, error) { return "ok", n.linkup(id, from) })),
+		"cutoff":             n.method(one(func(id string) (any, error) { return "ok", n.cutoff(id) })),
+		"createLayerStreams": n.method(one(func(id string) (any, error) { return nil, n.createLayerStreams(id) })),
+		"createQualitySwitch": n.method(one(func(sources []source) (any, error) {
 			id, err := n.createQualitySwitch(sources)
 			return source{ID: id}, err
-		}),
+		})),
 		"setVideoBitrate": n.method(func(bus.Args) (any, error) {
 			return nil, errors.New("setVideoBitrate is not supported: OWT's nodes do not carry it out either")
 		}),
@@ -83,6 +56,29 @@ func (n *Node) method(f func(bus.Args) (any, error)) bus.Handler {
 			return
 		}
 		r.Reply(answer)
+	}
+}
+
+// one is a method with one argument.
+func one[A any](f func(A) (any, error)) func(bus.Args) (any, error) {
+	return func(args bus.Args) (any, error) {
+		var a A
+		if err := worker.Decode(args, &a); err != nil {
+			return nil, err
+		}
+		return f(a)
+	}
+}
+
+// two is a method with two arguments.
+func two[A, B any](f func(A, B) (any, error)) func(bus.Args) (any, error) {
+	return func(args bus.Args) (any, error) {
+		var a A
+		var b B
+		if err := worker.Decode(args, &a, &b); err != nil {
+			return nil, err
+		}
+		return f(a, b)
 	}
 }
 
@@ -124,39 +120,16 @@ func (o options) check() error {
 
 // terminate ends a session. One that is unknown has ended already: conferences
 // also say so of streams that they spread to other nodes.
-func (n *Node) terminate() bus.Handler {
-	return n.method(func(args bus.Args) (any, error) {
-		var id string
-		if err := worker.Decode(args, &id); err != nil {
-			return nil, err
-		}
-		n.finish(id)
-		return "ok", nil
-	})
+func (n *Node) terminate(id string) (any, error) {
+	n.finish(id)
+	return "ok", nil
 }
 
-func (n *Node) createTransport() bus.Handler {
-	return n.method(func(args bus.Args) (any, error) {
-		var id, controller string
-		if err := worker.Decode(args, &id, &controller); err != nil {
-			return nil, err
-		}
-		_, err := n.transport(id, controller, "")
-		return "ok", err
-	})
-}
-
-func (n *Node) destroyTransport() bus.Handler {
-	return n.method(func(args bus.Args) (any, error) {
-		var id string
-		if err := worker.Decode(args, &id); err != nil {
-			return nil, err
-		}
-		t := n.transports[id]
-		if t == nil {
-			return nil, refuse("Transport does not exists: %s", id)
-		}
-		n.remove(t)
-		return "ok", nil
-	})
+func (n *Node) destroyTransport(id string) (any, error) {
+	t := n.transports[id]
+	if t == nil {
+		return nil, refuse("Transport does not exists: %s", id)
+	}
+	n.remove(t)
+	return "ok", nil
 }
