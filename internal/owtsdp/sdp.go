@@ -39,14 +39,7 @@ func Blocks(sdp string) []string {
 }
 
 // Attribute is the value of the first attribute of that name in a section.
-func Attribute(block, name string) string {
-	_, rest, found := strings.Cut(block, "\na="+name+":")
-	if !found {
-		return ""
-	}
-	line, _, _ := strings.Cut(rest, "\n")
-	return strings.TrimSpace(line)
-}
+func Attribute(block, name string) string { return after(block, "\na="+name+":") }
 
 // Kind is what a section is of, such as Audio.
 func Kind(block string) string {

@@ -113,18 +113,28 @@ func (h *hall) order(ctx context.Context, o conference.Order) error {
 	o.Room = h.name
 	ctx, cancel := context.WithTimeout(ctx, orderTime)
 	defer cancel()
+	node := h.await(ctx, func() string { return h.conference })
+	if node == "" {
+		return errNoConference
+	}
+	_, err := h.portal.opts.Conn.Call(ctx, node, "order", o)
+	return err
+}
+
+// await waits until there is a node of a kind, which find looks for with h locked;
+// "" if ctx ends before.
+func (h *hall) await(ctx context.Context, find func() string) string {
 	for {
 		h.mu.Lock()
-		node, changed := h.conference, h.changed
+		node, changed := find(), h.changed
 		h.mu.Unlock()
 		if node != "" {
-			_, err := h.portal.opts.Conn.Call(ctx, node, "order", o)
-			return err
+			return node
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return errNoConference
+			return ""
 		}
 	}
 }
@@ -398,19 +408,11 @@ func (h *hall) ended(session string) {
 
 // node waits for the SFU of a member.
 func (h *hall) node(ctx context.Context, m *member) (string, error) {
-	for {
-		h.mu.Lock()
-		node, changed := m.sees(h.state).Part.Node, h.changed
-		h.mu.Unlock()
-		if node != "" {
-			return node, nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return "", errNoSFU
-		}
+	node := h.await(ctx, func() string { return m.sees(h.state).Part.Node })
+	if node == "" {
+		return "", errNoSFU
 	}
+	return node, nil
 }
 
 var errNoSFU = errors.New("no SFU serves the room yet: try again")

@@ -1,6 +1,10 @@
 package room
 
-import "slices"
+import (
+	"cmp"
+	"maps"
+	"slices"
+)
 
 const (
 	// MaxParts is the most parts of a room.
@@ -103,11 +107,7 @@ func (s *seating) assign(people []Participant, settled bool) {
 	for _, p := range people {
 		there[p.ID] = true
 	}
-	for id := range s.assigned {
-		if !there[id] {
-			delete(s.assigned, id)
-		}
-	}
+	maps.DeleteFunc(s.assigned, func(id string, _ int) bool { return !there[id] })
 	for _, p := range people {
 		id, known := s.assigned[p.ID]
 		if known && id > 0 {
@@ -155,12 +155,7 @@ func (s *seating) choose(region string) (id int) {
 			return id
 		}
 	}
-	return slices.MinFunc(used, func(a, b Part) int {
-		if s.load(a) < s.load(b) {
-			return -1
-		}
-		return 1
-	}).ID
+	return slices.MinFunc(used, func(a, b Part) int { return cmp.Compare(s.load(a), s.load(b)) }).ID
 }
 
 // begin begins a part that is not used; 0 if there may be no more.

@@ -331,14 +331,7 @@ func (r *Room) State() State {
 }
 
 // Empty reports whether the room has no participants.
-func (r *Room) Empty() bool {
-	for _, people := range r.byPortal {
-		if len(people) > 0 {
-			return false
-		}
-	}
-	return true
-}
+func (r *Room) Empty() bool { return len(r.people()) == 0 }
 
 // Parts are those that there have been.
 func (r *Room) Parts() []Part { return r.seating.list() }

@@ -31,18 +31,6 @@ func (r Routes) Sum() string {
 	return strconv.FormatUint(h.Sum64(), 36)
 }
 
-// To are the SFUs where what a participant publishes arrives, the best first.
-func (r Routes) To(participant string) []string {
-	for _, route := range r.Parts {
-		for _, id := range route.People {
-			if id == participant {
-				return route.Nodes
-			}
-		}
-	}
-	return nil
-}
-
 // Routes are those of the room; they are the same as long as nobody moves.
 func (s State) Routes() Routes {
 	out := Routes{Room: s.Name, Parts: []Route{}}

@@ -205,13 +205,23 @@ func (w *world) link(name string) {
 		if !wanted || sfu.up[id] {
 			continue
 		}
-		for _, node := range sfu.routes.To(id) {
+		for _, node := range nodesFor(sfu.routes, id) {
 			if from := w.sfus[node]; node != name && from != nil && from.up[id] {
 				sfu.links[id] = node
 				break
 			}
 		}
 	}
+}
+
+// nodesFor are the SFUs where what a participant publishes arrives, the best first.
+func nodesFor(routes Routes, participant string) []string {
+	for _, route := range routes.Parts {
+		if slices.Contains(route.People, participant) {
+			return route.Nodes
+		}
+	}
+	return nil
 }
 
 // act is a client that does what is next.

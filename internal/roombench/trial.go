@@ -338,12 +338,8 @@ func (t *trial) drain(ctx context.Context) error {
 		if _, err := t.client.Undrain(ctx, client.Undrain{Drain: d.ID}); err != nil {
 			return err
 		}
-		if t.page != nil {
-			gap, err := t.page.gap()
-			if err != nil {
-				return err
-			}
-			pages = append(pages, gap)
+		if _, err := t.pageGap(&pages); err != nil {
+			return err
 		}
 		t.opts.Progress(fmt.Sprintf("drained %d of %d times, %d lost", i+1, t.opts.Drains, lost))
 	}
@@ -355,9 +351,7 @@ func (t *trial) drain(ctx context.Context) error {
 	if t.opts.Drains > 0 {
 		t.add("drain: frames missing, pion", gaps, lost)
 	}
-	if len(pages) > 0 {
-		t.add("drain: largest gap, Chromium", pages, 0)
-	}
+	t.add("drain: largest gap, Chromium", pages, 0)
 	return nil
 }
 
@@ -391,23 +385,26 @@ func (t *trial) kill(ctx context.Context) error {
 			gaps = append(gaps, most)
 			worst = max(worst, most)
 		}
-		if t.page != nil {
-			gap, err := t.page.gap()
-			if err != nil {
-				return err
-			}
-			pages = append(pages, gap)
-			worst = max(worst, gap)
+		gap, err := t.pageGap(&pages)
+		if err != nil {
+			return err
 		}
+		worst = max(worst, gap)
 		t.opts.Progress(fmt.Sprintf("killed %d of %d times, largest gap %v, %d lost", k+1, t.opts.Kills, worst.Round(time.Millisecond), lost))
 	}
-	if t.opts.Kills > 0 {
-		t.add("kill: largest gap, pion", gaps, lost)
-	}
-	if len(pages) > 0 {
-		t.add("kill: largest gap, Chromium", pages, 0)
-	}
+	t.add("kill: largest gap, pion", gaps, lost)
+	t.add("kill: largest gap, Chromium", pages, 0)
 	return nil
+}
+
+// pageGap adds the largest gap of the page's picture to others, if there is a page.
+func (t *trial) pageGap(gaps *[]time.Duration) (gap time.Duration, err error) {
+	if t.page == nil {
+		return 0, nil
+	}
+	gap, err = t.page.gap()
+	*gaps = append(*gaps, gap)
+	return gap, err
 }
 
 func (t *trial) reset() error {
@@ -420,6 +417,7 @@ func (t *trial) reset() error {
 	return nil
 }
 
+// add adds a result. Where nothing was measured there is none.
 func (t *trial) add(what string, times []time.Duration, lost int) {
 	if len(times) == 0 {
 		return

@@ -31,13 +31,20 @@ func newCertificate(certFile, keyFile string, log *slog.Logger) (*certificate, e
 		return nil, errors.New("TLS needs a certificate and its key: --turn-cert and --turn-key")
 	}
 	c := &certificate{certFile: certFile, keyFile: keyFile, log: log}
-	c.read = c.versions()
-	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
-	if err != nil {
+	if err := c.load(c.versions()); err != nil {
 		return nil, fmt.Errorf("certificate %s with key %s: %w", certFile, keyFile, err)
 	}
-	c.pair = &pair
 	return c, nil
+}
+
+// load reads the files, which are of these versions.
+func (c *certificate) load(now [2]version) error {
+	c.read = now
+	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
+	if err == nil {
+		c.pair = &pair
+	}
+	return err
 }
 
 func (c *certificate) versions() (out [2]version) {
@@ -55,13 +62,10 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if now := c.versions(); now != c.read {
-		c.read = now
-		pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
-		if err != nil {
+		if err := c.load(now); err != nil {
 			c.log.Warn("TURN: the new certificate cannot be used: the one before goes on", "err", err)
 			return c.pair, nil
 		}
-		c.pair = &pair
 		c.log.Info("TURN: certificate read again", "file", c.certFile)
 	}
 	return c.pair, nil

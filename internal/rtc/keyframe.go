@@ -13,20 +13,10 @@ const (
 	av1Codec
 )
 
-// codecOf knows a codec by its MIME type.
-func codecOf(mime string) codec {
-	switch strings.ToLower(mime) {
-	case "video/vp8":
-		return vp8Codec
-	case "video/vp9":
-		return vp9Codec
-	case "video/h264":
-		return h264Codec
-	case "video/av1":
-		return av1Codec
-	}
-	return otherCodec
-}
+var codecNames = map[string]codec{"video/vp8": vp8Codec, "video/vp9": vp9Codec, "video/h264": h264Codec, "video/av1": av1Codec}
+
+// codecOf finds a codec by its MIME type.
+func codecOf(mime string) codec { return codecNames[strings.ToLower(mime)] }
 
 // beginsKeyFrame reports whether the payload is the first packet of a key
 // frame: a decoder can begin there. Of a payload that cannot be read, such as

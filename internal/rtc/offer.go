@@ -3,6 +3,7 @@ package rtc
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pion/sdp/v3"
@@ -63,13 +64,9 @@ func parseOffer(text string, limits Limits) (*description, error) {
 // withoutCandidates drops the client's addresses: with them, a client could
 // have us send packets to anyone.
 func withoutCandidates(attributes []sdp.Attribute) []sdp.Attribute {
-	kept := attributes[:0]
-	for _, a := range attributes {
-		if a.Key != "candidate" && a.Key != "end-of-candidates" && a.Key != "remote-candidates" {
-			kept = append(kept, a)
-		}
-	}
-	return kept
+	return slices.DeleteFunc(attributes, func(a sdp.Attribute) bool {
+		return a.Key == "candidate" || a.Key == "end-of-candidates" || a.Key == "remote-candidates"
+	})
 }
 
 func parseMedia(all *sdp.SessionDescription, m *sdp.MediaDescription) (media, error) {
@@ -123,12 +120,7 @@ func parseSimulcast(text string) []string {
 
 // publishes reports whether the client sends.
 func (d *description) publishes() bool {
-	for _, m := range d.media {
-		if m.sends {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(d.media, func(m media) bool { return m.sends })
 }
 
 // oneWay refuses an offer that sends and receives: sessions do one of them, so

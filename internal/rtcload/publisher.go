@@ -70,16 +70,12 @@ func (p *Publisher) add(t rtc.Track, rids []string) (*webrtc.RTPTransceiver, err
 		capability = webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2}
 		rids = nil
 	}
-	var options [][]func(*webrtc.TrackLocalStaticRTP)
-	for _, rid := range rids {
-		options = append(options, []func(*webrtc.TrackLocalStaticRTP){webrtc.WithRTPStreamID(rid)})
-	}
-	if len(options) == 0 {
-		options = append(options, nil)
+	if len(rids) == 0 {
+		rids = []string{""} // the only encoding, which has no name
 	}
 	var transceiver *webrtc.RTPTransceiver
-	for i, o := range options {
-		local, err := webrtc.NewTrackLocalStaticRTP(capability, t.ID, "load", o...)
+	for i, rid := range rids {
+		local, err := webrtc.NewTrackLocalStaticRTP(capability, t.ID, "load", webrtc.WithRTPStreamID(rid))
 		if err != nil {
 			return nil, err
 		}

@@ -139,7 +139,9 @@ func (n *Node) Picture(p rtc.Picture) {
 	}
 	n.event(func() {
 		if track := n.tracks[id]; track != nil {
-			n.cast(track.section.transport, "onMediaUpdate", id, "in", mediaUpdate{Video: videoUpdate{parameters{resolution{p.Width, p.Height}}}})
+			var update mediaUpdate
+			update.Video.Parameters.Resolution = resolution{p.Width, p.Height}
+			n.cast(track.section.transport, "onMediaUpdate", id, "in", update)
 		}
 	})
 }

@@ -33,16 +33,13 @@ type trackAdded struct {
 	Active    bool           `json:"active"`
 }
 
+// mediaUpdate is the last argument of onMediaUpdate.
 type mediaUpdate struct {
-	Video videoUpdate `json:"video"`
-}
-
-type videoUpdate struct {
-	Parameters parameters `json:"parameters"`
-}
-
-type parameters struct {
-	Resolution resolution `json:"resolution"`
+	Video struct {
+		Parameters struct {
+			Resolution resolution `json:"resolution"`
+		} `json:"parameters"`
+	} `json:"video"`
 }
 
 type resolution struct {
