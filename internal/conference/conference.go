@@ -17,8 +17,6 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -74,18 +72,16 @@ const DefaultRecordTo = "recordings"
 
 // Conference is the work of the node.
 type Conference struct {
-	opts Options
-	log  *slog.Logger
-
-	mu    sync.Mutex
-	rooms map[string]*keeper
+	opts  Options
+	log   *slog.Logger
+	rooms sync.Map // each *keeper by its name
 }
 
 // New returns the work of a node.
 func New(opts Options) *Conference {
 	opts.Logger = cmp.Or(opts.Logger, slog.New(slog.DiscardHandler))
 	opts.RecordTo = cmp.Or(opts.RecordTo, DefaultRecordTo)
-	return &Conference{opts: opts, log: opts.Logger.With("component", "conference"), rooms: map[string]*keeper{}}
+	return &Conference{opts: opts, log: opts.Logger.With("component", "conference")}
 }
 
 // Check is node.Work's: a room has no spec.
@@ -94,31 +90,10 @@ func (c *Conference) Check(json.RawMessage) error { return nil }
 // Do is node.Work's: a room lasts until it has been empty for a while.
 func (c *Conference) Do(ctx context.Context, t *node.Task) error {
 	k := newKeeper(c, t.Name)
-	c.mu.Lock()
-	c.rooms[t.Name] = k
-	c.mu.Unlock()
-	defer func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.rooms[t.Name] == k {
-			delete(c.rooms, t.Name)
-		}
-	}()
+	c.rooms.Store(t.Name, k)
+	defer c.rooms.CompareAndDelete(t.Name, k)
 	k.run(ctx)
 	return nil
-}
-
-func (c *Conference) find(name string) *keeper {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.rooms[name]
-}
-
-// all are the rooms at present.
-func (c *Conference) all() []*keeper {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return slices.Collect(maps.Values(c.rooms))
 }
 
 // Methods are served beside those of every node.
@@ -138,8 +113,9 @@ func method[A any](c *Conference, name func(A) string, do func(*keeper, A) (any,
 			r.Fail(err.Error())
 			return
 		}
-		k := c.find(name(arg))
-		if k == nil {
+		known, _ := c.rooms.Load(name(arg))
+		k, is := known.(*keeper)
+		if !is {
 			r.Fail(NoRoom)
 			return
 		}
@@ -160,8 +136,8 @@ func (c *Conference) WatchExits(ctx context.Context) (stop func() error, err err
 		if json.Unmarshal(body, &e) != nil {
 			return
 		}
-		for _, k := range c.all() {
-			k.exited(e.Message.ID)
+		for _, k := range c.rooms.Range {
+			k.(*keeper).exited(e.Message.ID)
 		}
 	})
 	if err != nil {

@@ -48,28 +48,22 @@ func openPage(ctx context.Context, url string) (*page, error) {
 		document.getElementById("join").click();
 		return true;
 	})()`
-	for _, open := range []struct {
-		ctx     context.Context
-		actions []chromedp.Action[bool]
-	}{
-		{sender, []chromedp.Action[bool]{
-			chromedp.Evaluate[bool](enter),
-			chromedp.Poll[bool](`window.musterRoom && musterRoom.pictures.some((p) => p.key === musterRoom.you && p.frames > 0)`, chromedp.WithPollingInterval(pollTime)),
-		}},
-		{tab, nil},
+	_, err = chromedp.Run(sender, chromedp.Navigate(url))
+	for _, a := range []chromedp.Action[bool]{
+		chromedp.Evaluate[bool](enter),
+		chromedp.Poll[bool](`window.musterRoom && musterRoom.pictures.some((p) => p.key === musterRoom.you && p.frames > 0)`, chromedp.WithPollingInterval(pollTime)),
 	} {
-		_, err = chromedp.Run(open.ctx, chromedp.Navigate(url))
-		for _, a := range open.actions {
-			if err == nil {
-				_, err = chromedp.Run(open.ctx, a)
-			}
-		}
-		if err != nil {
-			p.close()
-			return nil, fmt.Errorf("page: %w", err)
+		if err == nil {
+			_, err = chromedp.Run(sender, a)
 		}
 	}
-	if p.sender, err = chromedp.Run(sender, chromedp.Evaluate[string](`musterRoom.you`)); err != nil {
+	if err == nil {
+		p.sender, err = chromedp.Run(sender, chromedp.Evaluate[string](`musterRoom.you`))
+	}
+	if err == nil {
+		_, err = chromedp.Run(tab, chromedp.Navigate(url))
+	}
+	if err != nil {
 		p.close()
 		return nil, fmt.Errorf("page: %w", err)
 	}

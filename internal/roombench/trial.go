@@ -143,13 +143,8 @@ func (t *trial) start(ctx context.Context) error {
 	t.client = client.New(conn, client.Options{})
 	return until(ctx, moveTime, func() bool {
 		ws, err := t.client.Workers(ctx, room.PurposeSFU)
-		ready := 0
-		for _, w := range ws {
-			if w.Status() == muster.StateReady.String() {
-				ready++
-			}
-		}
-		return err == nil && ready == 2
+		ws = slices.DeleteFunc(ws, func(w muster.Worker) bool { return w.Status() != muster.StateReady.String() })
+		return err == nil && len(ws) == 2
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -198,14 +199,9 @@ func (l *listener) find(s room.State) (main, sound room.Track, from string) {
 }
 
 func sends(s room.State, track string) bool {
-	for _, p := range s.Participants {
-		for _, t := range p.Tracks {
-			if t.ID == track {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.Participants, func(p room.Participant) bool {
+		return slices.ContainsFunc(p.Tracks, func(t room.PublishedTrack) bool { return t.ID == track })
+	})
 }
 
 // begin subscribes. The caller has locked l.

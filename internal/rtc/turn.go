@@ -2,6 +2,7 @@ package rtc
 
 import (
 	"cmp"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -71,9 +72,10 @@ func startTURN(t TURN, public string, r *relays, log *slog.Logger) (s *turnServe
 			OnAllocationDeleted: func(src, dst net.Addr, _, _, _ string) { s.conns.allocated(src, dst, false) },
 		},
 	}
-	opened := func(l net.Listener, c *certificate) {
+	opened := func(l net.Listener, encryption *tls.Config) {
 		config.ListenerConfigs = append(config.ListenerConfigs, turn.ListenerConfig{
-			Listener: newTURNListener(l, c, s.conns, log), RelayAddressGenerator: r, PermissionHandler: r.mayReach,
+			Listener:              &turnListener{Listener: l, tls: encryption, conns: s.conns, log: log},
+			RelayAddressGenerator: r, PermissionHandler: r.mayReach,
 		})
 	}
 	defer func() {
@@ -113,7 +115,7 @@ func startTURN(t TURN, public string, r *relays, log *slog.Logger) (s *turnServe
 		if err != nil {
 			return nil, err
 		}
-		opened(l, c)
+		opened(l, c.serverTLS())
 		host, _, _ := net.SplitHostPort(t.TLS) // it was listened at
 		if err := s.reached("turns", t.Host, public, host, l.Addr().(*net.TCPAddr).Port, "tcp"); err != nil {
 			return nil, err

@@ -92,14 +92,6 @@ type turnListener struct {
 	log   *slog.Logger
 }
 
-func newTURNListener(l net.Listener, c *certificate, conns *turnConns, log *slog.Logger) *turnListener {
-	out := &turnListener{Listener: l, conns: conns, log: log}
-	if c != nil {
-		out.tls = c.serverTLS()
-	}
-	return out
-}
-
 // Accept fails only when the listener is closed: after any other error, such as
 // that of too many open files, pion would not call it again.
 func (l *turnListener) Accept() (net.Conn, error) {

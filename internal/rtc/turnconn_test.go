@@ -34,7 +34,7 @@ func TestTURNListenerGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = client.Close() }()
-	c, err := newTURNListener(&tired{Listener: l}, nil, newTURNConns(), slog.New(slog.DiscardHandler)).Accept()
+	c, err := (&turnListener{Listener: &tired{Listener: l}, conns: newTURNConns(), log: slog.New(slog.DiscardHandler)}).Accept()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -138,7 +138,7 @@ func (p *person) gone() bool { return p.transport == nil && p.labels > 0 }
 // leave ends the participant.
 func (c *client) leave() {
 	close(c.over)
-	c.server.forget(c)
+	c.server.people.Delete(c.seat.ID())
 	if c.socket != nil {
 		c.socket.Close()
 	}

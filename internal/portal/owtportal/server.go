@@ -50,8 +50,7 @@ type Server struct {
 	enter func(roomtoken.Claims, func(portal.News)) (seat, error)
 	io    *socketio.Server
 
-	mu     sync.Mutex
-	people map[string]*client // by participant
+	people sync.Map // each *client by its participant
 
 	ctx     context.Context
 	stop    context.CancelFunc
@@ -68,7 +67,7 @@ func Attach(p *portal.Portal, opts Options) *Server {
 func newServer(opts Options, key roomtoken.Key, enter func(roomtoken.Claims, func(portal.News)) (seat, error)) *Server {
 	opts.ReturnTime = cmp.Or(opts.ReturnTime, time.Minute)
 	opts.Logger = cmp.Or(opts.Logger, slog.New(slog.DiscardHandler))
-	s := &Server{opts: opts, log: opts.Logger.With("component", "owtportal"), key: key, enter: enter, people: map[string]*client{}}
+	s := &Server{opts: opts, log: opts.Logger.With("component", "owtportal"), key: key, enter: enter}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.io = socketio.New(socketio.Options{PingInterval: pingEvery, PingTimeout: pingTime, MaxMessage: maxMessage}, s.serve)
 	return s
@@ -80,18 +79,6 @@ func (s *Server) Close() {
 	s.stop()
 	s.running.Wait()
 	s.io.Close()
-}
-
-func (s *Server) find(id string) *client {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.people[id]
-}
-
-func (s *Server) forget(c *client) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.people, c.seat.ID())
 }
 
 // serve is a socket from its connection to its end.
@@ -249,9 +236,7 @@ func (s *Server) login(socket *socketio.Socket, q call) (*client, error) {
 		ID: c.seat.ID(), User: claims.User, Role: string(claims.Role), Permission: permission{may, kinds{true, true}},
 		Room: c.person.view.room(claims.Room), Ticket: ticket,
 	})
-	s.mu.Lock()
-	s.people[c.seat.ID()] = c
-	s.mu.Unlock()
+	s.people.Store(c.seat.ID(), c)
 	s.running.Go(func() { c.run(s.ctx) })
 	return c, nil
 }
@@ -296,8 +281,9 @@ func (s *Server) relogin(socket *socketio.Socket, q call) (*client, error) {
 	case claims.Participant == "" || claims.Participant != t.Participant:
 		return nil, errOther
 	}
-	c := s.find(claims.Participant)
-	if c == nil {
+	known, _ := s.people.Load(claims.Participant)
+	c, is := known.(*client)
+	if !is {
 		return nil, errNoClient
 	}
 	select {
