@@ -11,7 +11,7 @@ type Layout string
 
 // The layouts. In both a shared screen is large, beside all others.
 const (
-	// Grid gives everybody a tile of the same size.
+	// Grid gives each source a tile of the same size.
 	Grid Layout = "grid"
 	// Speaker has who spoke last large.
 	Speaker Layout = "speaker"

@@ -97,7 +97,7 @@ func (m *member) leave() {
 
 var errViewer = errors.New("a viewer does not publish: ask for a token of a presenter")
 
-// trackID names a track of the participant. Nobody can name another's.
+// trackID names a track of the participant. No participant can name another's.
 func (m *member) trackID(source string) (string, error) {
 	if m.role != room.Presenter {
 		return "", errViewer
@@ -194,7 +194,7 @@ func (m *member) order(ctx context.Context, o conference.Order) error {
 	return m.hall.order(ctx, o)
 }
 
-// text sends a message to a participant, or to everybody if to is "".
+// text sends a message to a participant, or to all if to is "".
 func (m *member) text(ctx context.Context, to, text string) error {
 	switch {
 	case strings.TrimSpace(text) == "":

@@ -68,7 +68,7 @@ type event struct {
 	From string `json:"from,omitempty"`
 	User string `json:"user,omitempty"`
 	Text string `json:"text,omitempty"`
-	// To is the one participant who gets the text; "" is everybody.
+	// To is the one participant who gets the text; "" is all.
 	To string `json:"to,omitempty"`
 	// Session is one that has ended; only a Seat hears of that.
 	Session string `json:"-"`

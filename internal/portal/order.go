@@ -19,7 +19,7 @@ var DefaultStreamTo = []string{"rtmp://", "rtmps://", "streams/"}
 
 var errViewerOrders = errors.New("a viewer does not record or stream: ask for a token of a presenter")
 
-// mayOrder says why somebody of a role may not have a room recorded or streamed so.
+// mayOrder says why a participant of a role may not have a room recorded or streamed so.
 func (p *Portal) mayOrder(role room.Role, o conference.Order) error {
 	switch to := o.Target.Output; {
 	case role != room.Presenter:

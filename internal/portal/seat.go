@@ -34,7 +34,7 @@ type News struct {
 }
 
 // Text is a message between people. To is the participant who gets it; "" is
-// everybody.
+// all participants.
 type Text struct{ From, User, To, Text string }
 
 // Enter makes the holder of a token a participant. hear is called for what
@@ -144,7 +144,7 @@ func (s *Seat) End(ctx context.Context, node, label string) error {
 	return s.m.hall.media(ctx, node, "end", sfu.End{Room: s.m.hall.name, Session: s.Session(label)}, nil)
 }
 
-// Text sends a message to a participant, or to everybody if to is "".
+// Text sends a message to a participant, or to all if to is "".
 func (s *Seat) Text(ctx context.Context, to, text string) error {
 	return s.m.text(ctx, to, text)
 }

@@ -120,7 +120,7 @@ func (s *socket) enter(q request) error {
 		return errors.New("this is a ticket, not a token")
 	}
 	id := newID()
-	if q.Ticket != "" { // somebody comes back
+	if q.Ticket != "" { // a participant comes back
 		ticket, err := p.opts.Key.Open(q.Ticket, now)
 		if err != nil || ticket.Room != claims.Room || ticket.User != claims.User || ticket.Participant == "" {
 			return errors.New("the ticket is not the one of this token: join without it")

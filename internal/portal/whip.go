@@ -184,7 +184,7 @@ func sectionsOf(offer string) (map[string]string, error) {
 	return byMid, nil
 }
 
-// wanted are the tracks of somebody who sends: the one of that name or id, else
+// wanted are the tracks of a participant that sends: the one of that name or id, else
 // the first.
 func (h *hall) wanted(sections map[string]string, from string) (map[string]string, error) {
 	h.mu.Lock()
@@ -235,7 +235,7 @@ func (p *Portal) options(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// iceServers are those of a room of which somebody is here.
+// iceServers are those of a room that has clients at this portal.
 func (p *Portal) iceServers(c roomtoken.Claims) []iceServer {
 	p.mu.Lock()
 	h := p.halls[c.Room]

@@ -10,7 +10,7 @@
 //
 //	client        its token, its ticket, its tracks, what it looks at
 //	portal        who is connected to it, and what they publish (from clients)
-//	conference    the Room: everybody, and the SFU that serves it (from portals)
+//	conference    the Room: all participants, and the SFU that serves it (from portals)
 //	SFU           sessions, tracks, slots (from the clients' offers)
 //
 // Everything in a lower line can be made again from the lines above it.

@@ -101,7 +101,7 @@ type Notice struct {
 	Tracks []string `json:"tracks,omitempty"`
 	Node   string   `json:"node,omitempty"`
 	// From, User and Text are a message, for KeyText, and To the participant
-	// who gets it; "" is everybody.
+	// who gets it; "" is all participants.
 	From string `json:"from,omitempty"`
 	User string `json:"user,omitempty"`
 	To   string `json:"to,omitempty"`

@@ -10,7 +10,7 @@ const (
 	// MaxParts is the most parts of a room.
 	MaxParts = 32
 	// fullAt is the share of its limits from which an SFU counts as full, until it
-	// uses less than roomAt: each change goes to everybody.
+	// uses less than roomAt: each change goes to all participants.
 	fullAt = 0.8
 	roomAt = 0.7
 )
@@ -99,8 +99,8 @@ func (s *seating) full(p Part) bool {
 	return load >= fullAt || p.Full && load >= roomAt
 }
 
-// assign gives everybody a part who has none. What a portal says of somebody's
-// part counts where this conference has not assigned him yet; in one that has just
+// assign gives a part to each participant without one. What a portal says of a
+// participant's part counts while this conference has not assigned one; in one that has just
 // begun, a part may be known to another portal only.
 func (s *seating) assign(people []Participant, settled bool) {
 	there := make(map[string]bool, len(people))
@@ -126,7 +126,7 @@ func (s *seating) assign(people []Participant, settled bool) {
 	}
 }
 
-// choose is the part of somebody who comes: the first of his region that is not
+// choose is the part of a new participant: the first of the region that is not
 // full, or else a new one. Where there is no SFU for a new one it is one of
 // another region, and in the end the part with the least load.
 func (s *seating) choose(region string) (id int) {
@@ -288,8 +288,8 @@ func (s State) PartOf(participant string) (p Part, ok bool) {
 	return s.Parts[j], true
 }
 
-// For is the state as a participant gets it, who comes from a region. Somebody of whom
-// the room does not know yet needs not wait where there is one part with room for him.
+// For is the state as a participant of a region gets it. One that the room does not
+// know yet need not wait where there is a single part that is not full.
 func (s State) For(participant, region string) State {
 	p, ok := s.PartOf(participant)
 	if live := slices.DeleteFunc(slices.Clone(s.Parts), func(p Part) bool { return p.Node == "" }); !ok && len(live) == 1 && !live[0].Full && (region == "" || region == live[0].Region) {

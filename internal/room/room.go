@@ -21,7 +21,7 @@ const (
 // Roles are all of them.
 var Roles = []Role{Presenter, Viewer}
 
-// Participant is somebody in a room.
+// Participant is a person in a room.
 type Participant struct {
 	ID   string `json:"id"`
 	User string `json:"user"`
@@ -119,7 +119,7 @@ type Target struct {
 	Layout string `json:"layout,omitempty"`
 }
 
-// Shown is the target as everybody may see it: of a URL only the host.
+// Shown is the target as all participants may see it: of a URL only the host.
 func (t Target) Shown() string {
 	scheme, rest, is := strings.Cut(t.Output, "://")
 	if !is {
@@ -130,7 +130,7 @@ func (t Target) Shown() string {
 	return scheme + "://" + host[strings.LastIndex(host, "@")+1:] + "/…"
 }
 
-// Hide puts what everybody may see into a text in place of the target.
+// Hide puts what all participants may see into a text in place of the target.
 func (t Target) Hide(text string) string {
 	if t.Output == "" {
 		return text
@@ -138,7 +138,7 @@ func (t Target) Hide(text string) string {
 	return strings.ReplaceAll(text, t.Output, t.Shown())
 }
 
-// State is what everybody may know of a room.
+// State is what all participants may know of a room.
 type State struct {
 	Name string `json:"name"`
 	// Version rises with each change, and with each conference.
@@ -146,7 +146,7 @@ type State struct {
 	// Settled: the conference has heard from every portal, as far as it can
 	// know. Before, people may be missing who are still there.
 	Settled bool `json:"settled"`
-	// Part is that of the participant who gets the state (For); for everybody else
+	// Part is that of the participant who gets the state (For); otherwise
 	// the first one with an SFU. Parts are all that there have been.
 	Part  Part   `json:"part"`
 	Parts []Part `json:"parts"`
@@ -320,7 +320,7 @@ func (r *Room) people() []Participant {
 	return out
 }
 
-// State is the room as everybody may know it.
+// State is the room as all participants may know it.
 func (r *Room) State() State {
 	s := State{Name: r.name, Version: r.version, Settled: r.settled, Parts: r.seating.list(), Recording: r.recording, Streaming: r.streaming, Participants: r.people()}
 	for i, p := range s.Participants {

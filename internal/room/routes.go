@@ -31,7 +31,7 @@ func (r Routes) Sum() string {
 	return strconv.FormatUint(h.Sum64(), 36)
 }
 
-// Routes are those of the room; they are the same as long as nobody moves.
+// Routes are those of the room; they stay the same while no participant moves.
 func (s State) Routes() Routes {
 	out := Routes{Room: s.Name, Parts: []Route{}}
 	for _, part := range s.Parts {

@@ -23,7 +23,7 @@ type crowd struct {
 	stop             context.CancelFunc
 }
 
-// gather connects everybody and waits until everything flows.
+// gather connects all clients and waits until everything flows.
 func (c *crowd) gather(ctx context.Context, s shape) error {
 	ctx, c.stop = context.WithCancel(ctx)
 	var all []room.Track

@@ -177,7 +177,7 @@ func (t *trial) token(user string, role room.Role) (string, error) {
 	return t.key.Sign(roomtoken.Claims{Room: trialRoom, User: user, Role: role}, time.Now().Add(roomtoken.DefaultLife))
 }
 
-// gather has everybody come, one after another, and measures how long each
+// gather has all people come, one after another, and measures how long each
 // takes to see a first picture.
 func (t *trial) gather(ctx context.Context) error {
 	for i := range t.opts.People {
@@ -227,7 +227,7 @@ func (t *trial) gather(ctx context.Context) error {
 	return t.served(ctx)
 }
 
-// open opens a page, and another that sends to it. New tracks make everybody
+// open opens a page, and another that sends to it. New tracks make all
 // connect again, so it is done while there are few.
 func (t *trial) open(ctx context.Context) error {
 	if !t.opts.Browser {
@@ -263,13 +263,13 @@ func (t *trial) joinPage(ctx context.Context) error {
 }
 
 // served waits until the frames of a second of each track have come to
-// everybody.
+// all people.
 func (t *trial) served(ctx context.Context) error {
 	senders := t.opts.Senders
 	for i, p := range t.people {
 		tracks := 2 * senders
 		if i < senders {
-			tracks -= 2 // nobody gets what he sends
+			tracks -= 2 // a sender does not get its own
 		}
 		var before map[string]rtcload.Stream
 		if err := until(ctx, moveTime, func() bool {
@@ -296,7 +296,7 @@ func (t *trial) served(ctx context.Context) error {
 	return nil
 }
 
-// moved waits until everybody is at another part and served there, and returns
+// moved waits until all people are at another part and served there, and returns
 // how many are not.
 func (t *trial) moved(ctx context.Context, part int) (lost int) {
 	for _, p := range t.people {

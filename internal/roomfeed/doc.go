@@ -1,5 +1,5 @@
-// Package roomfeed has the kinds of media task (package media) work on what somebody
-// in a room sends: an analysis, a transcoding, while it happens.
+// Package roomfeed has the kinds of media task (package media) work on what a
+// participant of a room sends: an analysis, a transcoding, while it happens.
 //
 // Such a task is a subscriber of the room (package roomsub). What arrives goes,
 // without decoding, over HTTP on the loopback to the ffmpeg that does the work:

@@ -48,7 +48,7 @@ func newFeed(tracks int) (*feed, error) {
 	return f, err
 }
 
-// leaveOut goes on without the second track. Nobody reads yet.
+// leaveOut goes on without the second track. It must be called before the first reader comes.
 func (f *feed) leaveOut() {
 	f.second.leave()
 	f.second = nil

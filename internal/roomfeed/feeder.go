@@ -34,7 +34,7 @@ type Spec struct {
 }
 
 // soundTime is how long a picture waits for the first sound that comes with it:
-// somebody who is muted sends none.
+// a participant that is muted sends none.
 const soundTime = 3 * time.Second
 
 // soundOf are the sources, with the sound that comes with each.

@@ -1,4 +1,4 @@
-// Package roomstream streams rooms: one picture of everybody with the sound of all
+// Package roomstream streams rooms: one picture of all participants with their sound
 // goes to an RTMP server or into HLS, while it happens.
 //
 // A stream is a task of purpose streaming, and a subscriber of the room (package

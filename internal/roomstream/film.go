@@ -41,7 +41,7 @@ func newFilm(width, height, fps int) (*film, error) {
 	return f, err
 }
 
-// watched reports whether somebody reads.
+// watched reports whether a program reads.
 func (f *film) watched() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -146,7 +146,7 @@ func (r *Room) move(s room.State) {
 	for _, p := range s.Participants {
 		if part, ok := s.PartOf(p.ID); ok && part.Node != "" {
 			nodes[p.ID] = part.Node
-		} else if last := r.nodes[p.ID]; last != "" { // while somebody has no SFU, his last one counts
+		} else if last := r.nodes[p.ID]; last != "" { // while a participant has no SFU, the last one counts
 			nodes[p.ID] = last
 		}
 	}

@@ -46,7 +46,7 @@ func (d demands) add(node, track string, layers uint) {
 	d[node][track] = layers
 }
 
-// demand is what somebody wants here that is published elsewhere. It comes from the
+// demand is what subscribers want here that is published elsewhere. It comes from the
 // best node that has it; until that one sends, from the others as well. What comes
 // from a node that the routes no longer name goes on as long as that has it. Other
 // SFUs are given only what is published here, so that nothing goes in a circle. The

@@ -242,7 +242,7 @@ func (n *relay) Close() error {
 // LocalAddr is the address of the relay.
 func (n *relay) LocalAddr() net.Addr { return net.UDPAddrFromAddrPort(n.addr) }
 
-// SetDeadline does nothing: nobody waits for a relay longer than it lasts.
+// SetDeadline does nothing: no read of a relay waits longer than the relay lasts.
 func (n *relay) SetDeadline(time.Time) error { return nil }
 
 // SetReadDeadline does nothing.

@@ -290,7 +290,7 @@ func (p *person) source(from, kind string, like *parameters) (track, reason stri
 	return track, ""
 }
 
-// asks is what a client wants to have transcoded, which nobody here does.
+// asks is what a client wants to have transcoded, which is not done here.
 func (q *parameters) asks() string {
 	for _, f := range []struct {
 		value json.RawMessage

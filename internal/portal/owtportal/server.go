@@ -94,7 +94,7 @@ func (s *Server) serve(socket *socketio.Socket) {
 			case c.calls <- incoming{socket, callOf(e)}:
 			case <-c.over:
 				return
-			case <-socket.Done(): // whoever asked does not get the answer
+			case <-socket.Done(): // the caller does not get the answer
 			}
 		case <-socket.Done():
 			select {
@@ -117,8 +117,7 @@ func callOf(e socketio.Event) call {
 	return c
 }
 
-// admit waits until the client of a socket says who it is; nil if that is
-// nobody.
+// admit waits until the client of a socket says who it is; nil if it is not let in.
 func (s *Server) admit(socket *socketio.Socket) *client {
 	late := time.NewTimer(loginTime)
 	defer late.Stop()
@@ -152,7 +151,7 @@ func (s *Server) admit(socket *socketio.Socket) *client {
 	}
 }
 
-// refusal is why somebody is not let in, in OWT's words.
+// refusal is why a client is not let in, in OWT's words.
 type refusal string
 
 func (r refusal) Error() string { return string(r) }

@@ -36,7 +36,7 @@ func kindOf(source string) string {
 }
 
 // stream is a stream of the room: a publication of OWT's clients, or what
-// belongs together of somebody else.
+// belongs together of another participant.
 type stream struct {
 	streamInfo
 	// byKind are the tracks' names in the room, by their kind.
@@ -203,17 +203,17 @@ func (s stream) changes(old *stream) (out []emission) {
 	if reflect.DeepEqual(s.streamInfo, old.streamInfo) {
 		return nil
 	}
-	told := *old
-	told.Media.Tracks = slices.Clone(told.Media.Tracks)
-	for i := range told.Media.Tracks {
-		t := &told.Media.Tracks[i]
+	reported := *old
+	reported.Media.Tracks = slices.Clone(reported.Media.Tracks)
+	for i := range reported.Media.Tracks {
+		t := &reported.Media.Tracks[i]
 		j := slices.IndexFunc(s.Media.Tracks, func(other trackInfo) bool { return other.ID == t.ID })
 		if j >= 0 && s.Media.Tracks[j].Status != t.Status {
 			t.Status = s.Media.Tracks[j].Status
 			out = append(out, emission{"stream", streamNotice{s.ID, "update", fieldValue{t.Type + ".status", t.Status}}})
 		}
 	}
-	if !reflect.DeepEqual(s.streamInfo, told.streamInfo) {
+	if !reflect.DeepEqual(s.streamInfo, reported.streamInfo) {
 		out = append(out, emission{"stream", streamNotice{s.ID, "update", fieldValue{".", s.streamInfo}}})
 	}
 	return out

@@ -165,8 +165,8 @@ func (n *Node) EndTask(task string) {
 	}
 }
 
-// hearExit ends the transports of a conference that is gone, which nobody else
-// would end.
+// hearExit ends the transports of a conference that is gone: nothing else
+// would end them.
 func (n *Node) hearExit(_ string, body json.RawMessage) {
 	var e bus.Exit
 	if json.Unmarshal(body, &e) != nil || e.Message.Purpose != "conference" {
