@@ -43,25 +43,32 @@ type snapshots struct {
 	opened     *Message // the last snapshot that was received, already decoded
 }
 
-// compact starts a snapshot when the log since the last one is longer than the
-// configured size and than half of the snapshot itself. So the work for snapshots
-// stays in proportion to that for commands, and so does the memory for the log.
+// compact drops the older part of the log when it is longer than the configured
+// size and than half of the last snapshot, so that the work for snapshots and the
+// memory for the log stay in proportion.
 //
-// The last snapshot is let go, or there would be two of them in memory. A member
-// that needs one is sent the new one.
+// Without a disk a snapshot is only for members that lag or are new: it is begun
+// when one needs it, and let go when the log is compacted next. With a disk it
+// takes the place of the older part there. The last one is let go first, or there
+// would be two of them in memory; a member that needs one is sent the new one.
 func (s *snapshots) compact() {
-	limit := max(s.core.cfg.CompactBytes, s.core.store.snapBytes/2)
-	if s.compacting || s.core.store.snap == nil || s.core.store.size < limit || s.core.applied <= s.core.store.snapIndex() {
+	store := s.core.store
+	if s.compacting || store.snap == nil || store.last() < s.core.applied { // the last: not all decided entries are on this disk yet
 		return
 	}
-	if s.core.store.last() < s.core.applied {
-		return // not all decided entries are on this disk yet
+	full := store.size >= max(s.core.cfg.CompactBytes, store.snapBytes/2) && s.core.applied > store.snapIndex()
+	switch {
+	case store.wanted() || full && s.core.cfg.Durable:
+		s.compacting = true
+		store.letGo()
+		s.core.out.Commits = append(s.core.out.Commits, Commit{job: &SnapshotJob{
+			incarnation: s.core.incarnation, index: s.core.applied, term: s.core.appliedTerm, conf: s.core.conf, roster: s.core.roster.clone(),
+		}})
+	case full:
+		store.compact(&pb.Snapshot{Metadata: &pb.SnapshotMetadata{
+			Index: proto.Uint64(s.core.applied), Term: proto.Uint64(s.core.appliedTerm), ConfState: s.core.conf,
+		}}, s.core.cfg.CompactBytes/4) // for members that lag a little
 	}
-	s.compacting = true
-	s.core.store.letGo()
-	s.core.out.Commits = append(s.core.out.Commits, Commit{job: &SnapshotJob{
-		incarnation: s.core.incarnation, index: s.core.applied, term: s.core.appliedTerm, conf: s.core.conf, roster: s.core.roster.clone(),
-	}})
 }
 
 // Compacted handles a SnapshotJob that is complete. It is dropped if a later
@@ -72,11 +79,13 @@ func (c *Core) Compacted(j *SnapshotJob) {
 	}
 	c.snapshots.compacting = false
 	snap := j.snapshot()
-	if snap.GetMetadata().GetIndex() > max(c.store.snapIndex(), c.snapshots.installing) {
-		c.store.compact(snap, c.cfg.CompactBytes/4) // for members that lag a little
-		if c.cfg.Durable {
-			c.queue(Write{Snapshot: snap})
-		}
+	index := snap.GetMetadata().GetIndex()
+	if index < c.store.snapIndex() || index <= c.snapshots.installing || len(c.store.snap.GetData()) > 0 {
+		return
+	}
+	c.store.compact(snap, c.cfg.CompactBytes/4)
+	if c.cfg.Durable {
+		c.queue(Write{Snapshot: snap})
 	}
 }
 

@@ -249,6 +249,7 @@ func (c *Core) Tick() {
 	c.bootstrap.probe()
 	c.reads.tick()
 	c.acks.tick()
+	c.snapshots.compact()
 	c.pump()
 }
 

@@ -14,6 +14,7 @@ type memLog struct {
 	snap *pb.Snapshot // nil before there is one
 	// snapBytes is the size of the last snapshot, also once its data are let go.
 	snapBytes int
+	asked     bool // a member needs a snapshot
 	// base is the index before the first entry.
 	base, baseTerm uint64
 	entries        []*pb.Entry
@@ -68,6 +69,7 @@ func (l *memLog) FirstIndex() (uint64, error) { return l.base + 1, nil }
 // Snapshot is part of etcd.Storage.
 func (l *memLog) Snapshot() (*pb.Snapshot, error) {
 	if l.snap == nil || len(l.snap.GetData()) == 0 {
+		l.asked = true
 		return nil, etcd.ErrSnapshotTemporarilyUnavailable
 	}
 	return l.snap, nil
@@ -111,14 +113,21 @@ func (l *memLog) install(snap *pb.Snapshot) {
 	l.entries, l.size = nil, 0
 }
 
+// wanted reports whether a member needs a snapshot and there is none.
+func (l *memLog) wanted() bool { return l.asked && len(l.snap.GetData()) == 0 }
+
 // letGo lets the data of the snapshot go. Until there is the next one, the library
 // asks again.
 func (l *memLog) letGo() { l.snap = &pb.Snapshot{Metadata: l.snap.GetMetadata()} }
 
 // compact replaces the entries up to a snapshot of this manager's own, except
-// about keep bytes of them, from which others can catch up.
+// about keep bytes of them, from which others can catch up. The snapshot may lack
+// its data: see letGo.
 func (l *memLog) compact(snap *pb.Snapshot, keep int) {
-	l.snap, l.snapBytes = snap, len(snap.GetData())
+	l.snap, l.asked = snap, false
+	if n := len(snap.GetData()); n > 0 {
+		l.snapBytes = n
+	}
 	index := snap.GetMetadata().GetIndex()
 	first := index
 	for ; first > l.base && keep > 0; first-- {
