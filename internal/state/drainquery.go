@@ -128,14 +128,14 @@ func (s *State) estimate(d *drain) int64 {
 	longest := int64(0)
 	for _, w := range s.drained(d) {
 		for t := w.running.first; t != nil; t = t.next {
-			rest := w.purpose.lasts.rest(int64(s.now-t.since), share)
+			rest := w.purpose.lasts.rest(int64(s.now-t.at), share)
 			if rest < 0 {
 				return -1
 			}
 			longest = max(longest, rest)
 		}
 		for t := w.reserved.first; t != nil; t = t.next {
-			longest = max(longest, int64(t.until-s.now))
+			longest = max(longest, int64(t.at-s.now))
 		}
 	}
 	return longest

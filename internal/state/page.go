@@ -189,7 +189,7 @@ func (s *State) PageTasks(f Filter, after Place, b Bounds) (list []Task, next Pl
 				if p.full() {
 					return list, next, true
 				}
-				list = append(list, Task{w.purpose.name, t.name, w.ID, t.running, t.until, t.placement})
+				list = append(list, Task{w.purpose.name, t.name, w.ID, t.running, t.until(), t.placement})
 				next = Place{Purpose: w.purpose.name, Worker: w.ID, Task: t.name}
 				p.add(120 + len(w.purpose.name) + len(t.name) + len(w.ID))
 			}

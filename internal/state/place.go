@@ -62,7 +62,7 @@ func (s *State) extend(t *task, reserve int64) {
 	t.reserve = reserve
 	if !t.running {
 		s.wheel.remove(t)
-		t.until = max(t.until, s.deadline(reserve))
+		t.at = max(t.at, s.deadline(reserve))
 		s.wheel.add(t)
 	}
 }
@@ -70,7 +70,7 @@ func (s *State) extend(t *task, reserve int64) {
 func (t *task) reservedEvent() muster.TaskReserved {
 	return muster.TaskReserved{
 		Purpose: t.worker.purpose.name, Task: t.name, Worker: t.worker.ID,
-		ReserveMillis: t.reserve, Until: t.until, Debit: t.debit.Float(), Placement: t.placement,
+		ReserveMillis: t.reserve, Until: t.until(), Debit: t.debit.Float(), Placement: t.placement,
 	}
 }
 
@@ -95,7 +95,7 @@ func (s *State) foldReserved(e muster.TaskReserved) {
 	default:
 		w.keep()
 		s.wheel.remove(t)
-		t.reserve, t.until = reserve, e.Until
+		t.reserve, t.at = reserve, e.Until
 		s.wheel.add(t)
 	}
 }

@@ -165,7 +165,7 @@ func (s *State) AllTasks(purpose string) []Task {
 func (w *worker) appendTasks(all []Task) []Task {
 	for _, tasks := range []*list{&w.running, &w.reserved} {
 		for t := tasks.first; t != nil; t = t.next {
-			all = append(all, Task{w.purpose.name, t.name, w.ID, t.running, t.until, t.placement})
+			all = append(all, Task{w.purpose.name, t.name, w.ID, t.running, t.until(), t.placement})
 		}
 	}
 	return all

@@ -123,7 +123,7 @@ func (r reader) worker(s *State, w *worker) {
 			r.Check(fresh || !before)
 			s.run(t, fresh)
 			if r.version > 2 {
-				t.since = muster.Instant(r.between(0, int64(s.now)))
+				t.at = muster.Instant(r.between(0, int64(s.now)))
 			}
 		}
 	}

@@ -60,7 +60,7 @@ func (s *State) layDown(op LayDownTask) error {
 	if !t.claimedAs(op.Placement) {
 		return muster.ReasonPlacementOver
 	}
-	w.purpose.lasts.observe(int64(s.now - t.since))
+	w.purpose.lasts.observe(int64(s.now - t.at))
 	s.putDown(t)
 	if t = s.on(w, op.Task); t != nil && w.drain != nil {
 		s.release(t, muster.ReleasedDrained)

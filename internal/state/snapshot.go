@@ -71,12 +71,12 @@ func (w writer) worker(f *frozen) {
 	for t := worker.running.first; t != nil; t = t.next {
 		w.task(t)
 		w.Bool(t.fresh)
-		w.Int(int64(t.since))
+		w.Int(int64(t.at))
 	}
 	w.Uint(uint64(worker.reserved.n))
 	for t := worker.reserved.first; t != nil; t = t.next {
 		w.task(t)
-		w.Int(int64(t.until))
+		w.Int(int64(t.at))
 	}
 }
 

@@ -9,15 +9,14 @@ import (
 type task struct {
 	name    string
 	worker  *worker
-	reserve int64          // milliseconds; 0: forgotten when it is laid down
-	until   muster.Instant // end of the reservation, 0 while it runs
+	reserve int64 // milliseconds; 0: forgotten when it is laid down
+	// at is the end of the reservation or, while it runs, when it was picked up.
+	at      muster.Instant
 	debit   sched.Units
 	running bool
 	fresh   bool   // running, and picked up since its worker's last report
 	slot    uint16 // of the wheel, while it is reserved
 	hash    uint32 // of purpose and name, for the table of tasks
-	// since is when it was picked up, while it runs.
-	since muster.Instant
 	// placement is the number of the placement, 0 where it is not known.
 	placement uint64
 	// claim is the number of the last claim that was granted, 0 where there was
@@ -26,6 +25,14 @@ type task struct {
 
 	next, prev     *task // in its worker's list, or in the list of free ones
 	later, earlier *task // in the wheel, while it is reserved
+}
+
+// until is the end of the reservation, 0 while it runs.
+func (t *task) until() muster.Instant {
+	if t.running {
+		return 0
+	}
+	return t.at
 }
 
 // list is tasks in an order, linked through themselves.
@@ -106,10 +113,14 @@ func (s *State) forget(t *task) {
 	s.free = t
 }
 
+// taskChunk is how many tasks are allocated at once: what fills the 8 KiB that Go
+// rounds up to, less the 8 bytes that it takes for itself.
+const taskChunk = 78
+
 // newTask returns an empty task, from the free ones if there are any.
 func (s *State) newTask() *task {
 	if s.free == nil {
-		chunk := make([]task, 64)
+		chunk := make([]task, taskChunk)
 		for i := range chunk {
 			chunk[i].next = s.free
 			s.free = &chunk[i]
@@ -123,7 +134,7 @@ func (s *State) newTask() *task {
 // reserve begins the reservation of a task that is in no list.
 func (s *State) reserve(t *task, until muster.Instant) {
 	t.worker.keep()
-	t.until = until
+	t.at = until
 	t.worker.reserved.push(t)
 	t.worker.purpose.reserved++
 	s.wheel.add(t)
@@ -132,7 +143,6 @@ func (s *State) reserve(t *task, until muster.Instant) {
 func (s *State) unreserve(t *task) {
 	t.worker.keep()
 	s.wheel.remove(t)
-	t.until = 0
 	t.worker.reserved.remove(t)
 	t.worker.purpose.reserved--
 }
@@ -140,7 +150,7 @@ func (s *State) unreserve(t *task) {
 // run begins the run of a task that is in no list.
 func (s *State) run(t *task, fresh bool) {
 	t.worker.keep()
-	t.running, t.fresh, t.since = true, fresh, s.now
+	t.running, t.fresh, t.at = true, fresh, s.now
 	t.worker.running.push(t)
 	t.worker.purpose.running++
 }

@@ -2,6 +2,8 @@ package state
 
 import (
 	"fmt"
+	"math/bits"
+	"reflect"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -80,5 +82,13 @@ func TestTaskTableShrinks(t *testing.T) {
 	}
 	if slots > 8*firstSlots*taskShards {
 		t.Errorf("an empty table has %d slots", slots)
+	}
+}
+
+// A chunk of tasks wastes no memory.
+func TestTaskChunkFits(t *testing.T) {
+	size := int(reflect.TypeFor[task]().Size())
+	if room := 8<<10 - 8; taskChunk != room/size && bits.UintSize == 64 {
+		t.Errorf("a task has %d bytes: %d of them fit, and taskChunk is %d", size, room/size, taskChunk)
 	}
 }

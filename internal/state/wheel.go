@@ -26,7 +26,7 @@ func tickOf(at muster.Instant) int64 { return int64(at) >> tickBits }
 // add files a task. One that was over at the last look already goes where the
 // next look begins.
 func (w *wheel) add(t *task) {
-	t.slot = uint16(max(tickOf(t.until), w.tick) & (wheelSlots - 1))
+	t.slot = uint16(max(tickOf(t.at), w.tick) & (wheelSlots - 1))
 	head := &w.slots[t.slot]
 	t.earlier, t.later = nil, *head
 	if *head != nil {
@@ -54,7 +54,7 @@ func (w *wheel) due(now muster.Instant) []*task {
 	var over []*task
 	for tick := max(w.tick, last-wheelSlots+1); tick <= last; tick++ {
 		for t := w.slots[tick&(wheelSlots-1)]; t != nil; t = t.later {
-			if t.until <= now {
+			if t.at <= now {
 				over = append(over, t)
 			}
 		}
@@ -62,7 +62,7 @@ func (w *wheel) due(now muster.Instant) []*task {
 	w.tick = last
 	slices.SortFunc(over, func(a, b *task) int {
 		return cmp.Or(
-			cmp.Compare(a.until, b.until),
+			cmp.Compare(a.at, b.at),
 			cmp.Compare(a.worker.purpose.name, b.worker.purpose.name),
 			cmp.Compare(a.name, b.name))
 	})
