@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -33,6 +34,12 @@ type kvCaller struct {
 }
 
 const bucket = "workers"
+
+// startSyncedKV starts servers that sync each write before they answer.
+func startSyncedKV(ctx context.Context, o Options, n int) (contender, error) {
+	o.NATS = append(slices.Clone(o.NATS), "--sync-always")
+	return startKV(ctx, o, n)
+}
 
 func startKV(ctx context.Context, o Options, n int) (contender, error) {
 	s, err := newServers(o.Disk)

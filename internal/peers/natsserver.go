@@ -22,12 +22,14 @@ type NATSOptions struct {
 	Routes       []string
 	// Store is the directory of JetStream.
 	Store string
+	// SyncAlways has it sync each write before it answers.
+	SyncAlways bool
 }
 
 // ServeNATS runs a NATS server with JetStream in this process until ctx ends.
 // It is what a run starts as processes of their own.
 func ServeNATS(ctx context.Context, o NATSOptions) error {
-	opts := &server.Options{ServerName: o.Name, JetStream: true, StoreDir: o.Store, NoLog: true, NoSigs: true}
+	opts := &server.Options{ServerName: o.Name, JetStream: true, StoreDir: o.Store, SyncAlways: o.SyncAlways, NoLog: true, NoSigs: true}
 	var err error
 	if opts.Host, opts.Port, err = hostPort(o.Listen); err != nil {
 		return err

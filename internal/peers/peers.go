@@ -37,7 +37,8 @@ type Options struct {
 	// others is one task.
 	Batch []int
 	// Disk is a directory on a disk in which all keep their logs; "" is in memory.
-	// Managers and etcd wait for the disk before they answer, JetStream does not.
+	// Managers and etcd wait for the disk before they answer, JetStream does not
+	// unless it is told to, which then is a contender, too.
 	Disk string
 	// Workers is how many workers can be claimed.
 	Workers int
@@ -79,7 +80,7 @@ func (o Options) Validate() error {
 	if slices.Max(o.Batch) > muster.MaxScheduleMany {
 		return fmt.Errorf("peers: batch must not be more than %d", muster.MaxScheduleMany)
 	}
-	if sides := len(contenders) - 1 + len(o.Batch); o.Slice <= 0 || o.Duration < time.Duration(sides)*o.Slice {
+	if sides := len(o.contenders()) - 1 + len(o.Batch); o.Slice <= 0 || o.Duration < time.Duration(sides)*o.Slice {
 		return fmt.Errorf("peers: duration must have room for a slice of each of %d contenders at least", sides)
 	}
 	return nil
@@ -87,7 +88,8 @@ func (o Options) Validate() error {
 
 // Result is what was measured of one contender.
 type Result struct {
-	// Contender is "muster", "jetstream-kv" or "etcd".
+	// Contender is "muster", "jetstream-kv", "etcd" or, on a disk, also
+	// "jetstream-kv-sync" or "disk".
 	Contender string `json:"contender"`
 	Servers   int    `json:"servers"`
 	Callers   int    `json:"callers"`
@@ -124,14 +126,20 @@ type batcher interface {
 	claimMany(ctx context.Context, caller int, tasks []string) error
 }
 
-// contenders returns the contenders to measure, Muster first.
-var contenders = []struct {
+// start is how a contender is started.
+type start struct {
 	name  string
 	start func(ctx context.Context, o Options, servers int) (contender, error)
-}{
-	{"muster", startMuster},
-	{"jetstream-kv", startKV},
-	{"etcd", startEtcd},
+}
+
+// contenders returns the contenders to measure, Muster first. On a disk, there are
+// JetStream that waits for it as the others do, and what the disk itself allows.
+func (o Options) contenders() []start {
+	all := []start{{"muster", startMuster}, {"jetstream-kv", startKV}, {"etcd", startEtcd}}
+	if o.Disk != "" {
+		all = append(all, start{"jetstream-kv-sync", startSyncedKV}, start{"disk", startDisk})
+	}
+	return all
 }
 
 // Run measures all contenders. Once ctx ends it returns what was measured so
@@ -175,6 +183,7 @@ func (o Options) plan() []round {
 }
 
 func runServers(ctx context.Context, o Options, servers int, plan []round, progress func(float64)) ([]Result, error) {
+	contenders := o.contenders()
 	running := make([]contender, len(contenders))
 	defer func() {
 		for _, c := range running {
@@ -225,6 +234,7 @@ func newTask() string { return fmt.Sprintf("task-%d", claims.Add(1)) }
 
 // sides are the contenders of a round, Muster once for each Batch.
 func (o Options) sides(running []contender) (all []*side) {
+	contenders := o.contenders()
 	for i, c := range running {
 		batches := []int{1}
 		if _, ok := c.(batcher); ok {
@@ -256,7 +266,7 @@ func (s *side) call(ctx context.Context, caller int) error {
 func measureRound(ctx context.Context, o Options, running []contender, r round) ([]Result, error) {
 	for i, c := range running {
 		if err := c.connect(ctx, r.callers); err != nil {
-			return nil, fmt.Errorf("peers: %s: %w", contenders[i].name, err)
+			return nil, fmt.Errorf("peers: %s: %w", o.contenders()[i].name, err)
 		}
 	}
 	sides := o.sides(running)

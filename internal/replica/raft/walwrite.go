@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/muster-fleet/muster/internal/syncfile"
 )
 
 // append makes writes durable in this order, with one record and one fsync. A
@@ -59,7 +61,7 @@ func (w *wal) flush(body *writer, sync bool) error {
 	}
 	w.end += int64(len(record))
 	if sync {
-		if err := syncData(w.file); err != nil {
+		if err := syncfile.Sync(w.file); err != nil {
 			return fmt.Errorf("raft: log: %w", err)
 		}
 		w.safe = w.number
@@ -81,7 +83,7 @@ func (w *wal) extend(record int64) {
 		return
 	}
 	size := w.end + record + min(max(w.end, leastAhead), mostAhead)
-	if allocate(w.file, w.size, size-w.size) == nil {
+	if syncfile.Extend(w.file, w.size, size-w.size) == nil {
 		w.size = size
 	}
 }

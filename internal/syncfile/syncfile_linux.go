@@ -1,4 +1,4 @@
-package raft
+package syncfile
 
 import (
 	"errors"
@@ -6,14 +6,15 @@ import (
 	"syscall"
 )
 
-// allocate extends a file by zeros that take no time to write.
-func allocate(file *os.File, from, size int64) error {
+// Extend extends a file by zeros that take no time to write, where the file system
+// can.
+func Extend(file *os.File, from, size int64) error {
 	return again(func() error { return syscall.Fallocate(int(file.Fd()), 0, from, size) })
 }
 
-// syncData makes the content and the length of a file durable, and not the time at
+// Sync makes the content and the length of a file durable, and not the time at
 // which it changed: that would be another write.
-func syncData(file *os.File) error {
+func Sync(file *os.File) error {
 	return again(func() error { return syscall.Fdatasync(int(file.Fd())) })
 }
 

@@ -1,0 +1,3 @@
+// Package syncfile makes what is written to a file durable with as few writes to
+// the disk as the system allows.
+package syncfile
