@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"net"
 	"net/url"
 	"path/filepath"
@@ -93,14 +94,6 @@ func (c *Config) BusOptions() (bus.Options, error) {
 	}, nil
 }
 
-// filePath is tlsPath for an optional file.
-func (c *Config) filePath(key, name string) string {
-	if name == "" {
-		return ""
-	}
-	return c.tlsPath(key, name)
-}
-
 // credentials returns those of [bus]. For RabbitMQ, those of [rabbit] fill in
 // what [bus] lacks.
 func (c *Config) credentials() (user string, password Secret) {
@@ -108,15 +101,7 @@ func (c *Config) credentials() (user string, password Secret) {
 	if !c.byRabbit() {
 		return user, password
 	}
-	for _, own := range []string{c.Rabbit.Username, c.Rabbit.Login} {
-		if user == "" {
-			user = own
-		}
-	}
-	if password == "" {
-		password = c.Rabbit.Password
-	}
-	return user, password
+	return cmp.Or(user, c.Rabbit.Username, c.Rabbit.Login), cmp.Or(password, c.Rabbit.Password)
 }
 
 // BusEnviron returns environment variables that let another program on this
@@ -195,13 +180,12 @@ func environOf(variables []variable) []string {
 	return environ
 }
 
-// wholePath is tlsPath for a program that runs in another directory: the path is
+// wholePath is filePath for a program that runs in another directory: the path is
 // absolute.
 func (c *Config) wholePath(key, name string) string {
-	if name == "" {
+	if name = c.filePath(key, name); name == "" {
 		return ""
 	}
-	name = c.tlsPath(key, name)
 	if whole, err := filepath.Abs(name); err == nil {
 		return whole
 	}
@@ -212,9 +196,4 @@ func (c *Config) wholePath(key, name string) string {
 func (c *Config) UsersFile() string { return c.filePath("bus.users", c.Bus.Users) }
 
 // TokensFile is the path of http.tokens, "" where there is none.
-func (c *Config) TokensFile() string {
-	if c.HTTP.Tokens == "" {
-		return ""
-	}
-	return c.filePath("http.tokens", c.HTTP.Tokens)
-}
+func (c *Config) TokensFile() string { return c.filePath("http.tokens", c.HTTP.Tokens) }

@@ -12,22 +12,36 @@ import (
 
 // check validates combinations of keys.
 func (c *Config) check() Problems {
-	var problems Problems
-	problems = append(problems, c.checkPair("bus.tls.cert", c.Bus.TLS.Cert, "bus.tls.key", c.Bus.TLS.Key)...)
-	problems = append(problems, c.checkPair("bus.tls.key", c.Bus.TLS.Key, "bus.tls.cert", c.Bus.TLS.Cert)...)
-	problems = append(problems, c.checkPair("http.tls.cert", c.HTTP.TLS.Cert, "http.tls.key", c.HTTP.TLS.Key)...)
-	problems = append(problems, c.checkPair("http.tls.key", c.HTTP.TLS.Key, "http.tls.cert", c.HTTP.TLS.Cert)...)
-	problems = append(problems, c.checkPair("http.tls.ca", c.HTTP.TLS.CA, "http.tls.cert", c.HTTP.TLS.Cert)...)
-	problems = append(problems, c.checkEmbedded()...)
-	problems = append(problems, c.checkCluster()...)
-	problems = append(problems, c.checkLogin()...)
-	problems = append(problems, c.checkUsers()...)
-	problems = append(problems, c.checkRaft()...)
+	problems := slices.Concat(c.checkPairs(), c.checkEmbedded(), c.checkCluster(), c.checkLogin(), c.checkUsers(), c.checkRaft())
 	if c.Manager.EnableGRPC {
-		problems = append(problems, Problem{Origin: c.Origin("manager.enable_grpc"), Key: "manager.enable_grpc",
-			Message: "Muster's managers are reached over the message queue only: remove it, here and in the files of the other OWT programs"})
+		problems = append(problems, c.problem("manager.enable_grpc", "Muster's managers are reached over the message queue only: remove it, here and in the files of the other OWT programs"))
 	}
 	return append(problems, c.checkPlain()...)
+}
+
+// problem is what is wrong with a key.
+func (c *Config) problem(key, message string) Problem {
+	return Problem{Origin: c.Origin(key), Key: key, Message: message}
+}
+
+// checkPairs refuses a file that is of no use without another one.
+func (c *Config) checkPairs() (problems Problems) {
+	queue, page := c.Bus.TLS, c.HTTP.TLS
+	for _, p := range []struct{ key, file, needs, needed string }{
+		{"bus.tls.cert", queue.Cert, "bus.tls.key", queue.Key},
+		{"bus.tls.key", queue.Key, "bus.tls.cert", queue.Cert},
+		{"http.tls.cert", page.Cert, "http.tls.key", page.Key},
+		{"http.tls.key", page.Key, "http.tls.cert", page.Cert},
+		{"http.tls.ca", page.CA, "http.tls.cert", page.Cert},
+		{"raft.peers", c.Raft.Peers, "raft.addr", c.Raft.Addr},
+		{"raft.data", c.Raft.Data, "raft.addr", c.Raft.Addr},
+		{"raft.listen", c.Raft.Listen, "raft.addr", c.Raft.Addr},
+	} {
+		if p.file != "" && p.needed == "" {
+			problems = append(problems, c.problem(p.key, "needs "+p.needs+" too"))
+		}
+	}
+	return problems
 }
 
 // checkEmbedded refuses an embedded server without TLS when its clients are
@@ -40,17 +54,14 @@ func (c *Config) checkEmbedded() Problems {
 	if c.Bus.TLS.CA == "" {
 		given = "bus.tls.server_name"
 	}
-	return Problems{{Origin: c.Origin(given), Key: given,
-		Message: "the embedded server needs bus.tls.cert and bus.tls.key too, or write bus.url to use another"}}
+	return Problems{c.problem(given, "the embedded server needs bus.tls.cert and bus.tls.key too, or write bus.url to use another")}
 }
 
 // checkCluster refuses embedded servers that could not form a cluster, or that
 // anyone on the network could join.
 func (c *Config) checkCluster() Problems {
 	b := c.Bus.Cluster
-	problem := func(key, message string) Problems {
-		return Problems{{Origin: c.Origin(key), Key: key, Message: message}}
-	}
+	problem := func(key, message string) Problems { return Problems{c.problem(key, message)} }
 	if b.Listen == "" {
 		if b.Routes != "" {
 			return problem("bus.cluster.routes", "needs bus.cluster.listen too")
@@ -96,7 +107,7 @@ func (c *Config) checkLogin() Problems {
 	if len(given) == 0 || given[0] == "bus.user" {
 		return nil
 	}
-	problem := Problem{Origin: c.Origin(given[0]), Key: given[0]}
+	problem := c.problem(given[0], "")
 	switch kind := c.BusKind(); {
 	case len(given) > 1:
 		problem.Message = "and " + given[1] + " are two ways to get in: leave one out"
@@ -116,16 +127,13 @@ func (c *Config) checkUsers() Problems {
 	if c.Bus.Users == "" {
 		return nil
 	}
-	problem := Problem{Origin: c.Origin("bus.users"), Key: "bus.users"}
 	switch {
 	case c.BusKind() != Embedded:
-		problem.Message = "is for the embedded server, and the settings ask for " + string(c.BusKind())
+		return Problems{c.problem("bus.users", "is for the embedded server, and the settings ask for "+string(c.BusKind()))}
 	case c.Bus.User != "" || c.Bus.Token != "":
-		problem.Message = "is instead of bus.user and bus.token: leave these out"
-	default:
-		return nil
+		return Problems{c.problem("bus.users", "is instead of bus.user and bus.token: leave these out")}
 	}
-	return Problems{problem}
+	return nil
 }
 
 func isLocal(host string) bool {
@@ -136,9 +144,7 @@ func isLocal(host string) bool {
 // checkRaft refuses settings with which managers could not work together.
 func (c *Config) checkRaft() Problems {
 	var problems Problems
-	wrong := func(key, message string) {
-		problems = append(problems, Problem{Origin: c.Origin(key), Key: key, Message: message})
-	}
+	wrong := func(key, message string) { problems = append(problems, c.problem(key, message)) }
 	switch {
 	case c.Manager.Replica == "raft" && c.Raft.Addr == "":
 		wrong("manager.replica", "needs raft.addr too")
@@ -148,15 +154,6 @@ func (c *Config) checkRaft() Problems {
 		wrong("manager.replica", "several managers need one message queue: set bus.url, or [rabbit]")
 	}
 	if c.Raft.Addr == "" {
-		if c.Raft.Peers != "" {
-			wrong("raft.peers", "needs raft.addr too")
-		}
-		if c.Raft.Data != "" {
-			wrong("raft.data", "needs raft.addr too")
-		}
-		if c.Raft.Listen != "" {
-			wrong("raft.listen", "needs raft.addr too")
-		}
 		return problems
 	}
 	problems = append(problems, c.checkRaftTLS()...)
@@ -188,15 +185,7 @@ func (c *Config) checkRaftTLS() Problems {
 	if given == "" || missing == "" {
 		return nil
 	}
-	return Problems{{Origin: c.Origin(given), Key: given,
-		Message: "needs " + missing + " too: managers prove themselves to each other, which takes ca, cert and key"}}
-}
-
-func (c *Config) checkPair(key, text, other, otherText string) Problems {
-	if text == "" || otherText != "" {
-		return nil
-	}
-	return Problems{{Origin: c.Origin(key), Key: key, Message: "needs " + other + " too"}}
+	return Problems{c.problem(given, "needs "+missing+" too: managers prove themselves to each other, which takes ca, cert and key")}
 }
 
 // checkPlain refuses an unencrypted connection when TLS is configured.
@@ -204,8 +193,7 @@ func (c *Config) checkPlain() Problems {
 	if c.Bus.TLS == (TLS{}) || c.Bus.URL == "" || c.byRabbit() || !strings.Contains(strings.ToLower(c.Bus.URL.Reveal()), "amqp://") {
 		return nil
 	}
-	return Problems{{Origin: c.Origin("bus.url"), Key: "bus.url",
-		Message: "amqp:// is without TLS, and [bus.tls] asks for it: write amqps://"}}
+	return Problems{c.problem("bus.url", "amqp:// is without TLS, and [bus.tls] asks for it: write amqps://")}
 }
 
 // Warnings returns what is valid but probably not intended.
@@ -222,12 +210,12 @@ func (c *Config) warnOfOWT() []Problem {
 	switch plain, ok := c.Cascading.cloud(); {
 	case !c.Cascading.Enabled:
 	case !ok:
-		out = append(out, c.warning("cascading.url", "is no http:// or https:// URL: no cloud hears of this cluster"))
+		out = append(out, c.problem("cascading.url", "is no http:// or https:// URL: no cloud hears of this cluster"))
 	case plain:
-		out = append(out, c.warning("cascading.url", "is without TLS: the key of the REST interface, which OWT's management API registers, travels in the clear"))
+		out = append(out, c.problem("cascading.url", "is without TLS: the key of the REST interface, which OWT's management API registers, travels in the clear"))
 	}
 	if c.Manager.TotalNode > 1 {
-		out = append(out, c.warning("manager.totalNode", "has no effect: each manager works alone"))
+		out = append(out, c.problem("manager.totalNode", "has no effect: each manager works alone"))
 	}
 	return out
 }
@@ -235,11 +223,11 @@ func (c *Config) warnOfOWT() []Problem {
 func (c *Config) warnOfBus() []Problem {
 	var out []Problem
 	if c.byRabbit() && c.Bus.URL != "" {
-		out = append(out, c.warning("bus.url", fmt.Sprintf("has no effect: the section [rabbit] in line %d goes first", c.rabbit.Line)))
+		out = append(out, c.problem("bus.url", fmt.Sprintf("has no effect: the section [rabbit] in line %d goes first", c.rabbit.Line)))
 	}
 	host, _, _ := net.SplitHostPort(c.Bus.Listen)
 	if c.BusKind() == Embedded && !isLocal(host) && c.Bus.Password == "" && c.Bus.Token == "" && c.Bus.Users == "" && (c.Bus.TLS.Cert == "" || c.Bus.TLS.CA == "") {
-		out = append(out, c.warning("bus.listen", "is open to the network without a password: set bus.users, or bus.user and bus.password"))
+		out = append(out, c.problem("bus.listen", "is open to the network without a password: set bus.users, or bus.user and bus.password"))
 	}
 	return out
 }
@@ -251,14 +239,10 @@ func (c *Config) warnOfPurposes() []Problem {
 	var out []Problem
 	for _, name := range c.madeUp("strategy") {
 		if best := nearest.Word(name, known); best != "" && !slices.Contains(known, name) {
-			w := c.warning("strategy."+name, "is none of OWT's purposes")
+			w := c.problem("strategy."+name, "is none of OWT's purposes")
 			w.Nearest = best
 			out = append(out, w)
 		}
 	}
 	return out
-}
-
-func (c *Config) warning(key, message string) Problem {
-	return Problem{Origin: c.Origin(key), Key: key, Message: message}
 }

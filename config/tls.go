@@ -131,16 +131,16 @@ func (c *Config) certificates(section string, t TLS) ([]tls.Certificate, error) 
 }
 
 func (c *Config) tlsFile(key, name string) ([]byte, error) {
-	data, err := os.ReadFile(c.tlsPath(key, name))
+	data, err := os.ReadFile(c.filePath(key, name))
 	if err != nil {
 		return nil, fmt.Errorf("%s (%s): %w", key, c.Origin(key), err)
 	}
 	return data, nil
 }
 
-// tlsPath returns the path of the file that a key names.
-func (c *Config) tlsPath(key, name string) string {
-	if c.Origin(key).Source == FromFile && !filepath.IsAbs(name) {
+// filePath returns the path of the file that a key names, "" where it names none.
+func (c *Config) filePath(key, name string) string {
+	if name != "" && c.Origin(key).Source == FromFile && !filepath.IsAbs(name) {
 		return filepath.Join(filepath.Dir(c.file), name)
 	}
 	return name
