@@ -3,6 +3,7 @@ package httpapi
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -21,16 +22,12 @@ const (
 
 // history is how the cluster stood over the last hour.
 type history struct {
-	mu       sync.Mutex
-	times    []muster.Instant
-	workers  map[string]*series[float32]
-	purposes map[string]*series[purposeSample]
-}
-
-// series is the samples of one thing. It ends with the sample of the last time; it may
-// begin later than the hour.
-type series[T any] struct {
-	samples []T
+	mu    sync.Mutex
+	times []muster.Instant
+	// The samples of each worker and purpose end with that of the last time; they may
+	// begin later than the hour.
+	workers  map[string][]float32
+	purposes map[string][]purposeSample
 }
 
 // purposeSample is a purpose at a time.
@@ -43,7 +40,7 @@ type purposeSample struct {
 }
 
 func newHistory() *history {
-	return &history{workers: map[string]*series[float32]{}, purposes: map[string]*series[purposeSample]{}}
+	return &history{workers: map[string][]float32{}, purposes: map[string][]purposeSample{}}
 }
 
 // sample asks for all workers, a page at a time, and keeps how they stand.
@@ -87,19 +84,10 @@ func (h *history) add(at muster.Instant, loads map[string]float32, purposes map[
 }
 
 // extend adds a sample to each series, and drops those that got none.
-func extend[T any](all map[string]*series[T], samples map[string]T) {
-	for name := range all {
-		if _, ok := samples[name]; !ok {
-			delete(all, name)
-		}
-	}
+func extend[T any](all map[string][]T, samples map[string]T) {
+	maps.DeleteFunc(all, func(name string, _ []T) bool { _, ok := samples[name]; return !ok })
 	for name, sample := range samples {
-		s := all[name]
-		if s == nil {
-			s = &series[T]{}
-			all[name] = s
-		}
-		s.samples = kept(append(s.samples, sample))
+		all[name] = kept(append(all[name], sample))
 	}
 }
 
@@ -120,11 +108,8 @@ type WorkerHistory struct {
 func (h *history) worker(id string) WorkerHistory {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s := h.workers[id]
-	if s == nil {
-		return WorkerHistory{Times: []muster.Instant{}, Load: []float32{}}
-	}
-	return WorkerHistory{Times: slices.Clone(h.times[len(h.times)-len(s.samples):]), Load: slices.Clone(s.samples)}
+	load := h.workers[id]
+	return WorkerHistory{Times: append([]muster.Instant{}, h.times[len(h.times)-len(load):]...), Load: append([]float32{}, load...)}
 }
 
 // PurposeHistory is a purpose over the last hour. A time at which it had no workers is
@@ -148,13 +133,13 @@ func (h *history) cluster() ClusterHistory {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	out := ClusterHistory{Times: append([]muster.Instant{}, h.times...), Purposes: []PurposeHistory{}}
-	for name, s := range h.purposes {
+	for name, samples := range h.purposes {
 		p := PurposeHistory{Purpose: name}
-		for range len(h.times) - len(s.samples) {
+		for range len(h.times) - len(samples) {
 			p.Load, p.Workers, p.Running, p.Reserved = append(p.Load, nil), append(p.Workers, nil), append(p.Running, nil), append(p.Reserved, nil)
 			p.Placed = append(p.Placed, nil)
 		}
-		for _, at := range s.samples {
+		for _, at := range samples {
 			p.Load, p.Workers = append(p.Load, &at.Load), append(p.Workers, &at.Workers)
 			p.Running, p.Reserved = append(p.Running, &at.Running), append(p.Reserved, &at.Reserved)
 			p.Placed = append(p.Placed, &at.Placed)

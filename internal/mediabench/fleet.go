@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/muster-fleet/muster/internal/pause"
 )
 
 // fleet is a queue with a manager, and an agent for video, as processes.
@@ -24,7 +26,8 @@ type fleet struct {
 // startTime is how long a program may take until it is ready.
 const startTime = time.Minute
 
-func startFleet(ctx context.Context, o Options, dir string) (*fleet, error) {
+// startFleet starts a queue with a manager, and then the agents.
+func startFleet(ctx context.Context, o Options, dir string, agents func(*fleet) error) (*fleet, error) {
 	addr, err := freeAddress()
 	if err != nil {
 		return nil, err
@@ -32,8 +35,7 @@ func startFleet(ctx context.Context, o Options, dir string) (*fleet, error) {
 	f := &fleet{url: "nats://" + addr}
 	err = f.start(ctx, dir, "Ctrl-C ends", o.Muster, "up", "--listen", addr, "--workers", "0")
 	if err == nil {
-		err = f.start(ctx, dir, "bench-agent", o.Muster, "agent", "--purpose", "video", "--id", "bench-agent", "--dir", filepath.Join(dir, "agent"),
-			"--load", "memory", "--max-load", "1", "--max-tasks", fmt.Sprint(o.Parallel), "--url", f.url)
+		err = agents(f)
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.stop())
@@ -113,9 +115,7 @@ func (f *fleet) settled(ctx context.Context) (time.Duration, error) {
 	late := time.Now().Add(mostQuiet)
 	last, err := f.cpu()
 	for err == nil {
-		select {
-		case <-time.After(quietTime):
-		case <-ctx.Done():
+		if !pause.For(ctx, quietTime) {
 			return 0, ctx.Err()
 		}
 		var now time.Duration
@@ -144,8 +144,6 @@ func (f *fleet) cpu() (total time.Duration, err error) {
 // watch waits for an ffmpeg of the fleet that writes below a directory, and
 // returns its command line; nil where ctx is done before that.
 func (f *fleet) watch(ctx context.Context, dir string) []string {
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
 	for {
 		all, _ := processes()
 		for _, cmd := range f.programs {
@@ -155,9 +153,7 @@ func (f *fleet) watch(ctx context.Context, dir string) []string {
 				}
 			}
 		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
+		if !pause.For(ctx, 2*time.Millisecond) {
 			return nil
 		}
 	}

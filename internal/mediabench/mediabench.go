@@ -83,7 +83,10 @@ func Run(ctx context.Context, o Options) (results []Result, err error) {
 	if err := b.makeClips(ctx); err != nil {
 		return nil, err
 	}
-	f, err := startFleet(ctx, o, dir)
+	f, err := startFleet(ctx, o, dir, func(f *fleet) error {
+		return f.start(ctx, dir, "bench-agent", o.Muster, "agent", "--purpose", "video", "--id", "bench-agent", "--dir", filepath.Join(dir, "agent"),
+			"--load", "memory", "--max-load", "1", "--max-tasks", fmt.Sprint(o.Parallel), "--url", f.url)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -167,20 +170,27 @@ func (b *bench) byMuster(ctx context.Context, to, pattern string) (wall, cpu tim
 	if err != nil {
 		return 0, 0, err
 	}
-	spec := fmt.Sprintf(`{"input":"{file}","output":%q,"ladder":[{"height":%d,"codec":"h264"}]}`, filepath.Join(b.dir, to, "{stem}"), b.Height)
+	cmd, wall, err := b.run(ctx, to, pattern, false)
+	if err != nil {
+		return 0, 0, err
+	}
+	after, err := b.fleet.settled(ctx)
+	return wall, after - before + used(cmd), err
+}
+
+// run has the clips that fit a pattern transcoded by muster run, with split or
+// without.
+func (b *bench) run(ctx context.Context, to, pattern string, split bool) (*exec.Cmd, time.Duration, error) {
+	spec := fmt.Sprintf(`{"input":"{file}","output":%q,"split":%v,"ladder":[{"height":%d,"codec":"h264"}]}`, filepath.Join(b.dir, to, "{stem}"), split, b.Height)
 	cmd := exec.CommandContext(ctx, b.Muster, "run", "video", "--each", filepath.Join(b.dir, "in", pattern+".mp4"), "--spec", spec,
 		"--url", b.fleet.url, "-o", "json")
 	began := time.Now()
 	out, err := cmd.Output()
-	wall = time.Since(began)
+	wall := time.Since(began)
 	if err != nil {
-		return 0, 0, fmt.Errorf("media: muster run: %w: %s", err, out)
+		return nil, 0, fmt.Errorf("media: muster run: %w: %s", err, out)
 	}
-	after, err := b.fleet.settled(ctx)
-	if err != nil {
-		return 0, 0, err
-	}
-	return wall, after - before + used(cmd), done(out)
+	return cmd, wall, done(out)
 }
 
 // done checks what muster run says of its tasks.

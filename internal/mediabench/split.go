@@ -51,7 +51,7 @@ func RunSplit(ctx context.Context, o Options) (results []SplitResult, err error)
 		r := SplitResult{Round: round, Workers: o.Parallel, Load: loadAverage()}
 		for turn := range 2 {
 			split := (turn+round)%2 == 0
-			took, err := b.film(ctx, fmt.Sprintf("%d-%v", round, split), split)
+			_, took, err := b.run(ctx, fmt.Sprintf("%d-%v", round, split), "*", split)
 			if err != nil {
 				return results, err
 			}
@@ -71,36 +71,17 @@ func RunSplit(ctx context.Context, o Options) (results []SplitResult, err error)
 	return results, nil
 }
 
-// film transcodes the film, and returns how long that took.
-func (b *bench) film(ctx context.Context, to string, split bool) (time.Duration, error) {
-	spec := fmt.Sprintf(`{"input":"{file}","output":%q,"split":%v,"ladder":[{"height":%d,"codec":"h264"}]}`, filepath.Join(b.dir, to, "{stem}"), split, b.Height)
-	cmd := exec.CommandContext(ctx, b.Muster, "run", "video", "--each", filepath.Join(b.dir, "in", "*.mp4"), "--spec", spec, "--url", b.fleet.url, "-o", "json")
-	began := time.Now()
-	out, err := cmd.Output()
-	took := time.Since(began)
-	if err != nil {
-		return 0, fmt.Errorf("media: muster run: %w: %s", err, out)
-	}
-	return took, done(out)
-}
-
 // startPinned starts a queue with a manager, and agents on one processor each.
 func startPinned(ctx context.Context, o Options, dir string) (*fleet, error) {
-	addr, err := freeAddress()
-	if err != nil {
-		return nil, err
-	}
-	f := &fleet{url: "nats://" + addr}
-	err = f.start(ctx, dir, "Ctrl-C ends", o.Muster, "up", "--listen", addr, "--workers", "0")
-	for i := range o.Parallel {
-		if err == nil {
+	return startFleet(ctx, o, dir, func(f *fleet) error {
+		for i := range o.Parallel {
 			id := fmt.Sprintf("bench-agent-%d", i)
-			err = f.start(ctx, dir, id, "taskset", "-c", fmt.Sprint(i), o.Muster, "agent", "--purpose", "video", "--id", id,
+			err := f.start(ctx, dir, id, "taskset", "-c", fmt.Sprint(i), o.Muster, "agent", "--purpose", "video", "--id", id,
 				"--dir", filepath.Join(dir, id), "--load", "memory", "--max-load", "1", "--max-tasks", "1", "--url", f.url)
+			if err != nil {
+				return err
+			}
 		}
-	}
-	if err != nil {
-		return nil, errors.Join(err, f.stop())
-	}
-	return f, nil
+		return nil
+	})
 }

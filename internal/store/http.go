@@ -56,6 +56,15 @@ func (s httpStore) do(ctx context.Context, method string, name *url.URL, body io
 	return answer, nil
 }
 
+// head asks about a file; the answer has no body.
+func (s httpStore) head(ctx context.Context, name *url.URL) (*http.Response, error) {
+	answer, err := s.do(ctx, http.MethodHead, name, nil, nil)
+	if err == nil {
+		_ = answer.Body.Close()
+	}
+	return answer, err
+}
+
 // refused is the error of an answer; nil where it is none.
 func refused(name *url.URL, answer *http.Response) error {
 	err := fmt.Errorf("%s: the server answers %s", name.Redacted(), answer.Status)
@@ -76,11 +85,10 @@ func refused(name *url.URL, answer *http.Response) error {
 
 // Stat is -1 where the server does not say how large a file is.
 func (s httpStore) Stat(ctx context.Context, name *url.URL) (int64, error) {
-	answer, err := s.do(ctx, http.MethodHead, name, nil, nil)
+	answer, err := s.head(ctx, name)
 	if err != nil {
 		return 0, err
 	}
-	_ = answer.Body.Close()
 	return answer.ContentLength, refused(name, answer)
 }
 

@@ -60,11 +60,10 @@ func (s stageStore) Fetch(ctx context.Context, name *url.URL, path string) error
 }
 
 func (s stageStore) version(ctx context.Context, name *url.URL) (version, error) {
-	answer, err := s.do(ctx, http.MethodHead, plain(name), nil, nil)
+	answer, err := s.head(ctx, plain(name))
 	if err != nil {
 		return version{}, err
 	}
-	_ = answer.Body.Close()
 	sum, _ := strings.CutPrefix(answer.Header.Get("Repr-Digest"), "sha-256=:")
 	return version{answer.ContentLength, answer.Header.Get("ETag"), strings.TrimSuffix(sum, ":")}, refused(name, answer)
 }
@@ -117,11 +116,10 @@ func (s stageStore) Put(ctx context.Context, path string, name *url.URL, replace
 
 // offset is how much of an upload is there.
 func (s stageStore) offset(ctx context.Context, at *url.URL) (int64, error) {
-	answer, err := s.do(ctx, http.MethodHead, at, nil, nil)
+	answer, err := s.head(ctx, at)
 	if err != nil {
 		return 0, err
 	}
-	_ = answer.Body.Close()
 	text := answer.Header.Get(stage.HeaderOffset)
 	if text == "" {
 		return 0, finalError{fmt.Errorf("%s does not take this result: it answers %s", at.Host, answer.Status)}
