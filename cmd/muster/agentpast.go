@@ -33,48 +33,44 @@ const (
 
 // openPast reads the file, and writes it again without what is too old.
 func openPast(dir string, now time.Time, log *slog.Logger) (*past, error) {
-	path := filepath.Join(dir, pastFile)
-	text, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("agent: %w", err)
-	}
 	p := &past{log: log}
-	lines := bufio.NewScanner(bytes.NewReader(text))
-	lines.Buffer(nil, mostLine)
-	for lines.Scan() {
-		var r muster.TaskReport
-		if json.Unmarshal(lines.Bytes(), &r) == nil && r.EndedAt.Time().After(now.Add(-pastTime)) {
-			p.reports = append(p.reports, r)
-		}
-	}
-	p.reports = p.reports[max(0, len(p.reports)-mostPast):]
-	var kept bytes.Buffer
-	for _, r := range p.reports {
-		line, err := json.Marshal(r)
-		if err != nil {
-			return nil, fmt.Errorf("agent: %w", err)
-		}
-		kept.Write(append(line, '\n'))
-	}
-	if err := os.WriteFile(path+".new", kept.Bytes(), 0o600); err != nil {
-		return nil, fmt.Errorf("agent: %w", err)
-	}
-	if err := os.Rename(path+".new", path); err != nil {
-		return nil, fmt.Errorf("agent: %w", err)
-	}
-	if p.file, err = os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
+	if err := p.open(filepath.Join(dir, pastFile), now.Add(-pastTime)); err != nil {
 		return nil, fmt.Errorf("agent: %w", err)
 	}
 	return p, nil
 }
 
+func (p *past) open(path string, since time.Time) error {
+	text, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	lines := bufio.NewScanner(bytes.NewReader(text))
+	lines.Buffer(nil, mostLine)
+	for lines.Scan() {
+		var r muster.TaskReport
+		if json.Unmarshal(lines.Bytes(), &r) == nil && r.EndedAt.Time().After(since) {
+			p.reports = append(p.reports, r)
+		}
+	}
+	p.reports = p.reports[max(0, len(p.reports)-mostPast):]
+	var kept bytes.Buffer
+	if err := printLines(&kept, p.reports); err != nil {
+		return err
+	}
+	if err := os.WriteFile(path+".new", kept.Bytes(), 0o600); err != nil {
+		return err
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return err
+	}
+	p.file, err = os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0o600)
+	return err
+}
+
 // add is called by one goroutine.
 func (p *past) add(r muster.TaskReport) {
-	line, err := json.Marshal(r)
-	if err == nil {
-		_, err = p.file.Write(append(line, '\n'))
-	}
-	if err != nil {
+	if err := printLines(p.file, []muster.TaskReport{r}); err != nil {
 		p.log.Warn("outcome of a task not recorded", "task", r.Task, "err", err)
 	}
 }

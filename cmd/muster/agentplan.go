@@ -83,34 +83,21 @@ func agentFlagsOf(cmd *cobra.Command) *agentFlags {
 	return f
 }
 
-// agentPlan is an agent to be run.
+// agentPlan is an agent to be run: the flags, with what follows from them.
 type agentPlan struct {
+	*agentFlags
 	cfg         *config.Config
 	file        *agentfile.File
 	worker      worker.Options
 	policy      agent.Policy
 	limits      process.Limits
 	loadOfNodes bool
-	grace       time.Duration
-	drainTime   time.Duration
-	dir         string
-
-	argv []string
-	owt  string
+	argv        []string
 	// libraries is LD_LIBRARY_PATH for OWT's nodes; "" leaves it.
 	libraries string
-	root      string
-	user      string
-	mounts    []string
-	allowArgs bool
-	// deviceSlots are for hardware encoders; slots and slotOf follow from those that
-	// are there.
-	deviceSlots int
-	slots       map[string]int
-	slotOf      func(json.RawMessage) string
-	notify      bool
-	watchdog    time.Duration
-	metrics     string
+	// slots and slotOf follow from the hardware encoders that are there.
+	slots  map[string]int
+	slotOf func(json.RawMessage) string
 }
 
 // plan puts the file and the flags together.
@@ -125,21 +112,18 @@ func (f *agentFlags) plan(argv []string) (*agentPlan, error) {
 	if err != nil {
 		return nil, err
 	}
-	file, libraries, err := f.file(f.cmd.Context())
+	file, libraries, err := f.readFile(f.cmd.Context())
 	if err != nil {
 		return nil, err
 	}
-	p := &agentPlan{
-		cfg: cfg, file: file, metrics: f.metrics, policy: f.policy(file.Policy), grace: f.grace, drainTime: f.drainTime,
-		dir: f.dir, argv: argv, owt: f.owt, libraries: libraries, user: f.user, mounts: f.mounts, allowArgs: f.allowArgs, deviceSlots: f.deviceSlots, notify: f.notify, watchdog: f.watchdog,
-	}
-	if p.root, err = rootDir(f.root); err != nil {
+	p := &agentPlan{agentFlags: f, cfg: cfg, file: file, policy: f.policyOver(file.Policy), argv: argv, libraries: libraries}
+	if f.root, err = rootDir(f.root); err != nil {
 		return nil, err
 	}
-	if p.limits, err = f.limits(); err != nil {
+	if p.limits, err = f.readLimits(); err != nil {
 		return nil, err
 	}
-	if p.worker, p.loadOfNodes, err = f.worker(cfg, file); err != nil {
+	if p.worker, p.loadOfNodes, err = f.workerOver(cfg, file); err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -150,9 +134,9 @@ func isFile(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// file is the agent's configuration. A directory of OWT's completes it with its
+// readFile returns the agent's configuration. A directory of OWT's completes it with its
 // own loader.
-func (f *agentFlags) file(ctx context.Context) (file *agentfile.File, libraries string, err error) {
+func (f *agentFlags) readFile(ctx context.Context) (file *agentfile.File, libraries string, err error) {
 	if f.owt != "" && owtscript.HasLoader(f.owt) {
 		if ctx == nil {
 			ctx = context.Background()
@@ -198,7 +182,7 @@ func (f *agentFlags) check(argv []string) error {
 // given reports whether the command line has the flag.
 func (f *agentFlags) given(name string) bool { return f.cmd.Flags().Changed(name) }
 
-func (f *agentFlags) policy(p agent.Policy) agent.Policy {
+func (f *agentFlags) policyOver(p agent.Policy) agent.Policy {
 	if f.given("prerun") {
 		p.Prerun = f.prerun
 	}
@@ -215,8 +199,8 @@ func (f *agentFlags) policy(p agent.Policy) agent.Policy {
 	return p
 }
 
-// worker is what the file says, and what the flags say over it.
-func (f *agentFlags) worker(cfg *config.Config, file *agentfile.File) (opts worker.Options, ofNodes bool, err error) {
+// workerOver is what the file says, and what the flags say over it.
+func (f *agentFlags) workerOver(cfg *config.Config, file *agentfile.File) (opts worker.Options, ofNodes bool, err error) {
 	if len(f.loads) == 1 && f.loads[0] == "nodes" {
 		f.loads, ofNodes = []string{"cpu"}, true
 	}
@@ -279,7 +263,7 @@ func loadOf(l agentfile.Load) load.Source {
 	return load.CPU()
 }
 
-func (f *agentFlags) limits() (process.Limits, error) {
+func (f *agentFlags) readLimits() (process.Limits, error) {
 	l := process.Limits{CPUs: f.cpus}
 	if f.cpus < 0 {
 		return l, cli.Usagef("--cpus must not be negative, but is %v", f.cpus)

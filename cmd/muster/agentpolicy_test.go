@@ -11,7 +11,7 @@ import (
 func TestPerTaskForEveryPurpose(t *testing.T) {
 	for _, purpose := range []string{"webrtc", "streaming", "thumbnails", "video", "conference"} {
 		f := &agentFlags{cmd: newAgentCmd(), per: "task"}
-		if p := f.policy(agent.DefaultPolicy(purpose)); !p.PerTask || p.Validate() != nil {
+		if p := f.policyOver(agent.DefaultPolicy(purpose)); !p.PerTask || p.Validate() != nil {
 			t.Errorf("%s: %+v, %v", purpose, p, p.Validate())
 		}
 	}

@@ -57,14 +57,11 @@ func newAuthInitCmd() *cobra.Command {
 		if *users != "" {
 			return initUsers(cmd, *users)
 		}
-		f, err := os.OpenFile(*file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		err := addToken(cmd, writeNew, *file, "admin", httpapi.Admin)
 		if errors.Is(err, fs.ErrExist) {
 			return fmt.Errorf("%s exists: add a token to it with `muster auth add NAME --role ROLE --file %s`", *file, *file)
 		}
-		if err != nil {
-			return err
-		}
-		return addToken(cmd, f, "admin", httpapi.Admin)
+		return err
 	}
 	return cmd
 }
@@ -97,18 +94,14 @@ With a role as the first word, add users of the message queue: see 'muster auth 
 				return fmt.Errorf("%s has a token in %s already: delete its line to replace it", args[0], *file)
 			}
 		}
-		f, err := os.OpenFile(*file, os.O_WRONLY|os.O_APPEND, 0)
-		if err != nil {
-			return err
-		}
 		if *byCertificate {
 			line, err := httpapi.CertificateLine(args[0], role)
-			if err == nil {
-				_, err = f.WriteString(line)
+			if err != nil {
+				return err
 			}
-			return errors.Join(err, f.Close())
+			return appendTo(*file, line)
 		}
-		return addToken(cmd, f, args[0], role)
+		return addToken(cmd, appendTo, *file, args[0], role)
 	}
 	for _, role := range natsauth.Roles {
 		cmd.AddCommand(newAuthAddUserCmd(role))
@@ -116,13 +109,13 @@ With a role as the first word, add users of the message queue: see 'muster auth 
 	return cmd
 }
 
-// addToken writes a token's line to the file, closes it, and prints the token.
-func addToken(cmd *cobra.Command, f *os.File, name string, role httpapi.Role) error {
+// addToken writes a token's line to the file, and prints the token.
+func addToken(cmd *cobra.Command, write func(path, text string) error, file, name string, role httpapi.Role) error {
 	token, line, err := httpapi.NewToken(name, role)
 	if err == nil {
-		_, err = f.WriteString(line)
+		err = write(file, line)
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
+	if err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(cmd.OutOrStdout(), token)

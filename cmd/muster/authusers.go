@@ -61,14 +61,11 @@ func exampleName(role bus.Role) string {
 
 // initUsers makes the file of users, with an admin.
 func initUsers(cmd *cobra.Command, file string) error {
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	err := writeNew(file, "")
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%s exists: add users to it with `muster auth add ROLE NAME --users %s`", file, file)
 	}
 	if err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
 		return err
 	}
 	return addUser(cmd, file, filepath.Dir(file), bus.Identity{Role: bus.RoleAdmin, Name: "admin"})
@@ -92,12 +89,7 @@ func addUser(cmd *cobra.Command, file, dir string, who bus.Identity) error {
 	if err := writeNew(path, credentials); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_APPEND, 0)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(user.String())
-	if err = errors.Join(err, f.Close()); err != nil {
+	if err := appendTo(file, user.String()); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(cmd.OutOrStdout(), path)
@@ -105,8 +97,13 @@ func addUser(cmd *cobra.Command, file, dir string, who bus.Identity) error {
 }
 
 // writeNew writes a file that only its owner can read, and that is not there yet.
-func writeNew(path, text string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+func writeNew(path, text string) error { return writeTo(path, os.O_CREATE|os.O_EXCL, text) }
+
+// appendTo adds to a file that is there.
+func appendTo(path, text string) error { return writeTo(path, os.O_APPEND, text) }
+
+func writeTo(path string, how int, text string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|how, 0o600)
 	if err != nil {
 		return err
 	}

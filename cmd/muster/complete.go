@@ -112,23 +112,26 @@ func wordsWithoutCluster(cmd *cobra.Command, kind string) (words []string, err e
 		}
 		return words, err
 	case kind == "NAME" && cmd.Name() == "strategy":
-		for _, s := range muster.Strategies {
-			words = append(words, string(s))
-		}
+		return wordsFrom(muster.Strategies, func(s muster.Strategy) string { return string(s) }), nil
 	case kind == "STATE" && cmd.Name() == "workers":
 		return slices.Clone(workerStates), nil
 	case kind == "STATE":
 		return slices.Clone(taskStates), nil
 	case kind == "ROLE" && cmd.Name() == "token":
-		for _, r := range room.Roles {
-			words = append(words, string(r))
-		}
+		return wordsFrom(room.Roles, func(r room.Role) string { return string(r) }), nil
 	case kind == "ROLE":
-		for _, r := range httpapi.Roles {
-			words = append(words, string(r))
-		}
+		return wordsFrom(httpapi.Roles, func(r httpapi.Role) string { return string(r) }), nil
 	}
-	return words, nil
+	return nil, nil
+}
+
+// wordsFrom takes a word from each item of a list.
+func wordsFrom[T any](list []T, word func(T) string) []string {
+	words := make([]string, len(list))
+	for i, item := range list {
+		words[i] = word(item)
+	}
+	return words
 }
 
 // askedWords asks the cluster. What it has said when the time is up is offered.
@@ -149,10 +152,7 @@ func wordsOf(ctx context.Context, c *client.Client, kind string, args []string, 
 	switch kind {
 	case "PURPOSE":
 		s, err := c.Status(ctx)
-		for _, p := range s.Purposes {
-			words = append(words, p.Purpose)
-		}
-		return words, err
+		return wordsFrom(s.Purposes, func(p client.PurposeStatus) string { return p.Purpose }), err
 	case "MANAGER":
 		s, err := c.Status(ctx)
 		for _, m := range s.Managers {
@@ -168,27 +168,14 @@ func wordsOf(ctx context.Context, c *client.Client, kind string, args []string, 
 	case "ROOM":
 		return tasksLike(ctx, c, room.PurposeConference, typed)
 	case "USER":
-		worker, err := c.Scheduled(ctx, room.PurposeConference, args[0])
-		if err != nil {
-			return nil, err
-		}
-		s, err := roomState(ctx, c, client.Task{Task: args[0], Worker: worker})
-		for _, p := range s.Participants {
-			words = append(words, p.User)
-		}
-		return words, err
+		s, err := keptRoom(ctx, c, args[0])
+		return wordsFrom(s.Participants, func(p room.Participant) string { return p.User }), err
 	case "NODE":
 		nodes, err := nodesOf(ctx, c, "")
-		for _, n := range nodes {
-			words = append(words, n.ID)
-		}
-		return words, err
+		return wordsFrom(nodes, func(n muster.Node) string { return n.ID }), err
 	case "NUMBER":
 		drains, err := c.Drains(ctx)
-		for _, d := range drains {
-			words = append(words, fmt.Sprint(d.ID))
-		}
-		return words, err
+		return wordsFrom(drains, func(d muster.Drain) string { return fmt.Sprint(d.ID) }), err
 	}
 	return nil, nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/internal/cli"
+	"github.com/muster-fleet/muster/internal/pause"
 )
 
 const drainLong = `Give workers no new tasks until the tasks that they have are done. The drain is part of the cluster's state: it
@@ -153,15 +154,13 @@ func count(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// followEvery is the time between two looks at a drain.
+// followEvery is the pause between two looks at a drain.
 const followEvery = 300 * time.Millisecond
 
 // followDrain shows a drain until it is empty, and returns it. While no manager
 // answers it goes on asking.
 func followDrain(ctx context.Context, c *client.Client, d muster.Drain, show *drainShow) (muster.Drain, error) {
 	defer show.close()
-	again := time.NewTicker(followEvery)
-	defer again.Stop()
 	for {
 		show.update(d)
 		switch d.State {
@@ -170,10 +169,8 @@ func followDrain(ctx context.Context, c *client.Client, d muster.Drain, show *dr
 		case muster.DrainCalledOff:
 			return d, errors.New(drainLine(d))
 		}
-		select {
-		case <-ctx.Done():
+		if !pause.For(ctx, followEvery) {
 			return d, ctx.Err()
-		case <-again.C:
 		}
 		next, err := c.DrainByID(ctx, d.ID)
 		switch {

@@ -39,17 +39,18 @@ func newJobsCmd() *cobra.Command {
 				return err
 			}
 		}
-		if *output == cli.JSON {
-			return cli.PrintJSON(cmd.OutOrStdout(), lines)
-		}
-		t := cli.Table{Heading: []string{"JOB", "STATE", "PRIORITY", "TASKS", "DONE", "FAILED", "LEFT", "BEGAN"}}
-		for _, l := range lines {
-			t.Add(l.Job, l.State, fmt.Sprint(l.Priority), fmt.Sprint(l.Tasks), fmt.Sprint(l.Done), fmt.Sprint(l.Failed), fmt.Sprint(l.Left), l.Began.Local().Format(time.DateTime))
-		}
-		return t.Print(cmd.OutOrStdout())
+		return printAs(*output, cmd.OutOrStdout(), lines, printJobs)
 	}
 	cmd.AddCommand(newJobsShowCmd(), newJobsCancelCmd(), newJobsRetryCmd(), newJobsWorkCmd())
 	return cmd
+}
+
+func printJobs(p *cli.Page, lines []jobLine) {
+	t := cli.Table{Heading: []string{"JOB", "STATE", "PRIORITY", "TASKS", "DONE", "FAILED", "LEFT", "BEGAN"}}
+	for _, l := range lines {
+		t.Add(l.Job, l.State, fmt.Sprint(l.Priority), fmt.Sprint(l.Tasks), fmt.Sprint(l.Done), fmt.Sprint(l.Failed), fmt.Sprint(l.Left), l.Began.Local().Format(time.DateTime))
+	}
+	p.Table(t)
 }
 
 // jobLine is a batch in the words of -o json.

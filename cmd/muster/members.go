@@ -139,11 +139,7 @@ func addressOf(name string, members []muster.Member) (string, error) {
 }
 
 func addresses(members []muster.Member) []string {
-	var out []string
-	for _, m := range members {
-		out = append(out, named(m))
-	}
-	return out
+	return wordsFrom(members, named)
 }
 
 // others are the addresses of those that are elsewhere.

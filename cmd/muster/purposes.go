@@ -19,10 +19,7 @@ func knownPurpose(ctx context.Context, c *client.Client, purpose string, found i
 	if err != nil {
 		return err
 	}
-	var names []string
-	for _, p := range s.Purposes {
-		names = append(names, p.Purpose)
-	}
+	names := wordsFrom(s.Purposes, func(p client.PurposeStatus) string { return p.Purpose })
 	if slices.Contains(names, purpose) {
 		return nil
 	}

@@ -97,11 +97,7 @@ func (r *result) good() bool { return r.Result == resultDone || r.Result == resu
 
 // named are the names of the warnings.
 func (r *result) named() string {
-	names := make([]string, len(r.Warnings))
-	for i, w := range r.Warnings {
-		names[i] = w.Name
-	}
-	return strings.Join(names, ",")
+	return strings.Join(wordsFrom(r.Warnings, func(w warning) string { return w.Name }), ",")
 }
 
 // tell prints how a task ended; its error is that it failed.
@@ -163,15 +159,12 @@ func printRun(w io.Writer, f cli.Format, results []result) error {
 	for _, one := range results {
 		t.Add(one.Task, orWord(one.Worker, "-"), fmt.Sprintf("%.1f", one.Seconds), fmt.Sprint(one.Attempts), orWord(one.named(), "-"), oneLine(one))
 	}
-	if err := t.Print(w); err != nil {
-		return err
-	}
-	for _, line := range rested(results) {
-		if _, err := fmt.Fprintln(w, line); err != nil {
-			return err
+	return cli.PrintPage(w, func(p *cli.Page) {
+		p.Table(t)
+		for _, line := range rested(results) {
+			p.Linef("%s", line)
 		}
-	}
-	return nil
+	})
 }
 
 func printRunCSV(w io.Writer, results []result) error {

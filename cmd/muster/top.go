@@ -15,9 +15,10 @@ import (
 	"github.com/muster-fleet/muster"
 	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/internal/cli"
+	"github.com/muster-fleet/muster/internal/pause"
 )
 
-// topEvery is the time between two looks at the cluster; what happens in between is
+// topEvery is the pause between two looks at the cluster; what happens in between is
 // counted from the events.
 const topEvery = time.Second
 
@@ -65,14 +66,10 @@ func runTop(ctx context.Context, c *client.Client, purpose string) error {
 
 // look asks for the cluster until ctx ends.
 func look(ctx context.Context, c *client.Client, purpose string, send func(tea.Msg)) {
-	again := time.NewTicker(topEvery)
-	defer again.Stop()
 	for {
 		send(takeLook(ctx, c, purpose))
-		select {
-		case <-ctx.Done():
+		if !pause.For(ctx, topEvery) {
 			return
-		case <-again.C:
 		}
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/config"
 	"github.com/muster-fleet/muster/internal/cli"
+	"github.com/muster-fleet/muster/internal/pause"
 	"github.com/muster-fleet/muster/internal/purposes"
 	"github.com/muster-fleet/muster/internal/room"
 	"github.com/muster-fleet/muster/media"
@@ -325,16 +326,12 @@ func awaitWorkers(ctx context.Context, h *managerProcess, workers []child) (read
 	asker := client.New(h.conn, client.Options{Cluster: h.cfg.Manager.Name})
 	ctx, cancel := context.WithTimeout(ctx, readyTime)
 	defer cancel()
-	again := time.NewTicker(50 * time.Millisecond)
-	defer again.Stop()
 	for {
 		known, err := asker.Workers(ctx, "")
 		if err == nil && allReady(known, workers) {
 			return true
 		}
-		select {
-		case <-again.C:
-		case <-ctx.Done():
+		if !pause.For(ctx, 50*time.Millisecond) {
 			return false
 		}
 	}
