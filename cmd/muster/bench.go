@@ -64,7 +64,7 @@ func newBenchPlaceCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return f.Profiled(func() error { return benchPlace(cmd, runs, f.Format) })
+			return cli.Measure(cmd, &f, placeColumns, len(runs) == 1, func(bar *cli.Bar) ([]bench.PlaceResult, error) { return benchPlace(cmd, runs, bar) })
 		},
 	}
 	flags := cmd.Flags()
@@ -125,10 +125,8 @@ func placeRuns(o bench.PlaceOptions, workers []int, strategy string) ([]bench.Pl
 	return runs, nil
 }
 
-func benchPlace(cmd *cobra.Command, runs []bench.PlaceOptions, format cli.Format) error {
-	bar := cli.NewBar(cmd.ErrOrStderr())
-	defer bar.Close()
-	var results []bench.PlaceResult
+// benchPlace carries out the runs, until cmd is interrupted.
+func benchPlace(cmd *cobra.Command, runs []bench.PlaceOptions, bar *cli.Bar) (results []bench.PlaceResult, err error) {
 	for i, o := range runs {
 		if cmd.Context().Err() != nil {
 			break
@@ -136,12 +134,11 @@ func benchPlace(cmd *cobra.Command, runs []bench.PlaceOptions, format cli.Format
 		o.Progress = func(done, total int) { bar.Set((float64(i) + float64(done)/float64(total)) / float64(len(runs))) }
 		result, err := bench.Place(cmd.Context(), o)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		results = append(results, result)
 	}
-	bar.Close()
-	return cli.PrintResults(cmd.OutOrStdout(), format, placeColumns, results, len(runs) == 1)
+	return results, nil
 }
 
 const benchRPCLong = `Starts a manager, a fleet that joins it, keeps alive and reports its load, and a bare echo server, all
@@ -184,7 +181,10 @@ func newBenchRPCCmd() *cobra.Command {
 			if err := o.Validate(); err != nil {
 				return cli.Usagef("%v", err)
 			}
-			return f.Profiled(func() error { return benchRPC(cmd, o, f.Format) })
+			return cli.Measure(cmd, &f, rpcColumns, true, func(bar *cli.Bar) ([]bench.RPCResult, error) {
+				o.Progress = cli.Part[time.Duration](bar)
+				return bench.RPC(cmd.Context(), o)
+			})
 		},
 	}
 	flags := cmd.Flags()
@@ -204,11 +204,4 @@ func newBenchRPCCmd() *cobra.Command {
 	flags.Uint64Var(&o.Seed, "seed", o.Seed, "seed of everything random in the fleet")
 	f.Add(cmd)
 	return cmd
-}
-
-func benchRPC(cmd *cobra.Command, o bench.RPCOptions, format cli.Format) error {
-	return cli.Measure(cmd, format, rpcColumns, true, func(bar *cli.Bar) ([]bench.RPCResult, error) {
-		o.Progress = cli.Part[time.Duration](bar)
-		return bench.RPC(cmd.Context(), o)
-	})
 }

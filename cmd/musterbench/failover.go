@@ -51,7 +51,14 @@ func newFailoverCmd() *cobra.Command {
 			if err := o.Validate(); err != nil {
 				return cli.Usagef("%v", err)
 			}
-			return f.Profiled(func() error { return printFailover(cmd, o, f.Format) })
+			return cli.Measure(cmd, &f, failoverColumns, true, func(bar *cli.Bar) ([]failover.Result, error) {
+				o.Progress = cli.Part[int](bar)
+				result, err := failover.Run(cmd.Context(), o)
+				if result.Calls == 0 {
+					return nil, err
+				}
+				return []failover.Result{result}, err
+			})
 		},
 	}
 	flags := cmd.Flags()
@@ -68,17 +75,6 @@ func newFailoverCmd() *cobra.Command {
 	flags.Uint64Var(&o.Seed, "seed", o.Seed, "seed of everything random in the fleet and the calls")
 	f.Add(cmd)
 	return cmd
-}
-
-func printFailover(cmd *cobra.Command, o failover.Options, format cli.Format) error {
-	return cli.Measure(cmd, format, failoverColumns, true, func(bar *cli.Bar) ([]failover.Result, error) {
-		o.Progress = cli.Part[int](bar)
-		result, err := failover.Run(cmd.Context(), o)
-		if result.Calls == 0 {
-			return nil, err
-		}
-		return []failover.Result{result}, err
-	})
 }
 
 var failoverColumns = []cli.Column[failover.Result]{

@@ -32,11 +32,9 @@ func newFillCmd() *cobra.Command {
 			if o.Muster, o.NATS, err = programs(o.Muster); err != nil {
 				return err
 			}
-			return f.Profiled(func() error {
-				return cli.Measure(cmd, f.Format, fillColumns, false, func(*cli.Bar) (results []peers.FillResult, err error) {
-					err = peers.Fill(cmd.Context(), o, func(r peers.FillResult) { results = append(results, r) })
-					return results, err
-				})
+			return cli.Measure(cmd, &f, fillColumns, false, func(*cli.Bar) (results []peers.FillResult, err error) {
+				err = peers.Fill(cmd.Context(), o, func(r peers.FillResult) { results = append(results, r) })
+				return results, err
 			})
 		},
 	}

@@ -44,12 +44,10 @@ func newMediaCmd() *cobra.Command {
 				return err
 			}
 			o.Muster = program
-			return f.Profiled(func() error {
-				if split {
-					return measured(cmd, &o, f.Format, mediabench.RunSplit, splitColumns)
-				}
-				return measured(cmd, &o, f.Format, mediabench.Run, mediaColumns)
-			})
+			if split {
+				return measured(cmd, &f, o, mediabench.RunSplit, splitColumns)
+			}
+			return measured(cmd, &f, o, mediabench.Run, mediaColumns)
 		},
 	}
 	flags := cmd.Flags()
@@ -66,10 +64,10 @@ func newMediaCmd() *cobra.Command {
 }
 
 // measured measures, and prints what there is also where it fails.
-func measured[R any](cmd *cobra.Command, o *mediabench.Options, format cli.Format, run func(context.Context, mediabench.Options) ([]R, error), columns []cli.Column[R]) error {
-	return cli.Measure(cmd, format, columns, false, func(bar *cli.Bar) ([]R, error) {
+func measured[R any](cmd *cobra.Command, f *cli.MeasureFlags, o mediabench.Options, run func(context.Context, mediabench.Options) ([]R, error), columns []cli.Column[R]) error {
+	return cli.Measure(cmd, f, columns, false, func(bar *cli.Bar) ([]R, error) {
 		o.Progress = bar.Set
-		return run(cmd.Context(), *o)
+		return run(cmd.Context(), o)
 	})
 }
 

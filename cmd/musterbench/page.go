@@ -32,10 +32,8 @@ func newPageCmd() *cobra.Command {
 			if o.Muster, o.NATS, err = programs(o.Muster); err != nil {
 				return err
 			}
-			return f.Profiled(func() error {
-				return cli.Measure(cmd, f.Format, pageColumns, false, func(bar *cli.Bar) ([]peers.PageResult, error) {
-					return peers.Page(cmd.Context(), o, bar.Set)
-				})
+			return cli.Measure(cmd, &f, pageColumns, false, func(bar *cli.Bar) ([]peers.PageResult, error) {
+				return peers.Page(cmd.Context(), o, bar.Set)
 			})
 		},
 	}

@@ -46,7 +46,10 @@ func newPeersCmd() *cobra.Command {
 			if err := o.Validate(); err != nil {
 				return cli.Usagef("%v", err)
 			}
-			return f.Profiled(func() error { return printPeers(cmd, o, f.Format) })
+			return cli.Measure(cmd, &f, peersColumns, false, func(bar *cli.Bar) ([]peers.Result, error) {
+				o.Progress = bar.Set
+				return peers.Run(cmd.Context(), o)
+			})
 		},
 	}
 	flags := cmd.Flags()
@@ -62,13 +65,6 @@ func newPeersCmd() *cobra.Command {
 	flags.DurationVar(&o.Slice, "slice", o.Slice, "time after which the next contender has its turn")
 	f.Add(cmd)
 	return cmd
-}
-
-func printPeers(cmd *cobra.Command, o peers.Options, format cli.Format) error {
-	return cli.Measure(cmd, format, peersColumns, false, func(bar *cli.Bar) ([]peers.Result, error) {
-		o.Progress = bar.Set
-		return peers.Run(cmd.Context(), o)
-	})
 }
 
 var peersColumns = []cli.Column[peers.Result]{

@@ -70,7 +70,10 @@ func newRoomsCmd() *cobra.Command {
 			if o.Rounds < 1 || o.Duration <= 0 {
 				return cli.Usagef("--rounds and --duration must be positive, not %d and %v", o.Rounds, o.Duration)
 			}
-			return f.Profiled(func() error { return printRooms(cmd, o, f.Format) })
+			return cli.Measure(cmd, &f, roomsColumns, true, func(bar *cli.Bar) ([]roombench.Result, error) {
+				o.Progress = cli.Part[int](bar)
+				return roombench.Run(cmd.Context(), o)
+			})
 		},
 	}
 	flags := cmd.Flags()
@@ -104,13 +107,6 @@ func newServeRoomsCmd() *cobra.Command {
 		return f.Profiled(func() error { return roombench.Serve(cmd.Context(), args[0], cmd.OutOrStdout()) })
 	}
 	return cmd
-}
-
-func printRooms(cmd *cobra.Command, o roombench.Options, format cli.Format) error {
-	return cli.Measure(cmd, format, roomsColumns, true, func(bar *cli.Bar) ([]roombench.Result, error) {
-		o.Progress = cli.Part[int](bar)
-		return roombench.Run(cmd.Context(), o)
-	})
 }
 
 var roomsColumns = []cli.Column[roombench.Result]{

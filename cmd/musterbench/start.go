@@ -33,13 +33,7 @@ func newStartCmd() *cobra.Command {
 			if o.Least == "" {
 				o.Least = filepath.Join(filepath.Dir(o.NATS[0]), "leastnats")
 			}
-			return f.Profiled(func() error {
-				results, err := peers.Start(cmd.Context(), o)
-				if err != nil {
-					return err
-				}
-				return cli.PrintResults(cmd.OutOrStdout(), f.Format, startColumns, results, false)
-			})
+			return cli.Measure(cmd, &f, startColumns, false, func(*cli.Bar) ([]peers.StartResult, error) { return peers.Start(cmd.Context(), o) })
 		},
 	}
 	flags := cmd.Flags()

@@ -40,16 +40,18 @@ func (f *MeasureFlags) Profiled(run func() error) error {
 // Measure shows a progress bar while run measures, and prints the results, also
 // those of a measurement that failed or was interrupted. single prints one
 // result as an object in JSON.
-func Measure[R any](cmd *cobra.Command, format Format, columns []Column[R], single bool, run func(*Bar) ([]R, error)) error {
-	bar := NewBar(cmd.ErrOrStderr())
-	results, err := run(bar)
-	bar.Close()
-	if len(results) > 0 {
-		if err := PrintResults(cmd.OutOrStdout(), format, columns, results, single); err != nil {
-			return err
+func Measure[R any](cmd *cobra.Command, f *MeasureFlags, columns []Column[R], single bool, run func(*Bar) ([]R, error)) error {
+	return f.Profiled(func() error {
+		bar := NewBar(cmd.ErrOrStderr())
+		results, err := run(bar)
+		bar.Close()
+		if len(results) > 0 {
+			if err := PrintResults(cmd.OutOrStdout(), f.Format, columns, results, single); err != nil {
+				return err
+			}
 		}
-	}
-	return err
+		return err
+	})
 }
 
 // Part moves the bar to done of total.
