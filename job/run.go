@@ -322,7 +322,7 @@ func refusal(err error) (d muster.TaskRefusal) {
 // errAtWorker is an ErrFailed whose cause is the worker.
 var errAtWorker = fmt.Errorf("%w", ErrFailed)
 
-// errStopped is an ErrFailed of a task that somebody stopped: it is not begun again.
+// errStopped is an ErrFailed of a task that was stopped: it is not begun again.
 var errStopped = fmt.Errorf("%w", ErrFailed)
 
 // failure returns ErrInput if no other attempt helps, else an ErrFailed.

@@ -245,7 +245,7 @@ func (t *Tool) opens(ctx context.Context, e encoder) bool {
 	return err == nil
 }
 
-// mostKills is how often a trial is begun that somebody killed: that says
+// mostKills is how often a trial is begun that was killed from outside: that says
 // nothing of the encoder, unless it happens every time.
 const mostKills = 3
 

@@ -38,7 +38,7 @@ func orSpec(field string) string {
 	return field
 }
 
-// inJSON names a type as somebody who writes JSON would.
+// inJSON names a type in the words of JSON.
 func inJSON(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.Struct, reflect.Map:

@@ -29,7 +29,8 @@ const (
 	longestPiece  = 120.0
 )
 
-// piecesAge is how old pieces are of which nobody makes a film any more.
+// piecesAge is how old pieces are that were left behind: no film is made of them any
+// more.
 const piecesAge = 24 * time.Hour
 
 // piecesDir is what the directory of pieces is called, beside the first output.

@@ -185,11 +185,11 @@ func (p *staging) input(field string, members map[string]any, name string) error
 	return nil
 }
 
-// reachTime bounds how long a worker tries to reach whoever runs the task: the
+// reachTime bounds how long a worker tries to reach the caller of a task: the
 // answer to a start must come in time.
 const reachTime = 1500 * time.Millisecond
 
-// reaches finds out before the start whether this worker reaches whoever runs the
+// reaches finds out before the start whether this worker reaches the caller of the
 // task: another one may.
 func (p *staging) reaches() error {
 	var callers []*url.URL
@@ -221,7 +221,7 @@ func objectURL(field, text string) (*url.URL, error) {
 	return &url.URL{Scheme: strings.ToLower(scheme), Host: bucket, Path: "/" + key}, nil // a key may have a ? or a %
 }
 
-// stageScheme is that of files of whoever runs the task (package stage).
+// stageScheme is that of files of the caller of a task (package stage).
 const stageScheme = "stage"
 
 // stageURL is a URL of a file, which may have words in braces.

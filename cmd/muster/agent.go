@@ -119,7 +119,7 @@ func (p *agentPlan) run(ctx context.Context, log *slog.Logger, stdout io.Writer)
 	return p.end(ctx, a, log)
 }
 
-// end drains the agent, unless somebody is in a hurry, and closes it.
+// end drains the agent, until a second signal comes, and closes it.
 func (p *agentPlan) end(ctx context.Context, a *agent.Agent, log *slog.Logger) error {
 	hurried := inHurry(ctx)
 	drain, cancel := detached(ctx, p.drainTime)

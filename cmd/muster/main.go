@@ -72,8 +72,8 @@ type hurry struct {
 
 type hurryKey struct{}
 
-// inHurry returns a channel that the second signal closes. Whoever asks must
-// then end soon.
+// inHurry returns a channel that the second signal closes. A command that asks
+// for it must then end soon.
 func inHurry(ctx context.Context) <-chan struct{} {
 	h, ok := ctx.Value(hurryKey{}).(*hurry)
 	if !ok {

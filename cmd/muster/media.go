@@ -144,7 +144,7 @@ func newNodeCmd() *cobra.Command {
 }
 
 // withRooms adds what the purpose of a media node does with rooms: it streams them,
-// records them, or does its work on what somebody sends.
+// records them, or does its work on what a participant sends.
 func withRooms(work node.Work, purpose string, tool *media.Tool, o media.Options) (node.Work, error) {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	open := func(ctx context.Context) (bus.Conn, error) {

@@ -38,7 +38,7 @@ of a participant.`,
 	return cmd
 }
 
-// whyParticipant is what is known of how somebody is served.
+// whyParticipant is what is known of how a participant is served.
 type whyParticipant struct {
 	Participant room.Participant `json:"participant"`
 	Part        room.Part        `json:"part"`
@@ -54,7 +54,7 @@ type whyParticipant struct {
 	Receives []received         `json:"receives"`
 }
 
-// received is a track that somebody gets.
+// received is a track that the participant gets.
 type received struct {
 	// User is who sends it.
 	User   string `json:"user"`

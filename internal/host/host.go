@@ -5,7 +5,7 @@
 //   - Two clusters on one queue would each get a part of the calls. A manager does
 //     not start beside managers that it cannot agree with, nor forms a second
 //     cluster beside the one that serves the name.
-//   - A leader that nobody can hear over the queue gives the lead away.
+//   - A leader that cannot be heard over the queue gives the lead away.
 //   - One that ends hands the lead over while it still serves, then stops to serve,
 //     and leaves the others last.
 //
@@ -113,7 +113,7 @@ func (h *Host) Done() <-chan struct{} {
 func (h *Host) Err() error { return h.cohort.err() }
 
 // Close stops the manager, and returns when its goroutines have ended. One that
-// leads others hands over first, so that nobody has to wait for an election.
+// leads others hands over first, so that no caller has to wait for an election.
 func (h *Host) Close() error {
 	h.closing.Do(func() { h.err = h.close() })
 	return h.err

@@ -84,7 +84,7 @@ const tokenPrefix = "muster_"
 const byCertificate = "certificate"
 
 // Auth is a file of callers, a line each: "NAME ROLE SHA256" for a token, "NAME ROLE
-// certificate" for whoever shows a client certificate of that name. The tokens
+// certificate" for a client certificate of that name. The tokens
 // themselves, 256 random bits, are nowhere but with their owners.
 type Auth struct {
 	path  string
@@ -210,8 +210,8 @@ func NewToken(name string, role Role) (token, line string, err error) {
 	return token, fmt.Sprintf("%s %s %s\n", name, role, hex.EncodeToString(sum[:])), nil
 }
 
-// CertificateLine returns the line of the file that lets in whoever shows a client
-// certificate with that common name or DNS name.
+// CertificateLine returns the line of the file that lets in a client certificate
+// with that common name or DNS name.
 func CertificateLine(name string, role Role) (string, error) {
 	if err := checkCaller(name); err != nil {
 		return "", err

@@ -23,7 +23,7 @@ type RoomTokenOrder struct {
 	OWT    string `json:"owt,omitempty" maxLength:"1024" doc:"URL of a portal: makes a token for clients of OWT, which find the portal in it."`
 }
 
-// RoomToken is a token with which somebody enters a room.
+// RoomToken is a token to enter a room.
 type RoomToken struct {
 	Room  string `json:"room"`
 	User  string `json:"user"`

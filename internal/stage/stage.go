@@ -2,8 +2,8 @@
 // takes their results back, over HTTP. Package store has the other side, under the
 // scheme "stage". Both ways have checksums and go on where a connection broke.
 //
-// A URL has a key that nobody can guess; whoever has the URL may read that input, or
-// send that output. Nothing is encrypted.
+// A URL has a key that cannot be guessed: a program that has the URL may read that
+// input, or send that output. Nothing is encrypted.
 package stage
 
 import (

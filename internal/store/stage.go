@@ -16,7 +16,7 @@ import (
 	"github.com/muster-fleet/muster/internal/stage"
 )
 
-// stageStore is a stage.Server: that of whoever runs the task.
+// stageStore is a stage.Server: that of the caller of the task.
 type stageStore struct{ httpStore }
 
 // plain is the URL by which it is reached.

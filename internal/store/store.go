@@ -1,6 +1,6 @@
 // Package store brings files from and to where they are not on a disk: objects
-// of S3, whatever takes PUT over HTTP, and the machine of whoever runs a task. What arrives is whole and checked, or
-// does not arrive; a broken connection is taken up where it broke.
+// of S3, servers that take PUT over HTTP, and the machine of a task's caller. What
+// arrives is whole and checked, or does not arrive; a broken connection is taken up where it broke.
 package store
 
 import (
