@@ -18,7 +18,7 @@ import (
 // program is the muster that the tests run.
 var program string
 
-// rabbit is the RabbitMQ that the tests share; they run one after the other.
+// rabbit is the RabbitMQ that the tests share; one at a time uses it.
 var rabbit rabbittest.Shared
 
 func TestMain(m *testing.M) {

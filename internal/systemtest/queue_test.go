@@ -20,10 +20,17 @@ type queue interface {
 	Restart(ctx context.Context) error
 }
 
-// onQueues runs a test on each kind of queue.
+// onQueues runs a test on each kind of queue, on both at once: each has managers of
+// its own, and mostly waits.
 func onQueues(t *testing.T, test func(t *testing.T, q queue)) {
-	t.Run("nats", func(t *testing.T) { test(t, startNATS(t)) })
-	t.Run("rabbitmq", func(t *testing.T) { test(t, rabbit.Broker(t)) })
+	t.Run("nats", func(t *testing.T) {
+		t.Parallel()
+		test(t, startNATS(t))
+	})
+	t.Run("rabbitmq", func(t *testing.T) {
+		t.Parallel()
+		test(t, rabbit.Broker(t))
+	})
 }
 
 // natsProcess is this program as a NATS server.
