@@ -14,7 +14,6 @@ import (
 	"github.com/muster-fleet/muster/bus/amqpbus"
 	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/internal/manager"
-	"github.com/muster-fleet/muster/internal/rabbittest"
 	"github.com/muster-fleet/muster/worker"
 	"github.com/muster-fleet/muster/worker/load"
 )
@@ -25,7 +24,7 @@ import (
 func TestNobodyIsLostWhileRequestsWaitInTheQueue(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
-	broker := rabbittest.Start(t)
+	broker := manager.SharedRabbit.Broker(t)
 	q := queue{dial: func(ctx context.Context) (bus.Conn, error) { return amqpbus.Dial(ctx, bus.Options{URL: broker.URL()}) }}
 	f := &fleet{t: t, ctx: ctx, queue: q}
 	var log lines

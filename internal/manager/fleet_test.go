@@ -16,7 +16,6 @@ import (
 	"github.com/muster-fleet/muster/bus/natsbus/natsserver"
 	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/internal/manager"
-	"github.com/muster-fleet/muster/internal/rabbittest"
 	"github.com/muster-fleet/muster/worker"
 	"github.com/muster-fleet/muster/worker/load"
 )
@@ -51,7 +50,7 @@ func natsQueue(t *testing.T) queue {
 }
 
 func rabbitQueue(t *testing.T) queue {
-	broker := rabbittest.Start(t)
+	broker := manager.SharedRabbit.Broker(t)
 	return queue{
 		dial: func(ctx context.Context) (bus.Conn, error) { return amqpbus.Dial(ctx, bus.Options{URL: broker.URL()}) },
 		restart: func() error {

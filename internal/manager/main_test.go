@@ -11,8 +11,12 @@ import (
 	"github.com/muster-fleet/muster/internal/rabbittest"
 )
 
-// rabbit is the broker that the tests of this package share.
+// rabbit is the broker that the tests of this package share, which run one after
+// the other. They may kill it, and leave it running.
 var rabbit rabbittest.Shared
+
+// SharedRabbit is rabbit for the tests outside the package.
+var SharedRabbit = &rabbit
 
 // natsListen tells a process of this test program to be a NATS server there.
 const natsListen = "MANAGER_TEST_NATS"
