@@ -4,8 +4,6 @@ import (
 	"context"
 	"strings"
 	"testing"
-
-	"github.com/muster-fleet/muster/internal/rabbittest"
 )
 
 // refusedBy runs `muster workers` with more environment, and returns its error.
@@ -36,8 +34,13 @@ func TestWrongPasswordOfRabbitMQ(t *testing.T) {
 
 // A broker that takes no messages is named as such, and not the manager.
 func TestBlockedBrokerIsNamed(t *testing.T) {
-	b := rabbittest.Start(t)
+	b := rabbit.Broker(t)
 	beginManager(t, "--url", b.URL())
+	t.Cleanup(func() {
+		if err := b.Ctl(context.Background(), "set_vm_memory_high_watermark", "0.6"); err != nil {
+			t.Error(err)
+		}
+	})
 	if err := b.Ctl(context.Background(), "set_vm_memory_high_watermark", "0"); err != nil {
 		t.Fatal(err)
 	}

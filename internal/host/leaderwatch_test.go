@@ -8,13 +8,12 @@ import (
 
 	"github.com/muster-fleet/muster/bus"
 	"github.com/muster-fleet/muster/bus/amqpbus"
-	"github.com/muster-fleet/muster/internal/rabbittest"
 )
 
 // A memory alarm of the broker silences every manager: another leader would be no
 // better. A broker that stands still may do so for this manager only.
 func TestLeaderStaysWhileTheBrokerIsBlocked(t *testing.T) {
-	broker := rabbittest.Start(t)
+	broker := rabbit.Broker(t)
 	conn, err := amqpbus.Dial(t.Context(), bus.Options{URL: broker.URL()})
 	if err != nil {
 		t.Fatal(err)

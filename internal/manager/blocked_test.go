@@ -20,7 +20,6 @@ import (
 	"github.com/muster-fleet/muster/bus/natsbus"
 	"github.com/muster-fleet/muster/client"
 	"github.com/muster-fleet/muster/internal/manager"
-	"github.com/muster-fleet/muster/internal/rabbittest"
 )
 
 // alarm is how long the broker takes no messages: five times the silence after
@@ -59,13 +58,15 @@ func frozenNATS(t *testing.T) stoppable {
 }
 
 func alarmedRabbitMQ(t *testing.T) stoppable {
-	b := rabbittest.Start(t)
+	b := manager.SharedRabbit.Broker(t)
+	resume := sync.OnceValue(func() error { return b.Ctl(context.Background(), "set_vm_memory_high_watermark", "0.6") })
+	t.Cleanup(func() { _ = resume() })
 	return stoppable{
 		queue: queue{dial: func(ctx context.Context) (bus.Conn, error) {
 			return amqpbus.Dial(ctx, bus.Options{URL: b.URL()})
 		}},
 		stop:   func() error { return b.Ctl(context.Background(), "set_vm_memory_high_watermark", "0") },
-		resume: func() error { return b.Ctl(context.Background(), "set_vm_memory_high_watermark", "0.6") },
+		resume: resume,
 	}
 }
 

@@ -168,7 +168,7 @@ func (l *lives) awaitGone(task string, how end) {
 }
 
 func TestTasksLiveAndEndWhileLeadersAreKilled(t *testing.T) {
-	onQueues(t, func(t *testing.T, q queue) {
+	onQueuesInTurn(t, func(t *testing.T, q queue) {
 		l := startRig(t, q, setup{fleet: 5}).beginLives()
 		for range 3 {
 			l.replace(l.leader())
@@ -178,7 +178,7 @@ func TestTasksLiveAndEndWhileLeadersAreKilled(t *testing.T) {
 }
 
 func TestTasksLiveAndEndWhileLeadersAreStopped(t *testing.T) {
-	onQueues(t, func(t *testing.T, q queue) {
+	onQueuesInTurn(t, func(t *testing.T, q queue) {
 		l := startRig(t, q, setup{fleet: 5}).beginLives()
 		l.while(l.Stop, l.Continue)
 		l.verifyLives()
@@ -188,7 +188,7 @@ func TestTasksLiveAndEndWhileLeadersAreStopped(t *testing.T) {
 // Tasks are picked up while the leader is frozen: only its queue gets the report.
 // Their reservations are over long before a worker compares all its tasks.
 func TestFrozenLeaderIsToldOfPickUps(t *testing.T) {
-	onQueues(t, func(t *testing.T, q queue) {
+	onQueuesInTurn(t, func(t *testing.T, q queue) {
 		r := startRig(t, q, setup{fleet: 2})
 		placed := map[string]string{}
 		for i := range 20 {

@@ -33,6 +33,13 @@ func onQueues(t *testing.T, test func(t *testing.T, q queue)) {
 	})
 }
 
+// onQueuesInTurn is onQueues for tests that use a processor all the time, and that
+// say when things happen.
+func onQueuesInTurn(t *testing.T, test func(t *testing.T, q queue)) {
+	t.Run("nats", func(t *testing.T) { test(t, startNATS(t)) })
+	t.Run("rabbitmq", func(t *testing.T) { test(t, rabbit.Broker(t)) })
+}
+
 // natsProcess is this program as a NATS server.
 type natsProcess struct {
 	crew    *cluster.Crew

@@ -162,7 +162,7 @@ func failover(t *testing.T, dial func(*testing.T) bus.Conn) {
 
 // After a broker was killed and restarted, the managers still have their state.
 func TestBrokerRestarts(t *testing.T) {
-	broker := rabbittest.Start(t)
+	broker := shared.Broker(t)
 	a, b := open(t, dialURL(t, broker.URL()), cluster, low), open(t, dialURL(t, broker.URL()), cluster, high)
 	b.untilRole(replica.Leader)
 	b.mustPropose(join("w1"), load("w1", 0.2), schedule("t1"))
