@@ -1,8 +1,10 @@
 package manager
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/tidwall/gjson"
@@ -27,7 +29,8 @@ type many struct {
 func decodeScheduleMany(r *reader) action {
 	m := many{wanted: wantedIn(r.raw(1))}
 	m.wanted.placement = true
-	list := gjson.ParseBytes(r.raw(0))
+	raw := r.raw(0)
+	list := gjson.ParseBytes(raw)
 	switch n := count(list, muster.MaxScheduleMany); {
 	case !list.IsArray() || n == 0:
 		r.fail(0, "tasks", "must be a non-empty array of objects")
@@ -39,7 +42,7 @@ func decodeScheduleMany(r *reader) action {
 		m.wrong, m.op.Tasks = make([]error, 0, n), make([]state.Schedule, 0, n)
 	}
 	list.ForEach(func(_, value gjson.Result) bool {
-		task, err := scheduleOf(len(m.wrong), value)
+		task, err := scheduleOf(len(m.wrong), raw, value)
 		if m.wrong = append(m.wrong, err); err == nil {
 			m.op.Tasks = append(m.op.Tasks, task)
 		}
@@ -62,8 +65,9 @@ func count(list gjson.Result, most int) (n int) {
 // The arguments of schedule as members of a task of scheduleMany.
 var scheduleMembers = [...]string{"purpose", "task", "preference", "reserveTime"}
 
-// scheduleOf reads the i-th task, held to the bounds of the arguments of schedule.
-func scheduleOf(i int, value gjson.Result) (state.Schedule, error) {
+// scheduleOf reads the i-th task, a part of raw, held to the bounds of the arguments
+// of schedule. Only its preference is a copy: it may be kept when the request is not.
+func scheduleOf(i int, raw json.RawMessage, value gjson.Result) (state.Schedule, error) {
 	if !value.IsObject() {
 		return state.Schedule{}, fmt.Errorf("scheduleMany: tasks[%d] must be an object", i)
 	}
@@ -71,13 +75,14 @@ func scheduleOf(i int, value gjson.Result) (state.Schedule, error) {
 	value.ForEach(func(key, member gjson.Result) bool {
 		for at, name := range scheduleMembers {
 			if key.Str == name {
-				args[at] = json.RawMessage(member.Raw)
+				args[at] = raw[member.Index : member.Index+len(member.Raw)]
 			}
 		}
 		return true
 	})
 	r := reader{method: "scheduleMany", args: args[:], item: i + 1}
 	op := r.schedule()
+	op.Preference = bytes.Clone(op.Preference)
 	return op, r.err
 }
 
@@ -131,7 +136,7 @@ const (
 // that is wanted, and the info of each worker once. Explanations and infos for
 // which there is no room are left out.
 func placedMany(results []state.Result, m many) json.RawMessage {
-	out := append(make([]byte, 0, 256+64*len(m.wrong)), `{"tasks":[`...)
+	out := append(make([]byte, 0, 256+80*len(m.wrong)), `{"tasks":[`...)
 	next := 0
 	for i, wrong := range m.wrong {
 		if i > 0 {
@@ -151,6 +156,9 @@ func placedMany(results []state.Result, m many) json.RawMessage {
 // appendInfos adds what each worker said of itself, once.
 func appendInfos(out []byte, results []state.Result) []byte {
 	seen := make(map[string]bool, min(len(results), 64))
+	if len(results) > 0 { // a guess, so that out seldom grows: as many workers as tasks, up to 64
+		out = slices.Grow(out, min(len(results), 64)*(len(results[0].Worker)+len(results[0].Info)+4))
+	}
 	for i := range results {
 		r := &results[i]
 		if r.Worker == "" || seen[r.Worker] || len(out)+len(r.Info) > infoRoom {
