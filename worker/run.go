@@ -159,11 +159,9 @@ func (p *protocol) perform(ctx context.Context, a action) {
 func (p *protocol) ask(ctx context.Context, r request) {
 	w := p.w
 	p.calls.Go(func() {
-		ctx, cancel := context.WithTimeout(ctx, w.opts.CallTimeout)
-		defer cancel()
 		var term uint64
 		ctx = bus.OnTerm(ctx, func(t uint64) { term = t })
-		answer, err := word(w.conn.Call(ctx, w.opts.Cluster, r.method, r.args...))
+		answer, err := word(bus.CallUntil(ctx, w.conn, time.Now().Add(w.opts.CallTimeout), w.opts.Cluster, r.method, r.args...))
 		if err != nil {
 			w.opts.Logger.Debug("no answer from the manager", "method", r.method, "err", err)
 		}

@@ -123,13 +123,12 @@ func (k *Workers) keep(ctx context.Context, own []Worker) {
 // sign sends one keep-alive. A failed one is not repeated, because the next comes
 // long before the manager evicts the worker.
 func (k *Workers) sign(ctx context.Context, w Worker, load float64) {
-	ctx, cancel := context.WithTimeout(ctx, bus.DefaultTimeout*time.Millisecond)
-	defer cancel()
+	until := time.Now().Add(bus.DefaultTimeout * time.Millisecond)
 	k.given.Add(1)
 	if k.signs == SignsSDK {
-		_, _ = k.conn.Call(ctx, k.cluster, "keepAlive", w.ID, load)
+		_, _ = bus.CallUntil(ctx, k.conn, until, k.cluster, "keepAlive", w.ID, load)
 		return
 	}
-	_, _ = k.conn.Call(ctx, k.cluster, "keepAlive", w.ID)
+	_, _ = bus.CallUntil(ctx, k.conn, until, k.cluster, "keepAlive", w.ID)
 	_ = k.conn.Cast(ctx, k.cluster, "reportLoad", w.ID, load)
 }
