@@ -8,10 +8,10 @@ import (
 )
 
 // Erlang looks for a module in one directory after the other. RabbitMQ comes with
-// some 70 of them, most of which are plugins that no test uses, so that a start
-// spent half of its processor time on 21,000 files that do not exist. A broker
-// therefore has a home of its own, which leads to the same files without those
-// plugins, and looks first where most modules are.
+// some 70 of them, most of which are plugins that no test uses, and a start asks for
+// tens of thousands of files that do not exist. A broker therefore has a home of its
+// own, which leads to the same files without those plugins, and looks first where
+// most modules are: a start takes a third less processor time.
 
 // applications are looked through first: those of RabbitMQ and of Erlang from
 // which most modules are loaded.
