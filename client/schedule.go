@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
-	"unsafe"
 
 	"github.com/tidwall/gjson"
 
@@ -70,14 +68,14 @@ func (c *Client) Schedule(ctx context.Context, r Request) (placed muster.Placeme
 // readPlaced reads the answer to schedule. It is the answer of every placement,
 // of which package encoding/json would cost more than the call itself.
 func readPlaced(raw json.RawMessage, p *muster.Placement) error {
-	answer := gjson.Parse(unsafe.String(unsafe.SliceData(raw), len(raw))) // nobody changes an answer
+	answer := gjson.ParseBytes(raw)
 	if !answer.IsObject() {
 		return fmt.Errorf("the answer must be an object with the member id, and is %.80s", raw)
 	}
 	answer.ForEach(func(key, value gjson.Result) bool {
 		switch key.Str {
 		case "id":
-			p.Worker = strings.Clone(value.Str)
+			p.Worker = value.Str
 		case "info":
 			p.Info = raw[value.Index : value.Index+len(value.Raw)]
 		case "placement": // none of OWT's
