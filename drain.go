@@ -10,7 +10,7 @@ const (
 	// DrainWait leaves them alone: the drain goes on until they end.
 	DrainWait DrainPolicy = "wait"
 	// DrainHandBack gives them back to their callers: a notice asks these to
-	// schedule the task again, and whoever does gets another worker. Until then
+	// schedule the task again, and a caller that does gets another worker. Until then
 	// the task stays where it is.
 	DrainHandBack DrainPolicy = "hand-back"
 	// DrainEnd has agents end them. The tasks of workers that are no agents are

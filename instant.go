@@ -3,7 +3,7 @@ package muster
 import "time"
 
 // Instant is a point in time: milliseconds since the Unix epoch. The core of
-// the module never reads a clock; whoever hands it a command says with an
+// the module never reads a clock; the caller that hands it a command says with an
 // Instant what time it is.
 type Instant int64
 

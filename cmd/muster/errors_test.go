@@ -23,7 +23,7 @@ func TestMisleadingAnswers(t *testing.T) {
 		done(t, verb, "video", "--url", url)
 	}
 	for _, verb := range [][]string{{"room", "NOSUCH"}, {"rooms", "record", "NOSUCH"}, {"why", "participant", "NOSUCH", "alice"}} {
-		contains(t, refusedWith(t, 1, append(verb, "--url", url)...).stderr, `nobody is in room "NOSUCH": 'muster rooms' lists the rooms`)
+		contains(t, refusedWith(t, 1, append(verb, "--url", url)...).stderr, `room "NOSUCH" has no participants: 'muster rooms' lists the rooms`)
 	}
 	misspelled := refusedWith(t, 1, "schedule", "video", "room", "--preference", `{"lables":{"gpu":"a100"}}`, "--url", url)
 	contains(t, misspelled.stderr, "preference.lables is unknown: did you mean labels?")

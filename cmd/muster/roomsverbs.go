@@ -68,7 +68,7 @@ func newStreamCmd() *cobra.Command {
 		Use:   "stream ROOM [URL]",
 		Short: "Stream a room to RTMP or HLS, or stop streaming it",
 		Long: `Have a room streamed to a URL, or with --stop not any more. A worker of purpose streaming makes one picture of
-everybody, with the sound of all, and sends it: to rtmp:// or rtmps://, or what else a stream may go to, or as HLS into
+all participants, with the sound of all, and sends it: to rtmp:// or rtmps://, or what else a stream may go to, or as HLS into
 a file that ends in .m3u8, below the --root of the worker's agent or as mount:NAME/.... The stream goes on when people
 come and go, and when the SFU dies; when the worker or the conference dies it is begun again. People in the room see
 that it is streamed, and to which host: the rest of the URL is kept from them, as it may have a key in it.`,
@@ -118,7 +118,7 @@ func (a *asking) order(o conference.Order, word string) error {
 func keeperOf(ctx context.Context, c *client.Client, name string) (string, error) {
 	worker, err := c.Scheduled(ctx, room.PurposeConference, name)
 	if errors.Is(err, client.ErrNoTask) || errors.Is(err, client.ErrInvalidPurpose) {
-		return "", fmt.Errorf("nobody is in room %q: 'muster rooms' lists the rooms", name)
+		return "", fmt.Errorf("room %q has no participants: 'muster rooms' lists the rooms", name)
 	}
 	return worker, err
 }

@@ -16,8 +16,8 @@ import (
 func newTokenCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "token ROOM USER",
-		Short: "Make a token with which somebody enters a room",
-		Long: `Make a token with which somebody enters a room. A presenter sends and receives, a viewer receives only.
+		Short: "Make a token that lets its holder into a room",
+		Long: `Make a token that lets its holder into a room. A presenter sends and receives, a viewer receives only.
 
 No manager is involved: the token is signed with rooms.key, or with the secret that the managers of this machine share,
 and portals verify it with that. It cannot be revoked before it expires.` + "\n" + precedence,

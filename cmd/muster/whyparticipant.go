@@ -18,9 +18,9 @@ import (
 func newWhyParticipantCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "participant ROOM USER",
-		Short: "Explain which SFU serves somebody, and what he receives",
-		Long: `Explain in which part of a room somebody is, which SFU serves that and why, what he sends, and in which layer he receives each
-track of the others. HELD BACK says why it is not the best layer that the publisher sends. USER is a user or the id
+		Short: "Explain which SFU serves a participant, and what they receive",
+		Long: `Explain in which part of a room a participant is, which SFU serves that and why, what they send, and in which layer they
+receive each track of the others. HELD BACK says why it is not the best layer that the publisher sends. USER is a user or the id
 of a participant.`,
 		Example: "  muster why participant standup alice",
 		Args:    cli.Takes("ROOM", "USER"),
@@ -47,8 +47,8 @@ type whyParticipant struct {
 	// Placement is why the part is on that worker, nil where the manager has
 	// forgotten that.
 	Placement *muster.Explanation `json:"placement"`
-	// Sessions are his connections to the SFU, Sends what arrives of him there, and
-	// Receives what he gets.
+	// Sessions are the participant's connections to the SFU, Sends what arrives from
+	// them there, and Receives what they get.
 	Sessions []rtc.SessionStats `json:"sessions"`
 	Sends    []rtc.TrackStats   `json:"sends"`
 	Receives []received         `json:"receives"`
@@ -107,7 +107,7 @@ func otherParts(s room.State, p room.Participant) []string {
 		case part.Full:
 			text = fmt.Sprintf("part %d, on %s, is full", part.ID, part.Node)
 		case p.Region != "" && part.Region != p.Region:
-			text = fmt.Sprintf("part %d, on %s, is not for his region, %s", part.ID, part.Node, p.Region)
+			text = fmt.Sprintf("part %d, on %s, is not for their region, %s", part.ID, part.Node, p.Region)
 		case part.ID > p.Part:
 			text += ", and is a later one"
 		}

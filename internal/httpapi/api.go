@@ -30,7 +30,7 @@ type api struct {
 func newAPI(mux *http.ServeMux, s *Server) *api {
 	cfg := huma.DefaultConfig("Muster", s.version())
 	cfg.Info.Description = "See the fleet and steer it. Times are milliseconds since 1970, loads are shares from 0 to 1. " +
-		"Without tokens everybody may do everything; with them each operation names the roles that may call it. " +
+		"Without tokens every client may do everything; with them each operation names the roles that may call it. " +
 		"While no manager leads, reads are answered from the last state with the header " + headerStale + "."
 	cfg.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
 	cfg.Servers = []*huma.Server{{URL: "/", Description: "The server that this description is of, or any other one of the cluster."}}

@@ -64,7 +64,7 @@ type Options struct {
 	Ready func(context.Context) error
 	// RoomKey returns what signs the tokens with which people enter rooms; nil makes none.
 	RoomKey func() (roomtoken.Key, error)
-	// Auth says who may do what. Nil lets everybody do everything.
+	// Auth says who may do what. Nil allows every client everything.
 	Auth *Auth
 	// CallTime bounds each question to the cluster; 0 means DefaultCallTime.
 	CallTime time.Duration

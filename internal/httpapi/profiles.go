@@ -6,7 +6,7 @@ import (
 )
 
 // profiles are the profiles of this process, as net/http/pprof serves them. Where
-// nobody needs a token they are for this machine only: taking one costs time, and it
+// no token is needed they are for this machine only: taking one costs time, and it
 // shows how the process was started.
 func (s *Server) profiles() http.Handler {
 	mux := http.NewServeMux()

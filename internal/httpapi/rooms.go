@@ -34,7 +34,7 @@ type RoomToken struct {
 
 // rooms are the operations on rooms.
 func (a *api) rooms() {
-	op := operation("make-room-token", http.MethodPost, "/v1/rooms/{room}/tokens", "Rooms", "Make a token with which somebody enters a room", Caller)
+	op := operation("make-room-token", http.MethodPost, "/v1/rooms/{room}/tokens", "Rooms", "Make a token that lets its holder into a room", Caller)
 	op.Description = "The token is signed with rooms.key, as `muster token` does, and every portal checks it with that. " +
 		"501 with code unsupported says that this server has no key. " + op.Description
 	register(a, op, a.makeRoomToken)

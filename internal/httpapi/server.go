@@ -133,7 +133,7 @@ type Listening struct {
 	TLS *tls.Config
 }
 
-// listen opens the listener, unless everybody could then do everything.
+// listen opens the listener, unless every client could then do everything.
 func (s *Server) listen(l Listening) (net.Listener, error) {
 	if !isLoopback(l.Addr) && s.opts.Auth == nil && !l.Insecure {
 		return nil, fmt.Errorf("http: %w at %s: run `muster auth init --file tokens` and set http.tokens (--http-tokens tokens), or listen at 127.0.0.1", ErrOpen, l.Addr)

@@ -57,7 +57,7 @@ func newMeasures() *measures {
 		held: counter("muster_eviction_holds_total", "Times that a count gave up no worker because too many were silent at once."),
 		load: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "muster_reported_load_ratio",
 			Help: "Loads that workers reported, 1 being all of a worker.", Buckets: prometheus.LinearBuckets(0.1, 0.1, 10)}, []string{"purpose"}),
-		stale:         counter("muster_stale_answers_total", "Look-ups answered from a state that nobody vouches for."),
+		stale:         counter("muster_stale_answers_total", "Look-ups answered from a state that no leader vouches for."),
 		ownReads:      counter("muster_own_copy_answers_total", "Look-ups over HTTP that this manager answered from its own copy while another one leads."),
 		refused:       counter("muster_requests_malformed_total", "Requests refused since they could not be understood."),
 		losses:        counter("muster_queue_losses_total", "Times that the connection to the message queue was lost."),

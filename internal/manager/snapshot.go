@@ -49,7 +49,7 @@ var (
 	descTerm      = desc("muster_term", "The election in which the manager has its role.")
 	descService   = desc("muster_in_service", "1 for a leader that places tasks.")
 	descConnected = desc("muster_queue_connected", "1 while the message queue is connected.")
-	descStale     = desc("muster_stale_seconds", "Age of the state from which look-ups are answered while nobody leads, 0 else.")
+	descStale     = desc("muster_stale_seconds", "Age of the state from which look-ups are answered while there is no leader, 0 else.")
 	descEvictions = desc("muster_evictions_state", "1 for whether silent workers are given up: normal, paced, or why not.", "state")
 	descHeld      = desc("muster_silent_workers", "Workers that are past their allowance of silence, and kept.")
 	descDrains    = desc("muster_drains", "Drains in force.")

@@ -12,7 +12,7 @@ import (
 
 // disk is what the disk allows: the least that a cluster must do to keep a claim is
 // to write it to as many files as there are servers, and to sync most of them. There
-// is no network, and nobody decides.
+// is no network, and no decision.
 type disk struct {
 	servers *servers
 	logs    []*diskLog

@@ -53,7 +53,7 @@ func (h *house) begin(t *testing.T, purpose, task, spec string) (node string, er
 }
 
 // What somebody sends is analysed and transcoded while it is sent, also while the SFU
-// dies; the tasks are done when he leaves.
+// dies; the tasks are done when the sender leaves.
 func TestMediaTasksOnARoom(t *testing.T) {
 	h := newHouse(t)
 	h.conference()

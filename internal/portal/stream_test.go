@@ -254,7 +254,7 @@ func (h *house) colourful(p *Portal, user, colour string, hertz int) *rtcload.Pe
 	return person
 }
 
-// onlooker is somebody who looks on: what he knows of the room is its state.
+// onlooker is a participant who sends nothing: it knows the room's state.
 func (h *house) onlooker(p *Portal) (state func() room.State) {
 	person := rtcload.Enter(rtcload.PersonOptions{Portals: []string{p.URL()}, Token: h.token("olga", room.Viewer)})
 	h.t.Cleanup(person.Close)
