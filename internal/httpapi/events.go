@@ -103,7 +103,9 @@ func (a *api) stream(ctx huma.Context, after string, recent int) {
 		}
 		for again := true; again; {
 			var entries []entry
-			if entries, again = a.s.hub.take(own); w.write(entries) != nil {
+			entries, again = a.s.hub.take(own)
+			// Looked up after the events were taken: none is sent that came after the token was removed.
+			if !stillKnown(ctx.Context()) || w.write(entries) != nil {
 				return
 			}
 		}
