@@ -4,6 +4,8 @@ import (
 	"net"
 	"strings"
 	"testing"
+
+	"github.com/muster-fleet/muster"
 )
 
 func TestUsageErrors(t *testing.T) {
@@ -166,6 +168,15 @@ func TestVerbsHaveTheirNames(t *testing.T) {
 	for _, v := range verbs {
 		if name := v.make().Name(); name != v.name {
 			t.Errorf("%s is listed as %s", name, v.name)
+		}
+	}
+}
+
+// `muster why` says in words whom each rule excludes.
+func TestEveryRuleHasWords(t *testing.T) {
+	for rule, words := range ruleWords {
+		if words == "" {
+			t.Errorf("rule %v has no words: see ruleWords", muster.Rule(rule))
 		}
 	}
 }
