@@ -55,16 +55,17 @@ func (r *reads) question() {
 }
 
 // tick asks again, because a question may be lost, and fails the reads after the
-// time of two elections.
+// time of two elections: also those whose entry is known, which is not applied while
+// there is no leader to send it.
 func (r *reads) tick() {
-	if len(r.asked) == 0 || r.index != 0 {
+	if len(r.asked) == 0 {
 		return
 	}
 	r.age++
 	switch {
 	case r.age >= 4*r.core.cfg.ElectionTicks:
 		r.end(replica.NotLeaderError{Leader: r.core.leader()})
-	case r.age%(2*r.core.cfg.HeartbeatTicks) == 0:
+	case r.index == 0 && r.age%(2*r.core.cfg.HeartbeatTicks) == 0:
 		r.question()
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/muster-fleet/muster/internal/replica"
+	"github.com/muster-fleet/muster/internal/state"
 )
 
 // TestLoneLeaderReadsWhatWasAnswered: a manager that votes alone and starts
@@ -248,4 +249,36 @@ func TestSameSeedSameHistory(t *testing.T) {
 			t.Errorf("durable=%v: the same seed, and another history (%x, %x)", durable, trace1, trace2)
 		}
 	}
+}
+
+// TestReadWhoseEntryDoesNotComeFails: a follower knows which entry a read waits for,
+// and loses its leader before it gets that entry. (Found by the simulation, seed 9471:
+// the read, and with it its caller, waited as long as there was no leader.)
+func TestReadWhoseEntryDoesNotComeFails(t *testing.T) {
+	c := newCluster(t, 1, true, 3)
+	c.calm = true
+	follower := func() *simNode {
+		for _, n := range c.nodes {
+			if n.applier.Role().Kind == replica.Follower && n.core.rn != nil {
+				return n
+			}
+		}
+		return nil
+	}
+	for follower() == nil {
+		c.round()
+	}
+	n := follower()
+	n.core.Read(func(*state.State, error) {})
+	n.core.reads.index = n.core.applied + 1
+	for range 4 * n.core.cfg.ElectionTicks {
+		n.core.Tick()
+	}
+	c.collect(n)
+	for _, commit := range n.commits {
+		if len(commit.reads) == 1 && commit.err != nil {
+			return
+		}
+	}
+	t.Error("the read waits for ever")
 }
