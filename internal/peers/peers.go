@@ -38,7 +38,7 @@ type Options struct {
 	Batch []int
 	// Disk is a directory on a disk in which all keep their logs; "" is in memory.
 	// Managers and etcd wait for the disk before they answer, JetStream does not
-	// unless it is told to, which then is a contender, too.
+	// unless it is set to sync: that is a contender of its own.
 	Disk string
 	// Workers is how many workers can be claimed.
 	Workers int

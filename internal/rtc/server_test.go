@@ -427,7 +427,7 @@ func press(t *testing.T, p *rtcload.Publisher, what string, f func() bool) {
 	}
 }
 
-// A participant who sends more than their role may is told so in the answer, and what is beyond is
+// A participant who sends more than their role may sees that in the answer, and what is beyond is
 // dropped; who receives gets no more than his.
 func TestBitrates(t *testing.T) {
 	s := start(t, rtc.Options{})

@@ -26,7 +26,7 @@ func TestSnapshotWhenNeeded(t *testing.T) {
 	grow()
 	grow()
 	if n := snapshots(); n != 0 {
-		t.Errorf("%d managers have a snapshot that nobody needs", n)
+		t.Errorf("%d managers have a snapshot that none needs", n)
 	}
 	for _, addr := range c.peers {
 		if addr != lead.addr {

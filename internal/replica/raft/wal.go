@@ -32,7 +32,7 @@ import (
 // says how many records were safe, which is on the disk, when it was written. The
 // log ends before the first record that is wrong. If none behind it says that it
 // was safe, it was never acknowledged, and what follows is cut off. Otherwise it
-// is damage, and an error. Damage to what the last sync wrote is not told from a
+// is damage, and an error. Damage to what the last sync wrote looks like a
 // write that was cut short, unless another record follows: the commit index does,
 // after each entry.
 //
